@@ -1,0 +1,3 @@
+//! The `streamfence` binary.
+
+fn main() {}

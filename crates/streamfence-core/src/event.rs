@@ -1,0 +1,235 @@
+//! What an operator hears about: edges, not messages.
+//!
+//! One event per message would be a second message, so losses are events when they begin and when they end, with
+//! counts; counters count every message.
+
+use std::sync::Arc;
+
+use crate::message::{ClientId, MessageId};
+use crate::output::ErrorCode;
+
+/// Something an operator or a listener may want to know.
+///
+/// What happens at the door is produced by adapters and defined here, so that whoever observes needs the core alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A server is about to listen.
+    ServerStarting {
+        /// The address it was given.
+        address: Arc<str>,
+    },
+    /// A server listens.
+    ServerStarted {
+        /// The address it got.
+        address: Arc<str>,
+    },
+    /// A server takes no more connections and drains.
+    ServerStopping {
+        /// The address it listened on.
+        address: Arc<str>,
+    },
+    /// A server is gone.
+    ServerStopped {
+        /// The address it listened on.
+        address: Arc<str>,
+    },
+    /// A client joined a namespace.
+    Connected {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The client.
+        client: ClientId,
+        /// How it is connected.
+        transport: Transport,
+    },
+    /// A client left a namespace.
+    Disconnected {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The client.
+        client: ClientId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A client subscribed.
+    Subscribed {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+        /// The client.
+        client: ClientId,
+    },
+    /// A subscription ended while its client stayed.
+    Unsubscribed {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+        /// The client.
+        client: ClientId,
+        /// Who ended it.
+        reason: UnsubscribeReason,
+    },
+    /// A client's publish was taken.
+    PublishAccepted {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+        /// The client.
+        client: ClientId,
+    },
+    /// A client's publish was refused.
+    PublishRejected {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The topic as the client named it.
+        topic: Arc<str>,
+        /// The client.
+        client: ClientId,
+        /// Why, for programs.
+        code: ErrorCode,
+        /// Why, for people.
+        reason: Arc<str>,
+    },
+    /// A lane began to lose messages.
+    OverflowBegan {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+        /// The client.
+        client: ClientId,
+    },
+    /// A lane that lost messages has caught up, or is gone.
+    OverflowEnded {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+        /// The client.
+        client: ClientId,
+        /// How many messages it lost between the two: displaced and rejected.
+        lost: u64,
+    },
+    /// A message was sent again.
+    Retried {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+        /// The client.
+        client: ClientId,
+        /// The message.
+        id: MessageId,
+        /// Which retry it is, from 1.
+        retry: u32,
+    },
+    /// A message was given up: its client never acked it.
+    RetriesExhausted {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+        /// The client.
+        client: ClientId,
+        /// The message.
+        id: MessageId,
+        /// How often it was sent.
+        attempts: u32,
+    },
+}
+
+/// How a client is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Transport {
+    /// A websocket.
+    WebSocket,
+    /// HTTP long polling.
+    Polling,
+    /// An adapter that is neither: another protocol, or memory.
+    Other,
+}
+
+impl Transport {
+    /// The name used in logs and labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::Polling => "polling",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Why a client is gone. A closed set: it is a metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The client said goodbye.
+    Client,
+    /// The connection ended without a word.
+    Transport,
+    /// The client did not answer a ping.
+    Heartbeat,
+    /// There was something to write and the client accepted no byte of it for too long.
+    Stalled,
+    /// The client sent what is not the protocol.
+    Protocol,
+    /// The application ended it.
+    Server,
+    /// The server is stopping.
+    ShuttingDown,
+}
+
+impl CloseReason {
+    /// All of them, for whoever makes a label of each.
+    pub const ALL: [Self; 7] = [
+        Self::Client,
+        Self::Transport,
+        Self::Heartbeat,
+        Self::Stalled,
+        Self::Protocol,
+        Self::Server,
+        Self::ShuttingDown,
+    ];
+
+    /// The name used in logs and labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Transport => "transport",
+            Self::Heartbeat => "heartbeat",
+            Self::Stalled => "stalled",
+            Self::Protocol => "protocol",
+            Self::Server => "server",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
+/// Who ended a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UnsubscribeReason {
+    /// The client asked for it.
+    Client,
+    /// The application did.
+    Server,
+}
+
+impl UnsubscribeReason {
+    /// The name used on the wire, in logs and in labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! How an application says what it wants: a [`Namespace`] of [`Topic`]s, each with its policy.
+//!
+//! A draft may say anything; [`Catalog::builder`](crate::Catalog::builder) decides whether it can be kept.
+
+use std::time::Duration;
+
+use crate::policy::Overflow;
+
+/// A namespace and the topics in it, as an application asks for them.
+///
+/// What is said on the namespace holds for all its topics; a [`Topic`] given with [`Namespace::topic_with`] may differ.
+///
+/// ```
+/// use streamfence_core::{AtLeastOnce, Catalog, Namespace, Overflow, Topic};
+///
+/// let catalog = Catalog::builder()
+///     .namespace(
+///         Namespace::new("/feed")
+///             .topic("snapshot")
+///             .topic_with(Topic::new("delta").best_effort(Overflow::RejectNew))
+///             .best_effort(Overflow::DropOldest)
+///             .max_queued_messages(128),
+///     )
+///     .namespace(Namespace::new("/alerts").topic("alert").at_least_once(AtLeastOnce::default().max_retries(5)))
+///     .build()?;
+/// assert!(catalog.namespace("/feed").is_some());
+/// # Ok::<(), streamfence_core::CatalogError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    pub(crate) path: String,
+    pub(crate) topics: Vec<Topic>,
+    pub(crate) draft: Draft,
+}
+
+impl Namespace {
+    /// A namespace under a path, which starts with `/`.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self { path: path.into(), topics: Vec::new(), draft: Draft::default() }
+    }
+
+    /// Adds a topic with the namespace's settings.
+    #[must_use]
+    pub fn topic(self, name: impl Into<String>) -> Self {
+        self.topic_with(Topic::new(name))
+    }
+
+    /// Adds a topic with settings of its own.
+    #[must_use]
+    pub fn topic_with(mut self, topic: Topic) -> Self {
+        self.topics.push(topic);
+        self
+    }
+}
+
+/// A topic whose settings differ from its namespace's.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    pub(crate) name: String,
+    pub(crate) draft: Draft,
+}
+
+impl Topic {
+    /// A topic that has its namespace's settings until told otherwise.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), draft: Draft::default() }
+    }
+}
+
+/// What was said so far; what was not is asked of the namespace, then of the defaults.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) delivery: Option<DraftDelivery>,
+    pub(crate) coalesce: Option<bool>,
+    pub(crate) max_queued_messages: Option<u32>,
+    pub(crate) max_queued_bytes: Option<u64>,
+    pub(crate) wire: Option<Wire>,
+    pub(crate) metadata: Option<Metadata>,
+    pub(crate) client_publish: Option<ClientPublish>,
+    pub(crate) inbound_ack: Option<InboundAck>,
+    pub(crate) allow_polling: Option<bool>,
+    pub(crate) echo: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum DraftDelivery {
+    BestEffort(Overflow),
+    AtLeastOnce(AtLeastOnce),
+}
+
+impl Draft {
+    /// This draft, with what it does not say taken from `parent`.
+    pub(crate) fn or(&self, parent: &Self) -> Self {
+        Self {
+            delivery: self.delivery.or(parent.delivery),
+            coalesce: self.coalesce.or(parent.coalesce),
+            max_queued_messages: self.max_queued_messages.or(parent.max_queued_messages),
+            max_queued_bytes: self.max_queued_bytes.or(parent.max_queued_bytes),
+            wire: self.wire.or(parent.wire),
+            metadata: self.metadata.or(parent.metadata),
+            client_publish: self.client_publish.or(parent.client_publish),
+            inbound_ack: self.inbound_ack.or(parent.inbound_ack),
+            allow_polling: self.allow_polling.or(parent.allow_polling),
+            echo: self.echo.or(parent.echo),
+        }
+    }
+}
+
+/// The settings a namespace and a topic have in common, written once for both.
+macro_rules! settings {
+    ($owner:ty) => {
+        impl $owner {
+            /// At most once, with what gives way when a lane is full. Default: best effort, [`Overflow::RejectNew`].
+            #[must_use]
+            pub fn best_effort(mut self, overflow: Overflow) -> Self {
+                self.draft.delivery = Some(DraftDelivery::BestEffort(overflow));
+                self
+            }
+
+            /// At least once: a message is sent until the client acks it or the retries run out.
+            #[must_use]
+            pub fn at_least_once(mut self, promise: AtLeastOnce) -> Self {
+                self.draft.delivery = Some(DraftDelivery::AtLeastOnce(promise));
+                self
+            }
+
+            /// Whether an offer first replaces the queued message of the same key, in its place. Default: no.
+            #[must_use]
+            pub fn coalesce(mut self, yes: bool) -> Self {
+                self.draft.coalesce = Some(yes);
+                self
+            }
+
+            /// How many messages a client's lane holds, queued and in flight together. Default: 64.
+            #[must_use]
+            pub fn max_queued_messages(mut self, messages: u32) -> Self {
+                self.draft.max_queued_messages = Some(messages);
+                self
+            }
+
+            /// How many bytes of encoded packets a client's lane holds. Default: 524 288.
+            #[must_use]
+            pub fn max_queued_bytes(mut self, bytes: u64) -> Self {
+                self.draft.max_queued_bytes = Some(bytes);
+                self
+            }
+
+            /// The shape a message has on the wire. Default: [`Wire::TopicEvent`].
+            #[must_use]
+            pub fn wire(mut self, wire: Wire) -> Self {
+                self.draft.wire = Some(wire);
+                self
+            }
+
+            /// Which messages carry metadata, and how much. Default: [`Metadata::WhenAcked`].
+            #[must_use]
+            pub fn metadata(mut self, metadata: Metadata) -> Self {
+                self.draft.metadata = Some(metadata);
+                self
+            }
+
+            /// What becomes of a message a client publishes. Default: [`ClientPublish::Handler`].
+            #[must_use]
+            pub fn client_publish(mut self, rule: ClientPublish) -> Self {
+                self.draft.client_publish = Some(rule);
+                self
+            }
+
+            /// When a client's publish is answered. Default: [`InboundAck::OnReceipt`].
+            #[must_use]
+            pub fn inbound_ack(mut self, rule: InboundAck) -> Self {
+                self.draft.inbound_ack = Some(rule);
+                self
+            }
+
+            /// Whether a client that polls may subscribe. Default: yes.
+            #[must_use]
+            pub fn allow_polling(mut self, yes: bool) -> Self {
+                self.draft.allow_polling = Some(yes);
+                self
+            }
+
+            /// Whether a relayed message also reaches the client that published it. Default: yes.
+            #[must_use]
+            pub fn echo(mut self, yes: bool) -> Self {
+                self.draft.echo = Some(yes);
+                self
+            }
+        }
+    };
+}
+
+settings!(Namespace);
+settings!(Topic);
+
+/// The at-least-once promise as an application asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtLeastOnce {
+    pub(crate) window: u16,
+    pub(crate) ack_timeout: Duration,
+    pub(crate) max_retries: u32,
+}
+
+impl Default for AtLeastOnce {
+    /// A window of 1, an ack timeout of 1 s, 3 retries.
+    fn default() -> Self {
+        Self { window: 1, ack_timeout: Duration::from_secs(1), max_retries: 3 }
+    }
+}
+
+impl AtLeastOnce {
+    /// How many messages may be sent and not yet acked, at least 1. Default: 1, which is slow and strictly one by one.
+    #[must_use]
+    pub fn window(mut self, messages: u16) -> Self {
+        self.window = messages;
+        self
+    }
+
+    /// How long a client may take to ack while its connection has room. Default: 1 s.
+    #[must_use]
+    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.ack_timeout = timeout;
+        self
+    }
+
+    /// How often a message is sent again, at least 1. Default: 3.
+    #[must_use]
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
+        self
+    }
+}
+
+/// The shape of a message on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wire {
+    /// An event named after the topic: `(payload)` or `(payload, metadata)`.
+    #[default]
+    TopicEvent,
+    /// One event `topic-message` with `{metadata, payload}`.
+    Envelope,
+}
+
+/// Which messages carry metadata, and how much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metadata {
+    /// Only messages that want an ack: namespace, topic, message id, `ackRequired`.
+    #[default]
+    WhenAcked,
+    /// The same, on best-effort messages too.
+    Always,
+    /// On every message, with epoch, offset, the time of publication and, from the second, the attempt.
+    Full,
+}
+
+/// What becomes of a message a client publishes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientPublish {
+    /// It goes to the application's handler.
+    #[default]
+    Handler,
+    /// It is published to the topic's subscribers as it came.
+    Relay,
+    /// It is refused.
+    Deny,
+}
+
+/// When a client's publish is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InboundAck {
+    /// When it has been taken in.
+    #[default]
+    OnReceipt,
+    /// When the handler has succeeded.
+    AfterHandlerSuccess,
+}

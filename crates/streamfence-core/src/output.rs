@@ -1,0 +1,142 @@
+//! All the core asks of the world.
+//!
+//! Never behaviour: what to do with an output is the driver's business.
+
+use std::sync::Arc;
+
+use crate::event::{Event, UnsubscribeReason};
+use crate::message::{ClientId, LinkKey, Message, NamespaceId, Position, RequestId, TopicId};
+
+/// What one link has to send, in order.
+pub type Batch = Vec<Transmit>;
+
+/// What the driver must do next.
+#[derive(Debug)]
+#[must_use]
+pub enum Output {
+    /// Hand these to the link's transport, which has room for all of them. Give the batch back with
+    /// [`Hub::recycle`](crate::Hub::recycle) once it is empty, so that the next one costs no allocation.
+    Transmit(LinkKey, Batch),
+    /// Tell whoever observes.
+    Event(Event),
+}
+
+/// One thing to say to one client.
+#[derive(Clone, Debug)]
+pub enum Transmit {
+    /// A message of a topic.
+    Message {
+        /// The namespace to say it in.
+        namespace: NamespaceId,
+        /// The message.
+        message: Arc<Message>,
+        /// How often it has been sent with this, from 1.
+        attempt: u32,
+    },
+    /// A subscription stands; every later message of the topic comes after this.
+    Subscribed {
+        /// The namespace to say it in.
+        namespace: NamespaceId,
+        /// The client's own name.
+        client: ClientId,
+        /// The topic subscribed to.
+        topic: TopicId,
+        /// What the first message will come after.
+        position: Position,
+        /// The question this answers.
+        request: Option<RequestId>,
+    },
+    /// A subscription ended; no later message of the topic comes after this.
+    Unsubscribed {
+        /// The namespace to say it in.
+        namespace: NamespaceId,
+        /// The topic it was to.
+        topic: TopicId,
+        /// Who ended it.
+        reason: UnsubscribeReason,
+        /// The question this answers.
+        request: Option<RequestId>,
+    },
+    /// A client's publish was taken. Said only to a client that asked for an answer.
+    Published {
+        /// The namespace to say it in.
+        namespace: NamespaceId,
+        /// The question this answers.
+        request: RequestId,
+    },
+    /// A client's wish was refused.
+    Error {
+        /// The namespace to say it in.
+        namespace: NamespaceId,
+        /// Why, for programs.
+        code: ErrorCode,
+        /// Why, for people: the place, the value found and the value wanted.
+        message: Box<str>,
+        /// The topic it is about, as the client named it.
+        topic: Option<Box<str>>,
+        /// The question this answers.
+        request: Option<RequestId>,
+    },
+}
+
+impl Transmit {
+    /// How many transport frames it takes.
+    #[must_use]
+    pub fn frames(&self) -> u32 {
+        match self {
+            Self::Message { message, .. } => message.frames(),
+            // The event, and the acknowledgement that carries the same object.
+            Self::Subscribed { .. } | Self::Unsubscribed { .. } | Self::Error { .. } => 2,
+            Self::Published { .. } => 1,
+        }
+    }
+
+    /// How many bytes it takes: exact for a message, a generous guess for what is small anyway.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        const CONTROL_BYTES: u64 = 256;
+        match self {
+            Self::Message { message, .. } => message.size_bytes(),
+            _ => CONTROL_BYTES,
+        }
+    }
+}
+
+/// Why a client's wish was refused, as it stands on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// No such topic in this namespace.
+    UnknownTopic,
+    /// A client that polls, where polling is not allowed.
+    TransportRejected,
+    /// More bytes than `maxPayloadBytes`.
+    PayloadTooLarge,
+    /// More subscriptions than a client may have.
+    LimitExceeded,
+    /// The topic takes no messages from clients, or its handler failed.
+    PublishRejected,
+    /// An event with a payload that is not what the contract says.
+    BadRequest,
+    /// The client sends faster than its messages are handled.
+    BackPressure,
+    /// The server is about to stop.
+    ShuttingDown,
+}
+
+impl ErrorCode {
+    /// The code as it stands on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownTopic => "UNKNOWN_TOPIC",
+            Self::TransportRejected => "TRANSPORT_REJECTED",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::LimitExceeded => "LIMIT_EXCEEDED",
+            Self::PublishRejected => "PUBLISH_REJECTED",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::BackPressure => "BACK_PRESSURE",
+            Self::ShuttingDown => "SHUTTING_DOWN",
+        }
+    }
+}

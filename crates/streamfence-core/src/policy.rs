@@ -1,0 +1,119 @@
+//! What a lane promises, and what gives way when the promise gets tight.
+//!
+//! Never a file format, never a combination that cannot be kept.
+
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+/// How a lane treats its messages: the promise, and how much it may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The promise.
+    pub delivery: Delivery,
+    /// How much one lane may hold, queued and in flight together.
+    pub limits: Limits,
+}
+
+impl Policy {
+    /// A policy whose parts fit together.
+    ///
+    /// # Errors
+    /// [`PolicyError::WindowExceedsQueue`] where the window could never fill, because the lane holds less.
+    pub fn new(delivery: Delivery, limits: Limits) -> Result<Self, PolicyError> {
+        if let Delivery::AtLeastOnce { window, .. } = delivery
+            && u32::from(window.get()) > limits.messages.get()
+        {
+            return Err(PolicyError::WindowExceedsQueue { window: window.get(), limit: limits.messages.get() });
+        }
+        Ok(Self { delivery, limits })
+    }
+
+    /// Whether messages wait for the client's acknowledgement.
+    #[must_use]
+    pub fn is_at_least_once(&self) -> bool {
+        matches!(self.delivery, Delivery::AtLeastOnce { .. })
+    }
+}
+
+/// How a lane keeps its promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// At most once: a message leaves the lane when the transport takes it.
+    BestEffort {
+        /// What gives way when the lane is full.
+        overflow: Overflow,
+        /// Whether an offer first replaces the queued message of the same key, in its place.
+        coalesce: bool,
+    },
+    /// At least once: a message leaves the lane when the client acks it.
+    AtLeastOnce {
+        /// How many messages may be sent and not yet acked.
+        window: NonZeroU16,
+        /// When to send again, and how often.
+        retry: Retry,
+        /// What gives way when the lane is full; never a message already admitted.
+        overflow: LosslessOverflow,
+    },
+}
+
+/// What gives way when a best-effort lane is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// The new message: the publisher is told, the queue stays as it is.
+    RejectNew,
+    /// The oldest queued messages, until the new one fits.
+    DropOldest,
+    /// The queued message of the same key, in its place; without one a full lane rejects.
+    Coalesce,
+    /// The whole queue, always: the client gets the newest value and nothing else.
+    SnapshotOnly,
+}
+
+/// What gives way when an at-least-once lane is full: never a message that was admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LosslessOverflow {
+    /// The new message: the publisher is told.
+    RejectNew,
+}
+
+/// How much one lane may hold, queued and in flight together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// In messages.
+    pub messages: NonZeroU32,
+    /// In bytes of encoded packets. A message larger than this is never admitted.
+    pub bytes: NonZeroU64,
+}
+
+impl Default for Limits {
+    /// 64 messages, 512 KiB.
+    fn default() -> Self {
+        Self {
+            messages: NonZeroU32::new(64).expect("64 is not zero"),
+            bytes: NonZeroU64::new(512 * 1024).expect("512 KiB is not zero"),
+        }
+    }
+}
+
+/// When an unacked message is sent again, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// How long the client may take to ack, while its connection has room.
+    pub ack_timeout: Duration,
+    /// How often a message is sent again: it is sent `1 + max_retries` times in all.
+    pub max_retries: NonZeroU32,
+}
+
+/// Why a policy cannot be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// A window larger than the lane could never fill.
+    #[error("max_in_flight {window} exceeds max_queued_messages {limit}")]
+    WindowExceedsQueue {
+        /// The window wanted.
+        window: u16,
+        /// The messages a lane may hold.
+        limit: u32,
+    },
+}

@@ -1,0 +1,117 @@
+//! Plain numbers, handed over in bulk.
+//!
+//! Never an atomic and never a label: a shard counts alone, and the totals since the last time travel once per tick.
+
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::message::TopicId;
+
+/// What happened to the messages of one topic.
+///
+/// The books balance: `offered = delivered + displaced + coalesced + rejected + too_large + exhausted + abandoned +
+/// resident`, where a message is offered once per lane and delivered once per first send (best effort) or ack
+/// (at least once).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TopicStats {
+    /// Messages published, counted once whatever the number of clients.
+    pub published: u64,
+    /// Their bytes, encoded.
+    pub published_bytes: u64,
+    /// Messages taken from clients.
+    pub received: u64,
+    /// Their bytes, as they came.
+    pub received_bytes: u64,
+    /// Messages offered to lanes.
+    pub offered: u64,
+    /// Messages that left their lane as promised: taken by the transport, or acked where an ack is wanted.
+    pub delivered: u64,
+    /// Messages handed to transports, retries among them.
+    pub sent: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Queued messages that gave way to newer ones because the lane was full.
+    pub displaced: u64,
+    /// New messages refused because the lane was full.
+    pub rejected: u64,
+    /// New messages refused because no lane of this topic could ever hold them.
+    pub too_large: u64,
+    /// Queued messages replaced by a newer value.
+    pub coalesced: u64,
+    /// Messages sent again.
+    pub retries: u64,
+    /// Messages given up after the last retry.
+    pub exhausted: u64,
+    /// Messages still queued or unacked when their client left.
+    pub abandoned: u64,
+    /// Acknowledgements, by [`AckOutcome`].
+    pub acks: [u64; AckOutcome::ALL.len()],
+}
+
+impl TopicStats {
+    /// Messages lost to a client, each counted once.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.displaced + self.rejected + self.too_large + self.exhausted
+    }
+}
+
+/// What an acknowledgement did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AckOutcome {
+    /// It released a message.
+    Released,
+    /// Its message was released or given up before: a duplicate, or too late.
+    Late,
+    /// Nothing of that id was ever sent to this client.
+    Unknown,
+    /// The client is not subscribed to that topic.
+    Foreign,
+}
+
+impl AckOutcome {
+    /// All of them, in the order of [`TopicStats::acks`].
+    pub const ALL: [Self; 4] = [Self::Released, Self::Late, Self::Unknown, Self::Foreign];
+
+    /// The name used in labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::Late => "late",
+            Self::Unknown => "unknown",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+/// How the lanes of one topic stand right now, on one shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaneSurvey {
+    /// How many there are.
+    pub lanes: u64,
+    /// The most messages one of them holds, queued and in flight.
+    pub depth_max: u64,
+    /// The most bytes one of them holds.
+    pub bytes_max: u64,
+    /// How long ago the oldest message still held was published; zero when all lanes are empty.
+    pub oldest: Duration,
+}
+
+/// Whoever wants to know. Called on the shards, so it must be quick and must not block.
+pub trait Observer: Send + Sync {
+    /// What happened to a topic since the last call from this shard.
+    fn on_stats(&self, topic: TopicId, since_last: &TopicStats) {
+        let _ = (topic, since_last);
+    }
+
+    /// How a topic's lanes stand on one shard.
+    fn on_survey(&self, shard: usize, topic: TopicId, survey: &LaneSurvey) {
+        let _ = (shard, topic, survey);
+    }
+
+    /// An edge.
+    fn on_event(&self, event: &Event) {
+        let _ = event;
+    }
+}

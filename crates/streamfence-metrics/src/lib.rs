@@ -1,0 +1,1 @@
+//! StreamFence numbers as Prometheus metrics
