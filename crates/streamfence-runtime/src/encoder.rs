@@ -1,5 +1,6 @@
 //! Assembles the packet of a message, once for all its clients.
 
+use std::any::Any;
 use std::time::SystemTime;
 
 use streamfence_core::{Body, Class, MessageId};
@@ -9,7 +10,7 @@ use crate::payload::Payload;
 /// Puts a payload into the packet an adapter sends.
 ///
 /// Called once per publish, under the lock that gives the topic its order: it must be quick and must not block.
-pub trait Encoder: Send + Sync {
+pub trait Encoder: Any + Send + Sync {
     /// Assembles the complete packet.
     fn encode(&self, class: &Class, topic: &str, payload: &Payload, id: MessageId, published: SystemTime) -> Body;
 }

@@ -1,5 +1,6 @@
 //! The handle an application holds: publish, listen, shut down. Never per-client state.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -198,11 +199,16 @@ impl Fence {
 
     /// Gives the fence the encoder that assembles its packets; for adapters.
     ///
+    /// A second adapter of the same kind brings the same encoder, and the first one's is kept.
+    ///
     /// # Errors
-    /// [`EncoderInUse`] when it has one: a message has one packet for all adapters, and an adapter with another wire
-    /// takes the payload out of it.
+    /// [`EncoderInUse`] when it has one of another kind: a message has one packet for all adapters, and an adapter
+    /// with another wire takes the payload out of it.
     pub fn use_encoder(&self, encoder: Arc<dyn Encoder>) -> Result<(), EncoderInUse> {
-        self.0.encoder.set(encoder).map_err(|_| EncoderInUse)
+        let kind = |encoder: &dyn Encoder| (encoder as &dyn Any).type_id();
+        let wanted = kind(&*encoder);
+        let kept = self.0.encoder.get_or_init(|| encoder);
+        if kind(&**kept) == wanted { Ok(()) } else { Err(EncoderInUse) }
     }
 
     /// Tells observers and listeners of something that happened at the door; for adapters.
@@ -339,7 +345,7 @@ impl std::fmt::Debug for Fence {
     }
 }
 
-/// The fence has an encoder already.
+/// The fence has an encoder of another kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the fence has an encoder already; a second adapter takes the payload out of its packets")]
+#[error("the fence has an encoder of another kind already; this adapter has to take the payload out of its packets")]
 pub struct EncoderInUse;

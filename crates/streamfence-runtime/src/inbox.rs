@@ -7,7 +7,8 @@ use std::fmt;
 use std::num::NonZeroU16;
 
 use streamfence_core::{
-    ClientId, CloseReason, MessageId, NamespaceId, RequestId, TopicId, Transmit, Transport, UnsubscribeReason,
+    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, TopicId, Transmit, Transport,
+    UnsubscribeReason,
 };
 
 use crate::outlet::Outlet;
@@ -17,9 +18,6 @@ use crate::payload::Payload;
 pub(crate) const INBOX_ITEMS: usize = 1_024;
 /// How many bytes of payloads a client may have waiting.
 pub(crate) const INBOX_BYTES: u64 = 1024 * 1024;
-/// How many refusals are remembered while the inbox is full, so that at least these are answered.
-const OVERRUNS_KEPT: usize = 16;
-
 /// One thing a client said, or one thing that happened to it.
 #[non_exhaustive]
 pub enum Input {
@@ -108,13 +106,17 @@ impl Input {
         !matches!(self, Self::Subscribe { .. } | Self::Unsubscribe { .. } | Self::Publish { .. } | Self::Ack { .. })
     }
 
-    fn origin(&self) -> Option<Overrun> {
-        match self {
-            Self::Subscribe { namespace, request, .. }
-            | Self::Unsubscribe { namespace, request, .. }
-            | Self::Publish { namespace, request, .. } => Some(Overrun { namespace: *namespace, request: *request }),
-            _ => None,
-        }
+    /// What the client is told in place of what it wished for; nothing for an ack.
+    fn refusal(&self) -> Option<Self> {
+        let (Self::Subscribe { namespace, request, .. }
+        | Self::Unsubscribe { namespace, request, .. }
+        | Self::Publish { namespace, request, .. }) = *self
+        else {
+            return None;
+        };
+        let message = "too much of what you said waits to be handled; slow down and try again".into();
+        let what = Transmit::Error { namespace, code: ErrorCode::BackPressure, message, topic: None, request };
+        Some(Self::Tell { namespace, what })
     }
 }
 
@@ -139,19 +141,11 @@ impl fmt::Debug for Input {
 #[error("the inbox is full: {INBOX_ITEMS} items or {INBOX_BYTES} bytes wait already")]
 pub struct InboxFull;
 
-/// A wish that found the inbox full.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Overrun {
-    pub(crate) namespace: NamespaceId,
-    pub(crate) request: Option<RequestId>,
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     items: VecDeque<Input>,
     /// Sum of `size_bytes` over `items`.
     bytes: u64,
-    overruns: Vec<Overrun>,
     /// Set with the end's arrival, so that it is seen from behind whatever else waits.
     end: Option<CloseReason>,
     /// Whether the adapter was told to stop reading.
@@ -170,9 +164,7 @@ impl Inbox {
         let size = input.size_bytes();
         let is_full = self.items.len() >= INBOX_ITEMS || self.bytes + size > INBOX_BYTES;
         if is_full && !input.is_vital() {
-            if let Some(overrun) = input.origin().filter(|_| self.overruns.len() < OVERRUNS_KEPT) {
-                self.overruns.push(overrun);
-            }
+            self.items.extend(input.refusal());
             return (Err(InboxFull), None);
         }
         if let Input::End(reason) = &input {
@@ -191,10 +183,6 @@ impl Inbox {
         let change = (self.is_paused && !self.is_half_full()).then_some(Reading::Resume);
         self.is_paused &= change.is_none();
         (input, change)
-    }
-
-    pub(crate) fn take_overruns(&mut self) -> Vec<Overrun> {
-        std::mem::take(&mut self.overruns)
     }
 
     /// Why the connection ended, if its end is among what waits.

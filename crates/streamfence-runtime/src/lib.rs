@@ -11,6 +11,7 @@ mod fence;
 mod payload;
 mod report;
 mod sequencer;
+mod tree;
 
 mod command;
 mod seat;
@@ -43,3 +44,4 @@ pub use streamfence_core::{
     AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, Event, InboundAck, MessageId, Metadata, Namespace,
     Observer, Overflow, Room, Topic, Wire,
 };
+pub use tree::Tree;

@@ -171,7 +171,6 @@ impl Shard {
             let Some(input) = link.0.pop() else { break };
             self.input(link, input, now);
         }
-        self.tell_overruns(link, now);
         if let Some(key) = link.seat() {
             self.look_at_room(key, now);
         }
@@ -224,21 +223,6 @@ impl Shard {
                 }
             }
             Input::End(reason) => self.end(key, reason, now),
-        }
-    }
-
-    fn tell_overruns(&mut self, link: &Link, now: Instant) {
-        let overruns = link.0.lock().take_overruns();
-        for overrun in overruns {
-            let Some(session) = link.seat().and_then(|key| self.session(key, overrun.namespace)) else { continue };
-            let what = Transmit::Error {
-                namespace: overrun.namespace,
-                code: ErrorCode::BackPressure,
-                message: "too much waits to be handled; slow down and try again".into(),
-                topic: None,
-                request: overrun.request,
-            };
-            self.hub.tell(session, what, now.into_std());
         }
     }
 
