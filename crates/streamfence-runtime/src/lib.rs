@@ -11,7 +11,6 @@ mod fence;
 mod payload;
 mod report;
 mod sequencer;
-mod tree;
 
 mod command;
 mod seat;
@@ -44,4 +43,3 @@ pub use streamfence_core::{
     AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, Event, InboundAck, MessageId, Metadata, Namespace,
     Observer, Overflow, Room, Topic, Wire,
 };
-pub use tree::Tree;
