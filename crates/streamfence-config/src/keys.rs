@@ -23,6 +23,7 @@ pub struct Key {
 
 /// Where a key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Section {
     /// At the top of the file.
     File,
@@ -58,6 +59,7 @@ impl Section {
 
 /// What a key takes, and what holds without it.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Kind {
     /// A whole number.
     Number {

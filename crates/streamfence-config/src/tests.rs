@@ -309,6 +309,31 @@ fn all_errors_of_a_file_are_told_at_once() {
 }
 
 #[test]
+fn what_many_share_is_wrong_once_and_where_it_is_written() {
+    check(
+        &namespace("deliveryMode: AT_LEAST_ONCE\ntopics: [a, b, c]"),
+        expect![[r#"
+        f.yaml:5:23: maxRetries is 0; AT_LEAST_ONCE wants at least 1 (servers.s.namespaces[0] /n a)
+    "#]],
+    );
+    let shared = "servers:
+  a:
+    port: 1
+    namespaces:
+      - &base {path: /a, topics: [t], maxInFlight: none}
+      - {<<: *base, path: /b}
+";
+    check(
+        shared,
+        expect![[r#"
+        f.yaml:5:52: maxInFlight is "none"; wanted a whole number from 1 to 65535 (servers.a.namespaces[0])
+    "#]],
+    );
+    let settings = read(&shared.replace("none", "1"), Format::Yaml).unwrap();
+    assert_eq!(settings.servers[0].namespaces, ["/a", "/b"]);
+}
+
+#[test]
 fn a_text_that_cannot_be_read_has_one_error() {
     check(
         "servers: [",
