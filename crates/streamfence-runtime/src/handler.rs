@@ -112,7 +112,7 @@ impl Worker {
                 if self.answer_when == InboundAck::AfterHandlerSuccess
                     && let Some(request) = request
                 {
-                    self.tell(Transmit::Published { namespace: namespace_id, request });
+                    self.tell(Transmit::Done { namespace: namespace_id, request });
                 }
             }
             Err(HandlerError(why)) => {

@@ -158,7 +158,7 @@ impl MemoryClient {
         let _: Result<(), InboxFull> = self.link.push(wish);
         let answer = self
             .answer(|what| match what {
-                Transmit::Published { request: r, .. } | Transmit::Error { request: Some(r), .. } => *r == request,
+                Transmit::Done { request: r, .. } | Transmit::Error { request: Some(r), .. } => *r == request,
                 _ => false,
             })
             .await;

@@ -269,7 +269,7 @@ impl Shard {
         });
         match (queued, request) {
             (Ok(()), Some(request)) if answer_when == InboundAck::OnReceipt => {
-                self.hub.tell(session, Transmit::Published { namespace, request }, now.into_std());
+                self.hub.tell(session, Transmit::Done { namespace, request }, now.into_std());
             }
             (Ok(()), _) => {}
             (Err((code, reason)), _) => {
