@@ -19,6 +19,7 @@ use tower::{Layer, Service};
 use tungstenite::handshake::derive_accept_key;
 
 use crate::engine::Engine;
+use crate::link::state::PACKET_SEPARATOR;
 use crate::link::{LinkState, Peer, Shim, Stream};
 use crate::options::{EngineTransport, ServerOptions};
 use crate::origin::Origins;
@@ -198,7 +199,7 @@ impl Door {
     }
 
     /// Takes the packets of a session that polls.
-    async fn post<B>(self: &Arc<Self>, _link: &Arc<LinkState>, request: Request<B>) -> Answer
+    async fn post<B>(self: &Arc<Self>, link: &Arc<LinkState>, request: Request<B>) -> Answer
     where
         B: Body + Send + 'static,
         B::Data: Send,
@@ -216,7 +217,11 @@ impl Door {
             Ok(Err(_)) => return Err(Refusal::BadRequest),
             Err(_elapsed) => return Err(Refusal::TooSlow),
         };
+        let is_goodbye = body.split(|&byte| byte == PACKET_SEPARATOR).any(|packet| packet == b"1");
         let response = self.ask(Request::from_parts(parts, Full::new(body))).await;
+        if is_goodbye && response.status() == StatusCode::OK {
+            link.end(CloseReason::Client);
+        }
         Ok(response.map(Full::new))
     }
 
@@ -241,9 +246,9 @@ impl Door {
                 Err(error) => {
                     tracing::debug!(%error, "an upgrade came to nothing");
                     if is_new {
-                        link.end(CloseReason::Transport)
+                        link.end(CloseReason::Transport);
                     } else {
-                        link.abort_upgrade()
+                        link.abort_upgrade();
                     }
                     return;
                 }

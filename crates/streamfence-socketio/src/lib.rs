@@ -13,6 +13,8 @@ pub mod server;
 
 mod origin;
 mod request;
+mod verbatim;
 
 pub use layer::{FenceLayer, FenceService};
 pub use options::{EngineTransport, ServerOptions};
+pub use verbatim::Verbatim;

@@ -408,7 +408,7 @@ fn keep(slot: &mut Option<Waker>, waker: &Waker) {
 }
 
 /// What separates packets in an Engine.IO 4 payload.
-const PACKET_SEPARATOR: u8 = 0x1e;
+pub(crate) const PACKET_SEPARATOR: u8 = 0x1e;
 
 #[cfg(test)]
 mod tests {

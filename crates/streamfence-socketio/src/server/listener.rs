@@ -71,6 +71,14 @@ impl MemoryConnector {
     }
 }
 
+impl MemoryConnector {
+    /// Whether nobody listens any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.connecting.is_closed()
+    }
+}
+
 impl Listener for MemoryListener {
     async fn accept(&mut self) -> io::Result<(Stream, Peer)> {
         match self.accepted.recv().await {

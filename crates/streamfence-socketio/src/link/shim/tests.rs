@@ -177,11 +177,12 @@ async fn the_upgrade_is_done_when_the_client_says_so() {
     let link = Arc::new(LinkState::detached(LIMITS, Transport::Polling));
     let mut shim = Shim::upgrading(near, Arc::clone(&link));
     far.write_all(&masked_text_frame("2probe")).await.expect("open");
-    shim.read(&mut [0; 64]).await.expect("open");
+    shim.read_exact(&mut [0; 12]).await.expect("open");
     assert_eq!(link.transport(), Transport::Polling);
     far.write_all(&masked_text_frame("5")).await.expect("open");
-    shim.read(&mut [0; 3]).await.expect("open");
-    shim.read(&mut [0; 64]).await.expect("open");
+    shim.read_exact(&mut [0; 3]).await.expect("open");
+    assert_eq!(link.transport(), Transport::Polling);
+    shim.read_exact(&mut [0; 4]).await.expect("open");
     assert_eq!(link.transport(), Transport::WebSocket);
     assert!(!link.is_blocked());
 }
