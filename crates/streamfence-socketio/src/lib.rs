@@ -2,7 +2,13 @@
 //!
 //! Read the modules in this order.
 
+mod adapter;
 pub mod options;
+
+mod connection;
+mod handlers;
+mod outlet;
+mod protocol;
 
 pub mod engine;
 pub mod layer;
@@ -15,6 +21,7 @@ mod origin;
 mod request;
 mod verbatim;
 
+pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
 pub use layer::{FenceLayer, FenceService};
 pub use options::{EngineTransport, ServerOptions};
 pub use verbatim::Verbatim;

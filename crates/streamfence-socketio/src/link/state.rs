@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::frame::{Frame, FrameTracker};
 use super::ledger::{Expected, Ledger, Seen};
 use super::stream::Peer;
+use crate::connection::Connection;
 use crate::registry::{Registered, Registry};
 
 /// What bounds one connection.
@@ -51,6 +52,8 @@ pub struct LinkState {
     closer: OnceLock<Hook>,
     sid: OnceLock<Box<str>>,
     registered: Registered,
+    /// What serves it, once it has come as far as a fenced namespace. Weak, because that holds this.
+    connection: Mutex<Weak<Connection>>,
 }
 
 type Hook = Box<dyn Fn() + Send + Sync>;
@@ -94,6 +97,7 @@ impl LinkState {
             closer: OnceLock::new(),
             sid: OnceLock::new(),
             registered,
+            connection: Mutex::default(),
         }
     }
 
@@ -101,6 +105,22 @@ impl LinkState {
     #[must_use]
     pub fn detached(limits: LinkLimits, transport: Transport) -> Self {
         Self::new(limits, transport, None, Registry::new(1).unregistered())
+    }
+
+    /// What serves this connection, opened by the first namespace that asks.
+    pub(crate) fn connection(&self, open: impl FnOnce() -> Arc<Connection>) -> Arc<Connection> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connection) = connection.upgrade() {
+            return connection;
+        }
+        let opened = open();
+        *connection = Arc::downgrade(&opened);
+        opened
+    }
+
+    /// What serves this connection, if it has come as far as a fenced namespace and has not ended.
+    pub(crate) fn opened_connection(&self) -> Option<Arc<Connection>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
     /// Writes down a packet that is about to be emitted.
