@@ -30,6 +30,17 @@ use crate::request::{Refusal, Wanted, detached, is_below, own_post, wanted};
 ///
 /// Each session's [`LinkState`] is in the extensions of its request, where the library hands it out:
 /// `socket.req_parts().extensions.get::<Arc<LinkState>>()`.
+///
+/// ```
+/// use streamfence_socketio::{FenceLayer, ServerOptions, engine};
+///
+/// let options = ServerOptions::default();
+/// let (service, io) = engine::build(&options);
+/// io.ns("/chat", async || ());
+/// let app: axum::Router = axum::Router::new()
+///     .route("/{*any}", axum::routing::get(async || "the application"))
+///     .layer(FenceLayer::new(service, options));
+/// ```
 #[derive(Clone)]
 pub struct FenceLayer {
     door: Arc<Door>,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use streamfence_core::CloseReason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::frame::{Frame, FrameTracker};
@@ -92,6 +93,10 @@ impl<T: Carrier> Shim<T> {
 
     /// Books that the kernel accepts nothing, and kills the connection once that has lasted too long.
     fn write_blocked<R>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
+        if !has_budget_remaining() {
+            // It was the runtime that said no, to let other tasks run; this one is woken at once.
+            return Poll::Pending;
+        }
         let since = self.link.blocked(cx.waker());
         self.watch_stall(since, cx);
         match self.check_alive() {

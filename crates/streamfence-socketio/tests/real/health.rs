@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use streamfence_socketio::ServerOptions;
-use streamfence_socketio::server::Server;
+use streamfence_socketio::link::{Peer, Stream};
+use streamfence_socketio::server::{Listener, MemoryListener, Server, memory};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -73,6 +74,35 @@ async fn a_server_that_stops_accepting_serves_its_clients_on() {
     assert_eq!(client.receive().await.expect("open"), Message::Text("42[\"echo\",\"a\"]".into()));
     app.server.stop().await;
     client.receive().await.expect_err("cut");
+}
+
+/// A listener whose process runs out of file descriptors for a while.
+struct Exhausted {
+    failures: u32,
+    inner: MemoryListener,
+}
+
+impl Listener for Exhausted {
+    async fn accept(&mut self) -> std::io::Result<(Stream, Peer)> {
+        if self.failures > 0 {
+            self.failures -= 1;
+            return Err(std::io::Error::from_raw_os_error(24));
+        }
+        self.inner.accept().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_out_of_descriptors_waits_and_goes_on() {
+    let options = app::options();
+    let (layer, _io, _news) = app::layer(&options);
+    let (connector, inner) = memory();
+    let began = tokio::time::Instant::now();
+    let _server = Server::start(Exhausted { failures: 10, inner }, &layer, &options);
+    let mut http = Http::new(connector.connect(PIPE).await.expect("listening"));
+    assert_eq!(http.get("/healthz").await.status, 200);
+    // 10 ms, doubled seven times, then 1.28 s each.
+    assert_eq!(began.elapsed().as_millis() / 100, (2550 + 2 * 1280) / 100);
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use streamfence_core::{CloseReason, Transport};
 use streamfence_socketio::link::{Expected, Peer};
+use streamfence_socketio::server::Server;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
-use crate::app::{self, eventually};
+use crate::app::{self, eventually, in_time};
 use crate::client::{Http, Message, POLLING, WebSocket};
 
 const PIPE: usize = 64 * 1024;
@@ -51,6 +53,50 @@ async fn room_is_what_the_kernel_has_taken() {
     }
     eventually("all room is back", || link.room().is_empty && !link.is_blocked()).await;
     assert_eq!(link.room().frames, 32);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_emitted_within_the_room_arrives_and_no_room_is_lost() {
+    const CLIENTS: usize = 20;
+    const MESSAGES: usize = 500;
+    let options = app::options();
+    let (layer, _io, mut news) = app::layer(&options);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback can be bound");
+    let server = Server::start(listener, &layer, &options);
+    let address = server.local_addr().expect("bound");
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..CLIENTS {
+        let mut client = WebSocket::join(TcpStream::connect(address).await.expect("listening")).await;
+        let (socket, link) = news.joined.recv().await.expect("it joined");
+        tasks.spawn(async move {
+            for number in 0..MESSAGES {
+                let expected = Message::Text(format!("42[\"snapshot\",{number}]"));
+                assert_eq!(client.receive().await.expect("open"), expected);
+            }
+            client.send("42[\"echo\",\"done\"]").await;
+            assert_eq!(client.receive().await.expect("open"), Message::Text("42[\"echo\",\"done\"]".into()));
+        });
+        tasks.spawn(async move {
+            let has_room = Arc::new(Notify::new());
+            let told = Arc::clone(&has_room);
+            link.set_on_room(move || told.notify_one());
+            for number in 0..MESSAGES {
+                let text = Bytes::from(format!("2[\"snapshot\",{number}]"));
+                while !link.room().takes(1, text.len() as u64) {
+                    has_room.notified().await;
+                }
+                link.expect(Expected::text(&text));
+                socket.emit("snapshot", &number).expect("within the room the channel is never full");
+            }
+            eventually("all room is back", || link.room().is_empty).await;
+        });
+    }
+    in_time("every message arrives", async {
+        while let Some(ended) = tasks.join_next().await {
+            ended.expect("no panic");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -168,7 +214,7 @@ async fn connections_over_the_limit_are_turned_away() {
     let (layer, _io, _news) = app::layer(&options);
     let (connector, listener) = streamfence_socketio::server::memory();
     let wide = streamfence_socketio::ServerOptions { max_connections: 10, ..options };
-    let _server = streamfence_socketio::server::Server::start(listener, &layer, &wide);
+    let _server = Server::start(listener, &layer, &wide);
     let mut http = Http::new(connector.connect(PIPE).await.expect("listening"));
     let first = http.handshake().await;
     http.handshake().await;

@@ -83,6 +83,21 @@ async fn a_peer_that_accepts_nothing_is_killed_after_the_stall_timeout() {
     assert_eq!(link.killed(), Some(CloseReason::Stalled));
 }
 
+#[tokio::test]
+async fn a_runtime_that_wants_its_turn_is_not_a_blocked_peer() {
+    let (mut shim, _far, link) = pipe(1 << 20);
+    let mut written = 0;
+    std::future::poll_fn(|cx| {
+        while Pin::new(&mut shim).poll_write(cx, &[0x89, 0]).is_ready() {
+            written += 2;
+        }
+        Poll::Ready(())
+    })
+    .await;
+    assert!(written < 1 << 20);
+    assert!(!link.is_blocked());
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_accepted_byte_restarts_the_stall_clock() {
     let (mut shim, mut far, link) = pipe(64);
@@ -155,6 +170,30 @@ async fn a_kill_wakes_reader_and_writer_and_its_reason_is_told_at_the_drop() {
     assert!(ended.lock().expect("no panic").is_empty());
     drop(shim);
     assert_eq!(*ended.lock().expect("no panic"), [CloseReason::Server]);
+}
+
+#[tokio::test]
+async fn a_killed_connection_is_reset_and_leaves_nothing_in_the_kernel() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback can be bound");
+    let address = listener.local_addr().expect("bound");
+    let (far, near) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
+    let (mut far, (near, _)) = (far.expect("loopback connects"), near.expect("loopback accepts"));
+    let link = Arc::new(LinkState::detached(LIMITS, Transport::WebSocket));
+    let mut shim = Shim::new(near, Arc::clone(&link));
+    std::future::poll_fn(|cx| {
+        while Pin::new(&mut shim).poll_write(cx, &[0; 65_536]).is_ready() {}
+        Poll::Ready(())
+    })
+    .await;
+    link.kill(CloseReason::Server);
+    drop(shim);
+    let end = loop {
+        match far.read(&mut [0; 65_536]).await {
+            Ok(len) if len > 0 => {}
+            end => break end,
+        }
+    };
+    assert_eq!(end.expect_err("reset, not closed").kind(), io::ErrorKind::ConnectionReset);
 }
 
 #[tokio::test(start_paused = true)]
