@@ -1,5 +1,7 @@
 //! Windows, retries and acknowledgements.
 
+use std::time::Duration;
+
 use expect_test::expect;
 use streamfence_core::AtLeastOnce;
 
@@ -336,4 +338,19 @@ fn what_was_given_up_makes_way_for_the_next() {
             4s  1 links, 0 messages resident
         "#]],
     );
+}
+
+#[test]
+fn an_ack_timeout_too_long_for_any_clock_is_never_due() {
+    for timeout in [Duration::MAX, Duration::MAX / 2, Duration::from_secs(u64::MAX)] {
+        check(
+            at_least_once(1).at_least_once(AtLeastOnce::default().ack_timeout(timeout)),
+            "room 9, +1s, offer a b, +60s, ack a",
+            expect![[r#"
+                1s  sent a (attempt 1)
+                61s  acked a
+                61s  sent b (attempt 1)
+            "#]],
+        );
+    }
 }
