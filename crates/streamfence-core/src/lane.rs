@@ -202,8 +202,11 @@ impl Lane {
     }
 
     /// Ends an overflow once the lane has caught up, and says how many messages it cost.
+    ///
+    /// It has caught up when the next message would be sent at once: nothing is queued, and the window is open.
     pub(crate) fn end_overflow(&mut self) -> Option<u64> {
-        (self.lost > 0 && self.queue.is_empty()).then(|| std::mem::take(&mut self.lost))
+        let has_caught_up = || self.queue.is_empty() && self.in_flight.as_ref().is_none_or(|window| window.has_space());
+        (self.lost > 0 && has_caught_up()).then(|| std::mem::take(&mut self.lost))
     }
 
     /// Ends an overflow because the lane itself ends.

@@ -274,7 +274,6 @@ fn limits_cover_what_is_queued_and_what_is_in_flight() {
             0s  holds t: 3 messages, 30 bytes
             0s  acked a
             0s  sent c (attempt 1)
-            0s  overflow ended: 1 lost
             0s  holds t: 3 messages, 30 bytes
         "#]],
     );
@@ -290,8 +289,8 @@ fn the_byte_limit_covers_what_is_in_flight() {
             0s  rejected b: full
             0s  overflow began
             0s  sent c (attempt 1)
-            0s  overflow ended: 1 lost
             0s  acked a
+            0s  overflow ended: 1 lost
             0s  sent d (attempt 1)
         "#]],
     );
@@ -356,6 +355,40 @@ fn a_topic_has_the_limits_of_its_namespace_until_told_otherwise() {
             0s  sent e
             0s  overflow ended: 1 lost
             0s  overflow ended: 1 lost
+        "#]],
+    );
+}
+
+#[test]
+fn an_overflow_of_a_full_window_ends_when_an_ack_makes_space() {
+    check(
+        at_least_once(1).max_queued_messages(1),
+        "room 9, offer a b c, ack a, offer d",
+        expect![[r#"
+            0s  rejected b: full
+            0s  rejected c: full
+            0s  overflow began
+            0s  sent a (attempt 1)
+            0s  acked a
+            0s  overflow ended: 2 lost
+            0s  sent d (attempt 1)
+        "#]],
+    );
+}
+
+#[test]
+fn an_overflow_of_a_full_window_lasts_while_its_messages_are_only_sent_again() {
+    check(
+        at_least_once(1).max_queued_messages(1),
+        "room 9, offer a b, +1s, offer c, +1s",
+        expect![[r#"
+            0s  rejected b: full
+            0s  overflow began
+            0s  sent a (attempt 1)
+            1s  sent a (attempt 2)
+            1s  rejected c: full
+            2s  gave up on a
+            2s  overflow ended: 2 lost
         "#]],
     );
 }
