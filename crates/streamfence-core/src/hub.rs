@@ -26,6 +26,8 @@ use crate::stats::{AckOutcome, LaneSurvey, TopicStats};
 const BATCH_LENGTH: usize = 64;
 /// How many empty batches are kept for reuse.
 const SPARE_BATCHES: usize = 64;
+/// How many stale deadlines are too few to be worth a look.
+const SPARE_DEADLINES: usize = 64;
 
 /// All links and sessions of one shard.
 ///
@@ -77,7 +79,8 @@ pub struct Hub {
     by_client: HashMap<ClientId, SessionKey>,
     /// Links that have room and something to say, each once.
     ready: VecDeque<LinkKey>,
-    /// Filed lazily: an entry counts only while its session still has it as `filed`.
+    /// Filed lazily: an entry counts only while its session still has it as `filed`. Invariant: a push leaves at most two
+    /// per session, and `SPARE_DEADLINES`.
     deadlines: BinaryHeap<Reverse<(Instant, SessionKey)>>,
     /// Batches that came back empty.
     spare: Vec<Batch>,
@@ -547,7 +550,22 @@ impl Hub {
         if seated.filed.is_none_or(|filed| due < filed) {
             self.sessions[key.index as usize].value.filed = Some(due);
             self.deadlines.push(Reverse((due, key)));
+            if self.deadlines.len() > 2 * self.sessions.len() + SPARE_DEADLINES {
+                self.forget_stale_deadlines();
+            }
         }
+    }
+
+    /// Throws out what no session has filed any more. At least half of what is there, so a push pays for it.
+    fn forget_stale_deadlines(&mut self) {
+        let mut deadlines = std::mem::take(&mut self.deadlines).into_vec();
+        deadlines.sort_unstable();
+        deadlines.dedup();
+        deadlines.retain(|&Reverse((due, key))| {
+            let entry = self.sessions.get(key.index as usize);
+            entry.is_some_and(|entry| entry.generation == key.generation && entry.value.filed == Some(due))
+        });
+        self.deadlines = deadlines.into();
     }
 
     fn take_position(&mut self, message: &Message) {

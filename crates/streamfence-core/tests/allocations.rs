@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use streamfence_core::{
-    AtLeastOnce, Body, Catalog, ClientId, Epoch, Hub, LinkKey, Message, MessageId, Namespace, Offset, Output, Overflow,
-    Room, SessionKey, TopicId, Transmit, Transport,
+    AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, Offset,
+    Output, Overflow, Room, SessionKey, TopicId, Transmit, Transport,
 };
 
 const EPOCH: Epoch = Epoch(7);
@@ -152,4 +152,24 @@ fn a_lane_forgets_the_keys_of_what_has_left() {
         let kept = allocation_counter::measure(|| run(1_000..10_000)).bytes_current;
         assert!(kept < 4_096, "{kept} bytes for keys that have left, in {told}");
     }
+}
+
+#[test]
+fn clients_that_come_and_go_leave_nothing_behind() {
+    let namespace = Namespace::new("/a").topic("t").at_least_once(AtLeastOnce::default());
+    let mut stage = Stage::new(namespace, 10);
+    let mut run = |clients: std::ops::Range<usize>| {
+        for index in clients {
+            stage.join(index);
+            let message = stage.message(None);
+            stage.give_room();
+            stage.publish(&message);
+            stage.drain();
+            let (link, _) = stage.sessions.remove(0);
+            stage.hub.close(link, CloseReason::Client, stage.now);
+        }
+    };
+    run(10..2_000);
+    let kept = allocation_counter::measure(|| run(2_000..20_000)).bytes_current;
+    assert!(kept < 16_384, "{kept} bytes for clients that are gone");
 }
