@@ -206,7 +206,10 @@ impl Hub {
             self.vacate(topic, seat);
         }
         let client = seated.session.client();
-        self.by_client.remove(&client);
+        // The client may have come back before its old session left.
+        if self.by_client.get(&client) == Some(&key) {
+            self.by_client.remove(&client);
+        }
         if let Some(link) = self.link_mut(seated.link) {
             link.leave(key);
             link.control_backlog -= backlog;
@@ -609,5 +612,27 @@ impl Hub {
         let now = self.now.map_or(now, |newest| newest.max(now));
         self.now = Some(now);
         now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::namespace::Namespace;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
+    fn a_client_that_came_back_is_found_after_its_old_session_has_left() {
+        let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t")).build().expect("it is valid");
+        let mut hub = Hub::new(Arc::new(catalog), Epoch(7));
+        let (now, client) = (Instant::now(), ClientId([1; 12]));
+        let [old, new] = [(); 2].map(|()| {
+            let link = hub.open(now);
+            hub.join(link, NamespaceId(0), client, Transport::Other, now).expect("the link is open")
+        });
+        hub.leave(old, CloseReason::Transport, now);
+        assert_eq!(hub.session_of(client), Some(new));
+        hub.leave(new, CloseReason::Transport, now);
+        assert_eq!(hub.session_of(client), None);
     }
 }
