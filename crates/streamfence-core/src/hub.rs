@@ -214,6 +214,8 @@ impl Hub {
             link.leave(key);
             link.control_backlog -= backlog;
         }
+        // What it could not say for want of room may have held up the others of its link.
+        self.file_ready(seated.link);
         let namespace = self.path(seated.session.namespace());
         self.books.push_event(Event::Disconnected { namespace, client, reason });
     }

@@ -241,3 +241,18 @@ fn more_than_one_batch_leaves_in_order() {
         "#]],
     );
 }
+
+#[test]
+fn a_session_that_leaves_no_longer_holds_up_the_others_of_its_link() {
+    check(
+        two_namespaces(),
+        "join bob /b with ann, bob: subscribe, room 9, room 0, offer big size=100, offer x topic=u, room 9 50, +1s, leave",
+        expect![[r#"
+            0s  bob: joined /b
+            0s  bob: subscribed to u
+            0s  bob: told: subscribed to u after 0
+            1s  left (client)
+            1s  bob: sent x
+        "#]],
+    );
+}
