@@ -338,9 +338,7 @@ impl Hub {
         let clock_started = link.handle_room(room, now);
         // The clock stood still, and with it the deadlines: they are filed again from here.
         if clock_started {
-            for session in link.sessions().to_vec() {
-                self.file_deadline(session);
-            }
+            self.file_deadlines(key);
         }
         self.file_ready(key);
     }
@@ -513,10 +511,7 @@ impl Hub {
             }
         }
         link.use_room(room, now);
-        for index in 0..self.links[key.index as usize].value.sessions().len() {
-            let session = self.links[key.index as usize].value.sessions()[index];
-            self.file_deadline(session);
-        }
+        self.file_deadlines(key);
         batch
     }
 
@@ -545,6 +540,13 @@ impl Hub {
         if link.is_ready() && !link.is_filed && !is_stuck {
             link.is_filed = true;
             self.ready.push_back(key);
+        }
+    }
+
+    /// Files the deadlines of all sessions of an open link.
+    fn file_deadlines(&mut self, key: LinkKey) {
+        for index in 0..self.links[key.index as usize].value.sessions().len() {
+            self.file_deadline(self.links[key.index as usize].value.sessions()[index]);
         }
     }
 

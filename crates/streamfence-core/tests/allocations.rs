@@ -55,9 +55,12 @@ impl Stage {
         let _ = self.hub.publish(message, None, self.now);
     }
 
+    /// Stops the clock of every link and starts it again.
     fn give_room(&mut self) {
-        for &(link, _) in &self.sessions {
-            self.hub.handle_room(link, PLENTY, self.now);
+        for room in [Room::NONE, PLENTY] {
+            for &(link, _) in &self.sessions {
+                self.hub.handle_room(link, room, self.now);
+            }
         }
     }
 
