@@ -639,4 +639,30 @@ mod tests {
         hub.leave(new, CloseReason::Transport, now);
         assert_eq!(hub.session_of(client), None);
     }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
+    fn a_survey_tells_of_the_fullest_lane_and_the_oldest_message() {
+        let namespace = Namespace::new("/a").topic("t");
+        let catalog = Arc::new(Catalog::builder().namespace(namespace).build().expect("it is valid"));
+        let topic = catalog.topics().next().expect("there is one");
+        let (mut hub, start) = (Hub::new(catalog, Epoch(7)), Instant::now());
+        let sessions = [1, 2].map(|name| {
+            let link = hub.open(start);
+            let joined = hub.join(link, NamespaceId(0), ClientId([name; 12]), Transport::Other, start);
+            let session = joined.expect("the link is open");
+            hub.subscribe(session, topic, None, None, start);
+            session
+        });
+        assert_eq!(hub.survey(topic, start), LaneSurvey { lanes: 2, ..LaneSurvey::default() });
+        for (offset, size, to) in [(1, 4, 0), (2, 30, 0), (3, 40, 1)] {
+            let published = start + Duration::from_secs(offset);
+            let id = MessageId { epoch: Epoch(7), offset: Offset(offset) };
+            let body = crate::message::Body::plain(vec![0; size].into());
+            let message = Arc::new(Message { topic, id, key: None, published, body });
+            let _ = hub.publish_to(sessions[to], &message, published);
+        }
+        let survey = hub.survey(topic, start + Duration::from_secs(9));
+        assert_eq!(survey, LaneSurvey { lanes: 2, depth_max: 2, bytes_max: 40, oldest: Duration::from_secs(8) });
+    }
 }

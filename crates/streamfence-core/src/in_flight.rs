@@ -59,6 +59,7 @@ impl InFlight {
     /// When the window is full: ask [`InFlight::has_space`] first.
     pub fn record(&mut self, message: Arc<Message>, clock: Duration) {
         assert!(self.has_space(), "the window of {} is full", self.window);
+        debug_assert!(self.newest.is_none_or(|newest| newest < message.id), "{} is out of order", message.id);
         self.bytes += message.size_bytes();
         self.newest = Some(message.id);
         let due = clock.saturating_add(self.retry.ack_timeout);

@@ -301,6 +301,22 @@ mod tests {
     }
 
     #[test]
+    fn a_body_is_cut_where_its_parts_meet() {
+        let whole = r#"2/feed,["tick",PAYLOAD,{}]"#;
+        let (start, end) = (whole.find("PAYLOAD").expect("it is there"), whole.len());
+        let mut body = Body { bytes: whole.into(), payload: start..start + 7, attachments: Box::default() };
+        assert_eq!(
+            (body.text(), body.payload(), body.after_payload()),
+            (whole.as_bytes(), &b"PAYLOAD"[..], &b",{}]"[..])
+        );
+        body.bytes = format!("{whole}onetwo").into();
+        body.attachments = [end..end + 3, end + 3..end + 6].into();
+        assert_eq!((body.text(), body.after_payload()), (whole.as_bytes(), &b",{}]"[..]));
+        assert_eq!(body.attachments().collect::<Vec<_>>(), ["one", "two"]);
+        assert_eq!(Body::plain("all".into()).payload(), b"all");
+    }
+
+    #[test]
     fn what_we_never_wrote_is_no_id() {
         let wrong = [
             "",
