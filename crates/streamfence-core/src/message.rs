@@ -262,8 +262,9 @@ pub struct TopicId {
 /// A session of a hub; stale once the session has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey {
-    pub(crate) index: u32,
+    /// First, so that keys sort by age: a place is given anew and says nothing.
     pub(crate) generation: u32,
+    pub(crate) index: u32,
 }
 
 /// A link of a hub; stale once the link has closed.

@@ -256,3 +256,26 @@ fn a_session_that_leaves_no_longer_holds_up_the_others_of_its_link() {
         "#]],
     );
 }
+
+#[test]
+fn equal_deadlines_are_served_by_age_and_not_by_place() {
+    let namespaces = [at_least_once(2), Namespace::new("/b").topic("u").at_least_once(crate::promise(2))];
+    check(
+        namespaces,
+        "join bob /b with ann, bob: subscribe, leave, join cid /a with bob, cid: subscribe, bob: room 9
+         offer x topic=u, offer a, +1s",
+        expect![[r#"
+            0s  bob: joined /b
+            0s  bob: subscribed to u
+            0s  left (client)
+            0s  cid: joined /a
+            0s  cid: subscribed to t
+            0s  bob: told: subscribed to u after 0
+            0s  cid: told: subscribed to t after 0
+            0s  bob: sent x (attempt 1)
+            0s  cid: sent a (attempt 1)
+            1s  bob: sent x (attempt 2)
+            1s  cid: sent a (attempt 2)
+        "#]],
+    );
+}
