@@ -208,7 +208,7 @@ impl Stage {
             "close" => self.hub.close(link, CloseReason::Transport, now),
             "tell" => {
                 let namespace = self.actors[actor].namespace;
-                self.hub.tell(session, Transmit::Published { namespace, request: RequestId(0) }, now);
+                self.hub.tell(session, Transmit::Done { namespace, request: RequestId(0) }, now);
             }
             "holds" => self.holds(actor),
             "books" => self.books(),
@@ -394,7 +394,7 @@ impl Stage {
         let (Transmit::Message { namespace, .. }
         | Transmit::Subscribed { namespace, .. }
         | Transmit::Unsubscribed { namespace, .. }
-        | Transmit::Published { namespace, .. }
+        | Transmit::Done { namespace, .. }
         | Transmit::Error { namespace, .. }) = *what;
         let there = |actor: &Actor| (actor.link, actor.namespace) == (link, namespace);
         let actor = self.actors.iter().rposition(there).expect("somebody is there to hear it");
@@ -413,7 +413,7 @@ impl Stage {
             Transmit::Unsubscribed { topic, .. } => {
                 format!("told: unsubscribed from {}", self.catalog.topic_name(*topic))
             }
-            Transmit::Published { .. } => "told: published".to_owned(),
+            Transmit::Done { .. } => "told: published".to_owned(),
             Transmit::Error { code, .. } => format!("told: {}", code.as_str()),
         };
         self.say(actor, &text);

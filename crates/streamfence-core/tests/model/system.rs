@@ -53,7 +53,7 @@ enum Said {
     Message { topic: usize, offset: u64, attempt: u32, frames: u32, bytes: u64 },
     Subscribed { topic: usize, offset: u64 },
     Unsubscribed { topic: usize },
-    Published,
+    Done,
 }
 
 struct Model {
@@ -343,7 +343,7 @@ impl Driver {
                 let namespace = NamespaceId((slot % NAMESPACES) as u32);
                 match *step {
                     Step::Leave(_) => hub.leave(key, CloseReason::Client, now),
-                    Step::Tell(_) => hub.tell(key, Transmit::Published { namespace, request: RequestId(0) }, now),
+                    Step::Tell(_) => hub.tell(key, Transmit::Done { namespace, request: RequestId(0) }, now),
                     Step::Subscribe(_, topic, window) => {
                         let window = window.and_then(NonZeroU16::new);
                         hub.subscribe(key, topic_id(topic_of(slot, topic)), window, None, now);
@@ -420,7 +420,7 @@ impl Model {
                 self.stats[topic_of(slot, topic)].abandoned += lane.map_or(0, |lane| lane.len() as u64);
                 session.control.push_back(Said::Unsubscribed { topic: topic_of(slot, topic) });
             }
-            Step::Tell(slot) => self.sessions[slot].as_mut()?.control.push_back(Said::Published),
+            Step::Tell(slot) => self.sessions[slot].as_mut()?.control.push_back(Said::Done),
             Step::Publish(ref draft, _) => {
                 for slot in 0..SLOTS {
                     if self.sessions[slot].as_ref().is_some_and(|session| Some(session.client) != except) {
@@ -608,7 +608,7 @@ impl Said {
         match self {
             Self::Message { frames, bytes, .. } => (frames, bytes),
             Self::Subscribed { .. } | Self::Unsubscribed { .. } => (2, 256),
-            Self::Published => (1, 256),
+            Self::Done => (1, 256),
         }
     }
 }
@@ -626,7 +626,7 @@ fn heard(what: &Transmit) -> (usize, Said) {
         Transmit::Unsubscribed { namespace, topic, .. } => {
             (namespace, Said::Unsubscribed { topic: topic.index as usize })
         }
-        Transmit::Published { namespace, .. } => (namespace, Said::Published),
+        Transmit::Done { namespace, .. } => (namespace, Said::Done),
         Transmit::Error { .. } => unreachable!("nobody wished for an error"),
     };
     assert_eq!(said.size(), (what.frames(), what.size_bytes()));
