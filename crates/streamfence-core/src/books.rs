@@ -92,12 +92,12 @@ impl Books {
         }
     }
 
-    pub(crate) fn acked(&mut self, topic: TopicId, outcome: AckOutcome) {
+    pub(crate) fn acked(&mut self, topic: TopicId, outcome: AckOutcome, count: u32) {
         let stats = self.stats_mut(topic);
-        stats.acks[outcome as usize] += 1;
+        stats.acks[outcome as usize] += u64::from(count);
         if outcome == AckOutcome::Released {
-            stats.delivered += 1;
-            self.resident -= 1;
+            stats.delivered += u64::from(count);
+            self.resident -= u64::from(count);
         }
     }
 

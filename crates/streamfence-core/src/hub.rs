@@ -345,11 +345,31 @@ impl Hub {
 
     /// Takes an acknowledgement and says what it did. `None` when the session is gone.
     pub fn handle_ack(&mut self, key: SessionKey, topic: TopicId, id: MessageId, now: Instant) -> Option<AckOutcome> {
-        self.advance(now);
-        self.session(key)?;
-        let outcome = self.sessions[key.index as usize].value.session.handle_ack(topic, id, &mut self.books);
-        self.settle(key, false);
-        Some(outcome)
+        self.acknowledge(key, now, |session, _, books| session.handle_ack(topic, id, books))
+    }
+
+    /// Takes an acknowledgement of every message up to one. `None` when the session is gone.
+    pub fn handle_ack_up_to(
+        &mut self,
+        key: SessionKey,
+        topic: TopicId,
+        id: MessageId,
+        now: Instant,
+    ) -> Option<AckOutcome> {
+        self.acknowledge(key, now, |session, _, books| session.handle_ack_up_to(topic, id, books))
+    }
+
+    /// Takes a client's word that it could not handle a message: it is sent again after the delay, as one more attempt.
+    /// `None` when the session is gone.
+    pub fn handle_nack(
+        &mut self,
+        key: SessionKey,
+        topic: TopicId,
+        id: MessageId,
+        delay: Duration,
+        now: Instant,
+    ) -> Option<AckOutcome> {
+        self.acknowledge(key, now, |session, clock, books| session.handle_nack(topic, id, delay, clock, books))
     }
 
     /// Does what is due.
@@ -486,6 +506,20 @@ impl Hub {
     #[must_use]
     pub fn links(&self) -> usize {
         self.links.len()
+    }
+
+    fn acknowledge(
+        &mut self,
+        key: SessionKey,
+        now: Instant,
+        hear: impl FnOnce(&mut Session, Duration, &mut Books) -> AckOutcome,
+    ) -> Option<AckOutcome> {
+        let now = self.advance(now);
+        self.session(key)?;
+        let clock = self.clock_of(key, now);
+        let outcome = hear(&mut self.sessions[key.index as usize].value.session, clock, &mut self.books);
+        self.settle(key, false);
+        Some(outcome)
     }
 
     /// Gathers what a link has to say and has room for, a session at a time.

@@ -81,13 +81,41 @@ impl InFlight {
     /// Releases a message the client says it has.
     pub fn handle_ack(&mut self, id: MessageId) -> AckOutcome {
         let Ok(place) = self.sent.binary_search_by_key(&id, |sent| sent.message.id) else {
-            return match self.newest {
-                Some(newest) if newest.epoch == id.epoch && id.offset <= newest.offset => AckOutcome::Late,
-                _ => AckOutcome::Unknown,
-            };
+            return self.outcome_of_absent(id);
         };
         self.remove(place);
         AckOutcome::Released
+    }
+
+    /// Releases every message up to and including one that the client says it has, and says how many those were.
+    ///
+    /// # Errors
+    /// [`AckOutcome::Late`] or [`AckOutcome::Unknown`], where that released nothing.
+    pub fn handle_ack_up_to(&mut self, id: MessageId) -> Result<u32, AckOutcome> {
+        if self.newest.is_none_or(|newest| newest.epoch != id.epoch || newest.offset < id.offset) {
+            return Err(AckOutcome::Unknown);
+        }
+        let released = self.sent.partition_point(|sent| sent.message.id <= id);
+        for _ in 0..released {
+            self.remove(0);
+        }
+        if released == 0 { Err(AckOutcome::Late) } else { Ok(released as u32) }
+    }
+
+    /// Takes the client's word that it could not handle a message: it is sent again after the delay, as one more
+    /// attempt, or given up when that was the last.
+    pub fn handle_nack(&mut self, id: MessageId, delay: Duration, clock: Duration) -> AckOutcome {
+        let due = clock.saturating_add(delay);
+        let Ok(place) = self.sent.binary_search_by_key(&id, |sent| sent.message.id) else {
+            return self.outcome_of_absent(id);
+        };
+        let sent = &mut self.sent[place];
+        if sent.due.is_none() {
+            self.overdue -= 1;
+        }
+        sent.due = Some(due);
+        self.nearest = self.nearest.min(due);
+        AckOutcome::Nacked
     }
 
     /// Marks what is due to be sent again, and gives up what has been sent often enough.
@@ -158,6 +186,13 @@ impl InFlight {
     #[must_use]
     pub fn oldest(&self) -> Option<&Arc<Message>> {
         self.sent.front().map(|sent| &sent.message)
+    }
+
+    fn outcome_of_absent(&self, id: MessageId) -> AckOutcome {
+        match self.newest {
+            Some(newest) if newest.epoch == id.epoch && id.offset <= newest.offset => AckOutcome::Late,
+            _ => AckOutcome::Unknown,
+        }
     }
 
     fn remove(&mut self, place: usize) -> Arc<Message> {

@@ -130,6 +130,19 @@ impl Lane {
         self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id))
     }
 
+    /// Releases every message up to one the client says it has, and says how many those were, or why none.
+    ///
+    /// # Errors
+    /// What the acknowledgement was instead, where it released nothing.
+    pub fn handle_ack_up_to(&mut self, id: MessageId) -> Result<u32, AckOutcome> {
+        self.in_flight.as_mut().map_or(Err(AckOutcome::Unknown), |in_flight| in_flight.handle_ack_up_to(id))
+    }
+
+    /// Takes the client's word that it could not handle a message: it is sent again after the delay.
+    pub fn handle_nack(&mut self, id: MessageId, delay: Duration, clock: Duration) -> AckOutcome {
+        self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_nack(id, delay, clock))
+    }
+
     /// Looks for overdue messages; `give_up` is told of each whose attempts are used up.
     pub fn handle_timeout(&mut self, clock: Duration, give_up: impl FnMut(Arc<Message>, u32)) {
         if let Some(in_flight) = &mut self.in_flight {

@@ -110,17 +110,37 @@ impl Session {
 
     /// Releases a message the client says it has.
     pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
-        let outcome = match self.lane_of(topic) {
-            None => AckOutcome::Foreign,
-            Some(place) => {
-                let seated = &mut self.lanes[place as usize];
-                let outcome = seated.lane.handle_ack(id);
-                seated.end_overflow(self.client, books);
-                seated.queue_up(place, &mut self.turns);
-                outcome
-            }
+        let outcome = self.settle_ack(topic, books, |lane| lane.handle_ack(id)).unwrap_or(AckOutcome::Foreign);
+        books.acked(topic, outcome, 1);
+        outcome
+    }
+
+    /// Releases every message up to one the client says it has.
+    pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
+        let released = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
+        let (outcome, count) = match released.unwrap_or(Err(AckOutcome::Foreign)) {
+            Ok(count) => (AckOutcome::Released, count),
+            Err(outcome) => (outcome, 1),
         };
-        books.acked(topic, outcome);
+        books.acked(topic, outcome, count);
+        outcome
+    }
+
+    /// Takes the client's word that it could not handle a message.
+    pub fn handle_nack(
+        &mut self,
+        topic: TopicId,
+        id: MessageId,
+        delay: Duration,
+        clock: Duration,
+        books: &mut Books,
+    ) -> AckOutcome {
+        let outcome = self.settle_ack(topic, books, |lane| lane.handle_nack(id, delay, clock));
+        let outcome = outcome.unwrap_or(AckOutcome::Foreign);
+        if outcome == AckOutcome::Nacked {
+            self.nearest = self.nearest.min(clock.saturating_add(delay));
+        }
+        books.acked(topic, outcome, 1);
         outcome
     }
 
@@ -236,6 +256,16 @@ impl Session {
     /// Notes where the hub's topic index holds a lane.
     pub(crate) fn seat(&mut self, place: u32, seat: u32) {
         self.lanes[place as usize].seat = seat;
+    }
+
+    /// Lets the lane of a topic hear an acknowledgement, and gives it its turn if that opened its window.
+    fn settle_ack<T>(&mut self, topic: TopicId, books: &mut Books, hear: impl FnOnce(&mut Lane) -> T) -> Option<T> {
+        let place = self.lane_of(topic)?;
+        let seated = &mut self.lanes[place as usize];
+        let outcome = hear(&mut seated.lane);
+        seated.end_overflow(self.client, books);
+        seated.queue_up(place, &mut self.turns);
+        Some(outcome)
     }
 
     fn abandon(&self, mut lane: Lane, books: &mut Books) {

@@ -67,11 +67,13 @@ pub enum AckOutcome {
     Unknown,
     /// The client is not subscribed to that topic.
     Foreign,
+    /// The client could not handle the message and wants it again.
+    Nacked,
 }
 
 impl AckOutcome {
     /// All of them, in the order of [`TopicStats::acks`].
-    pub const ALL: [Self; 4] = [Self::Released, Self::Late, Self::Unknown, Self::Foreign];
+    pub const ALL: [Self; 5] = [Self::Released, Self::Late, Self::Unknown, Self::Foreign, Self::Nacked];
 
     /// The name used in labels.
     #[must_use]
@@ -81,6 +83,7 @@ impl AckOutcome {
             Self::Late => "late",
             Self::Unknown => "unknown",
             Self::Foreign => "foreign",
+            Self::Nacked => "nacked",
         }
     }
 }

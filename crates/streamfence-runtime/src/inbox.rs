@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::num::NonZeroU16;
+use std::time::Duration;
 
 use streamfence_core::{
     ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, TopicId, Transmit, Transport,
@@ -81,6 +82,26 @@ pub enum Input {
         /// The message.
         id: MessageId,
     },
+    /// A client has every message of a topic up to one.
+    AckUpTo {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// The topic.
+        topic: TopicId,
+        /// The last of the messages.
+        id: MessageId,
+    },
+    /// A client could not handle a message and wants it again.
+    Nack {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// The topic.
+        topic: TopicId,
+        /// The message.
+        id: MessageId,
+        /// How much later.
+        delay: Duration,
+    },
     /// The adapter, or a handler, has something to say to the client.
     Tell {
         /// The namespace.
@@ -103,7 +124,11 @@ impl Input {
 
     /// Whether it is taken even when the inbox is full: what ends or begins a thing, of which there are few.
     fn is_vital(&self) -> bool {
-        !matches!(self, Self::Subscribe { .. } | Self::Unsubscribe { .. } | Self::Publish { .. } | Self::Ack { .. })
+        match self {
+            Self::Subscribe { .. } | Self::Unsubscribe { .. } | Self::Publish { .. } => false,
+            Self::Ack { .. } | Self::AckUpTo { .. } | Self::Nack { .. } => false,
+            Self::Open(_) | Self::Join { .. } | Self::Leave { .. } | Self::Tell { .. } | Self::End(_) => true,
+        }
     }
 
     /// What the client is told in place of what it wished for; nothing for an ack.
@@ -130,6 +155,8 @@ impl fmt::Debug for Input {
             Self::Unsubscribe { .. } => "Unsubscribe",
             Self::Publish { .. } => "Publish",
             Self::Ack { .. } => "Ack",
+            Self::AckUpTo { .. } => "AckUpTo",
+            Self::Nack { .. } => "Nack",
             Self::Tell { .. } => "Tell",
             Self::End(_) => "End",
         })

@@ -7,7 +7,8 @@
 //! room 9 | room 9 100 | room empty | room 9 empty      what the client's link takes now: frames, bytes, nothing below
 //! offer a b | offer 1-40                               publishes; with key=k size=100 frames=2 topic=u,
 //!                                                      to=bob for one client, except=bob for all others
-//! ack a | ack a topic=u                                a name never offered is an id never sent
+//! ack a | ack a topic=u | ack a upto=yes               a name never offered is an id never sent
+//! nack a | nack a after=500ms                          could not be handled: again, later
 //! subscribe | subscribe u window=1 | unsubscribe u     without a topic: the first of the client's namespace
 //! join bob /feed | join bob /feed with ann             on a link of its own, or on ann's
 //! leave | close                                        the session, or its link with all sessions
@@ -181,9 +182,9 @@ impl Stage {
                     }
                 }
             }
-            "ack" => {
+            "ack" | "nack" => {
                 for name in names(&command.words) {
-                    self.ack(actor, &name, command.option("topic"));
+                    self.ack(actor, &name, &command);
                 }
             }
             "subscribe" => {
@@ -314,17 +315,23 @@ impl Stage {
         }
     }
 
-    fn ack(&mut self, actor: usize, name: &str, claimed: Option<&str>) {
+    fn ack(&mut self, actor: usize, name: &str, command: &Command<'_>) {
         let known = self.messages.iter().find(|(known, ..)| known == name);
         let unknown = MessageId { epoch: EPOCH, offset: Offset(1_000_000) };
         let (topic, id) = known.map_or((self.topic_of(actor, None), unknown), |(_, topic, id)| (*topic, *id));
-        let topic = claimed.map_or(topic, |claimed| self.topic_named(claimed));
-        let outcome = self.hub.handle_ack(self.actors[actor].session, topic, id, self.instant());
+        let topic = command.option("topic").map_or(topic, |claimed| self.topic_named(claimed));
+        let (session, now) = (self.actors[actor].session, self.instant());
+        let (verb, outcome) = if command.verb == "nack" {
+            let delay = command.option("after").map_or(Duration::ZERO, duration);
+            ("nacked", self.hub.handle_nack(session, topic, id, delay, now))
+        } else if command.option("upto").is_some() {
+            ("acked up to", self.hub.handle_ack_up_to(session, topic, id, now))
+        } else {
+            ("acked", self.hub.handle_ack(session, topic, id, now))
+        };
         let text = match outcome {
-            Some(AckOutcome::Released) => format!("acked {name}"),
-            Some(AckOutcome::Late) => format!("acked {name}: late"),
-            Some(AckOutcome::Unknown) => format!("acked {name}: unknown"),
-            Some(AckOutcome::Foreign) => format!("acked {name}: foreign"),
+            Some(AckOutcome::Released | AckOutcome::Nacked) => format!("{verb} {name}"),
+            Some(outcome) => format!("{verb} {name}: {}", outcome.as_str()),
             None => "is gone".to_owned(),
         };
         self.say(actor, &text);
