@@ -294,7 +294,7 @@ impl Hub {
             if except == Some(seated.session.client()) {
                 continue;
             }
-            fanout.add(seated.session.offer(place, message, &mut self.books));
+            fanout.add(seated.session.offer(place, message, now, &mut self.books));
             let is_crowded = seated.session.lane(place).is_crowded();
             self.settle(key, is_crowded);
         }
@@ -310,7 +310,7 @@ impl Hub {
         let session = &mut self.sessions[key.index as usize].value.session;
         let place = session.lane_of(message.topic)?;
         let mut fanout = Fanout::default();
-        fanout.add(session.offer(place, message, &mut self.books));
+        fanout.add(session.offer(place, message, now, &mut self.books));
         let is_crowded = session.lane(place).is_crowded();
         self.settle(key, is_crowded);
         Some(fanout)
@@ -389,7 +389,7 @@ impl Hub {
             }
             seated.value.filed = None;
             let clock = self.clock_of(key, now);
-            self.sessions[key.index as usize].value.session.handle_timeout(clock, &mut self.books);
+            self.sessions[key.index as usize].value.session.handle_timeout(clock, now, &mut self.books);
             self.settle(key, false);
         }
     }
@@ -531,7 +531,7 @@ impl Hub {
         while batch.len() < BATCH_LENGTH {
             let Some(turn) = link.next_turn() else { break };
             let session = &mut self.sessions[turn.index as usize].value.session;
-            let Some(what) = session.poll_transmit(&mut room, clock, &mut self.books) else {
+            let Some(what) = session.poll_transmit(&mut room, clock, now, &mut self.books) else {
                 if session.is_ready() {
                     link.keep_turn(turn);
                     break;

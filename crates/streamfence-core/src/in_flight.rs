@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::message::{Message, MessageId};
 use crate::policy::Retry;
@@ -44,6 +44,18 @@ struct Sent {
     attempts: u32,
     /// On the link's clock; `None` while it waits to be sent again.
     due: Option<Duration>,
+}
+
+/// Why a message is not sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GiveUp {
+    /// It was sent as often as it may be.
+    Exhausted {
+        /// How often that was.
+        attempts: u32,
+    },
+    /// Its time is over.
+    Expired,
 }
 
 impl InFlight {
@@ -119,7 +131,7 @@ impl InFlight {
     }
 
     /// Marks what is due to be sent again, and gives up what has been sent often enough.
-    pub fn handle_timeout(&mut self, clock: Duration, mut give_up: impl FnMut(Arc<Message>, u32)) {
+    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, mut give_up: impl FnMut(Arc<Message>, GiveUp)) {
         if clock < self.nearest {
             return;
         }
@@ -128,9 +140,14 @@ impl InFlight {
         while let Some(sent) = self.sent.get_mut(place) {
             match sent.due {
                 Some(due) if due > clock => self.nearest = self.nearest.min(due),
+                // Not worth sending again; an ack that is on its way will be late.
+                Some(_) if sent.message.is_expired(now) => {
+                    give_up(self.remove(place), GiveUp::Expired);
+                    continue;
+                }
                 Some(_) if sent.attempts > self.retry.max_retries.get() => {
                     let attempts = sent.attempts;
-                    give_up(self.remove(place), attempts);
+                    give_up(self.remove(place), GiveUp::Exhausted { attempts });
                     continue;
                 }
                 Some(_) => {

@@ -13,6 +13,7 @@ pub mod policy;
 
 pub mod hub;
 pub mod in_flight;
+pub mod gap;
 pub mod lane;
 pub mod link;
 pub mod session;
@@ -28,6 +29,7 @@ pub mod testing;
 pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, NamespaceEntry};
 pub use event::{CloseReason, Event, Transport, UnsubscribeReason};
+pub use gap::{Gap, LossReason};
 pub use hub::{Fanout, Hub};
 pub use in_flight::InFlight;
 pub use lane::{Admission, Lane, Rejection};

@@ -9,8 +9,8 @@ use crate::message::TopicId;
 
 /// What happened to the messages of one topic.
 ///
-/// The books balance: `offered = delivered + displaced + coalesced + rejected + too_large + exhausted + abandoned +
-/// resident`, where a message is offered once per lane and delivered once per first send (best effort) or ack
+/// The books balance: `offered = delivered + displaced + coalesced + rejected + too_large + expired + exhausted +
+/// abandoned + resident`, where a message is offered once per lane and delivered once per first send (best effort) or ack
 /// (at least once).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TopicStats {
@@ -36,6 +36,8 @@ pub struct TopicStats {
     pub rejected: u64,
     /// New messages refused because no lane of this topic could ever hold them.
     pub too_large: u64,
+    /// Messages whose time was over before they could be sent, or acked.
+    pub expired: u64,
     /// Queued messages replaced by a newer value.
     pub coalesced: u64,
     /// Messages sent again.
@@ -52,7 +54,7 @@ impl TopicStats {
     /// Messages lost to a client, each counted once.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.displaced + self.rejected + self.too_large + self.exhausted
+        self.displaced + self.rejected + self.too_large + self.expired + self.exhausted
     }
 }
 
