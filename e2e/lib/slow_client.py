@@ -95,6 +95,9 @@ class Client:
         return self.closed is None and (self.rate is None or self.allowance >= 1)
 
     def read(self):
+        # A command of the same turn may have stopped it; and reading zero bytes looks like the end.
+        if not self.wants_to_read():
+            return
         limit = CHUNK if self.rate is None else min(CHUNK, int(self.allowance))
         try:
             data = self.socket.recv(limit)

@@ -50,16 +50,17 @@ export async function inParallel(count, inFlight, task) {
   return results;
 }
 
-/** Calls `task(i)` at a steady rate for a while; returns how often. A late tick is caught up, never skipped. */
+/**
+ * Calls `task(i)` at a steady rate for a while, one after the other, and returns how often.
+ * A call that is late is made up for, never left out.
+ */
 export async function steadily(perSecond, seconds, task) {
   const started = performance.now();
   const total = Math.round(perSecond * seconds);
-  const pending = [];
-  for (let i = 0; i < total; ) {
-    const due = Math.min(total, 1 + Math.floor(((performance.now() - started) / 1000) * perSecond));
-    for (; i < due; i++) pending.push(task(i));
-    await pause(2);
+  for (let i = 0; i < total; i++) {
+    const early = started + (i * 1000) / perSecond - performance.now();
+    if (early > 1) await pause(early);
+    await task(i);
   }
-  await Promise.all(pending);
   return total;
 }
