@@ -1,1 +1,42 @@
-//! The StreamFence configuration file: YAML or JSON to a checked catalog and server settings
+//! The configuration file: YAML or JSON to a checked catalog and server settings.
+//!
+//! Read the modules in this order. What is loaded is never applied here.
+//!
+//! ```
+//! use streamfence_config::{Format, parse};
+//!
+//! let file = "servers: {feed: {port: 0, namespaces: [{path: /feed, topics: [snapshot, delta]}]}}";
+//! let settings = parse(file, Format::Yaml, "streamfence.yaml", &|_| Err("no references here".to_owned()))?;
+//! assert_eq!(settings.server("feed")?.namespaces, ["/feed"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod settings;
+
+pub mod keys;
+
+mod raw;
+
+mod expand;
+
+mod block;
+
+mod namespaces;
+mod resolve;
+
+mod load;
+
+pub mod error;
+
+pub use error::{ConfigError, ConfigErrors, Problem};
+pub use expand::{Lookup, Reference};
+pub use keys::{KEYS, Key, Kind, Section, reference};
+pub use load::{MAX_FILE_BYTES, load};
+pub use raw::Place;
+pub use resolve::{Format, parse};
+pub use settings::{
+    AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings, ServerSettings, Settings, UnknownServer,
+};
+
+#[cfg(test)]
+mod tests;

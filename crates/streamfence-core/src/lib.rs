@@ -1,5 +1,9 @@
 //! Delivery control as pure state machines.
 //!
+//! A [`Hub`] holds every client of one shard: a link per connection, a [`Session`]
+//! per client and namespace, a [`Lane`] per subscribed topic. It knows no tokio, no clock, no file and no socket:
+//! time is an argument, what is to be done comes out of [`Hub::poll_output`], and a year of traffic runs in a second.
+//!
 //! Read the modules in this order.
 
 pub mod catalog;
@@ -7,14 +11,23 @@ pub mod message;
 pub mod namespace;
 pub mod policy;
 
+pub mod hub;
+pub mod in_flight;
+pub mod lane;
 pub mod link;
+pub mod session;
 
+pub mod books;
 pub mod event;
 pub mod output;
 pub mod stats;
 
+pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, NamespaceEntry};
 pub use event::{CloseReason, Event, Transport, UnsubscribeReason};
+pub use hub::{Fanout, Hub};
+pub use in_flight::InFlight;
+pub use lane::{Admission, Lane, Rejection};
 pub use link::Room;
 pub use message::{
     Body, ClassId, ClientId, Epoch, Key, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId,
@@ -23,4 +36,5 @@ pub use message::{
 pub use namespace::{AtLeastOnce, ClientPublish, InboundAck, Metadata, Namespace, Topic, Wire};
 pub use output::{Batch, ErrorCode, Output, Transmit};
 pub use policy::{Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+pub use session::Session;
 pub use stats::{AckOutcome, LaneSurvey, Observer, TopicStats};

@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -18,6 +19,8 @@ pub struct Message {
     pub id: MessageId,
     /// What it replaces in a lane that coalesces; `None` means "the topic", so that every message replaces the last.
     pub key: Option<Key>,
+    /// When it was published: what its age is counted from.
+    pub published: Instant,
     /// The complete packet.
     pub body: Body,
 }

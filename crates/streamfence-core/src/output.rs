@@ -57,8 +57,8 @@ pub enum Transmit {
         /// The question this answers.
         request: Option<RequestId>,
     },
-    /// A client's publish was taken. Said only to a client that asked for an answer.
-    Published {
+    /// A client's wish is done. Said only to a client that asked for an answer.
+    Done {
         /// The namespace to say it in.
         namespace: NamespaceId,
         /// The question this answers.
@@ -80,6 +80,18 @@ pub enum Transmit {
 }
 
 impl Transmit {
+    /// The namespace to say it in.
+    #[must_use]
+    pub fn namespace(&self) -> NamespaceId {
+        match self {
+            Self::Message { namespace, .. }
+            | Self::Subscribed { namespace, .. }
+            | Self::Unsubscribed { namespace, .. }
+            | Self::Done { namespace, .. }
+            | Self::Error { namespace, .. } => *namespace,
+        }
+    }
+
     /// How many transport frames it takes.
     #[must_use]
     pub fn frames(&self) -> u32 {
@@ -87,7 +99,7 @@ impl Transmit {
             Self::Message { message, .. } => message.frames(),
             // The event, and the acknowledgement that carries the same object.
             Self::Subscribed { .. } | Self::Unsubscribed { .. } | Self::Error { .. } => 2,
-            Self::Published { .. } => 1,
+            Self::Done { .. } => 1,
         }
     }
 

@@ -1,1 +1,45 @@
-//! Drives the StreamFence core on tokio: shards, the Fence handle, the traits an adapter implements
+//! Drives the StreamFence core on tokio.
+//!
+//! A [`Fence`] is what an application holds: it publishes, listens and shuts down. Behind it, one task per core owns
+//! one [`Hub`](streamfence_core::Hub). An adapter opens a [`Link`] per connection, feeds it what the client says, and
+//! gives it an [`Outlet`] for what the client is to hear.
+//!
+//! Read the modules in this order.
+
+mod builder;
+mod fence;
+mod payload;
+mod report;
+mod sequencer;
+
+mod command;
+mod seat;
+mod shard;
+
+mod encoder;
+mod inbox;
+mod link;
+mod outlet;
+
+mod handler;
+mod listener;
+mod watch;
+
+#[cfg(any(test, feature = "test-util"))]
+pub mod memory;
+
+pub use builder::{BuildError, FenceBuilder};
+pub use encoder::{Encoder, PlainEncoder};
+pub use fence::{EncoderInUse, Fence};
+pub use handler::{ClientMessage, HandlerError};
+pub use inbox::{InboxFull, Input};
+pub use link::Link;
+pub use listener::Listener;
+pub use outlet::Outlet;
+pub use payload::{Payload, PayloadError};
+pub use report::{PublishError, PublishReport};
+pub use streamfence_core as core;
+pub use streamfence_core::{
+    AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, Event, InboundAck, MessageId, Metadata, Namespace,
+    Observer, Overflow, Room, Topic, Wire,
+};

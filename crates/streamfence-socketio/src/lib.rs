@@ -1,1 +1,27 @@
-//! StreamFence under Socket.IO: the socketioxide adapter and the server that streamfence serve runs
+//! StreamFence under Socket.IO: the socketioxide adapter and the server that streamfence serve runs.
+//!
+//! Read the modules in this order.
+
+mod adapter;
+pub mod options;
+
+mod connection;
+mod handlers;
+mod outlet;
+mod protocol;
+
+pub mod engine;
+pub mod layer;
+pub mod link;
+pub mod registry;
+
+pub mod server;
+
+mod origin;
+mod request;
+mod verbatim;
+
+pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
+pub use layer::{FenceLayer, FenceService};
+pub use options::{EngineTransport, ServerOptions};
+pub use verbatim::Verbatim;

@@ -1,0 +1,301 @@
+//! Every key a file may hold: what it means, what it takes, what holds without it.
+//!
+//! The one source of truth: files are checked against this table, nearest keys are found in it and the reference
+//! page is written from it.
+
+use std::fmt::Write as _;
+
+use Kind::{Block, Choice, Flag, Later, List, MustBeFalse, Number, Text};
+use Section::{Admin, File, Log, Namespace, Policy, Server, Topic};
+
+/// One key of the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Where it stands.
+    pub section: Section,
+    /// Its canonical spelling, in camelCase; snake_case is taken too.
+    pub name: &'static str,
+    /// What it takes, and what holds without it.
+    pub kind: Kind,
+    /// What it means, in one line.
+    pub meaning: &'static str,
+}
+
+/// Where a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Section {
+    /// At the top of the file.
+    File,
+    /// Under `servers.<name>`.
+    Server,
+    /// In an entry of `namespaces`.
+    Namespace,
+    /// In an entry of `namespaces`, for all its topics, or in an entry of `topics`, for that one.
+    Policy,
+    /// In an entry of `topics`.
+    Topic,
+    /// Under `admin`.
+    Admin,
+    /// Under `log`.
+    Log,
+}
+
+impl Section {
+    const ALL: [Self; 7] = [File, Server, Namespace, Policy, Topic, Admin, Log];
+
+    fn place(self) -> &'static str {
+        match self {
+            File => "at the top of the file",
+            Server => "under `servers.<name>`",
+            Namespace => "in an entry of `namespaces`",
+            Policy => "in an entry of `namespaces` or of `topics`",
+            Topic => "in an entry of `topics`",
+            Admin => "under `admin`",
+            Log => "under `log`",
+        }
+    }
+}
+
+/// What a key takes, and what holds without it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A whole number.
+    Number {
+        /// The least it may be.
+        min: u64,
+        /// The most it may be.
+        max: u64,
+        /// What holds without it.
+        default: u64,
+    },
+    /// `true` or `false`.
+    Flag {
+        /// What holds without it.
+        default: bool,
+    },
+    /// `false`: what `true` would ask for is not in this build.
+    MustBeFalse,
+    /// One of several words, the first of which holds without it.
+    Choice {
+        /// The words.
+        of: &'static [&'static str],
+        /// What the contract knows beside them and this build does not.
+        later: &'static [&'static str],
+    },
+    /// A text.
+    Text {
+        /// What holds without it; `None` where it must be given.
+        default: Option<&'static str>,
+    },
+    /// A list, described by the text.
+    List(&'static str),
+    /// A block of keys of its own.
+    Block,
+    /// Part of the contract and not of this build.
+    Later,
+}
+
+/// The longest time a key may ask for, so that no deadline leaves the clock: a day.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+const U16: u64 = u16::MAX as u64;
+const U32: u64 = u32::MAX as u64;
+/// The most bytes one message may have, so that twice as many still count in 32 bits.
+const MAX_PAYLOAD: u64 = 256 * 1024 * 1024;
+/// The most bytes one lane or buffer may have.
+const TIB: u64 = 1 << 40;
+
+const fn key(section: Section, name: &'static str, kind: Kind, meaning: &'static str) -> Key {
+    Key { section, name, kind, meaning }
+}
+
+const fn number(min: u64, max: u64, default: u64) -> Kind {
+    Number { min, max, default }
+}
+
+const fn choice(of: &'static [&'static str]) -> Kind {
+    Choice { of, later: &[] }
+}
+
+const fn later(section: Section, name: &'static str, meaning: &'static str) -> Key {
+    key(section, name, Later, meaning)
+}
+
+/// Every key there is, section by section, in the order in which a file is best written.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key(File, "servers", Block, "The servers, each under a name of its own; at least one."),
+    key(File, "admin", Block, "The address of publish API, metrics and health."),
+    key(File, "log", Block, "What is logged, and how."),
+
+    key(Server, "host", Text { default: Some("0.0.0.0") }, "The address to listen on; `unix:/path` is a Unix socket and takes no port."),
+    key(Server, "port", number(0, U16, 3000), "The port to listen on; 0 lets the system choose."),
+    key(Server, "path", Text { default: Some("/socket.io") }, "The HTTP path Socket.IO is served under."),
+    key(Server, "transport", Choice { of: &["WS"], later: &["WSS"] }, "Plain or TLS."),
+    key(Server, "engineIoTransport", choice(&["WEBSOCKET_OR_POLLING", "WEBSOCKET_ONLY"]), "Which Engine.IO transports a client may use."),
+    key(Server, "auth", Choice { of: &["NONE"], later: &["TOKEN"] }, "How clients prove who they are."),
+    key(Server, "allowedOrigins", List("origins, such as `https://example.org`, or `*`"), "The origins browsers may connect from, also sent as CORS headers to polling clients; without it origins are not checked."),
+    key(Server, "maxConnections", number(1, U32, 10_000), "How many connections may be open at once."),
+    key(Server, "maxPayloadBytes", number(1, MAX_PAYLOAD, 65_536), "The largest payload a client may publish; more is answered `PAYLOAD_TOO_LARGE`."),
+    key(Server, "maxSubscriptionsPerClient", number(1, U32, 64), "How many topics of a namespace one client may subscribe to."),
+    key(Server, "pingIntervalMs", number(1, DAY_MS, 25_000), "How long after a pong the next ping is sent."),
+    key(Server, "pingTimeoutMs", number(1, DAY_MS, 20_000), "How long a client may take to answer a ping."),
+    key(Server, "connectTimeoutMs", number(1, DAY_MS, 10_000), "How long a connection may stay without joining a namespace."),
+    key(Server, "headerTimeoutMs", number(1, DAY_MS, 10_000), "How long the headers of a request may take to arrive."),
+    key(Server, "bodyTimeoutMs", number(1, DAY_MS, 10_000), "How long the body of a request may take to arrive."),
+    key(Server, "stallTimeoutMs", number(1, DAY_MS, 30_000), "How long a client may accept no byte of what waits for it before it is cut off."),
+    key(Server, "windowFrames", number(1, U16, 32), "How many frames may lie between a client's lanes and the kernel."),
+    key(Server, "notSentLowatBytes", number(1, U32, 16_384), "How many unsent bytes the kernel may hold for a connection (TCP_NOTSENT_LOWAT)."),
+    key(Server, "blockedReadBudgetBytes", number(1, TIB, 262_144), "How much is read from a client while writing to it is blocked."),
+    key(Server, "shutdownDrainMs", number(0, DAY_MS, 10_000), "How long lanes may take to empty when the server stops."),
+    key(Server, "namespaces", List("namespaces"), "The namespaces it serves; at least one."),
+    later(Server, "tls", "Certificate and key."),
+    later(Server, "spillRootPath", "Where lanes overflow to disk."),
+    later(Server, "jwt", "Tokens signed by someone else."),
+    later(Server, "staticTokens", "Tokens written in the file."),
+    later(Server, "tokenQuery", "Whether a token may stand in the query."),
+    later(Server, "authFailures", "How many wrong tokens an address may offer."),
+    later(Server, "authTimeoutMs", "How long a client may stay without a token."),
+    later(Server, "trustedProxies", "Whose forwarding headers are believed."),
+    later(Server, "maxConnectionsPerIp", "How many connections one address may have."),
+    later(Server, "inboundRate", "How many events a client may send."),
+    later(Server, "memoryBudgetBytes", "How much memory messages may take in all."),
+
+    key(Namespace, "path", Text { default: None }, "Its path, such as `/feed`; once in the file."),
+    key(Namespace, "topics", List("names, or `{name: .., <policy keys>}`"), "Its topics; at least one."),
+    key(Namespace, "authRequired", MustBeFalse, "Whether clients must prove who they are."),
+    later(Namespace, "sessionRetentionMs", "How long a lost session is kept for its client."),
+    later(Namespace, "slowClient", "What happens to a client that stays behind."),
+
+    key(Policy, "deliveryMode", choice(&["BEST_EFFORT", "AT_LEAST_ONCE"]), "Whether messages wait for the client's ack."),
+    key(Policy, "overflowAction", Choice { of: &["REJECT_NEW", "DROP_OLDEST", "COALESCE", "SNAPSHOT_ONLY"], later: &["SPILL_TO_DISK"] }, "What gives way when a client's lane is full; AT_LEAST_ONCE takes REJECT_NEW only."),
+    key(Policy, "maxQueuedMessagesPerClient", number(1, U32, 64), "How many messages a client's lane holds, queued and in flight together."),
+    key(Policy, "maxQueuedBytesPerClient", number(1, TIB, 524_288), "How many bytes of encoded packets a client's lane holds."),
+    key(Policy, "ackTimeoutMs", number(1, DAY_MS, 1000), "How long a client may take to ack before a message is sent again."),
+    key(Policy, "maxRetries", number(0, U32, 0), "How often a message is sent again; AT_LEAST_ONCE needs at least 1."),
+    key(Policy, "maxInFlight", number(1, U16, 1), "How many messages may be sent and not yet acked; at most `maxQueuedMessagesPerClient`."),
+    key(Policy, "coalesce", Flag { default: false }, "Whether a message first replaces the queued one of the same key, in its place."),
+    key(Policy, "coalesceKey", Choice { of: &["topic"], later: &["a JSON pointer"] }, "What makes two messages versions of one value."),
+    key(Policy, "coalesceFallback", Choice { of: &["reject"], later: &["dropOldest"] }, "What gives way when a coalescing lane is full of other keys."),
+    key(Policy, "allowPolling", Flag { default: true }, "Whether clients that poll may subscribe."),
+    key(Policy, "inboundAckPolicy", choice(&["ACK_ON_RECEIPT", "ACK_AFTER_HANDLER_SUCCESS"]), "When a client's publish is answered."),
+    key(Policy, "clientPublish", choice(&["deny", "relay", "handler"]), "What becomes of a message a client publishes."),
+    key(Policy, "echo", Flag { default: true }, "Whether a relayed message also reaches its sender."),
+    key(Policy, "wire", choice(&["topicEvent", "envelope"]), "The shape of a message on the wire."),
+    key(Policy, "metadata", choice(&["whenAcked", "always", "full"]), "Which messages carry metadata, and how much."),
+    key(Policy, "ack", Choice { of: &["event"], later: &["native"] }, "How a client acks."),
+    later(Policy, "onSubscribe", "What a new subscriber gets at once."),
+    later(Policy, "ttlMs", "How long a message is worth sending."),
+    later(Policy, "maxFrequency", "How often a client gets the newest value."),
+    later(Policy, "retryBackoff", "How the ack timeout grows from retry to retry."),
+    later(Policy, "onRetryExhausted", "What happens when the last retry is not acked."),
+    later(Policy, "deadLetterCapacity", "How many messages given up are kept."),
+    later(Policy, "gapNotices", "Whether a client is told of what it missed."),
+    later(Policy, "receiptWindow", "How far a best-effort client's handler may lag."),
+    later(Policy, "spill", "How much a lane may overflow to disk."),
+
+    key(Topic, "name", Text { default: None }, "Its name; once in its namespace."),
+
+    key(Admin, "host", Text { default: Some("127.0.0.1") }, "The address to listen on: a loopback address, or `unix:/path`, which takes no port."),
+    key(Admin, "port", number(0, U16, 9093), "The port to listen on; 0 lets the system choose."),
+    later(Admin, "keys", "Who may publish and administer from elsewhere."),
+
+    key(Log, "level", choice(&["info", "error", "warn", "debug", "trace"]), "The least important line that is logged."),
+    key(Log, "format", choice(&["text", "json"]), "The shape of a line."),
+];
+
+/// The key of one of these sections that is spelled so, in camelCase or snake_case.
+pub(crate) fn find(sections: &[Section], spelling: &str) -> Option<&'static Key> {
+    KEYS.iter()
+        .filter(|key| sections.contains(&key.section))
+        .find(|key| key.name == spelling || snake_case(key.name) == spelling)
+}
+
+/// What the writer of an unknown key may have meant: the nearest key here, or the same key elsewhere.
+pub(crate) fn hint(sections: &[Section], spelling: &str) -> String {
+    let here = || KEYS.iter().filter(|key| sections.contains(&key.section));
+    // A third of the letters wrong is a typo, more is another word.
+    let near = |key: &&Key| distance(key.name, spelling).min(distance(&snake_case(key.name), spelling));
+    let nearest = here().min_by_key(near).filter(|key| near(key) <= 1 + spelling.chars().count() / 3);
+    let elsewhere = Section::ALL.into_iter().find(|section| find(&[*section], spelling).is_some());
+    match (elsewhere, nearest) {
+        (Some(section), _) => format!("; it stands {}", section.place()),
+        (None, Some(key)) => format!("; the nearest is `{}`", key.name),
+        (None, None) => {
+            let built = here().filter(|key| !matches!(key.kind, Later)).map(|key| key.name);
+            format!("; wanted one of {}", built.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+pub(crate) fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// How many letters must be added, removed or exchanged to make one word of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    // Every key is shorter, and a file may hold a key as long as itself.
+    const LONGEST: usize = 64;
+    let other: Vec<char> = other.chars().take(LONGEST).collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(!a.eq_ignore_ascii_case(b));
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+/// The table of all keys in Markdown, as `docs/configuration.md` shows it.
+#[must_use]
+pub fn reference() -> String {
+    let mut page = String::new();
+    for section in Section::ALL {
+        let _ =
+            write!(page, "### Keys {}\n\n| key | takes | default | meaning |\n|---|---|---|---|\n", section.place());
+        for key in KEYS.iter().filter(|key| key.section == section) {
+            let (takes, default) = key.kind.described();
+            let _ = writeln!(page, "| `{}` | {takes} | {default} | {} |", key.name, key.meaning);
+        }
+        page.push('\n');
+    }
+    page.truncate(page.trim_end().len());
+    page.push('\n');
+    page
+}
+
+impl Kind {
+    /// What it takes and what holds without it, in Markdown.
+    fn described(&self) -> (String, String) {
+        let coded = |word: &str| format!("`{word}`");
+        match self {
+            Number { min, max, default } => (format!("{min} to {max}"), coded(&default.to_string())),
+            Flag { default } => ("`true` or `false`".to_owned(), coded(&default.to_string())),
+            MustBeFalse => ("`false`; `true` is not in this build".to_owned(), coded("false")),
+            Choice { of, later } => {
+                let mut takes = of.iter().map(|word| coded(word)).collect::<Vec<_>>().join(", ");
+                if !later.is_empty() {
+                    let _ = write!(takes, "; not in this build: {}", later.join(", "));
+                }
+                (takes, coded(of[0]))
+            }
+            Text { default: Some(default) } => ("a text".to_owned(), coded(default)),
+            Text { default: None } => ("a text".to_owned(), "must be given".to_owned()),
+            List(of) => (format!("a list of {of}"), String::new()),
+            Block => ("a block of keys".to_owned(), String::new()),
+            Later => ("not in this build".to_owned(), String::new()),
+        }
+    }
+}

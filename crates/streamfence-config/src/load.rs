@@ -1,0 +1,70 @@
+//! Reads one file, and the environment and files its values refer to.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::error::{ConfigError, ConfigErrors, Problem};
+use crate::expand::Reference;
+use crate::resolve::{Format, parse};
+use crate::settings::Settings;
+
+/// The most bytes a configuration may have.
+pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
+/// The most bytes a file may have that a value refers to: a secret, not a document.
+const MAX_REFERRED_BYTES: u64 = 64 * 1024;
+
+/// Reads a configuration file; its extension says what it is written in.
+///
+/// `${NAME}` is asked of the environment, `${file:path}` of the file system, from the directory of the configuration.
+///
+/// # Errors
+/// Everything that is wrong with the file, each with its place.
+pub fn load(path: impl AsRef<Path>) -> Result<Settings, ConfigErrors> {
+    let path = path.as_ref();
+    let name = path.display().to_string();
+    let refused = |problem| {
+        ConfigErrors::new(vec![ConfigError { file: name.as_str().into(), place: None, part: String::new(), problem }])
+    };
+    let format = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("yaml" | "yml") => Format::Yaml,
+        Some("json") => Format::Json,
+        other => {
+            return Err(refused(Problem::UnknownExtension { found: other.unwrap_or_default().to_owned() }));
+        }
+    };
+    let text = read_text(path, MAX_FILE_BYTES).map_err(|why| {
+        refused(match why {
+            Unread::TooLarge => Problem::FileTooLarge { limit: MAX_FILE_BYTES },
+            Unread::Failed(why) => Problem::Unreadable { why },
+        })
+    })?;
+    let directory = path.parent().unwrap_or(Path::new(""));
+    parse(&text, format, &name, &|reference| match reference {
+        Reference::Env(name) => std::env::var(name).map_err(|why| match why {
+            std::env::VarError::NotPresent => "the variable is not set".to_owned(),
+            std::env::VarError::NotUnicode(_) => "the variable is not UTF-8".to_owned(),
+        }),
+        Reference::File(path) => match read_text(&directory.join(path), MAX_REFERRED_BYTES) {
+            Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(Unread::TooLarge) => Err(format!("the file is larger than {MAX_REFERRED_BYTES} bytes")),
+            Err(Unread::Failed(why)) => Err(why),
+        },
+    })
+}
+
+enum Unread {
+    TooLarge,
+    Failed(String),
+}
+
+fn read_text(path: &Path, limit: u64) -> Result<String, Unread> {
+    let failed = |why: std::io::Error| Unread::Failed(why.to_string());
+    let mut bytes = Vec::new();
+    // The size a file claims may be wrong, as a device's is; what is read is not.
+    File::open(path).map_err(failed)?.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(Unread::TooLarge);
+    }
+    String::from_utf8(bytes).map_err(|_| Unread::Failed("the file is not UTF-8".to_owned()))
+}

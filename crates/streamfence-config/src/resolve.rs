@@ -1,0 +1,284 @@
+//! From the tree to [`Settings`]: what only shows when values are seen together, each error with its place.
+//!
+//! Pure: it opens no file and reads no environment but through the lookup it is given.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use streamfence_core::{Catalog, CatalogBuilder};
+
+use crate::block::{Block, Report};
+use crate::error::{ConfigError, ConfigErrors, Problem};
+use crate::expand::Lookup;
+use crate::keys::Section;
+use crate::namespaces;
+use crate::raw::{self, Node, Place, Value, shown};
+use crate::settings::{AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings};
+use crate::settings::{ServerSettings, Settings};
+
+/// What a text is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// YAML 1.2.
+    Yaml,
+    /// JSON.
+    Json,
+}
+
+/// Reads a text as a configuration; `file_name` is what errors call it.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its place. A text that is not YAML or JSON at all has one error.
+pub fn parse(text: &str, format: Format, file_name: &str, lookup: Lookup<'_>) -> Result<Settings, ConfigErrors> {
+    let file: Arc<str> = file_name.into();
+    let refused = |place, problem| {
+        Err(ConfigErrors::new(vec![ConfigError { file: file.clone(), place, part: String::new(), problem }]))
+    };
+    // JSON is read as the YAML it is, so that both have places; all it must be told from is YAML under a wrong name.
+    if format == Format::Json && !text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+        return refused(None, Problem::Syntax { why: "is not a JSON object; wanted `{`".to_owned() });
+    }
+    let root = match raw::read(text) {
+        Ok(root) => root,
+        Err((place, problem)) => return refused(place, problem),
+    };
+    let mut report = Report { file: file.clone(), lookup, errors: Vec::new(), warnings: Vec::new() };
+    let settings = file_settings(root, &mut report);
+    if !report.errors.is_empty() {
+        return Err(ConfigErrors::new(report.errors));
+    }
+    report.warnings.sort_by_key(|warning| warning.place);
+    match settings {
+        Ok(settings) => Ok(Settings { warnings: report.warnings, ..settings }),
+        Err(problem) => refused(None, problem),
+    }
+}
+
+fn file_settings(root: Node, report: &mut Report<'_>) -> Result<Settings, Problem> {
+    let mut file = Block::read(root, &[Section::File], "", report);
+    let mut addresses = Taken::default();
+    let mut paths = Taken::default();
+    let mut servers = Vec::new();
+    match file.take("servers") {
+        Some(Node { value: Value::Block(named), .. }) if !named.is_empty() => {
+            for (name, node) in named {
+                servers.push(server(name.value, node, &mut addresses, &mut paths, report));
+            }
+        }
+        Some(node) if !matches!(node.value, Value::Block(_)) => {
+            report.wrong("", "servers", &node, "a block of at least one server");
+        }
+        None if !file.is_sound => {}
+        Some(_) | None => missing("", file.at, "servers", "a block of at least one server", report),
+    }
+    let admin = section(&mut file, "admin", &[Section::Admin], report);
+    let log = section(&mut file, "log", &[Section::Log], report);
+    let settings = Settings {
+        admin: AdminSettings { listen: admin_listen(&admin, &mut addresses, report) },
+        log: LogSettings {
+            level: match log.text("level") {
+                "error" => LogLevel::Error,
+                "warn" => LogLevel::Warn,
+                "info" => LogLevel::Info,
+                "debug" => LogLevel::Debug,
+                "trace" => LogLevel::Trace,
+                other => unreachable!("the table of keys has no level {other}"),
+            },
+            format: match log.text("format") {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                other => unreachable!("the table of keys has no format {other}"),
+            },
+        },
+        catalog: Arc::default(),
+        warnings: Vec::new(),
+        servers,
+    };
+    let drafts = settings.servers.iter().flat_map(|server| server.drafts.iter().cloned());
+    let catalog = drafts.fold(Catalog::builder(), CatalogBuilder::namespace).build()?;
+    Ok(Settings { catalog: Arc::new(catalog), ..settings })
+}
+
+fn section(file: &mut Block, name: &str, sections: &'static [Section], report: &mut Report<'_>) -> Block {
+    match file.take(name) {
+        Some(node) => Block::read(node, sections, name, report),
+        None => Block::absent(sections),
+    }
+}
+
+fn server(
+    name: String,
+    node: Node,
+    addresses: &mut Taken,
+    paths: &mut Taken,
+    report: &mut Report<'_>,
+) -> ServerSettings {
+    let part = format!("servers.{name}");
+    let mut block = Block::read(node, &[Section::Server], &part, report);
+    let listen = listen(&block, &part, addresses, report);
+    let allowed_origins = allowed_origins(&mut block, &part, report);
+    let drafts = match block.take("namespaces") {
+        Some(Node { value: Value::List(list), .. }) if !list.is_empty() => {
+            namespaces::resolve(list, &part, paths, report)
+        }
+        Some(empty) => {
+            let problem =
+                Problem::Missing { key: "namespaces".to_owned(), wanted: "at least one namespace".to_owned() };
+            report.error(&part, empty.at, problem);
+            Vec::new()
+        }
+        // A list that could not be read was reported already.
+        None if !block.is_sound => Vec::new(),
+        None => {
+            missing(&part, block.at, "namespaces", "at least one namespace", report);
+            Vec::new()
+        }
+    };
+    let millis = |key| Duration::from_millis(block.number(key));
+    ServerSettings {
+        listen,
+        engine_io_transport: match block.text("engineIoTransport") {
+            "WEBSOCKET_OR_POLLING" => EngineIoTransport::WebsocketOrPolling,
+            "WEBSOCKET_ONLY" => EngineIoTransport::WebsocketOnly,
+            other => unreachable!("the table of keys has no transport {other}"),
+        },
+        path: http_path(&block, &part, report),
+        allowed_origins,
+        max_connections: block.number("maxConnections") as u32,
+        max_payload_bytes: block.number("maxPayloadBytes"),
+        max_subscriptions_per_client: block.number("maxSubscriptionsPerClient") as u32,
+        ping_interval: millis("pingIntervalMs"),
+        ping_timeout: millis("pingTimeoutMs"),
+        connect_timeout: millis("connectTimeoutMs"),
+        header_timeout: millis("headerTimeoutMs"),
+        body_timeout: millis("bodyTimeoutMs"),
+        stall_timeout: millis("stallTimeoutMs"),
+        window_frames: block.number("windowFrames") as u16,
+        not_sent_lowat_bytes: block.number("notSentLowatBytes") as u32,
+        blocked_read_budget_bytes: block.number("blockedReadBudgetBytes"),
+        shutdown_drain: millis("shutdownDrainMs"),
+        namespaces: drafts.iter().map(|(path, _)| path.clone()).collect(),
+        drafts: drafts.into_iter().map(|(_, draft)| draft).collect(),
+        name,
+    }
+}
+
+fn listen(block: &Block, part: &str, addresses: &mut Taken, report: &mut Report<'_>) -> Listen {
+    let host = block.text("host");
+    let listen = match host.strip_prefix("unix:") {
+        Some(path) => Listen::Unix(PathBuf::from(path)),
+        None => Listen::Tcp { host: host.to_owned(), port: block.number("port") as u16 },
+    };
+    let port_at = block.place_of("port");
+    let host_at = block.place_of("host").unwrap_or(block.at);
+    match &listen {
+        Listen::Unix(path) if path.as_os_str().is_empty() => {
+            wrong_text(part, host_at, "host", host, "a path after `unix:`", report);
+        }
+        Listen::Unix(_) if let Some(at) = port_at => {
+            let port = block.number("port").to_string();
+            wrong(part, at, "port", &port, "no port, because the host is a Unix socket", report);
+        }
+        Listen::Tcp { host, .. } if host.contains(|c: char| c.is_whitespace() || "/[]".contains(c)) => {
+            wrong_text(part, host_at, "host", host, "a name, an IP address without brackets, or `unix:/path`", report);
+        }
+        // The system gives every port 0 another one, and an unreadable block may well have meant another address.
+        Listen::Tcp { port: 0, .. } => {}
+        _ if !block.is_sound => {}
+        _ => {
+            let at = port_at.unwrap_or(host_at);
+            addresses.claim("address", &listen.to_string(), at, part, "address once in the file", report);
+        }
+    }
+    listen
+}
+
+fn admin_listen(admin: &Block, addresses: &mut Taken, report: &mut Report<'_>) -> Listen {
+    let listen = listen(admin, "admin", addresses, report);
+    if let Listen::Tcp { host, .. } = &listen {
+        let is_loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        if !is_loopback {
+            let wanted = "a loopback address or `unix:/path`, because keys are not in this build";
+            wrong_text("admin", admin.place_of("host").unwrap_or(admin.at), "host", host, wanted, report);
+        }
+    }
+    listen
+}
+
+fn http_path(block: &Block, part: &str, report: &mut Report<'_>) -> String {
+    let written = block.text("path");
+    let path = written.trim_end_matches('/');
+    let fits = path.starts_with('/')
+        && !path.contains("//")
+        && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._~-".contains(&byte));
+    if !fits {
+        let at = block.place_of("path").unwrap_or(block.at);
+        let wanted = "`/` and a path of letters, digits and `/ . _ ~ -`";
+        wrong_text(part, at, "path", written, wanted, report);
+    }
+    path.to_owned()
+}
+
+fn allowed_origins(block: &mut Block, part: &str, report: &mut Report<'_>) -> Option<Vec<String>> {
+    let Node { value: Value::List(list), .. } = block.take("allowedOrigins")? else { return None };
+    let mut origins = Vec::with_capacity(list.len());
+    for mut node in list {
+        if !report.expand(part, &mut node) {
+            continue;
+        }
+        match &node.value {
+            Value::Text(text) if is_origin(&text.value) => origins.push(text.value.clone()),
+            _ => report.wrong(part, "allowedOrigins", &node, "origins such as `https://example.org:8443`, or `*`"),
+        }
+    }
+    Some(origins)
+}
+
+/// Whether a browser could send this as its origin: no path, not even a slash at the end.
+fn is_origin(text: &str) -> bool {
+    let is_host = |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/?#@*".contains(c));
+    text == "*"
+        || text == "null"
+        || text.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && is_host(host))
+}
+
+/// What may be given once, and where it was.
+#[derive(Default)]
+pub(crate) struct Taken(HashMap<String, Place>);
+
+impl Taken {
+    /// Takes a name, or reports who had it first.
+    pub(crate) fn claim(
+        &mut self,
+        key: &str,
+        name: &str,
+        at: Place,
+        part: &str,
+        scope: &'static str,
+        report: &mut Report<'_>,
+    ) -> bool {
+        let Some(first) = self.0.get(name) else {
+            self.0.insert(name.to_owned(), at);
+            return true;
+        };
+        let problem = Problem::Twice { key: key.to_owned(), found: name.to_owned(), first: first.to_string(), scope };
+        report.error(part, at, problem);
+        false
+    }
+}
+
+fn missing(part: &str, at: Place, key: &str, wanted: &str, report: &mut Report<'_>) {
+    report.error(part, at, Problem::Missing { key: key.to_owned(), wanted: wanted.to_owned() });
+}
+
+fn wrong(part: &str, at: Place, key: &str, found: &str, wanted: &str, report: &mut Report<'_>) {
+    let problem = Problem::WrongValue { key: key.to_owned(), found: found.to_owned(), wanted: wanted.to_owned() };
+    report.error(part, at, problem);
+}
+
+fn wrong_text(part: &str, at: Place, key: &str, found: &str, wanted: &str, report: &mut Report<'_>) {
+    wrong(part, at, key, &shown(found), wanted, report);
+}

@@ -1,0 +1,620 @@
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it likes")]
+
+use std::collections::HashSet;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use expect_test::{Expect, expect};
+
+use crate::keys::snake_case;
+use crate::{Format, KEYS, Kind, Reference, Section, Settings, load, parse, reference};
+
+fn lookup(reference: Reference<'_>) -> Result<String, String> {
+    match reference {
+        Reference::Env("PORT") => Ok("4000".to_owned()),
+        Reference::Env("SECRET") => Ok("hunter 2".to_owned()),
+        Reference::Env("TOPIC") => Ok("from-env".to_owned()),
+        Reference::Env(_) => Err("the variable is not set".to_owned()),
+        Reference::File(path) => Ok(format!("/content-of-{path}")),
+    }
+}
+
+fn read(text: &str, format: Format) -> Result<Settings, String> {
+    parse(text, format, "f.yaml", &lookup).map_err(|errors| errors.to_string())
+}
+
+/// What an operator sees of a file: its errors, or its warnings.
+fn check(text: &str, seen: Expect) {
+    let lines = match read(text, Format::Yaml) {
+        Ok(settings) => settings.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect(),
+        Err(errors) => format!("{errors}\n"),
+    };
+    seen.assert_eq(&lines);
+}
+
+/// A file with one server, one namespace `/n` and these keys in it, from line 5.
+fn namespace(keys: &str) -> String {
+    let head = "servers:\n  s:\n    namespaces:\n      - path: /n\n";
+    keys.lines().fold(head.to_owned(), |file, line| format!("{file}        {line}\n"))
+}
+
+/// A file with one server that has these keys, from line 3.
+fn server(keys: &str) -> String {
+    let tail = "    namespaces: [{path: /n, topics: [a]}]\n";
+    keys.lines().fold("servers:\n  s:\n".to_owned(), |file, line| format!("{file}    {line}\n")) + tail
+}
+
+fn file(keys: &str) -> String {
+    format!("servers: {{s: {{namespaces: [{{path: /n, topics: [a]}}]}}}}\n{keys}\n")
+}
+
+/// A file in which one key of a section has one value.
+fn file_with(section: Section, name: &str, value: &str) -> String {
+    match section {
+        Section::File => format!("{name}: {value}\n"),
+        Section::Server => server(&format!("{name}: {value}")),
+        Section::Namespace | Section::Policy => namespace(&format!("topics: [a]\n{name}: {value}")),
+        Section::Topic => namespace(&format!("topics: [{{{name}: {value}}}]")),
+        Section::Admin => file(&format!("admin: {{{name}: {value}}}")),
+        Section::Log => file(&format!("log: {{{name}: {value}}}")),
+    }
+}
+
+/// Whether the key stands in the frame that [`file_with`] puts around it.
+fn is_in_frame(section: Section, name: &str) -> bool {
+    matches!((section, name), (Section::Server, "namespaces") | (Section::Namespace, "path" | "topics"))
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let settings = read(&file(""), Format::Yaml).unwrap();
+    expect![[r#"
+        ServerSettings {
+            name: "s",
+            listen: Tcp {
+                host: "0.0.0.0",
+                port: 3000,
+            },
+            engine_io_transport: WebsocketOrPolling,
+            path: "/socket.io",
+            allowed_origins: None,
+            max_connections: 10000,
+            max_payload_bytes: 65536,
+            max_subscriptions_per_client: 64,
+            ping_interval: 25s,
+            ping_timeout: 20s,
+            connect_timeout: 10s,
+            header_timeout: 10s,
+            body_timeout: 10s,
+            stall_timeout: 30s,
+            window_frames: 32,
+            not_sent_lowat_bytes: 16384,
+            blocked_read_budget_bytes: 262144,
+            shutdown_drain: 10s,
+            namespaces: [
+                "/n",
+            ],
+    "#]]
+    .assert_eq(format!("{:#?}", settings.servers[0]).split("    drafts").next().unwrap());
+    expect![[r#"
+        (
+            AdminSettings {
+                listen: Tcp {
+                    host: "127.0.0.1",
+                    port: 9093,
+                },
+            },
+            LogSettings {
+                level: Info,
+                format: Text,
+            },
+        )
+    "#]]
+    .assert_debug_eq(&(&settings.admin, &settings.log));
+    let topic = settings.catalog.topics().next().unwrap();
+    expect![[r#"
+        Class {
+            id: ClassId(
+                0,
+            ),
+            namespace: NamespaceId(
+                0,
+            ),
+            path: "/n",
+            name: "a",
+            policy: Policy {
+                delivery: BestEffort {
+                    overflow: RejectNew,
+                    coalesce: false,
+                },
+                limits: Limits {
+                    messages: 64,
+                    bytes: 524288,
+                },
+            },
+            wire: TopicEvent,
+            metadata: WhenAcked,
+            client_publish: Deny,
+            inbound_ack: OnReceipt,
+            allow_polling: true,
+            echo: true,
+        }
+    "#]]
+    .assert_debug_eq(settings.catalog.class(topic));
+    let acked = read(&namespace("topics: [a]\ndeliveryMode: AT_LEAST_ONCE\nmaxRetries: 1"), Format::Yaml).unwrap();
+    expect!["AtLeastOnce { window: 1, retry: Retry { ack_timeout: 1s, max_retries: 1 }, overflow: RejectNew }"]
+        .assert_eq(&format!("{:?}", acked.catalog.class(topic).policy.delivery));
+}
+
+#[test]
+fn a_topic_has_its_namespaces_policy_but_for_what_it_says_itself() {
+    let text = namespace(
+        "deliveryMode: AT_LEAST_ONCE\nmaxRetries: 4\nmaxInFlight: 8\ntopics:\n  - a\n  - name: b\n    maxInFlight: 2\n  - {name: c, deliveryMode: BEST_EFFORT, overflowAction: COALESCE, metadata: full}",
+    );
+    let settings = read(&text, Format::Yaml).unwrap();
+    let topics: Vec<_> = settings
+        .catalog
+        .topics()
+        .map(|topic| settings.catalog.class(topic))
+        .map(|class| format!("{} {:?} {:?}\n", class.name, class.policy.delivery, class.metadata))
+        .collect();
+    expect![[r#"
+        a AtLeastOnce { window: 8, retry: Retry { ack_timeout: 1s, max_retries: 4 }, overflow: RejectNew } WhenAcked
+        b AtLeastOnce { window: 2, retry: Retry { ack_timeout: 1s, max_retries: 4 }, overflow: RejectNew } WhenAcked
+        c BestEffort { overflow: Coalesce, coalesce: false } Full
+    "#]]
+    .assert_eq(&topics.concat());
+}
+
+#[test]
+fn every_constraint_is_an_error_at_its_place() {
+    check(
+        &namespace("topics: [a]\ndeliveryMode: AT_LEAST_ONCE\noverflowAction: DROP_OLDEST\ncoalesce: true"),
+        expect![[r#"
+            f.yaml:6:23: maxRetries is 0; AT_LEAST_ONCE wants at least 1 (servers.s.namespaces[0] /n a)
+            f.yaml:7:25: overflowAction is DROP_OLDEST; AT_LEAST_ONCE wants REJECT_NEW (servers.s.namespaces[0] /n a)
+            f.yaml:8:19: coalesce is true; AT_LEAST_ONCE wants false (servers.s.namespaces[0] /n a)
+        "#]],
+    );
+    check(
+        &namespace("topics: [a]\ndeliveryMode: AT_LEAST_ONCE\nmaxRetries: 1\nmaxInFlight: 128"),
+        expect![[r#"
+        f.yaml:8:22: maxInFlight 128 exceeds maxQueuedMessagesPerClient 64 (servers.s.namespaces[0] /n a)
+    "#]],
+    );
+    check(
+        &namespace("overflowAction: COALESCE\ntopics: [{name: a, deliveryMode: AT_LEAST_ONCE, maxRetries: 3}, b]"),
+        expect![[r#"
+            f.yaml:5:25: overflowAction is COALESCE; AT_LEAST_ONCE wants REJECT_NEW (servers.s.namespaces[0] /n a)
+        "#]],
+    );
+    check(
+        &namespace("topics: [a, a, 12, subscribe, '']"),
+        expect![[r#"
+        f.yaml:5:21: topic a is already at 5:18; wanted each name once in its namespace (servers.s.namespaces[0] /n)
+        f.yaml:5:24: topic is 12; wanted a name, in quotes if it looks like a number, or `{name: ..}` (servers.s.namespaces[0] /n)
+        f.yaml:5:28: topic is "subscribe"; wanted a name that is no control event's (servers.s.namespaces[0] /n)
+        f.yaml:5:39: topic is ""; wanted a name of 1 to 128 bytes without control characters (servers.s.namespaces[0] /n)
+    "#]],
+    );
+    check(
+        &namespace("topics: []"),
+        expect![[r#"
+        f.yaml:5:17: `topics` is missing; wanted at least one topic (servers.s.namespaces[0] /n)
+    "#]],
+    );
+    check(
+        &namespace("coalesce: true"),
+        expect![[r#"
+        f.yaml:4:9: `topics` is missing; wanted at least one topic (servers.s.namespaces[0] /n)
+    "#]],
+    );
+    check(
+        "servers: {s: {namespaces: [{path: feed, topics: [a]}, {topics: [a]}]}}",
+        expect![[r#"
+        f.yaml:1:35: namespace `feed`: wanted a path that starts with `/`, of at most 128 letters, digits and `/ . _ ~ -` (servers.s.namespaces[0])
+        f.yaml:1:55: `path` is missing; wanted a text (servers.s.namespaces[1])
+    "#]],
+    );
+    check(
+        "servers:\n  a: {port: 1, namespaces: [{path: /n, topics: [a]}]}\n  b: {port: 2, namespaces: [{path: /n, topics: [a]}]}",
+        expect![[r#"
+            f.yaml:3:36: path /n is already at 2:36; wanted each path once in the file (servers.b.namespaces[0])
+        "#]],
+    );
+    check(
+        "servers:\n  a: {port: 0, namespaces: [{path: /a, topics: [a]}]}\n  b: {port: 0, namespaces: [{path: /b, topics: [a]}]}\n  c: {namespaces: [{path: /c, topics: [a]}]}\n  d: {port: 3000, namespaces: [{path: /d, topics: [a]}]}\nadmin: {host: localhost, port: 3000}",
+        expect![[r#"
+            f.yaml:5:13: address 0.0.0.0:3000 is already at 4:6; wanted each address once in the file (servers.d)
+        "#]],
+    );
+    check(
+        "servers: {s: {}}",
+        expect![[r#"
+        f.yaml:1:14: `namespaces` is missing; wanted at least one namespace (servers.s)
+    "#]],
+    );
+    check(
+        "servers: {}",
+        expect![[r#"
+            f.yaml:1:1: `servers` is missing; wanted a block of at least one server
+        "#]],
+    );
+    check(
+        "servers: {s: }",
+        expect![[r#"
+        f.yaml:1:12: servers.s is nothing; wanted a block of keys
+    "#]],
+    );
+    check(
+        "log: {level: info}",
+        expect![[r#"
+        f.yaml:1:1: `servers` is missing; wanted a block of at least one server
+    "#]],
+    );
+    check(
+        "",
+        expect![[r#"
+        f.yaml:1:1: the file is nothing; wanted a block of keys
+    "#]],
+    );
+    check(
+        &server("path: /\nallowedOrigins: ['https://a.org', 'https://a.org/', 7]\nhost: '[::1]'"),
+        expect![[r#"
+        f.yaml:3:11: path is "/"; wanted `/` and a path of letters, digits and `/ . _ ~ -` (servers.s)
+        f.yaml:4:39: allowedOrigins is "https://a.org/"; wanted origins such as `https://example.org:8443`, or `*` (servers.s)
+        f.yaml:4:57: allowedOrigins is 7; wanted origins such as `https://example.org:8443`, or `*` (servers.s)
+        f.yaml:5:11: host is "[::1]"; wanted a name, an IP address without brackets, or `unix:/path` (servers.s)
+    "#]],
+    );
+    check(
+        &server("host: unix:/run/fence.sock\nport: 3000"),
+        expect![[r#"
+        f.yaml:4:11: port is 3000; wanted no port, because the host is a Unix socket (servers.s)
+    "#]],
+    );
+    check(
+        &server("host: 'unix:'"),
+        expect![[r#"
+        f.yaml:3:11: host is "unix:"; wanted a path after `unix:` (servers.s)
+    "#]],
+    );
+    check(
+        &file("admin: {host: 0.0.0.0}"),
+        expect![[r#"
+        f.yaml:2:15: host is "0.0.0.0"; wanted a loopback address or `unix:/path`, because keys are not in this build (admin)
+    "#]],
+    );
+}
+
+#[test]
+fn all_errors_of_a_file_are_told_at_once() {
+    check(
+        &server(
+            "port: 70000\nmaxConnections: 0\nwindowFrames: many\nengineIoTransport: websocket\nmaxRetries: 1\nmaxPayloadByte: 5\nfoo_bar: 1\nping_interval_ms: 1\npingIntervalMs: 2\ntls: {protocol: x}\nstallTimeoutMs: 1.5",
+        ),
+        expect![[r#"
+            f.yaml:3:11: port is 70000; wanted a whole number from 0 to 65535 (servers.s)
+            f.yaml:4:21: maxConnections is 0; wanted a whole number from 1 to 4294967295 (servers.s)
+            f.yaml:5:19: windowFrames is "many"; wanted a whole number from 1 to 65535 (servers.s)
+            f.yaml:6:24: engineIoTransport is "websocket"; wanted WEBSOCKET_OR_POLLING or WEBSOCKET_ONLY (servers.s)
+            f.yaml:7:5: unknown key "maxRetries"; it stands in an entry of `namespaces` or of `topics` (servers.s)
+            f.yaml:8:5: unknown key "maxPayloadByte"; the nearest is `maxPayloadBytes` (servers.s)
+            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, engineIoTransport, auth, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, namespaces (servers.s)
+            f.yaml:11:5: `pingIntervalMs` is `ping_interval_ms` again in another spelling; wanted one of the two (servers.s)
+            f.yaml:12:5: `tls` is not in this build; wanted no such key (servers.s)
+            f.yaml:13:21: stallTimeoutMs is 1.5; wanted a whole number from 1 to 86400000 (servers.s)
+        "#]],
+    );
+}
+
+#[test]
+fn what_many_share_is_wrong_once_and_where_it_is_written() {
+    check(
+        &namespace("deliveryMode: AT_LEAST_ONCE\ntopics: [a, b, c]"),
+        expect![[r#"
+        f.yaml:5:23: maxRetries is 0; AT_LEAST_ONCE wants at least 1 (servers.s.namespaces[0] /n a)
+    "#]],
+    );
+    let shared = "servers:
+  a:
+    port: 1
+    namespaces:
+      - &base {path: /a, topics: [t], maxInFlight: none}
+      - {<<: *base, path: /b}
+";
+    check(
+        shared,
+        expect![[r#"
+        f.yaml:5:52: maxInFlight is "none"; wanted a whole number from 1 to 65535 (servers.a.namespaces[0])
+    "#]],
+    );
+    let settings = read(&shared.replace("none", "1"), Format::Yaml).unwrap();
+    assert_eq!(settings.servers[0].namespaces, ["/a", "/b"]);
+}
+
+#[test]
+fn a_text_that_cannot_be_read_has_one_error() {
+    check(
+        "servers: [",
+        expect![[r#"
+        f.yaml:1:10: unclosed bracket '['
+    "#]],
+    );
+    check(
+        "servers: {s: {port: 1, port: 2}}",
+        expect![[r#"
+        f.yaml:1:24: `port` is there twice; wanted each key once
+    "#]],
+    );
+    check(
+        "a: 1\n---\nb: 2",
+        expect![[r#"
+        f.yaml:3:1: the file holds several documents; wanted one
+    "#]],
+    );
+    check(
+        "servers: !include other.yaml",
+        expect![[r#"
+        f.yaml:1:19: unsupported tag `!include`
+    "#]],
+    );
+    check(
+        &"[".repeat(100_000),
+        expect![[r#"
+        f.yaml:1:256: recursion limit exceeded
+    "#]],
+    );
+    expect!["f.yaml: is not a JSON object; wanted `{`"].assert_eq(&read("servers: {}", Format::Json).unwrap_err());
+}
+
+#[test]
+fn settings_only_at_least_once_knows_are_warned_of_where_nothing_is() {
+    check(
+        &namespace("maxRetries: 3\nmaxInFlight: 1\nackTimeoutMs: 500\ntopics: [a, {name: b, maxInFlight: 2}]"),
+        expect![[r#"
+            warning: f.yaml:5:21: maxRetries has no effect: no topic of the namespace is AT_LEAST_ONCE (servers.s.namespaces[0] /n)
+            warning: f.yaml:7:23: ackTimeoutMs has no effect: no topic of the namespace is AT_LEAST_ONCE (servers.s.namespaces[0] /n)
+            warning: f.yaml:8:44: maxInFlight has no effect: the topic is BEST_EFFORT (servers.s.namespaces[0] /n b)
+        "#]],
+    );
+    check(&namespace("maxRetries: 3\ntopics: [{name: a, deliveryMode: AT_LEAST_ONCE}, b]"), expect![[""]]);
+}
+
+#[test]
+fn every_key_is_read_under_both_spellings() {
+    for key in KEYS.iter().filter(|key| !is_in_frame(key.section, key.name)) {
+        for name in [key.name.to_owned(), snake_case(key.name)] {
+            let wrong = if matches!(key.kind, Kind::Text { .. } | Kind::Choice { .. }) { "[]" } else { "wrong" };
+            let errors = read(&file_with(key.section, &name, wrong), Format::Yaml).unwrap_err();
+            let wanted = match key.kind {
+                Kind::Later => format!("`{}` is not in this build", key.name),
+                Kind::Block => format!("{} is \"wrong\"; wanted", key.name),
+                _ => format!("{} is ", key.name),
+            };
+            assert!(errors.contains(&wanted), "{name}: {errors}");
+        }
+    }
+}
+
+/// What a file comes to, without the hash maps of the catalog, whose order is nobody's.
+fn outcome(settings: &Settings) -> String {
+    let classes: Vec<_> = settings.catalog.topics().map(|topic| settings.catalog.class(topic)).collect();
+    format!("{:?} {:?} {:?} {classes:?}", settings.servers, settings.admin, settings.log)
+}
+
+/// The outcome of a file in which one key has one value, where its topic is one that every key means something to.
+fn outcome_with(section: Section, name: &str, value: &str) -> String {
+    let mut file = file_with(section, name, value);
+    if section == Section::Policy && ["ackTimeoutMs", "maxInFlight", "maxRetries"].contains(&name) {
+        let retries = if name == "maxRetries" { "" } else { "        maxRetries: 1\n" };
+        let mode = "        deliveryMode: AT_LEAST_ONCE\n        maxQueuedMessagesPerClient: 100000\n";
+        file += &format!("{mode}{retries}");
+    }
+    if value == "AT_LEAST_ONCE" {
+        file += "        maxRetries: 1\n";
+    }
+    outcome(&read(&file, Format::Yaml).unwrap_or_else(|errors| panic!("{name}: {value}: {errors}")))
+}
+
+#[test]
+fn every_word_of_a_choice_has_its_effect_and_every_later_word_is_refused_as_such() {
+    for key in KEYS {
+        let Kind::Choice { of, later } = key.kind else { continue };
+        let outcomes: HashSet<_> = of.iter().map(|word| outcome_with(key.section, key.name, word)).collect();
+        assert_eq!(outcomes.len(), of.len(), "{}", key.name);
+        for word in later {
+            let errors = read(&file_with(key.section, key.name, word), Format::Yaml).unwrap_err();
+            assert!(errors.contains(&format!("{} {word} is not in this build; wanted", key.name)), "{errors}");
+        }
+    }
+    check(
+        &file_with(Section::Namespace, "authRequired", "true"),
+        expect![[r#"
+        f.yaml:6:23: authRequired true is not in this build; wanted false (servers.s.namespaces[0])
+    "#]],
+    );
+    check(
+        &file_with(Section::Policy, "coalesceKey", "/symbol"),
+        expect![[r#"
+        f.yaml:6:22: coalesceKey is "/symbol"; wanted topic (a JSON pointer is not in this build) (servers.s.namespaces[0])
+    "#]],
+    );
+}
+
+#[test]
+fn every_number_and_flag_has_its_effect() {
+    for key in KEYS {
+        let outcome = |value: &str| outcome_with(key.section, key.name, value);
+        match key.kind {
+            Kind::Number { min, max, .. } => {
+                // No retries at all are not for at-least-once, where alone retries have an effect.
+                let min = if key.name == "maxRetries" { 1 } else { min };
+                assert_ne!(outcome(&min.to_string()), outcome(&max.to_string()), "{}", key.name);
+            }
+            Kind::Flag { .. } => assert_ne!(outcome("true"), outcome("false"), "{}", key.name),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn numbers_beyond_their_bounds_are_refused() {
+    for key in KEYS {
+        let Kind::Number { min, max, .. } = key.kind else { continue };
+        for value in [i128::from(min) - 1, i128::from(max) + 1] {
+            let errors = read(&file_with(key.section, key.name, &value.to_string()), Format::Yaml).unwrap_err();
+            assert!(errors.contains(&format!("{} is {value}; wanted a whole number", key.name)), "{errors}");
+        }
+    }
+}
+
+#[test]
+fn json_and_yaml_come_to_the_same() {
+    let yaml = "
+servers:
+  feed:
+    host: '::1'
+    allowedOrigins: [https://example.org, '*']
+    namespaces:
+      - path: /feed
+        topics: [snapshot, {name: delta, overflowAction: DROP_OLDEST}]
+        max_queued_messages_per_client: 128
+  orders:
+    host: unix:/run/fence.sock
+    namespaces: [{path: /orders, topics: [new], deliveryMode: AT_LEAST_ONCE, maxRetries: 5}]
+log: {level: debug, format: json}
+";
+    let json = r#"{
+	"servers": {
+		"feed": {
+			"host": "::1",
+			"allowedOrigins": ["https:\/\/example.org", "*"],
+			"namespaces": [
+				{"path": "/feed", "topics": ["snapshot", {"name": "delta", "overflowAction": "DROP_OLDEST"}], "maxQueuedMessagesPerClient": 128}
+			]
+		},
+		"orders": {
+			"host": "unix:/run/fence.sock",
+			"namespaces": [{"path": "/orders", "topics": ["new"], "deliveryMode": "AT_LEAST_ONCE", "maxRetries": 5}]
+		}
+	},
+	"log": {"level": "debug", "format": "json"}
+}"#;
+    let [yaml, json] = [read(yaml, Format::Yaml).unwrap(), read(json, Format::Json).unwrap()];
+    assert_eq!(outcome(&yaml), outcome(&json));
+    expect!["[::1]:3000 unix:/run/fence.sock"]
+        .assert_eq(&format!("{} {}", yaml.servers[0].listen, yaml.servers[1].listen));
+}
+
+#[test]
+fn servers_can_be_selected_by_name() {
+    let text = "servers:\n  a: {port: 1, namespaces: [{path: /a, topics: [t]}]}\n  b: {port: 2, namespaces: [{path: /b, topics: [t]}]}";
+    let all = || read(text, Format::Yaml).unwrap();
+    let paths = |settings: &Settings| -> Vec<String> {
+        settings.catalog.namespaces().map(|(_, entry)| entry.path.to_string()).collect()
+    };
+    assert_eq!(paths(&all().select(&[] as &[&str]).unwrap()), ["/a", "/b"]);
+    assert_eq!(paths(&all().select(&["b", "b"]).unwrap()), ["/b"]);
+    assert_eq!(all().server("a").unwrap().namespaces, ["/a"]);
+    expect!["server `c` is not in the file; wanted one of a, b"]
+        .assert_eq(&all().select(&["a", "c"]).unwrap_err().to_string());
+}
+
+#[test]
+fn references_are_expanded_in_values_of_any_kind_and_never_shown() {
+    let text = server("host: unix:${file:sock}\nmaxConnections: ${PORT}") + "log: {level: info}\n";
+    let settings = read(&text, Format::Yaml).unwrap();
+    assert_eq!(settings.servers[0].listen.to_string(), "unix:/content-of-sock");
+    assert_eq!(settings.servers[0].max_connections, 4000);
+    let topics = read(&namespace("topics: ['${TOPIC}', 'plain$${x}', {name: 'a-${TOPIC}'}]"), Format::Yaml).unwrap();
+    let names: Vec<_> = topics.catalog.topics().map(|topic| topics.catalog.topic_name(topic).to_string()).collect();
+    assert_eq!(names, ["from-env", "plain${x}", "a-from-env"]);
+    check(
+        &server("host: ${NOWHERE}\nport: ${SECRET}\nengineIoTransport: ${SECRET}\nmaxConnections: ${PORT"),
+        expect![[r#"
+            f.yaml:3:11: "${NOWHERE}" cannot be expanded: the variable is not set (servers.s)
+            f.yaml:4:11: port is "${SECRET}"; wanted a whole number from 0 to 65535 (servers.s)
+            f.yaml:5:24: engineIoTransport is "${SECRET}"; wanted WEBSOCKET_OR_POLLING or WEBSOCKET_ONLY (servers.s)
+            f.yaml:6:21: "${PORT" cannot be expanded: wanted a closing `}`, or `$${` for a plain `${` (servers.s)
+        "#]],
+    );
+    check(
+        &namespace("topics: ['${not a name}', '${file:}']"),
+        expect![[r#"
+        f.yaml:5:18: "${not a name}" cannot be expanded: wanted `${NAME}` or `${file:path}` (servers.s.namespaces[0] /n)
+        f.yaml:5:35: "${file:}" cannot be expanded: wanted a path after `file:` (servers.s.namespaces[0] /n)
+    "#]],
+    );
+}
+
+#[test]
+fn a_file_that_explodes_is_refused_quickly() {
+    let mut text = "a: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 'b'..='z' {
+        let below = (level as u8 - 1) as char;
+        text += &format!("{level}: &{level} [{}]\n", vec![format!("*{below}"); 9].join(", "));
+    }
+    let begin = Instant::now();
+    check(
+        &text,
+        expect![[r#"
+        f.yaml:5:12: alias replay limit exceeded: total_replayed_events=20001 > 20000
+    "#]],
+    );
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn files_are_read_by_extension_up_to_a_mebibyte() {
+    let directory = std::env::temp_dir().join(format!("streamfence-config-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let refused = |name: &str| {
+        let errors = load(directory.join(name)).unwrap_err().to_string();
+        errors.replace(&directory.display().to_string(), "DIR")
+    };
+    fs::write(directory.join("good.yml"), server("host: ${file:host.txt}")).unwrap();
+    fs::write(directory.join("host.txt"), "localhost\n").unwrap();
+    fs::write(directory.join("large.yaml"), file(&"#".repeat(1024 * 1024))).unwrap();
+    fs::write(directory.join("other.toml"), "").unwrap();
+    fs::write(directory.join("bytes.json"), [0xff]).unwrap();
+    fs::write(directory.join("dangling.yaml"), server("host: ${file:none.txt}")).unwrap();
+    let seen = ["large.yaml", "other.toml", "bytes.json", "missing.yaml", "dangling.yaml"].map(refused).join("\n");
+    let host = load(directory.join("good.yml")).unwrap().servers[0].listen.to_string();
+    fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(host, "localhost:3000");
+    expect![[r#"
+        DIR/large.yaml: is larger than 1048576 bytes; wanted a smaller file
+        DIR/other.toml: extension is "toml"; wanted .yaml, .yml or .json
+        DIR/bytes.json: cannot be read: the file is not UTF-8
+        DIR/missing.yaml: cannot be read: No such file or directory (os error 2)
+        DIR/dangling.yaml:3:11: "${file:none.txt}" cannot be expanded: No such file or directory (os error 2) (servers.s)"#]].assert_eq(&seen);
+}
+
+#[test]
+fn no_text_makes_it_panic() {
+    let good = namespace("topics: [a, {name: b, maxInFlight: 2}]\ndeliveryMode: AT_LEAST_ONCE\nmaxRetries: ${PORT}");
+    for end in 0..good.len() {
+        for replaced in ["", "{", "]", "null", "&a *a", "'", "<<: ", "-1", "${"] {
+            let text = format!("{}{replaced}{}", &good[..end], &good[end + 1..]);
+            let _ = read(&text, Format::Yaml);
+        }
+    }
+}
+
+#[test]
+fn the_reference_has_a_row_for_every_key() {
+    let page = reference();
+    for key in KEYS {
+        assert!(page.contains(&format!("| `{}` |", key.name)), "{}", key.name);
+    }
+    expect![[r#"
+        Keys under `log`
+
+        | key | takes | default | meaning |
+        |---|---|---|---|
+        | `level` | `info`, `error`, `warn`, `debug`, `trace` | `info` | The least important line that is logged. |
+        | `format` | `text`, `json` | `text` | The shape of a line. |
+    "#]]
+    .assert_eq(page.split("### ").last().unwrap());
+}

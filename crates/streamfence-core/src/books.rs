@@ -1,0 +1,130 @@
+//! What happened, counted once: the totals of every topic and the edges worth an event.
+//!
+//! Sessions write into the books of whoever drives them, so a session alone keeps the same books as a hub of many.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::event::Event;
+use crate::lane::{Admission, Rejection};
+use crate::message::{ClientId, Message, TopicId};
+use crate::stats::{AckOutcome, TopicStats};
+
+/// Totals per topic, and events not yet handed out.
+#[derive(Debug)]
+pub struct Books {
+    catalog: Arc<Catalog>,
+    stats: Vec<TopicStats>,
+    events: VecDeque<Event>,
+    /// Messages held by lanes now, queued and in flight, each counted once per lane.
+    resident: u64,
+}
+
+impl Books {
+    /// Empty books for the topics of a catalog.
+    #[must_use]
+    pub fn new(catalog: Arc<Catalog>) -> Self {
+        let stats = catalog.topics().map(|_| TopicStats::default()).collect();
+        Self { catalog, stats, events: VecDeque::new(), resident: 0 }
+    }
+
+    /// The catalog the books are kept for.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The totals of a topic.
+    #[must_use]
+    pub fn stats(&self, topic: TopicId) -> &TopicStats {
+        &self.stats[topic.index as usize]
+    }
+
+    /// The totals of a topic, to be written on.
+    pub fn stats_mut(&mut self, topic: TopicId) -> &mut TopicStats {
+        &mut self.stats[topic.index as usize]
+    }
+
+    /// Messages held by lanes now.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        self.resident
+    }
+
+    /// The next event, if there is one.
+    pub fn pop_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Notes an event.
+    pub fn push_event(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn offered(&mut self, topic: TopicId, admission: Admission) {
+        let stats = self.stats_mut(topic);
+        stats.offered += 1;
+        match admission {
+            Admission::Admitted { coalesced, displaced } => {
+                stats.coalesced += u64::from(coalesced);
+                stats.displaced += u64::from(displaced);
+                self.resident = self.resident + 1 - u64::from(coalesced) - u64::from(displaced);
+            }
+            Admission::Rejected(Rejection::Full) => stats.rejected += 1,
+            Admission::Rejected(Rejection::TooLarge) => stats.too_large += 1,
+        }
+    }
+
+    pub(crate) fn sent(&mut self, client: ClientId, message: &Message, attempt: u32, wants_ack: bool) {
+        let stats = self.stats_mut(message.topic);
+        stats.sent += 1;
+        stats.sent_bytes += message.size_bytes();
+        if attempt > 1 {
+            stats.retries += 1;
+            let (namespace, topic) = self.names(message.topic);
+            let retried = Event::Retried { namespace, topic, client, id: message.id, retry: attempt - 1 };
+            self.events.push_back(retried);
+        }
+        if !wants_ack {
+            self.stats_mut(message.topic).delivered += 1;
+            self.resident -= 1;
+        }
+    }
+
+    pub(crate) fn acked(&mut self, topic: TopicId, outcome: AckOutcome) {
+        let stats = self.stats_mut(topic);
+        stats.acks[outcome as usize] += 1;
+        if outcome == AckOutcome::Released {
+            stats.delivered += 1;
+            self.resident -= 1;
+        }
+    }
+
+    pub(crate) fn exhausted(&mut self, client: ClientId, message: &Message, attempts: u32) {
+        self.stats_mut(message.topic).exhausted += 1;
+        self.resident -= 1;
+        let (namespace, topic) = self.names(message.topic);
+        self.events.push_back(Event::RetriesExhausted { namespace, topic, client, id: message.id, attempts });
+    }
+
+    pub(crate) fn abandoned(&mut self, topic: TopicId, messages: u64) {
+        self.stats_mut(topic).abandoned += messages;
+        self.resident -= messages;
+    }
+
+    pub(crate) fn overflow_began(&mut self, topic: TopicId, client: ClientId) {
+        let (namespace, topic) = self.names(topic);
+        self.events.push_back(Event::OverflowBegan { namespace, topic, client });
+    }
+
+    pub(crate) fn overflow_ended(&mut self, topic: TopicId, client: ClientId, lost: u64) {
+        let (namespace, topic) = self.names(topic);
+        self.events.push_back(Event::OverflowEnded { namespace, topic, client, lost });
+    }
+
+    /// The names of a topic: its namespace's path and its own.
+    pub(crate) fn names(&self, topic: TopicId) -> (Arc<str>, Arc<str>) {
+        (self.catalog.class(topic).path.clone(), self.catalog.topic_name(topic).clone())
+    }
+}

@@ -1,0 +1,595 @@
+//! Every client of one shard: finds the sessions of a topic, and remembers who has something to say and when.
+//!
+//! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use crate::books::Books;
+use crate::catalog::Catalog;
+use crate::event::{CloseReason, Event, Transport, UnsubscribeReason};
+use crate::lane::Admission;
+use crate::link::{Link, Room};
+use crate::message::{
+    ClientId, Epoch, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId, SessionKey, TopicId,
+};
+use crate::output::{Batch, Output, Transmit};
+use crate::session::Session;
+use crate::stats::{AckOutcome, LaneSurvey, TopicStats};
+
+/// How many things one batch holds at most: enough for one full window, few enough that nobody waits long.
+const BATCH_LENGTH: usize = 64;
+/// How many empty batches are kept for reuse.
+const SPARE_BATCHES: usize = 64;
+
+/// All links and sessions of one shard.
+///
+/// # The contract with the driver
+/// Feed as many inputs as you like, then call [`Hub::poll_output`] until it is `None`, then sleep until
+/// [`Hub::poll_timeout`]. Time never runs backwards inside: an older `now` counts as the newest seen. A stale key is
+/// answered with nothing, because disconnects race with everything.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Instant;
+/// use streamfence_core::*;
+///
+/// let catalog = Catalog::builder().namespace(Namespace::new("/feed").topic("tick")).build()?;
+/// let catalog = Arc::new(catalog);
+/// let feed = catalog.namespace("/feed").expect("it was just added");
+/// let tick = catalog.topic(feed, "tick").expect("it was just added");
+/// let now = Instant::now();
+///
+/// let epoch = Epoch(7);
+/// let mut hub = Hub::new(catalog, epoch);
+/// let link = hub.open(now);
+/// let session = hub.join(link, feed, ClientId([1; 12]), Transport::Other, now).expect("the link is open");
+/// hub.subscribe(session, tick, None, None, now);
+/// hub.publish(&Arc::new(Message {
+///     topic: tick,
+///     id: MessageId { epoch, offset: Offset(1) },
+///     key: None,
+///     published: now,
+///     body: Body::plain("hello".into()),
+/// }), None, now);
+///
+/// // Nothing leaves before the transport has room.
+/// while let Some(output) = hub.poll_output(now) {
+///     assert!(matches!(output, Output::Event(_)));
+/// }
+/// hub.handle_room(link, Room { frames: 8, bytes: 65_536, is_empty: true }, now);
+/// let Some(Output::Transmit(to, batch)) = hub.poll_output(now) else { panic!("there is room now") };
+/// assert_eq!(to, link);
+/// assert!(matches!(batch[..], [Transmit::Subscribed { .. }, Transmit::Message { .. }]));
+/// # Ok::<(), CatalogError>(())
+/// ```
+#[derive(Debug)]
+pub struct Hub {
+    books: Books,
+    topics: Vec<TopicSeats>,
+    links: Slab<Generation<Link>>,
+    sessions: Slab<Generation<Seated>>,
+    by_client: HashMap<ClientId, SessionKey>,
+    /// Links that have room and something to say, each once.
+    ready: VecDeque<LinkKey>,
+    /// Filed lazily: an entry counts only while its session still has it as `filed`.
+    deadlines: BinaryHeap<Reverse<(Instant, SessionKey)>>,
+    /// Batches that came back empty.
+    spare: Vec<Batch>,
+    next_generation: u32,
+    /// The newest time seen.
+    now: Option<Instant>,
+    is_crowded: bool,
+}
+
+/// Who is subscribed to a topic.
+#[derive(Debug)]
+struct TopicSeats {
+    /// Each lane of the topic, by its session and its place there. A lane knows its seat, so leaving is a swap.
+    seats: Vec<(SessionKey, u32)>,
+    /// The last message taken.
+    position: Position,
+}
+
+#[derive(Debug)]
+struct Seated {
+    session: Session,
+    link: LinkKey,
+    /// The deadline filed for it, if any.
+    filed: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Generation<T> {
+    generation: u32,
+    value: T,
+}
+
+/// What became of a published message, over all its lanes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Fanout {
+    /// Lanes it was offered to: `admitted + rejected`.
+    pub matched: u32,
+    /// Lanes that queued it.
+    pub admitted: u32,
+    /// Of those, lanes where it replaced an older value.
+    pub coalesced: u32,
+    /// Older messages that gave way to it.
+    pub displaced: u32,
+    /// Lanes that refused it.
+    pub rejected: u32,
+}
+
+impl Fanout {
+    fn add(&mut self, admission: Admission) {
+        self.matched += 1;
+        match admission {
+            Admission::Admitted { coalesced, displaced } => {
+                self.admitted += 1;
+                self.coalesced += u32::from(coalesced > 0);
+                self.displaced += displaced;
+            }
+            Admission::Rejected(_) => self.rejected += 1,
+        }
+    }
+}
+
+impl Hub {
+    /// A hub without links, whose topics' logs are in the given life.
+    #[must_use]
+    pub fn new(catalog: Arc<Catalog>, epoch: Epoch) -> Self {
+        let start = Position { epoch, offset: Offset(0) };
+        let topics = catalog.topics().map(|_| TopicSeats { seats: Vec::new(), position: start }).collect();
+        Self {
+            books: Books::new(catalog),
+            topics,
+            links: Slab::new(),
+            sessions: Slab::new(),
+            by_client: HashMap::new(),
+            ready: VecDeque::new(),
+            deadlines: BinaryHeap::new(),
+            spare: Vec::new(),
+            next_generation: 0,
+            now: None,
+            is_crowded: false,
+        }
+    }
+
+    /// Opens a link, without room.
+    pub fn open(&mut self, now: Instant) -> LinkKey {
+        self.advance(now);
+        let generation = self.generation();
+        let index = self.links.insert(Generation { generation, value: Link::default() }) as u32;
+        LinkKey { index, generation }
+    }
+
+    /// Opens a session on a link: a client enters a namespace. `None` when the link is gone.
+    pub fn join(
+        &mut self,
+        link: LinkKey,
+        namespace: NamespaceId,
+        client: ClientId,
+        transport: Transport,
+        now: Instant,
+    ) -> Option<SessionKey> {
+        self.advance(now);
+        self.link(link)?;
+        let generation = self.generation();
+        let seated = Seated { session: Session::new(client, namespace), link, filed: None };
+        let index = self.sessions.insert(Generation { generation, value: seated }) as u32;
+        let key = SessionKey { index, generation };
+        self.link_mut(link)?.join(key);
+        self.by_client.insert(client, key);
+        let path = self.path(namespace);
+        self.books.push_event(Event::Connected { namespace: path, client, transport });
+        Some(key)
+    }
+
+    /// Ends a session; what its lanes held is counted as abandoned.
+    pub fn leave(&mut self, key: SessionKey, reason: CloseReason, now: Instant) {
+        self.advance(now);
+        if self.session(key).is_none() {
+            return;
+        }
+        let mut seated = self.sessions.remove(key.index as usize).value;
+        let backlog = seated.session.control_backlog();
+        for (topic, seat) in seated.session.close(&mut self.books) {
+            self.vacate(topic, seat);
+        }
+        let client = seated.session.client();
+        self.by_client.remove(&client);
+        if let Some(link) = self.link_mut(seated.link) {
+            link.leave(key);
+            link.control_backlog -= backlog;
+        }
+        let namespace = self.path(seated.session.namespace());
+        self.books.push_event(Event::Disconnected { namespace, client, reason });
+    }
+
+    /// Ends a link and all its sessions.
+    pub fn close(&mut self, key: LinkKey, reason: CloseReason, now: Instant) {
+        self.advance(now);
+        let Some(link) = self.link(key) else { return };
+        for session in link.sessions().to_vec() {
+            self.leave(session, reason, now);
+        }
+        self.links.remove(key.index as usize);
+    }
+
+    /// Subscribes a session, and says so to the client in the order of its messages: everything after the answer's
+    /// position comes after the answer. A second subscription changes nothing and is answered the same.
+    ///
+    /// `window` may only lower the policy's. `None` when the session is gone.
+    pub fn subscribe(
+        &mut self,
+        key: SessionKey,
+        topic: TopicId,
+        window: Option<NonZeroU16>,
+        request: Option<RequestId>,
+        now: Instant,
+    ) -> Option<Position> {
+        self.advance(now);
+        let position = self.topics[topic.index as usize].position;
+        let seated = &mut self.sessions.get_mut(key.index as usize).filter(|s| s.generation == key.generation)?.value;
+        let (client, namespace) = (seated.session.client(), seated.session.namespace());
+        if let Some(place) = seated.session.subscribe(topic, window, &self.books) {
+            let seats = &mut self.topics[topic.index as usize].seats;
+            seated.session.seat(place, seats.len() as u32);
+            seats.push((key, place));
+            let (namespace, topic) = self.books.names(topic);
+            self.books.push_event(Event::Subscribed { namespace, topic, client });
+        }
+        self.tell(key, Transmit::Subscribed { namespace, client, topic, position, request }, now);
+        Some(position)
+    }
+
+    /// Ends a subscription and says so to the client. Without one the client is told the same, since that is what it
+    /// wished for. `false` when there was none.
+    pub fn unsubscribe(
+        &mut self,
+        key: SessionKey,
+        topic: TopicId,
+        reason: UnsubscribeReason,
+        request: Option<RequestId>,
+        now: Instant,
+    ) -> bool {
+        self.advance(now);
+        let Some(seated) = self.sessions.get_mut(key.index as usize).filter(|s| s.generation == key.generation) else {
+            return false;
+        };
+        let session = &mut seated.value.session;
+        let (client, namespace) = (session.client(), session.namespace());
+        let seat = session.unsubscribe(topic, &mut self.books);
+        if let Some(seat) = seat {
+            self.vacate(topic, seat);
+            let (namespace, topic) = self.books.names(topic);
+            self.books.push_event(Event::Unsubscribed { namespace, topic, client, reason });
+        }
+        self.tell(key, Transmit::Unsubscribed { namespace, topic, reason, request }, now);
+        seat.is_some()
+    }
+
+    /// Offers a message to every lane of its topic, but not to the client `except`.
+    pub fn publish(&mut self, message: &Arc<Message>, except: Option<ClientId>, now: Instant) -> Fanout {
+        self.advance(now);
+        self.take_position(message);
+        let mut fanout = Fanout::default();
+        let seats = std::mem::take(&mut self.topics[message.topic.index as usize].seats);
+        for &(key, place) in &seats {
+            let seated = &mut self.sessions[key.index as usize].value;
+            if except == Some(seated.session.client()) {
+                continue;
+            }
+            fanout.add(seated.session.offer(place, message, &mut self.books));
+            let is_crowded = seated.session.lane(place).is_crowded();
+            self.settle(key, is_crowded);
+        }
+        self.topics[message.topic.index as usize].seats = seats;
+        fanout
+    }
+
+    /// Offers a message to one client's lane. `None` when the session is gone or not subscribed.
+    pub fn publish_to(&mut self, key: SessionKey, message: &Arc<Message>, now: Instant) -> Option<Fanout> {
+        self.advance(now);
+        self.take_position(message);
+        self.session(key)?;
+        let session = &mut self.sessions[key.index as usize].value.session;
+        let place = session.lane_of(message.topic)?;
+        let mut fanout = Fanout::default();
+        fanout.add(session.offer(place, message, &mut self.books));
+        let is_crowded = session.lane(place).is_crowded();
+        self.settle(key, is_crowded);
+        Some(fanout)
+    }
+
+    /// Says something to a client about its topics, before any message.
+    pub fn tell(&mut self, key: SessionKey, what: Transmit, now: Instant) {
+        self.advance(now);
+        if self.session(key).is_none() {
+            return;
+        }
+        let seated = &mut self.sessions[key.index as usize].value;
+        seated.session.tell(what);
+        let link = seated.link;
+        if let Some(link) = self.link_mut(link) {
+            link.control_backlog += 1;
+        }
+        self.settle(key, false);
+    }
+
+    /// Takes what a transport says it takes now.
+    pub fn handle_room(&mut self, key: LinkKey, room: Room, now: Instant) {
+        let now = self.advance(now);
+        let Some(link) = self.link_mut(key) else { return };
+        let clock_started = link.handle_room(room, now);
+        // The clock stood still, and with it the deadlines: they are filed again from here.
+        if clock_started {
+            for session in link.sessions().to_vec() {
+                self.file_deadline(session);
+            }
+        }
+        self.file_ready(key);
+    }
+
+    /// Takes an acknowledgement and says what it did. `None` when the session is gone.
+    pub fn handle_ack(&mut self, key: SessionKey, topic: TopicId, id: MessageId, now: Instant) -> Option<AckOutcome> {
+        self.advance(now);
+        self.session(key)?;
+        let outcome = self.sessions[key.index as usize].value.session.handle_ack(topic, id, &mut self.books);
+        self.settle(key, false);
+        Some(outcome)
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.advance(now);
+        while let Some(&Reverse((due, key))) = self.deadlines.peek() {
+            if due > now {
+                break;
+            }
+            self.deadlines.pop();
+            let Some(seated) = self.sessions.get_mut(key.index as usize).filter(|s| s.generation == key.generation)
+            else {
+                continue;
+            };
+            if seated.value.filed != Some(due) {
+                continue;
+            }
+            seated.value.filed = None;
+            let clock = self.clock_of(key, now);
+            self.sessions[key.index as usize].value.session.handle_timeout(clock, &mut self.books);
+            self.settle(key, false);
+        }
+    }
+
+    /// What to do next: events first, then the links in turn, a batch each.
+    pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
+        let now = self.advance(now);
+        loop {
+            if let Some(event) = self.books.pop_event() {
+                return Some(Output::Event(event));
+            }
+            self.is_crowded = false;
+            let key = self.ready.pop_front()?;
+            let Some(link) = self.link_mut(key) else { continue };
+            link.is_filed = false;
+            let batch = self.gather(key, now);
+            self.file_ready_unless_stuck(key, batch.is_empty());
+            if batch.is_empty() {
+                self.recycle(batch);
+                continue;
+            }
+            return Some(Output::Transmit(key, batch));
+        }
+    }
+
+    /// When to call [`Hub::handle_timeout`]; never too late, perhaps too early.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// Takes an empty batch back.
+    pub fn recycle(&mut self, mut batch: Batch) {
+        if self.spare.len() < SPARE_BATCHES {
+            batch.clear();
+            self.spare.push(batch);
+        }
+    }
+
+    /// The catalog it serves.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        self.books.catalog()
+    }
+
+    /// The totals of a topic.
+    #[must_use]
+    pub fn stats(&self, topic: TopicId) -> &TopicStats {
+        self.books.stats(topic)
+    }
+
+    /// The totals of a topic, to be taken or written on.
+    pub fn stats_mut(&mut self, topic: TopicId) -> &mut TopicStats {
+        self.books.stats_mut(topic)
+    }
+
+    /// How the lanes of a topic stand. Walks them: once per tick, not once per message.
+    #[must_use]
+    pub fn survey(&self, topic: TopicId, now: Instant) -> LaneSurvey {
+        let mut survey = LaneSurvey::default();
+        for &(key, place) in &self.topics[topic.index as usize].seats {
+            let lane = self.sessions[key.index as usize].value.session.lane(place);
+            survey.lanes += 1;
+            survey.depth_max = survey.depth_max.max(lane.len() as u64);
+            survey.bytes_max = survey.bytes_max.max(lane.bytes());
+            if let Some(oldest) = lane.oldest() {
+                survey.oldest = survey.oldest.max(now.saturating_duration_since(oldest.published));
+            }
+        }
+        survey
+    }
+
+    /// Messages held by lanes now, queued and in flight, each counted once per lane.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        self.books.resident()
+    }
+
+    /// Whether, since the last output, a lane has become more than half full that could be drained right now: time to
+    /// send before more is published.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.is_crowded
+    }
+
+    /// The session of a client.
+    #[must_use]
+    pub fn session_of(&self, client: ClientId) -> Option<SessionKey> {
+        self.by_client.get(&client).copied()
+    }
+
+    /// A session, to look at.
+    #[must_use]
+    pub fn session(&self, key: SessionKey) -> Option<&Session> {
+        let entry = self.sessions.get(key.index as usize)?;
+        (entry.generation == key.generation).then_some(&entry.value.session)
+    }
+
+    /// The link a session is on.
+    #[must_use]
+    pub fn link_of(&self, key: SessionKey) -> Option<LinkKey> {
+        self.session(key)?;
+        Some(self.sessions[key.index as usize].value.link)
+    }
+
+    /// How many answers the sessions of a link have waiting: take no further wishes from a client that does not read
+    /// the answers to its last ones.
+    #[must_use]
+    pub fn control_backlog(&self, key: LinkKey) -> usize {
+        self.link(key).map_or(0, |link| link.control_backlog)
+    }
+
+    /// How many links are open.
+    #[must_use]
+    pub fn links(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Gathers what a link has to say and has room for, a session at a time.
+    fn gather(&mut self, key: LinkKey, now: Instant) -> Batch {
+        let mut batch = self.spare.pop().unwrap_or_default();
+        let link = &mut self.links[key.index as usize].value;
+        let mut room = link.room();
+        let clock = link.clock().now(now);
+        while batch.len() < BATCH_LENGTH {
+            let Some(turn) = link.next_turn() else { break };
+            let session = &mut self.sessions[turn.index as usize].value.session;
+            let Some(what) = session.poll_transmit(&mut room, clock, &mut self.books) else {
+                if session.is_ready() {
+                    link.keep_turn(turn);
+                    break;
+                }
+                continue;
+            };
+            link.control_backlog -= usize::from(!matches!(what, Transmit::Message { .. }));
+            batch.push(what);
+            if session.is_ready() {
+                link.queue_up(turn);
+            }
+        }
+        link.use_room(room, now);
+        for index in 0..self.links[key.index as usize].value.sessions().len() {
+            let session = self.links[key.index as usize].value.sessions()[index];
+            self.file_deadline(session);
+        }
+        batch
+    }
+
+    /// The one place where a session is filed anew, after anything happened to it.
+    fn settle(&mut self, key: SessionKey, is_crowded: bool) {
+        let seated = &self.sessions[key.index as usize].value;
+        let link_key = seated.link;
+        if seated.session.is_ready()
+            && let Some(link) = self.link_mut(link_key)
+        {
+            link.queue_up(key);
+            let has_room = link.is_ready();
+            self.is_crowded |= is_crowded && has_room;
+            self.file_ready(link_key);
+        }
+        self.file_deadline(key);
+    }
+
+    fn file_ready(&mut self, key: LinkKey) {
+        self.file_ready_unless_stuck(key, false);
+    }
+
+    /// A link that has room but not for what it would say next waits for more room, not for its turn.
+    fn file_ready_unless_stuck(&mut self, key: LinkKey, is_stuck: bool) {
+        let Some(link) = self.link_mut(key) else { return };
+        if link.is_ready() && !link.is_filed && !is_stuck {
+            link.is_filed = true;
+            self.ready.push_back(key);
+        }
+    }
+
+    fn file_deadline(&mut self, key: SessionKey) {
+        let seated = &self.sessions[key.index as usize].value;
+        let Some(due) = seated.session.poll_timeout() else { return };
+        let Some(due) = self.link(seated.link).and_then(|link| link.clock().instant_of(due)) else { return };
+        if seated.filed.is_none_or(|filed| due < filed) {
+            self.sessions[key.index as usize].value.filed = Some(due);
+            self.deadlines.push(Reverse((due, key)));
+        }
+    }
+
+    fn take_position(&mut self, message: &Message) {
+        let position = &mut self.topics[message.topic.index as usize].position;
+        *position = Position { epoch: message.id.epoch, offset: message.id.offset };
+    }
+
+    fn vacate(&mut self, topic: TopicId, seat: u32) {
+        let seats = &mut self.topics[topic.index as usize].seats;
+        seats.swap_remove(seat as usize);
+        if let Some(&(moved, place)) = seats.get(seat as usize) {
+            self.sessions[moved.index as usize].value.session.seat(place, seat);
+        }
+    }
+
+    fn clock_of(&self, key: SessionKey, now: Instant) -> Duration {
+        let link = self.sessions[key.index as usize].value.link;
+        self.link(link).map_or(Duration::ZERO, |link| link.clock().now(now))
+    }
+
+    fn link(&self, key: LinkKey) -> Option<&Link> {
+        let entry = self.links.get(key.index as usize)?;
+        (entry.generation == key.generation).then_some(&entry.value)
+    }
+
+    fn link_mut(&mut self, key: LinkKey) -> Option<&mut Link> {
+        let entry = self.links.get_mut(key.index as usize)?;
+        (entry.generation == key.generation).then_some(&mut entry.value)
+    }
+
+    fn path(&self, namespace: NamespaceId) -> Arc<str> {
+        self.books.catalog().namespace_entry(namespace).path.clone()
+    }
+
+    fn generation(&mut self) -> u32 {
+        self.next_generation = self.next_generation.wrapping_add(1);
+        self.next_generation
+    }
+
+    fn advance(&mut self, now: Instant) -> Instant {
+        let now = self.now.map_or(now, |newest| newest.max(now));
+        self.now = Some(now);
+        now
+    }
+}

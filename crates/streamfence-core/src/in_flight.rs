@@ -1,0 +1,173 @@
+//! What was sent and is not yet acked.
+//!
+//! Never an unsent message, and never a clock: time here is the link's, which stands still while the link has no room,
+//! so that a client that is merely slow is never retried into exhaustion.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::message::{Message, MessageId};
+use crate::policy::Retry;
+use crate::stats::AckOutcome;
+
+/// The window of an at-least-once lane.
+///
+/// ```text
+///            record                   due, attempts left             resend
+/// unsent ---------------> waiting ---------------------> overdue ---------------> waiting
+///                            | ack                          | ack      due, none left | handle_timeout
+///                            v                              v                         v
+///                         released                       released                 given up
+/// ```
+#[derive(Debug)]
+pub struct InFlight {
+    /// In order of first send, which is offset order. Invariant: at most `window` entries.
+    sent: VecDeque<Sent>,
+    /// Sum of `size_bytes` over `sent`, kept so that admission never walks the window.
+    bytes: u64,
+    /// How many of `sent` wait to be sent again.
+    overdue: u32,
+    /// No entry is due before this. Too early costs one look; it is made exact by that look.
+    nearest: Duration,
+    window: NonZeroU16,
+    retry: Retry,
+    /// The newest message ever sent: what tells a late ack from an unknown one.
+    newest: Option<MessageId>,
+}
+
+#[derive(Debug)]
+struct Sent {
+    message: Arc<Message>,
+    /// From 1. Only real sends count.
+    attempts: u32,
+    /// On the link's clock; `None` while it waits to be sent again.
+    due: Option<Duration>,
+}
+
+impl InFlight {
+    /// An empty window.
+    #[must_use]
+    pub fn new(window: NonZeroU16, retry: Retry) -> Self {
+        Self { sent: VecDeque::new(), bytes: 0, overdue: 0, nearest: Duration::MAX, window, retry, newest: None }
+    }
+
+    /// Takes in a message that is being sent for the first time.
+    ///
+    /// # Panics
+    /// When the window is full: ask [`InFlight::has_space`] first.
+    pub fn record(&mut self, message: Arc<Message>, clock: Duration) {
+        assert!(self.has_space(), "the window of {} is full", self.window);
+        self.bytes += message.size_bytes();
+        self.newest = Some(message.id);
+        let due = clock + self.retry.ack_timeout;
+        self.nearest = self.nearest.min(due);
+        self.sent.push_back(Sent { message, attempts: 1, due: Some(due) });
+    }
+
+    /// Sends the oldest overdue message again and says which attempt that is.
+    pub fn resend(&mut self, clock: Duration) -> Option<(Arc<Message>, u32)> {
+        let timeout = self.retry.ack_timeout;
+        let sent = self.sent.iter_mut().find(|sent| sent.due.is_none()).filter(|_| self.overdue > 0)?;
+        sent.attempts += 1;
+        sent.due = Some(clock + timeout);
+        self.overdue -= 1;
+        self.nearest = self.nearest.min(clock + timeout);
+        Some((sent.message.clone(), sent.attempts))
+    }
+
+    /// Releases a message the client says it has.
+    pub fn handle_ack(&mut self, id: MessageId) -> AckOutcome {
+        let Ok(place) = self.sent.binary_search_by_key(&id, |sent| sent.message.id) else {
+            return match self.newest {
+                Some(newest) if newest.epoch == id.epoch && id.offset <= newest.offset => AckOutcome::Late,
+                _ => AckOutcome::Unknown,
+            };
+        };
+        self.remove(place);
+        AckOutcome::Released
+    }
+
+    /// Marks what is due to be sent again, and gives up what has been sent often enough.
+    pub fn handle_timeout(&mut self, clock: Duration, mut give_up: impl FnMut(Arc<Message>, u32)) {
+        if clock < self.nearest {
+            return;
+        }
+        self.nearest = Duration::MAX;
+        let mut place = 0;
+        while let Some(sent) = self.sent.get_mut(place) {
+            match sent.due {
+                Some(due) if due > clock => self.nearest = self.nearest.min(due),
+                Some(_) if sent.attempts > self.retry.max_retries.get() => {
+                    let attempts = sent.attempts;
+                    give_up(self.remove(place), attempts);
+                    continue;
+                }
+                Some(_) => {
+                    sent.due = None;
+                    self.overdue += 1;
+                }
+                None => {}
+            }
+            place += 1;
+        }
+    }
+
+    /// When to call [`InFlight::handle_timeout`], on the link's clock; never too late, perhaps too early.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        (self.nearest != Duration::MAX).then_some(self.nearest)
+    }
+
+    /// The message that would be sent again next.
+    #[must_use]
+    pub fn next_resend(&self) -> Option<&Arc<Message>> {
+        if self.overdue == 0 {
+            return None;
+        }
+        self.sent.iter().find(|sent| sent.due.is_none()).map(|sent| &sent.message)
+    }
+
+    /// Whether another message may be sent.
+    #[must_use]
+    pub fn has_space(&self) -> bool {
+        self.sent.len() < usize::from(self.window.get())
+    }
+
+    /// How many messages are sent and not acked.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// Whether nothing is in flight.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
+    /// The bytes of what is in flight.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The oldest message in flight.
+    #[must_use]
+    pub fn oldest(&self) -> Option<&Arc<Message>> {
+        self.sent.front().map(|sent| &sent.message)
+    }
+
+    fn remove(&mut self, place: usize) -> Arc<Message> {
+        let sent = self.sent.remove(place).expect("the place was found in the window just now");
+        self.bytes -= sent.message.size_bytes();
+        if sent.due.is_none() {
+            self.overdue -= 1;
+        }
+        if self.sent.is_empty() {
+            self.nearest = Duration::MAX;
+        }
+        sent.message
+    }
+}

@@ -1,0 +1,257 @@
+//! One client in one namespace: its lanes, whose turn it is, and the nearest deadline.
+//!
+//! A complete machine: it knows nothing of other clients, sockets, tasks or clocks. Never another session.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use slab::Slab;
+
+use crate::books::Books;
+use crate::lane::{Admission, Lane, Rejection};
+use crate::link::Room;
+use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
+use crate::output::Transmit;
+use crate::stats::AckOutcome;
+
+/// A client's lanes in one namespace.
+#[derive(Debug)]
+pub struct Session {
+    client: ClientId,
+    namespace: NamespaceId,
+    lanes: Slab<SeatedLane>,
+    /// What the server has to say about the client's topics. It goes before messages. Bounded by the driver, which
+    /// takes no further wishes from a client that does not read the answers.
+    control: VecDeque<Transmit>,
+    /// The lanes that have something to send, each once, in the order of their turns.
+    turns: VecDeque<u32>,
+    /// No lane has a deadline before this, on the link's clock. Made exact whenever it is reached.
+    nearest: Duration,
+}
+
+#[derive(Debug)]
+struct SeatedLane {
+    lane: Lane,
+    /// Whether it stands in `turns`.
+    is_waiting: bool,
+    /// Where the hub's topic index holds this lane.
+    seat: u32,
+}
+
+impl Session {
+    /// A session without lanes.
+    #[must_use]
+    pub fn new(client: ClientId, namespace: NamespaceId) -> Self {
+        Self {
+            client,
+            namespace,
+            lanes: Slab::new(),
+            control: VecDeque::new(),
+            turns: VecDeque::new(),
+            nearest: Duration::MAX,
+        }
+    }
+
+    /// Opens a lane and says where it stands. A second subscription to a topic changes nothing and is `None`.
+    pub fn subscribe(&mut self, topic: TopicId, window: Option<NonZeroU16>, books: &Books) -> Option<u32> {
+        if self.lane_of(topic).is_some() {
+            return None;
+        }
+        let lane = Lane::new(topic, books.catalog().class(topic).policy, window);
+        Some(self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0 }) as u32)
+    }
+
+    /// Closes a lane; what it held is counted as abandoned. Says where the hub's topic index held it.
+    pub fn unsubscribe(&mut self, topic: TopicId, books: &mut Books) -> Option<u32> {
+        let place = self.lane_of(topic)?;
+        let seated = self.lanes.remove(place as usize);
+        self.turns.retain(|&turn| turn != place);
+        self.abandon(seated.lane, books);
+        Some(seated.seat)
+    }
+
+    /// Closes every lane and drops every answer: the client is gone.
+    pub fn close(&mut self, books: &mut Books) -> Vec<(TopicId, u32)> {
+        self.control.clear();
+        self.turns.clear();
+        let lanes = std::mem::take(&mut self.lanes);
+        let mut seats = Vec::with_capacity(lanes.len());
+        for (_, seated) in lanes {
+            seats.push((seated.lane.topic(), seated.seat));
+            self.abandon(seated.lane, books);
+        }
+        seats
+    }
+
+    /// Offers a message to the lane at a place.
+    pub fn offer(&mut self, place: u32, message: &Arc<Message>, books: &mut Books) -> Admission {
+        let seated = &mut self.lanes[place as usize];
+        let admission = seated.lane.offer(message);
+        books.offered(message.topic, admission);
+        let lost = match admission {
+            Admission::Admitted { displaced, .. } => u64::from(displaced),
+            Admission::Rejected(Rejection::Full) => 1,
+            // Too large for the lane is not a slow client: nothing catches up from it.
+            Admission::Rejected(Rejection::TooLarge) => 0,
+        };
+        if lost > 0 && seated.lane.begin_overflow(lost) {
+            books.overflow_began(message.topic, self.client);
+        }
+        seated.queue_up(place, &mut self.turns);
+        admission
+    }
+
+    /// Says something about the client's topics, before any message.
+    pub fn tell(&mut self, what: Transmit) {
+        self.control.push_back(what);
+    }
+
+    /// Releases a message the client says it has.
+    pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
+        let outcome = match self.lane_of(topic) {
+            None => AckOutcome::Foreign,
+            Some(place) => {
+                let seated = &mut self.lanes[place as usize];
+                let outcome = seated.lane.handle_ack(id);
+                seated.queue_up(place, &mut self.turns);
+                outcome
+            }
+        };
+        books.acked(topic, outcome);
+        outcome
+    }
+
+    /// Looks for overdue messages.
+    pub fn handle_timeout(&mut self, clock: Duration, books: &mut Books) {
+        if clock < self.nearest {
+            return;
+        }
+        self.nearest = Duration::MAX;
+        let client = self.client;
+        for (place, seated) in &mut self.lanes {
+            seated.lane.handle_timeout(clock, |message, attempts| books.exhausted(client, &message, attempts));
+            if let Some(due) = seated.lane.poll_timeout() {
+                self.nearest = self.nearest.min(due);
+            }
+            seated.queue_up(place as u32, &mut self.turns);
+        }
+    }
+
+    /// The next thing to say that there is room for: answers first, then the lanes in turn, a message each.
+    pub fn poll_transmit(&mut self, room: &mut Room, clock: Duration, books: &mut Books) -> Option<Transmit> {
+        if let Some(what) = self.control.front() {
+            let (frames, bytes) = (what.frames(), what.size_bytes());
+            if !room.takes(frames, bytes) {
+                return None;
+            }
+            room.take(frames, bytes);
+            return self.control.pop_front();
+        }
+        loop {
+            let place = *self.turns.front()?;
+            let seated = &mut self.lanes[place as usize];
+            let Some(next) = seated.lane.next() else {
+                // An ack or a newer value left it with nothing to send.
+                seated.is_waiting = false;
+                self.turns.pop_front();
+                continue;
+            };
+            let (frames, bytes) = (next.frames(), next.size_bytes());
+            if !room.takes(frames, bytes) {
+                // It keeps its turn: what is large waits for an empty transport rather than for ever.
+                return None;
+            }
+            room.take(frames, bytes);
+            let (message, attempt) = seated.lane.send(clock);
+            let wants_ack = seated.lane.policy().is_at_least_once();
+            books.sent(self.client, &message, attempt, wants_ack);
+            if let Some(lost) = seated.lane.end_overflow() {
+                books.overflow_ended(message.topic, self.client, lost);
+            }
+            if let Some(due) = seated.lane.poll_timeout() {
+                self.nearest = self.nearest.min(due);
+            }
+            self.turns.pop_front();
+            if seated.lane.next().is_some() {
+                self.turns.push_back(place);
+            } else {
+                seated.is_waiting = false;
+            }
+            return Some(Transmit::Message { namespace: self.namespace, message, attempt });
+        }
+    }
+
+    /// When to call [`Session::handle_timeout`], on the link's clock; never too late, perhaps too early.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        (self.nearest != Duration::MAX).then_some(self.nearest)
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> ClientId {
+        self.client
+    }
+
+    /// The namespace it is in.
+    #[must_use]
+    pub fn namespace(&self) -> NamespaceId {
+        self.namespace
+    }
+
+    /// Whether it may have something to say.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.control.is_empty() || !self.turns.is_empty()
+    }
+
+    /// How many answers wait to be said.
+    #[must_use]
+    pub fn control_backlog(&self) -> usize {
+        self.control.len()
+    }
+
+    /// Its lanes.
+    pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.iter().map(|(_, seated)| &seated.lane)
+    }
+
+    /// The lane at a place.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn lane(&self, place: u32) -> &Lane {
+        &self.lanes[place as usize].lane
+    }
+
+    /// Where the lane of a topic stands. A walk: a session has few lanes, and the hot path knows the place.
+    #[must_use]
+    pub fn lane_of(&self, topic: TopicId) -> Option<u32> {
+        self.lanes.iter().find(|(_, seated)| seated.lane.topic() == topic).map(|(place, _)| place as u32)
+    }
+
+    /// Notes where the hub's topic index holds a lane.
+    pub(crate) fn seat(&mut self, place: u32, seat: u32) {
+        self.lanes[place as usize].seat = seat;
+    }
+
+    fn abandon(&self, mut lane: Lane, books: &mut Books) {
+        books.abandoned(lane.topic(), lane.len() as u64);
+        if let Some(lost) = lane.take_lost() {
+            books.overflow_ended(lane.topic(), self.client, lost);
+        }
+    }
+}
+
+impl SeatedLane {
+    /// Takes its turn if it has something to send and does not wait for one yet.
+    fn queue_up(&mut self, place: u32, turns: &mut VecDeque<u32>) {
+        if !self.is_waiting && self.lane.next().is_some() {
+            self.is_waiting = true;
+            turns.push_back(place);
+        }
+    }
+}

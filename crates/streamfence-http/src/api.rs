@@ -1,0 +1,51 @@
+//! The routes, and what they share.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use streamfence_runtime::Fence;
+
+use crate::problem::Problem;
+use crate::{health, metrics, publish};
+
+/// What the routes work on.
+#[derive(Clone)]
+pub struct Api {
+    pub(crate) fence: Fence,
+    pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Api {
+    /// An API of a fence. `metrics` renders the numbers as OpenMetrics text; it is called once per scrape, after the
+    /// fence has handed over its latest.
+    pub fn new(fence: Fence, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self { fence, metrics: Arc::new(metrics) }
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("fence", &self.fence).finish_non_exhaustive()
+    }
+}
+
+/// The largest request body, in bytes: a message as large as any lane holds by default, as base64, and its envelope.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The routes: `POST /v1/publish`, `GET /metrics`, `GET /healthz`, `GET /readyz`.
+///
+/// They ask for no key: mount them where only the backend can reach them, or behind
+/// [`loopback_hosts_only`](crate::loopback_hosts_only) on a loopback address.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/v1/publish", post(publish::publish))
+        .route("/metrics", get(metrics::scrape))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .fallback(async || Problem::not_found("no such resource; wanted POST /v1/publish or GET /metrics"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(api)
+}

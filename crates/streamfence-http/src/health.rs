@@ -1,0 +1,14 @@
+//! Whether the process lives, and whether it wants traffic. Constant bodies: nothing to learn here without a key.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::api::Api;
+
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, &'static str) {
+    if api.fence.is_closing() { (StatusCode::SERVICE_UNAVAILABLE, "draining\n") } else { (StatusCode::OK, "ready\n") }
+}

@@ -1,0 +1,96 @@
+//! `POST /v1/publish`: a message in, what became of it out.
+
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use streamfence_runtime::{ClientId, Payload, PublishError};
+
+use crate::api::Api;
+use crate::problem::Problem;
+
+/// The body of a publish.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Request {
+    namespace: String,
+    topic: String,
+    payload: Option<Box<RawValue>>,
+    payload_base64: Option<String>,
+    to: Option<String>,
+    key: Option<String>,
+    ttl_ms: Option<IgnoredAny>,
+    id: Option<IgnoredAny>,
+    wait: Option<IgnoredAny>,
+}
+
+pub(crate) async fn publish(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    // Asking for this type is what makes a browser ask before it lets a foreign page publish.
+    if !is_json(&headers) {
+        return Err(Problem::not_json());
+    }
+    let body = body.map_err(|why| Problem::too_large(why.body_text()))?;
+    let request: Request = serde_json::from_slice(&body).map_err(|why| Problem::bad_request(why.to_string()))?;
+    request.refuse_unbuilt()?;
+    let to = request.recipient()?;
+    let payload = request.payload()?;
+    let report = match to {
+        Some(client) => api.fence.publish_to(&request.namespace, client, &request.topic, payload).await,
+        None => api.fence.publish(&request.namespace, &request.topic, payload).await,
+    };
+    match report {
+        Ok(report) => Ok((StatusCode::ACCEPTED, axum::Json(report)).into_response()),
+        Err(why @ (PublishError::UnknownNamespace { .. } | PublishError::UnknownTopic { .. })) => {
+            Err(Problem::unknown_topic(why.to_string()))
+        }
+        Err(PublishError::ShuttingDown) => Err(Problem::shutting_down()),
+        Err(why) => Err(Problem::internal(why.to_string())),
+    }
+}
+
+impl Request {
+    fn payload(&self) -> Result<Payload, Problem> {
+        let payload = match (&self.payload, &self.payload_base64) {
+            (Some(json), None) => Payload::raw_json(json.get().to_owned()),
+            (None, Some(text)) => {
+                let bytes = STANDARD.decode(text);
+                Ok(Payload::binary(bytes.map_err(|why| Problem::bad_request(format!("payloadBase64: {why}")))?))
+            }
+            _ => return Err(Problem::bad_request("wanted payload or payloadBase64, one of the two")),
+        };
+        let payload = payload.map_err(|why| Problem::bad_request(why.to_string()))?;
+        Ok(match &self.key {
+            Some(key) => payload.with_key(key.as_str()),
+            None => payload,
+        })
+    }
+
+    fn recipient(&self) -> Result<Option<ClientId>, Problem> {
+        let parse = |text: &String| text.parse().map_err(|why| Problem::bad_request(format!("to {text:?}: {why}")));
+        self.to.as_ref().map(parse).transpose()
+    }
+
+    fn refuse_unbuilt(&self) -> Result<(), Problem> {
+        for (key, value) in [("ttlMs", &self.ttl_ms), ("id", &self.id), ("wait", &self.wait)] {
+            if value.is_some() {
+                return Err(Problem::bad_request(format!("{key} is not in this build")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}

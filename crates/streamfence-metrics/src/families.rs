@@ -1,0 +1,156 @@
+//! Every metric there is: name, help, unit, labels, and which number it shows.
+//!
+//! The one source of truth: the scrape walks this table, and the reference page is written from it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+use streamfence_core::{AckOutcome, LaneSurvey, TopicStats};
+
+use Source::{Acks, Active, Age, Build, Connected, Disconnected, Overflow, Stats, Survey};
+
+/// What all names begin with.
+pub(crate) const PREFIX: &str = "streamfence";
+
+/// One family of metrics.
+#[derive(Debug)]
+pub struct Family {
+    /// What stands between `streamfence_` and what [`Family::exposed_name`] adds.
+    pub name: &'static str,
+    /// What it counts, in one line.
+    pub help: &'static str,
+    /// The unit, which ends the name.
+    pub unit: Option<Unit>,
+    pub(crate) source: Source,
+}
+
+/// Which number a family shows.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A total of a topic.
+    Stats(fn(&TopicStats) -> u64),
+    /// What a topic's full lanes did, by reason.
+    Overflow,
+    /// A topic's acknowledgements, by outcome.
+    Acks,
+    /// How a topic's lanes stand now.
+    Survey(fn(&LaneSurvey) -> u64),
+    /// How old a topic's oldest message is.
+    Age,
+    /// Clients that joined a namespace.
+    Connected,
+    /// Clients that left it, by reason.
+    Disconnected,
+    /// Clients that are in it.
+    Active,
+    /// What is running.
+    Build,
+}
+
+impl Family {
+    /// The name as it is scraped.
+    #[must_use]
+    pub fn exposed_name(&self) -> String {
+        let mut name = format!("{PREFIX}_{}", self.name);
+        if let Some(unit) = &self.unit {
+            name = format!("{name}_{}", unit.as_str());
+        }
+        match self.metric_type() {
+            MetricType::Counter => name + "_total",
+            MetricType::Info => name + "_info",
+            _ => name,
+        }
+    }
+
+    /// The labels of each of its series.
+    #[must_use]
+    pub fn labels(&self) -> &'static [&'static str] {
+        match self.source {
+            Stats(_) | Survey(_) | Age => &["namespace", "topic"],
+            Overflow => &["namespace", "topic", "reason"],
+            Acks => &["namespace", "topic", "outcome"],
+            Connected | Active => &["namespace"],
+            Disconnected => &["namespace", "reason"],
+            Build => &["version"],
+        }
+    }
+
+    pub(crate) fn metric_type(&self) -> MetricType {
+        match self.source {
+            Stats(_) | Overflow | Acks | Connected | Disconnected => MetricType::Counter,
+            Survey(_) | Age | Active => MetricType::Gauge,
+            Build => MetricType::Info,
+        }
+    }
+}
+
+const fn family(name: &'static str, source: Source, help: &'static str) -> Family {
+    Family { name, help, unit: None, source }
+}
+
+const fn measured(name: &'static str, unit: Unit, source: Source, help: &'static str) -> Family {
+    Family { name, help, unit: Some(unit), source }
+}
+
+/// Every family, in the order in which they are scraped.
+#[rustfmt::skip]
+pub static FAMILIES: &[Family] = &[
+    family("connections", Connected, "Clients that joined a namespace."),
+    family("disconnections", Disconnected, "Clients that left a namespace, by reason."),
+    family("connections_active", Active, "Clients that are in a namespace."),
+
+    family("messages_published", Stats(|s| s.published), "Messages published, whatever the number of clients."),
+    measured("messages_published", Unit::Bytes, Stats(|s| s.published_bytes), "Bytes published, encoded."),
+    family("messages_received", Stats(|s| s.received), "Messages taken from clients."),
+    measured("messages_received", Unit::Bytes, Stats(|s| s.received_bytes), "Bytes taken from clients."),
+
+    family("messages_delivered", Stats(|s| s.delivered), "Messages taken by a client's transport, or acked where an ack is wanted."),
+    family("messages_dropped", Stats(TopicStats::dropped), "Messages lost to a client: displaced, rejected, too large or given up after the last retry."),
+    family("messages_coalesced", Stats(|s| s.coalesced), "Queued messages replaced by a newer value."),
+    family("messages_abandoned", Stats(|s| s.abandoned), "Messages queued or unacked when their client left."),
+    family("queue_overflow", Overflow, "Messages that did not fit a client's lane, by what became of them."),
+
+    family("retries", Stats(|s| s.retries), "Messages sent again."),
+    family("retries_exhausted", Stats(|s| s.exhausted), "Messages given up after the last retry."),
+    family("acks", Acks, "Acknowledgements, by what they did."),
+
+    family("lanes", Survey(|s| s.lanes), "Subscriptions."),
+    family("lane_depth_max", Survey(|s| s.depth_max), "The most messages one lane holds, queued and in flight."),
+    family("lane_bytes_max", Survey(|s| s.bytes_max), "The most bytes one lane holds."),
+    measured("oldest_message_age", Unit::Seconds, Age, "How long ago the oldest message still held was published."),
+
+    family("build", Build, "The version that is running."),
+];
+
+/// What became of messages that did not fit: a closed set, because it is a label.
+pub(crate) fn overflows(stats: &TopicStats) -> [(&'static str, u64); 3] {
+    [("displaced", stats.displaced), ("rejected", stats.rejected), ("too_large", stats.too_large)]
+}
+
+pub(crate) fn acks(stats: &TopicStats) -> impl Iterator<Item = (&'static str, u64)> {
+    AckOutcome::ALL.into_iter().map(AckOutcome::as_str).zip(stats.acks)
+}
+
+/// How the lanes of a topic stand over all shards: their number is a sum, everything else the worst of them.
+pub(crate) fn worst<'a>(surveys: impl Iterator<Item = &'a LaneSurvey>) -> LaneSurvey {
+    surveys.fold(LaneSurvey::default(), |all, shard| LaneSurvey {
+        lanes: all.lanes + shard.lanes,
+        depth_max: all.depth_max.max(shard.depth_max),
+        bytes_max: all.bytes_max.max(shard.bytes_max),
+        oldest: Duration::max(all.oldest, shard.oldest),
+    })
+}
+
+/// The table of all metrics in Markdown, as `docs/metrics.md` shows it.
+#[must_use]
+pub fn reference() -> String {
+    let mut page = "| metric | type | labels | meaning |\n|---|---|---|---|\n".to_owned();
+    for family in FAMILIES {
+        let labels: Vec<_> = family.labels().iter().map(|label| format!("`{label}`")).collect();
+        let (name, kind) = (family.exposed_name(), family.metric_type());
+        let _ = writeln!(page, "| `{name}` | {} | {} | {} |", kind.as_str(), labels.join(", "), family.help);
+    }
+    page
+}

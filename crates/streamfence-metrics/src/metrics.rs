@@ -1,0 +1,274 @@
+//! Keeps the totals an observer is told of and shows them to a scrape.
+//!
+//! Labels are the names of the catalog and closed enums, never what a client says. A shard comes by once per tick and
+//! topic; nothing here runs once per message.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
+use prometheus_client::registry::Registry;
+use streamfence_core::{Catalog, CloseReason, Event, LaneSurvey, Observer, TopicId, TopicStats};
+
+use crate::families::{FAMILIES, Family, PREFIX, Source, acks, overflows, worst};
+
+/// The metrics of one fence. Clones share the numbers.
+///
+/// ```
+/// use streamfence_core::{Catalog, Namespace};
+/// use streamfence_metrics::Metrics;
+///
+/// let catalog = Catalog::builder().namespace(Namespace::new("/feed").topic("snapshot")).build()?;
+/// let metrics = Metrics::new(&catalog);
+/// assert!(metrics.encode().contains("streamfence_messages_published_total{namespace=\"/feed\",topic=\"snapshot\"} 0"));
+/// # Ok::<(), streamfence_core::CatalogError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    totals: Arc<Totals>,
+}
+
+impl Metrics {
+    /// Metrics of the topics of a catalog, all at zero.
+    #[must_use]
+    pub fn new(catalog: &Catalog) -> Self {
+        let mut totals = Totals::default();
+        for (_, entry) in catalog.namespaces() {
+            totals.namespace_by_path.insert(entry.path.clone(), totals.namespaces.len());
+            totals.namespaces.push(Namespace { path: entry.path.clone(), ..Namespace::default() });
+        }
+        // One series per class: topics made from one catalog entry share it.
+        let mut series = HashMap::new();
+        for topic in catalog.topics() {
+            let class = catalog.class(topic);
+            let index = *series.entry(class.id).or_insert_with(|| {
+                totals.topics.push(Topic {
+                    path: class.path.clone(),
+                    name: class.name.clone(),
+                    numbers: Mutex::default(),
+                });
+                totals.topics.len() - 1
+            });
+            totals.topic_by_id.insert(topic, index);
+        }
+        Self { totals: Arc::new(totals) }
+    }
+
+    /// The same, shown by a registry of the application's as well, under `streamfence_`.
+    #[must_use]
+    pub fn register(registry: &mut Registry, catalog: &Catalog) -> Self {
+        let metrics = Self::new(catalog);
+        metrics.show_in(registry);
+        metrics
+    }
+
+    /// All of them as OpenMetrics text, and nothing of what else a registry may hold.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut registry = Registry::default();
+        self.show_in(&mut registry);
+        let mut page = String::new();
+        text::encode(&mut page, &registry).expect("writing to a string cannot fail");
+        page
+    }
+
+    fn show_in(&self, registry: &mut Registry) {
+        registry.sub_registry_with_prefix(PREFIX).register_collector(Box::new(Arc::clone(&self.totals)));
+    }
+}
+
+impl Observer for Metrics {
+    fn on_stats(&self, topic: TopicId, since_last: &TopicStats) {
+        if let Some(topic) = self.totals.topic(topic) {
+            add(&mut topic.numbers().stats, since_last);
+        }
+    }
+
+    fn on_survey(&self, shard: usize, topic: TopicId, survey: &LaneSurvey) {
+        if let Some(known) = self.totals.topic(topic) {
+            known.numbers().surveys.insert((shard, topic), *survey);
+        }
+    }
+
+    fn on_event(&self, event: &Event) {
+        match event {
+            Event::Connected { namespace, .. } => {
+                if let Some(namespace) = self.totals.namespace(namespace) {
+                    namespace.connected.fetch_add(1, Relaxed);
+                }
+            }
+            Event::Disconnected { namespace, reason, .. } => {
+                let index = CloseReason::ALL.iter().position(|known| known == reason);
+                if let (Some(namespace), Some(index)) = (self.totals.namespace(namespace), index) {
+                    namespace.disconnected[index].fetch_add(1, Relaxed);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    /// In the order of the catalog, as the topics.
+    namespaces: Vec<Namespace>,
+    namespace_by_path: HashMap<Arc<str>, usize>,
+    topics: Vec<Topic>,
+    topic_by_id: HashMap<TopicId, usize>,
+}
+
+#[derive(Debug, Default)]
+struct Namespace {
+    path: Arc<str>,
+    connected: AtomicU64,
+    /// In the order of [`CloseReason::ALL`].
+    disconnected: [AtomicU64; CloseReason::ALL.len()],
+}
+
+#[derive(Debug)]
+struct Topic {
+    path: Arc<str>,
+    name: Arc<str>,
+    numbers: Mutex<Numbers>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Numbers {
+    stats: TopicStats,
+    /// What each shard said last.
+    surveys: BTreeMap<(usize, TopicId), LaneSurvey>,
+}
+
+impl Topic {
+    fn numbers(&self) -> MutexGuard<'_, Numbers> {
+        // Numbers are whole after every statement, so a panic elsewhere leaves nothing half done.
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Totals {
+    fn topic(&self, id: TopicId) -> Option<&Topic> {
+        self.topic_by_id.get(&id).map(|index| &self.topics[*index])
+    }
+
+    fn namespace(&self, path: &str) -> Option<&Namespace> {
+        self.namespace_by_path.get(path).map(|index| &self.namespaces[*index])
+    }
+}
+
+impl Collector for Totals {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        // Taken once per scrape, so that the families of a topic agree with each other.
+        let numbers: Vec<Numbers> = self.topics.iter().map(|topic| topic.numbers().clone()).collect();
+        for family in FAMILIES {
+            let mut metric =
+                encoder.encode_descriptor(family.name, family.help, family.unit.as_ref(), family.metric_type())?;
+            match family.source {
+                Source::Build => metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?,
+                Source::Connected | Source::Disconnected | Source::Active => {
+                    for namespace in &self.namespaces {
+                        namespace.encode(family, &mut metric)?;
+                    }
+                }
+                _ => {
+                    for (topic, numbers) in self.topics.iter().zip(&numbers) {
+                        topic.encode(numbers, family, &mut metric)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Namespace {
+    fn encode(&self, family: &Family, metric: &mut MetricEncoder<'_>) -> fmt::Result {
+        let labels = [("namespace", &*self.path)];
+        let disconnected = self.disconnected.each_ref().map(|count| count.load(Relaxed));
+        match family.source {
+            Source::Connected => counter(metric, &labels, self.connected.load(Relaxed)),
+            Source::Disconnected => {
+                for (reason, count) in CloseReason::ALL.into_iter().zip(disconnected) {
+                    counter(metric, &[labels[0], ("reason", reason.as_str())], count)?;
+                }
+                Ok(())
+            }
+            Source::Active => {
+                // A client may leave between the two readings: none is the fewest there can be.
+                let active = self.connected.load(Relaxed).saturating_sub(disconnected.iter().sum());
+                metric.encode_family(&labels)?.encode_gauge(&active)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Topic {
+    fn encode(&self, numbers: &Numbers, family: &Family, metric: &mut MetricEncoder<'_>) -> fmt::Result {
+        let labels = [("namespace", &*self.path), ("topic", &*self.name)];
+        let [namespace, topic] = labels;
+        match family.source {
+            Source::Stats(total) => counter(metric, &labels, total(&numbers.stats)),
+            Source::Overflow => overflows(&numbers.stats)
+                .into_iter()
+                .try_for_each(|(reason, count)| counter(metric, &[namespace, topic, ("reason", reason)], count)),
+            Source::Acks => acks(&numbers.stats)
+                .try_for_each(|(outcome, count)| counter(metric, &[namespace, topic, ("outcome", outcome)], count)),
+            Source::Survey(level) => {
+                metric.encode_family(&labels)?.encode_gauge(&level(&worst(numbers.surveys.values())))
+            }
+            Source::Age => {
+                let oldest = worst(numbers.surveys.values()).oldest;
+                metric.encode_family(&labels)?.encode_gauge(&oldest.as_secs_f64())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn counter<const N: usize>(metric: &mut MetricEncoder<'_>, labels: &[(&str, &str); N], count: u64) -> fmt::Result {
+    metric.encode_family(labels)?.encode_counter::<[(&str, &str); 0], u64, u64>(&count, None)
+}
+
+/// Adds what happened since the last time; taken apart so that a new number cannot be forgotten here.
+fn add(total: &mut TopicStats, since_last: &TopicStats) {
+    let TopicStats {
+        published,
+        published_bytes,
+        received,
+        received_bytes,
+        offered,
+        delivered,
+        sent,
+        sent_bytes,
+        displaced,
+        rejected,
+        too_large,
+        coalesced,
+        retries,
+        exhausted,
+        abandoned,
+        acks,
+    } = since_last;
+    total.published += published;
+    total.published_bytes += published_bytes;
+    total.received += received;
+    total.received_bytes += received_bytes;
+    total.offered += offered;
+    total.delivered += delivered;
+    total.sent += sent;
+    total.sent_bytes += sent_bytes;
+    total.displaced += displaced;
+    total.rejected += rejected;
+    total.too_large += too_large;
+    total.coalesced += coalesced;
+    total.retries += retries;
+    total.exhausted += exhausted;
+    total.abandoned += abandoned;
+    for (total, since_last) in total.acks.iter_mut().zip(acks) {
+        *total += since_last;
+    }
+}

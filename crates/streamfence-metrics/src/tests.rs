@@ -1,0 +1,195 @@
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it likes")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use expect_test::expect;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
+use streamfence_core::{
+    Catalog, ClientId, CloseReason, Event, LaneSurvey, Namespace, Observer, TopicId, TopicStats, Transport,
+};
+
+use crate::{FAMILIES, Metrics, reference};
+
+fn catalog() -> Catalog {
+    Catalog::builder()
+        .namespace(Namespace::new("/feed").topic("quote"))
+        .namespace(Namespace::new("/idle").topic("none"))
+        .build()
+        .unwrap()
+}
+
+fn quote(catalog: &Catalog) -> TopicId {
+    catalog.topic(catalog.namespace("/feed").unwrap(), "quote").unwrap()
+}
+
+fn connected(namespace: &str) -> Event {
+    Event::Connected { namespace: namespace.into(), client: ClientId([0; 12]), transport: Transport::WebSocket }
+}
+
+fn disconnected(namespace: &str, reason: CloseReason) -> Event {
+    Event::Disconnected { namespace: namespace.into(), client: ClientId([0; 12]), reason }
+}
+
+/// The lines that show a number other than zero.
+fn moved(page: &str) -> String {
+    let is_moved = |line: &&str| !line.starts_with('#') && !line.ends_with(" 0") && !line.ends_with(" 0.0");
+    page.lines().filter(is_moved).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn every_number_shows_under_its_name() {
+    let catalog = catalog();
+    let metrics = Metrics::new(&catalog);
+    let stats = TopicStats {
+        published: 1,
+        published_bytes: 2,
+        received: 3,
+        received_bytes: 4,
+        offered: 5,
+        delivered: 6,
+        sent: 7,
+        sent_bytes: 8,
+        displaced: 10,
+        rejected: 20,
+        too_large: 30,
+        coalesced: 12,
+        retries: 13,
+        exhausted: 14,
+        abandoned: 15,
+        acks: [16, 17, 18, 19],
+    };
+    metrics.on_stats(quote(&catalog), &stats);
+    metrics.on_stats(quote(&catalog), &TopicStats { published: 100, ..TopicStats::default() });
+    metrics.on_event(&connected("/feed"));
+    metrics.on_event(&connected("/feed"));
+    metrics.on_event(&disconnected("/feed", CloseReason::Stalled));
+    expect![[r#"
+        streamfence_connections_total{namespace="/feed"} 2
+        streamfence_disconnections_total{namespace="/feed",reason="stalled"} 1
+        streamfence_connections_active{namespace="/feed"} 1
+        streamfence_messages_published_total{namespace="/feed",topic="quote"} 101
+        streamfence_messages_published_bytes_total{namespace="/feed",topic="quote"} 2
+        streamfence_messages_received_total{namespace="/feed",topic="quote"} 3
+        streamfence_messages_received_bytes_total{namespace="/feed",topic="quote"} 4
+        streamfence_messages_delivered_total{namespace="/feed",topic="quote"} 6
+        streamfence_messages_dropped_total{namespace="/feed",topic="quote"} 74
+        streamfence_messages_coalesced_total{namespace="/feed",topic="quote"} 12
+        streamfence_messages_abandoned_total{namespace="/feed",topic="quote"} 15
+        streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="displaced"} 10
+        streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="rejected"} 20
+        streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="too_large"} 30
+        streamfence_retries_total{namespace="/feed",topic="quote"} 13
+        streamfence_retries_exhausted_total{namespace="/feed",topic="quote"} 14
+        streamfence_acks_total{namespace="/feed",topic="quote",outcome="released"} 16
+        streamfence_acks_total{namespace="/feed",topic="quote",outcome="late"} 17
+        streamfence_acks_total{namespace="/feed",topic="quote",outcome="unknown"} 18
+        streamfence_acks_total{namespace="/feed",topic="quote",outcome="foreign"} 19
+        streamfence_build_info{version="0.1.0"} 1
+    "#]]
+    .assert_eq(&moved(&metrics.encode()));
+}
+
+#[test]
+fn lanes_add_up_over_shards_and_the_worst_of_them_shows() {
+    let catalog = catalog();
+    let metrics = Metrics::new(&catalog);
+    let survey = |lanes, depth_max, bytes_max, millis| LaneSurvey {
+        lanes,
+        depth_max,
+        bytes_max,
+        oldest: Duration::from_millis(millis),
+    };
+    metrics.on_survey(0, quote(&catalog), &survey(9, 9, 9, 9000));
+    metrics.on_survey(0, quote(&catalog), &survey(2, 5, 100, 1500));
+    metrics.on_survey(1, quote(&catalog), &survey(3, 4, 200, 500));
+    expect![[r#"
+        streamfence_lanes{namespace="/feed",topic="quote"} 5
+        streamfence_lane_depth_max{namespace="/feed",topic="quote"} 5
+        streamfence_lane_bytes_max{namespace="/feed",topic="quote"} 200
+        streamfence_oldest_message_age_seconds{namespace="/feed",topic="quote"} 1.5
+        streamfence_build_info{version="0.1.0"} 1
+    "#]]
+    .assert_eq(&moved(&metrics.encode()));
+}
+
+#[test]
+fn what_the_catalog_does_not_know_makes_no_series() {
+    let catalog = catalog();
+    let metrics = Metrics::new(&catalog);
+    let before = metrics.encode();
+    let stranger = TopicId { index: 7, generation: 0 };
+    metrics.on_stats(stranger, &TopicStats { published: 1, ..TopicStats::default() });
+    metrics.on_survey(0, stranger, &LaneSurvey { lanes: 1, ..LaneSurvey::default() });
+    metrics.on_event(&connected("/elsewhere"));
+    metrics.on_event(&disconnected("/elsewhere", CloseReason::Client));
+    metrics.on_event(&Event::ServerStarted { address: Arc::from("127.0.0.1:1") });
+    assert_eq!(before, metrics.encode());
+}
+
+#[test]
+fn more_goodbyes_than_arrivals_are_no_clients() {
+    let metrics = Metrics::new(&catalog());
+    metrics.on_event(&disconnected("/feed", CloseReason::Client));
+    assert!(metrics.encode().contains("streamfence_connections_active{namespace=\"/feed\"} 0\n"));
+}
+
+#[test]
+fn the_scrape_holds_the_families_of_the_table_and_nothing_else() {
+    let page = Metrics::new(&catalog()).encode();
+    let series = page.lines().filter(|line| !line.starts_with('#'));
+    let scraped: BTreeSet<_> = series.filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned).collect();
+    assert_eq!(scraped, FAMILIES.iter().map(crate::Family::exposed_name).collect());
+    for family in FAMILIES {
+        let prefix = format!("{}{{", family.exposed_name());
+        let line = page.lines().find(|line| line.starts_with(&prefix)).unwrap();
+        let labels: Vec<_> =
+            line[prefix.len()..].split(',').filter_map(|label| label.split_once('=').map(|(name, _)| name)).collect();
+        assert_eq!(labels, family.labels(), "{line}");
+    }
+    assert!(page.ends_with("# EOF\n"));
+}
+
+#[test]
+fn the_families_are_those_of_the_contract() {
+    expect![[r#"
+        | metric | type | labels | meaning |
+        |---|---|---|---|
+        | `streamfence_connections_total` | counter | `namespace` | Clients that joined a namespace. |
+        | `streamfence_disconnections_total` | counter | `namespace`, `reason` | Clients that left a namespace, by reason. |
+        | `streamfence_connections_active` | gauge | `namespace` | Clients that are in a namespace. |
+        | `streamfence_messages_published_total` | counter | `namespace`, `topic` | Messages published, whatever the number of clients. |
+        | `streamfence_messages_published_bytes_total` | counter | `namespace`, `topic` | Bytes published, encoded. |
+        | `streamfence_messages_received_total` | counter | `namespace`, `topic` | Messages taken from clients. |
+        | `streamfence_messages_received_bytes_total` | counter | `namespace`, `topic` | Bytes taken from clients. |
+        | `streamfence_messages_delivered_total` | counter | `namespace`, `topic` | Messages taken by a client's transport, or acked where an ack is wanted. |
+        | `streamfence_messages_dropped_total` | counter | `namespace`, `topic` | Messages lost to a client: displaced, rejected, too large or given up after the last retry. |
+        | `streamfence_messages_coalesced_total` | counter | `namespace`, `topic` | Queued messages replaced by a newer value. |
+        | `streamfence_messages_abandoned_total` | counter | `namespace`, `topic` | Messages queued or unacked when their client left. |
+        | `streamfence_queue_overflow_total` | counter | `namespace`, `topic`, `reason` | Messages that did not fit a client's lane, by what became of them. |
+        | `streamfence_retries_total` | counter | `namespace`, `topic` | Messages sent again. |
+        | `streamfence_retries_exhausted_total` | counter | `namespace`, `topic` | Messages given up after the last retry. |
+        | `streamfence_acks_total` | counter | `namespace`, `topic`, `outcome` | Acknowledgements, by what they did. |
+        | `streamfence_lanes` | gauge | `namespace`, `topic` | Subscriptions. |
+        | `streamfence_lane_depth_max` | gauge | `namespace`, `topic` | The most messages one lane holds, queued and in flight. |
+        | `streamfence_lane_bytes_max` | gauge | `namespace`, `topic` | The most bytes one lane holds. |
+        | `streamfence_oldest_message_age_seconds` | gauge | `namespace`, `topic` | How long ago the oldest message still held was published. |
+        | `streamfence_build_info` | info | `version` | The version that is running. |
+    "#]].assert_eq(&reference());
+}
+
+#[test]
+fn an_application_may_show_them_in_its_own_registry() {
+    let catalog = catalog();
+    let mut registry = Registry::default();
+    registry.register("orders", "The application's own", Counter::<u64>::default());
+    let metrics = Metrics::register(&mut registry, &catalog);
+    metrics.on_stats(quote(&catalog), &TopicStats { published: 5, ..TopicStats::default() });
+    let mut page = String::new();
+    prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();
+    assert!(page.contains("orders_total 0\n"), "{page}");
+    assert!(page.contains("streamfence_messages_published_total{namespace=\"/feed\",topic=\"quote\"} 5\n"), "{page}");
+    assert!(!metrics.encode().contains("orders"));
+}

@@ -1,0 +1,89 @@
+//! How a fence is made.
+
+use std::sync::Arc;
+
+use streamfence_core::{Catalog, CatalogBuilder, CatalogError, Namespace, Observer};
+
+use crate::fence::Fence;
+use crate::listener::Listener;
+
+/// Gathers what a fence needs. Made by [`Fence::builder`].
+#[derive(Default)]
+pub struct FenceBuilder {
+    catalog: CatalogBuilder,
+    ready_made: Option<Arc<Catalog>>,
+    observers: Vec<Arc<dyn Observer>>,
+    listeners: Vec<Arc<dyn Listener>>,
+    shards: Option<usize>,
+}
+
+impl FenceBuilder {
+    pub(crate) fn with_catalog(catalog: Arc<Catalog>) -> Self {
+        Self { ready_made: Some(catalog), ..Self::default() }
+    }
+
+    /// Adds a namespace.
+    #[must_use]
+    pub fn namespace(mut self, namespace: Namespace) -> Self {
+        self.catalog = self.catalog.namespace(namespace);
+        self
+    }
+
+    /// Adds someone who is told numbers and events at once, on the shards: it must be quick and must not block.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// Adds someone who hears of events, on a task of its own.
+    #[must_use]
+    pub fn listener(mut self, listener: impl Listener) -> Self {
+        self.listeners.push(Arc::new(listener));
+        self
+    }
+
+    /// How many shards there are, at least 1. Default: one per core.
+    #[must_use]
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = Some(shards);
+        self
+    }
+
+    /// Checks everything and starts the shards.
+    ///
+    /// # Errors
+    /// [`BuildError`], when the catalog cannot be kept or there is no tokio runtime to run on.
+    pub fn build(self) -> Result<Fence, BuildError> {
+        tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let catalog = match self.ready_made {
+            Some(catalog) => catalog,
+            None => Arc::new(self.catalog.build()?),
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let shards = self.shards.unwrap_or_else(cores).max(1);
+        let epoch = random_epoch().ok_or(BuildError::NoRandomness)?;
+        Ok(Fence::start(catalog, epoch, shards, self.observers, self.listeners))
+    }
+}
+
+fn random_epoch() -> Option<streamfence_core::Epoch> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(streamfence_core::Epoch(u64::from_be_bytes(bytes)))
+}
+
+/// Why a fence cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The namespaces, topics or policies do not fit.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// There is no runtime for the shards to run on.
+    #[error("no tokio runtime here; build the fence inside one")]
+    NoRuntime,
+    /// The system gives no random numbers, so ids would not be unique.
+    #[error("the system gives no random numbers")]
+    NoRandomness,
+}

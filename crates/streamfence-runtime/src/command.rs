@@ -1,0 +1,43 @@
+//! What travels to a shard.
+//!
+//! Publishes have a channel of their own, so that a shard which holds them back still hears everything else.
+
+use std::sync::Arc;
+
+use streamfence_core::{ClientId, CloseReason, Message};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::report::Vote;
+
+/// How many publishes may wait for a shard; then publishers wait.
+pub(crate) const PUBLISH_SLOTS: usize = 1_024;
+/// How many commands may wait for a shard.
+pub(crate) const CONTROL_SLOTS: usize = 64;
+
+/// A message for the lanes of a shard.
+#[derive(Debug)]
+pub(crate) struct Publish {
+    pub(crate) message: Arc<Message>,
+    pub(crate) audience: Audience,
+    pub(crate) vote: Vote,
+}
+
+/// Whom a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    Subscribers,
+    AllBut(ClientId),
+    Only(ClientId),
+}
+
+/// Anything else.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// Hand the numbers to the observers now.
+    Flush(oneshot::Sender<()>),
+    /// End a client; answers whether it was here.
+    Disconnect(ClientId, CloseReason, oneshot::Sender<bool>),
+    /// Flush the lanes until the deadline, then end every connection.
+    Drain(Instant, oneshot::Sender<()>),
+}

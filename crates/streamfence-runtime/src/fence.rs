@@ -1,0 +1,351 @@
+//! The handle an application holds: publish, listen, shut down. Never per-client state.
+
+use std::any::Any;
+use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, SystemTime};
+
+use streamfence_core::{Catalog, ClientId, CloseReason, Epoch, Event, Message, MessageId, Observer, TopicId};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::builder::FenceBuilder;
+use crate::command::{Audience, CONTROL_SLOTS, Control, PUBLISH_SLOTS, Publish};
+use crate::encoder::{Encoder, PlainEncoder};
+use crate::handler::{ClientMessage, HandlerError, Handlers};
+use crate::link::{Link, ReadyList};
+use crate::listener::Listener;
+use crate::payload::Payload;
+use crate::report::{Ballot, PublishError, PublishReport, Vote};
+use crate::sequencer::Sequencer;
+use crate::shard::{Shard, ShardParts};
+use crate::watch::Watchers;
+
+/// Delivery control for a set of namespaces. Clones are the same fence.
+///
+/// ```
+/// use streamfence_runtime::{Fence, Namespace, Overflow, Payload};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let fence = Fence::builder()
+///     .namespace(
+///         Namespace::new("/feed")
+///             .topic("snapshot")
+///             .best_effort(Overflow::DropOldest)
+///             .max_queued_messages(128),
+///     )
+///     .build()?;
+///
+/// let report = fence.publish("/feed", "snapshot", Payload::serialize(&42)?).await?;
+/// assert_eq!(report.matched, 0, "nobody is connected yet");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Fence(Arc<Inner>);
+
+/// A fence that may be gone: for what the fence itself holds.
+#[derive(Clone)]
+pub(crate) struct WeakFence(Weak<Inner>);
+
+struct Inner {
+    catalog: Arc<Catalog>,
+    sequencer: Arc<Sequencer>,
+    shards: Vec<ShardHandle>,
+    encoder: OnceLock<Arc<dyn Encoder>>,
+    watchers: Arc<Watchers>,
+    handlers: Arc<Handlers>,
+    is_closing: AtomicBool,
+}
+
+struct ShardHandle {
+    publishes: mpsc::Sender<Publish>,
+    control: mpsc::Sender<Control>,
+    ready: Arc<ReadyList>,
+    links: Arc<AtomicUsize>,
+}
+
+impl Fence {
+    /// Starts a fence from namespaces.
+    #[must_use]
+    pub fn builder() -> FenceBuilder {
+        FenceBuilder::default()
+    }
+
+    /// Starts a fence from a catalog, such as a configuration file's.
+    #[must_use]
+    pub fn from_catalog(catalog: Arc<Catalog>) -> FenceBuilder {
+        FenceBuilder::with_catalog(catalog)
+    }
+
+    /// Publishes a message to everyone subscribed, and says what became of it.
+    ///
+    /// Waits for a place on the shards, which is our own CPU, and then for their answers; never for a client.
+    ///
+    /// # Errors
+    /// [`PublishError`] when there is no such topic or the fence shuts down. That lanes refused the message is no
+    /// error: the report says so.
+    pub async fn publish(&self, namespace: &str, topic: &str, payload: Payload) -> Result<PublishReport, PublishError> {
+        self.publish_message(self.topic(namespace, topic)?, payload, Audience::Subscribers).await
+    }
+
+    /// Publishes without waiting and without a report.
+    ///
+    /// # Errors
+    /// [`PublishError::Overloaded`] when a shard has no place; otherwise as [`Fence::publish`].
+    pub fn try_publish(&self, namespace: &str, topic: &str, payload: Payload) -> Result<MessageId, PublishError> {
+        let topic = self.topic(namespace, topic)?;
+        self.refuse_when_closing()?;
+        let permits = self
+            .0
+            .shards
+            .iter()
+            .map(|shard| {
+                let overloaded = PublishError::Overloaded { queued: shard.publishes.max_capacity() };
+                shard.publishes.try_reserve().map_err(|_| overloaded)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(self.sequence(topic, payload, Audience::Subscribers, permits, None))
+    }
+
+    /// Publishes a message to one client, if it is subscribed to the topic: the report's `matched` is 0 or 1.
+    ///
+    /// # Errors
+    /// As [`Fence::publish`].
+    pub async fn publish_to(
+        &self,
+        namespace: &str,
+        client: ClientId,
+        topic: &str,
+        payload: Payload,
+    ) -> Result<PublishReport, PublishError> {
+        self.publish_message(self.topic(namespace, topic)?, payload, Audience::Only(client)).await
+    }
+
+    /// Hands messages that clients publish to this topic to a handler: one call at a time per client, in order.
+    ///
+    /// A handler that fails, or panics, refuses that message; the client is told where the topic answers after the
+    /// handler. The last handler set for a topic counts.
+    ///
+    /// # Errors
+    /// [`PublishError`] when there is no such topic.
+    pub fn on_message<F, R, E>(&self, namespace: &str, topic: &str, handler: F) -> Result<(), PublishError>
+    where
+        F: Fn(ClientMessage) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: Display,
+    {
+        let topic = self.topic(namespace, topic)?;
+        let handler = Arc::new(move |message| {
+            let answer = handler(message);
+            Box::pin(async move { answer.await.map_err(HandlerError::from) }) as _
+        });
+        self.0.handlers.set(topic, handler);
+        Ok(())
+    }
+
+    /// Adds someone who hears of events.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn add_listener(&self, listener: impl Listener) {
+        self.0.watchers.add_listener(Arc::new(listener));
+    }
+
+    /// Ends a client's session, whether or not the client reads. `false` when there is no such client.
+    pub async fn disconnect(&self, client: ClientId) -> bool {
+        let answers = self.ask_all(|answer| Control::Disconnect(client, CloseReason::Server, answer)).await;
+        answers.into_iter().any(|was_here| was_here)
+    }
+
+    /// Takes no further messages, lets the lanes flush and at-least-once topics be acked, and at the deadline ends
+    /// every connection.
+    pub async fn shutdown(&self, drain: Duration) {
+        self.0.is_closing.store(true, Ordering::Release);
+        let deadline = Instant::now() + drain;
+        self.ask_all(|answer| Control::Drain(deadline, answer)).await;
+    }
+
+    /// Hands all numbers to the observers now, instead of with the next tick: for a scrape.
+    pub async fn flush_stats(&self) {
+        self.ask_all(Control::Flush).await;
+    }
+
+    /// The catalog it serves.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.0.catalog
+    }
+
+    /// Whether it has begun to shut down.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.0.is_closing.load(Ordering::Acquire)
+    }
+
+    /// Opens a connection on the shard that has the fewest; for adapters.
+    ///
+    /// `reading` is told `false` when the client says more than its shard has handled, and `true` when it may go on.
+    /// It is called under a lock: it must only note what it is told.
+    #[must_use]
+    pub fn open(&self, reading: impl Fn(bool) + Send + Sync + 'static) -> Link {
+        let shards = self.0.shards.iter();
+        let shard = shards.min_by_key(|shard| shard.links.load(Ordering::Relaxed)).expect("a fence has shards");
+        // Counted here and not by the shard, or a storm of connections would all choose the same one.
+        shard.links.fetch_add(1, Ordering::Relaxed);
+        Link::new(shard.ready.clone(), Box::new(reading))
+    }
+
+    /// Gives the fence the encoder that assembles its packets; for adapters.
+    ///
+    /// A second adapter of the same kind brings the same encoder, and the first one's is kept.
+    ///
+    /// # Errors
+    /// [`EncoderInUse`] when it has one of another kind: a message has one packet for all adapters, and an adapter
+    /// with another wire takes the payload out of it.
+    pub fn use_encoder(&self, encoder: Arc<dyn Encoder>) -> Result<(), EncoderInUse> {
+        let kind = |encoder: &dyn Encoder| (encoder as &dyn Any).type_id();
+        let wanted = kind(&*encoder);
+        let kept = self.0.encoder.get_or_init(|| encoder);
+        if kind(&**kept) == wanted { Ok(()) } else { Err(EncoderInUse) }
+    }
+
+    /// Tells observers and listeners of something that happened at the door; for adapters.
+    pub fn announce(&self, event: &Event) {
+        self.0.watchers.event(event);
+    }
+
+    pub(crate) fn start(
+        catalog: Arc<Catalog>,
+        epoch: Epoch,
+        shards: usize,
+        observers: Vec<Arc<dyn Observer>>,
+        listeners: Vec<Arc<dyn Listener>>,
+    ) -> Self {
+        let watchers = Arc::new(Watchers::new(observers));
+        for listener in listeners {
+            watchers.add_listener(listener);
+        }
+        let sequencer = Arc::new(Sequencer::new(epoch, &catalog));
+        let handlers = Arc::new(Handlers::default());
+        Self(Arc::new_cyclic(|fence: &Weak<Inner>| {
+            let start_shard = |index| {
+                let (publishes, publish_inbox) = mpsc::channel(PUBLISH_SLOTS);
+                let (control, control_inbox) = mpsc::channel(CONTROL_SLOTS);
+                let ready = Arc::new(ReadyList::default());
+                let links = Arc::new(AtomicUsize::new(0));
+                let shard = Shard::new(ShardParts {
+                    index,
+                    catalog: catalog.clone(),
+                    sequencer: sequencer.clone(),
+                    publishes: publish_inbox,
+                    control: control_inbox,
+                    ready: ready.clone(),
+                    links: links.clone(),
+                    watchers: watchers.clone(),
+                    handlers: handlers.clone(),
+                    fence: WeakFence(fence.clone()),
+                });
+                tokio::spawn(shard.run());
+                ShardHandle { publishes, control, ready, links }
+            };
+            Inner {
+                shards: (0..shards).map(start_shard).collect(),
+                catalog: catalog.clone(),
+                sequencer: sequencer.clone(),
+                encoder: OnceLock::new(),
+                watchers: watchers.clone(),
+                handlers: handlers.clone(),
+                is_closing: AtomicBool::new(false),
+            }
+        }))
+    }
+
+    pub(crate) async fn publish_message(
+        &self,
+        topic: TopicId,
+        payload: Payload,
+        audience: Audience,
+    ) -> Result<PublishReport, PublishError> {
+        self.refuse_when_closing()?;
+        // Every publisher asks the shards in the same order, so none waits for another in a circle.
+        let mut permits = Vec::with_capacity(self.0.shards.len());
+        for shard in &self.0.shards {
+            permits.push(shard.publishes.reserve().await.map_err(|_| PublishError::ShuttingDown)?);
+        }
+        let ballot = Arc::new(Ballot::new(self.0.shards.len()));
+        let id = self.sequence(topic, payload, audience, permits, Some(&ballot));
+        Ok(ballot.report(id).await)
+    }
+
+    /// Gives the message its place and sends it to every shard: under the topic's lock, and without waiting.
+    fn sequence(
+        &self,
+        topic: TopicId,
+        payload: Payload,
+        audience: Audience,
+        permits: Vec<mpsc::Permit<'_, Publish>>,
+        ballot: Option<&Arc<Ballot>>,
+    ) -> MessageId {
+        let encoder = self.0.encoder.get().map_or(&PlainEncoder as &dyn Encoder, AsRef::as_ref);
+        let class = self.0.catalog.class(topic);
+        let (wall, now) = (SystemTime::now(), Instant::now().into_std());
+        let mut log = self.0.sequencer.lock(topic);
+        let id = log.next(self.0.sequencer.epoch());
+        let body = encoder.encode(class, self.0.catalog.topic_name(topic), &payload, id, wall);
+        log.count(body.bytes.len() as u64);
+        let message = Arc::new(Message { topic, id, key: payload.key().cloned(), published: now, body });
+        for permit in permits {
+            permit.send(Publish { message: message.clone(), audience, vote: Vote(ballot.cloned()) });
+        }
+        id
+    }
+
+    fn topic(&self, namespace: &str, topic: &str) -> Result<TopicId, PublishError> {
+        let Some(id) = self.0.catalog.namespace(namespace) else {
+            return Err(PublishError::UnknownNamespace { namespace: namespace.to_owned() });
+        };
+        self.0
+            .catalog
+            .topic(id, topic)
+            .ok_or_else(|| PublishError::UnknownTopic { namespace: namespace.to_owned(), topic: topic.to_owned() })
+    }
+
+    fn refuse_when_closing(&self) -> Result<(), PublishError> {
+        if self.is_closing() { Err(PublishError::ShuttingDown) } else { Ok(()) }
+    }
+
+    /// Asks every shard at once and gathers the answers; a shard that is gone has none.
+    async fn ask_all<T>(&self, question: impl Fn(oneshot::Sender<T>) -> Control) -> Vec<T> {
+        let mut pending = Vec::with_capacity(self.0.shards.len());
+        for shard in &self.0.shards {
+            let (answer, heard) = oneshot::channel();
+            if shard.control.send(question(answer)).await.is_ok() {
+                pending.push(heard);
+            }
+        }
+        let mut answers = Vec::with_capacity(pending.len());
+        for heard in pending {
+            answers.extend(heard.await.ok());
+        }
+        answers
+    }
+}
+
+impl WeakFence {
+    pub(crate) fn upgrade(&self) -> Option<Fence> {
+        self.0.upgrade().map(Fence)
+    }
+}
+
+impl std::fmt::Debug for Fence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fence").field("shards", &self.0.shards.len()).finish_non_exhaustive()
+    }
+}
+
+/// The fence has an encoder of another kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the fence has an encoder of another kind already; this adapter has to take the payload out of its packets")]
+pub struct EncoderInUse;

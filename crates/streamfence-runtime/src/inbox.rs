@@ -1,0 +1,225 @@
+//! What a client says, in order, until its shard gets to it.
+//!
+//! Bounded in items and bytes. Above half, the adapter is told to stop reading from the client; below, to go on.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::num::NonZeroU16;
+
+use streamfence_core::{
+    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, TopicId, Transmit, Transport,
+    UnsubscribeReason,
+};
+
+use crate::outlet::Outlet;
+use crate::payload::Payload;
+
+/// How many items a client may have waiting.
+pub(crate) const INBOX_ITEMS: usize = 1_024;
+/// How many bytes of payloads a client may have waiting.
+pub(crate) const INBOX_BYTES: u64 = 1024 * 1024;
+/// One thing a client said, or one thing that happened to it.
+#[non_exhaustive]
+pub enum Input {
+    /// The connection is there, and this is where it hears.
+    Open(Box<dyn Outlet>),
+    /// A client entered a namespace.
+    Join {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// Its new name.
+        client: ClientId,
+        /// How it is connected.
+        transport: Transport,
+    },
+    /// A client left a namespace.
+    Leave {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A client subscribes.
+    Subscribe {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// The topic.
+        topic: TopicId,
+        /// How many unacked messages the client wants at most.
+        window: Option<NonZeroU16>,
+        /// What to answer by.
+        request: Option<RequestId>,
+    },
+    /// A client ends a subscription.
+    Unsubscribe {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// The topic.
+        topic: TopicId,
+        /// Who ends it.
+        reason: UnsubscribeReason,
+        /// What to answer by.
+        request: Option<RequestId>,
+    },
+    /// A client publishes.
+    Publish {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// The topic.
+        topic: TopicId,
+        /// The message.
+        payload: Payload,
+        /// What to answer by.
+        request: Option<RequestId>,
+    },
+    /// A client has a message.
+    Ack {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// The topic.
+        topic: TopicId,
+        /// The message.
+        id: MessageId,
+    },
+    /// The adapter, or a handler, has something to say to the client.
+    Tell {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// What.
+        what: Transmit,
+    },
+    /// The connection is gone.
+    End(CloseReason),
+}
+
+impl Input {
+    /// What counts against the bound in bytes.
+    fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Publish { payload, .. } => payload.size_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Whether it is taken even when the inbox is full: what ends or begins a thing, of which there are few.
+    fn is_vital(&self) -> bool {
+        !matches!(self, Self::Subscribe { .. } | Self::Unsubscribe { .. } | Self::Publish { .. } | Self::Ack { .. })
+    }
+
+    /// What the client is told in place of what it wished for; nothing for an ack.
+    fn refusal(&self) -> Option<Self> {
+        let (Self::Subscribe { namespace, request, .. }
+        | Self::Unsubscribe { namespace, request, .. }
+        | Self::Publish { namespace, request, .. }) = *self
+        else {
+            return None;
+        };
+        let message = "too much of what you said waits to be handled; slow down and try again".into();
+        let what = Transmit::Error { namespace, code: ErrorCode::BackPressure, message, topic: None, request };
+        Some(Self::Tell { namespace, what })
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open(_) => "Open",
+            Self::Join { .. } => "Join",
+            Self::Leave { .. } => "Leave",
+            Self::Subscribe { .. } => "Subscribe",
+            Self::Unsubscribe { .. } => "Unsubscribe",
+            Self::Publish { .. } => "Publish",
+            Self::Ack { .. } => "Ack",
+            Self::Tell { .. } => "Tell",
+            Self::End(_) => "End",
+        })
+    }
+}
+
+/// The client says more than its shard can take; this was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the inbox is full: {INBOX_ITEMS} items or {INBOX_BYTES} bytes wait already")]
+pub struct InboxFull;
+
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    items: VecDeque<Input>,
+    /// Sum of `size_bytes` over `items`.
+    bytes: u64,
+    /// Set with the end's arrival, so that it is seen from behind whatever else waits.
+    end: Option<CloseReason>,
+    /// Whether the adapter was told to stop reading.
+    is_paused: bool,
+}
+
+/// What the adapter is to do about reading, when that changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Pause,
+    Resume,
+}
+
+impl Inbox {
+    pub(crate) fn push(&mut self, input: Input) -> (Result<(), InboxFull>, Option<Reading>) {
+        let size = input.size_bytes();
+        let is_full = self.items.len() >= INBOX_ITEMS || self.bytes + size > INBOX_BYTES;
+        if is_full && !input.is_vital() {
+            self.items.extend(input.refusal());
+            return (Err(InboxFull), None);
+        }
+        if let Input::End(reason) = &input {
+            self.end.get_or_insert(*reason);
+        }
+        self.bytes += size;
+        self.items.push_back(input);
+        let change = (!self.is_paused && self.is_half_full()).then_some(Reading::Pause);
+        self.is_paused |= change.is_some();
+        (Ok(()), change)
+    }
+
+    pub(crate) fn pop(&mut self) -> (Option<Input>, Option<Reading>) {
+        let input = self.items.pop_front();
+        self.bytes -= input.as_ref().map_or(0, Input::size_bytes);
+        let change = (self.is_paused && !self.is_half_full()).then_some(Reading::Resume);
+        self.is_paused &= change.is_none();
+        (input, change)
+    }
+
+    /// Why the connection ended, if its end is among what waits.
+    pub(crate) fn end(&self) -> Option<CloseReason> {
+        self.end
+    }
+
+    fn is_half_full(&self) -> bool {
+        self.items.len() > INBOX_ITEMS / 2 || self.bytes > INBOX_BYTES / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ack() -> Input {
+        Input::Ack {
+            namespace: NamespaceId(0),
+            topic: TopicId { index: 0, generation: 0 },
+            id: MessageId { epoch: streamfence_core::Epoch(1), offset: streamfence_core::Offset(1) },
+        }
+    }
+
+    #[test]
+    fn reading_pauses_above_half_and_resumes_below() {
+        let mut inbox = Inbox::default();
+        let mut changes = Vec::new();
+        for _ in 0..INBOX_ITEMS {
+            changes.extend(inbox.push(ack()).1);
+        }
+        assert_eq!(changes, [Reading::Pause]);
+        assert_eq!(inbox.push(ack()).0, Err(InboxFull));
+        assert!(inbox.push(Input::End(CloseReason::Client)).0.is_ok(), "an end always finds a place");
+        while let (Some(_), change) = inbox.pop() {
+            changes.extend(change);
+        }
+        assert_eq!(changes, [Reading::Pause, Reading::Resume]);
+    }
+}

@@ -1,0 +1,89 @@
+//! What an application implements to hear of events. All methods default to nothing.
+
+use streamfence_core::{ClientId, CloseReason, ErrorCode, Event, MessageId, UnsubscribeReason, event::Transport};
+
+/// Hears of edges: who came and went, who began to lose messages, who never acked.
+///
+/// Called on a task of its own behind a bounded queue, never on a shard: a slow listener misses events, which the log
+/// counts, and a panicking one is caught and logged. Neither delays a message.
+///
+/// ```
+/// use streamfence_core::ClientId;
+/// use streamfence_runtime::Listener;
+///
+/// struct Pager;
+/// impl Listener for Pager {
+///     fn on_overflow_began(&self, namespace: &str, topic: &str, client: ClientId) {
+///         println!("{client} cannot keep up with {topic} in {namespace}");
+///     }
+/// }
+/// ```
+#[expect(unused_variables, reason = "the names are the documentation of methods that do nothing by default")]
+pub trait Listener: Send + Sync + 'static {
+    /// Any event, before the method that is named after it.
+    fn on_event(&self, event: &Event) {}
+    /// A server is about to listen.
+    fn on_server_starting(&self, address: &str) {}
+    /// A server listens.
+    fn on_server_started(&self, address: &str) {}
+    /// A server takes no more connections and drains.
+    fn on_server_stopping(&self, address: &str) {}
+    /// A server is gone.
+    fn on_server_stopped(&self, address: &str) {}
+    /// A client joined a namespace.
+    fn on_connected(&self, namespace: &str, client: ClientId, transport: Transport) {}
+    /// A client left a namespace.
+    fn on_disconnected(&self, namespace: &str, client: ClientId, reason: CloseReason) {}
+    /// A client subscribed.
+    fn on_subscribed(&self, namespace: &str, topic: &str, client: ClientId) {}
+    /// A subscription ended while its client stayed.
+    fn on_unsubscribed(&self, namespace: &str, topic: &str, client: ClientId, reason: UnsubscribeReason) {}
+    /// A client's publish was taken.
+    fn on_publish_accepted(&self, namespace: &str, topic: &str, client: ClientId) {}
+    /// A client's publish was refused.
+    fn on_publish_rejected(&self, namespace: &str, topic: &str, client: ClientId, code: ErrorCode, reason: &str) {}
+    /// A lane began to lose messages.
+    fn on_overflow_began(&self, namespace: &str, topic: &str, client: ClientId) {}
+    /// A lane that lost messages has caught up, or is gone.
+    fn on_overflow_ended(&self, namespace: &str, topic: &str, client: ClientId, lost: u64) {}
+    /// A message was sent again; `retry` counts from 1.
+    fn on_retry(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, retry: u32) {}
+    /// A message was given up after so many sends.
+    fn on_retries_exhausted(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, attempts: u32) {}
+
+    /// Passes an event to the methods above.
+    #[doc(hidden)]
+    fn hear(&self, event: &Event) {
+        self.on_event(event);
+        match event {
+            Event::ServerStarting { address } => self.on_server_starting(address),
+            Event::ServerStarted { address } => self.on_server_started(address),
+            Event::ServerStopping { address } => self.on_server_stopping(address),
+            Event::ServerStopped { address } => self.on_server_stopped(address),
+            Event::Connected { namespace, client, transport } => self.on_connected(namespace, *client, *transport),
+            Event::Disconnected { namespace, client, reason } => self.on_disconnected(namespace, *client, *reason),
+            Event::Subscribed { namespace, topic, client } => self.on_subscribed(namespace, topic, *client),
+            Event::Unsubscribed { namespace, topic, client, reason } => {
+                self.on_unsubscribed(namespace, topic, *client, *reason);
+            }
+            Event::PublishAccepted { namespace, topic, client } => {
+                self.on_publish_accepted(namespace, topic, *client);
+            }
+            Event::PublishRejected { namespace, topic, client, code, reason } => {
+                self.on_publish_rejected(namespace, topic, *client, *code, reason);
+            }
+            Event::OverflowBegan { namespace, topic, client } => self.on_overflow_began(namespace, topic, *client),
+            Event::OverflowEnded { namespace, topic, client, lost } => {
+                self.on_overflow_ended(namespace, topic, *client, *lost);
+            }
+            Event::Retried { namespace, topic, client, id, retry } => {
+                self.on_retry(namespace, topic, *client, *id, *retry);
+            }
+            Event::RetriesExhausted { namespace, topic, client, id, attempts } => {
+                self.on_retries_exhausted(namespace, topic, *client, *id, *attempts);
+            }
+            // `Event` grows with the core; this crate grows with it.
+            _ => {}
+        }
+    }
+}

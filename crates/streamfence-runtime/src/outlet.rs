@@ -1,0 +1,25 @@
+//! What an adapter implements for one connection. Never a socket.
+
+use streamfence_core::{Batch, CloseReason, NamespaceId, Room};
+
+/// One connection, called only by its shard.
+///
+/// A transport whose room changed, or that became blocked, calls [`Link::wake`](crate::Link::wake); the shard then
+/// asks again.
+pub trait Outlet: Send {
+    /// Takes all of it and leaves the batch empty: the core hands out no more than there is [`Outlet::room`].
+    fn send(&mut self, batch: &mut Batch);
+
+    /// What it takes now: a level, not a grant.
+    fn room(&self) -> Room;
+
+    /// Whether it is the network that holds it up. A link without room that is not blocked is merely waiting for its
+    /// turn on our CPU, and the shard takes no further publishes meanwhile; a blocked one holds nobody.
+    fn is_blocked(&self) -> bool;
+
+    /// Ends one namespace of the connection, with a word to the client if there is room and by force if not.
+    fn disconnect(&mut self, namespace: NamespaceId, why: CloseReason);
+
+    /// Ends the connection, with a word to the client if there is room and by force if not.
+    fn close(&mut self, why: CloseReason);
+}

@@ -1,0 +1,135 @@
+//! What became of a published message, gathered from all shards.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde::Serialize;
+use streamfence_core::{Fanout, MessageId};
+use tokio::sync::Notify;
+
+/// What became of a published message: `matched = admitted + rejected`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct PublishReport {
+    /// The message's identity, the same on every retry.
+    #[serde(serialize_with = "as_text")]
+    pub id: MessageId,
+    /// Clients subscribed to the topic.
+    pub matched: u32,
+    /// Clients whose lane queued it.
+    pub admitted: u32,
+    /// Of those, clients where it replaced an older value.
+    pub coalesced: u32,
+    /// Older messages that gave way to it.
+    pub displaced: u32,
+    /// Clients whose lane refused it.
+    pub rejected: u32,
+    /// Of the admitted, clients whose lane put it on disk. Always 0 until lanes spill.
+    pub spilled: u32,
+}
+
+fn as_text<S: serde::Serializer>(id: &MessageId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
+
+/// Why a message was not published. Nothing was lost: no client has seen any of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The catalog has no such namespace.
+    #[error("unknown namespace `{namespace}`")]
+    UnknownNamespace {
+        /// The path asked for.
+        namespace: String,
+    },
+    /// The namespace has no such topic.
+    #[error("unknown topic `{topic}` in namespace `{namespace}`")]
+    UnknownTopic {
+        /// The path of the namespace.
+        namespace: String,
+        /// The name asked for.
+        topic: String,
+    },
+    /// The shards are behind, and the caller did not want to wait.
+    #[error("overloaded: {queued} publishes wait for a shard already; publish with `publish` to wait for a place")]
+    Overloaded {
+        /// How many wait.
+        queued: usize,
+    },
+    /// The fence drains.
+    #[error("shutting down: the fence takes no further messages")]
+    ShuttingDown,
+}
+
+/// Where the shards write what became of one message, for the publisher that waits.
+#[derive(Debug)]
+pub(crate) struct Ballot {
+    outstanding: AtomicU32,
+    matched: AtomicU32,
+    admitted: AtomicU32,
+    coalesced: AtomicU32,
+    displaced: AtomicU32,
+    rejected: AtomicU32,
+    complete: Notify,
+}
+
+impl Ballot {
+    pub(crate) fn new(shards: usize) -> Self {
+        Self {
+            outstanding: AtomicU32::new(shards as u32),
+            matched: AtomicU32::new(0),
+            admitted: AtomicU32::new(0),
+            coalesced: AtomicU32::new(0),
+            displaced: AtomicU32::new(0),
+            rejected: AtomicU32::new(0),
+            complete: Notify::new(),
+        }
+    }
+
+    /// One shard is done.
+    pub(crate) fn cast(&self, fanout: Fanout) {
+        self.matched.fetch_add(fanout.matched, Ordering::Relaxed);
+        self.admitted.fetch_add(fanout.admitted, Ordering::Relaxed);
+        self.coalesced.fetch_add(fanout.coalesced, Ordering::Relaxed);
+        self.displaced.fetch_add(fanout.displaced, Ordering::Relaxed);
+        self.rejected.fetch_add(fanout.rejected, Ordering::Relaxed);
+        // The last shard's release makes every sum visible to the publisher's acquire.
+        if self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.complete.notify_one();
+        }
+    }
+
+    pub(crate) async fn report(&self, id: MessageId) -> PublishReport {
+        while self.outstanding.load(Ordering::Acquire) > 0 {
+            self.complete.notified().await;
+        }
+        let sum = |of: &AtomicU32| of.load(Ordering::Relaxed);
+        PublishReport {
+            id,
+            matched: sum(&self.matched),
+            admitted: sum(&self.admitted),
+            coalesced: sum(&self.coalesced),
+            displaced: sum(&self.displaced),
+            rejected: sum(&self.rejected),
+            spilled: 0,
+        }
+    }
+}
+
+/// A shard's promise to vote: a message dropped unhandled, because its shard ended, still completes the ballot.
+#[derive(Debug)]
+pub(crate) struct Vote(pub(crate) Option<std::sync::Arc<Ballot>>);
+
+impl Vote {
+    pub(crate) fn cast(mut self, fanout: Fanout) {
+        if let Some(ballot) = self.0.take() {
+            ballot.cast(fanout);
+        }
+    }
+}
+
+impl Drop for Vote {
+    fn drop(&mut self) {
+        if let Some(ballot) = self.0.take() {
+            ballot.cast(Fanout::default());
+        }
+    }
+}

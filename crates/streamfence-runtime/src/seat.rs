@@ -1,0 +1,40 @@
+//! What a shard keeps per link beside the hub: where the client hears, and which sessions it has.
+
+use std::collections::HashMap;
+
+use streamfence_core::{NamespaceId, SessionKey, TopicId};
+use tokio::sync::mpsc;
+
+use crate::handler::Job;
+use crate::link::Link;
+use crate::outlet::Outlet;
+
+/// One open link of a shard.
+pub(crate) struct Seat {
+    pub(crate) link: Link,
+    pub(crate) outlet: Box<dyn Outlet>,
+    /// A handful: one per namespace the connection has joined.
+    pub(crate) sessions: Vec<Joined>,
+    /// Whether it was left without room by its last send and its writer has not run since.
+    pub(crate) is_busy: bool,
+    /// Whether its inbox waits until the client has heard the answers to its last wishes.
+    pub(crate) is_parked: bool,
+}
+
+/// A session of a link.
+pub(crate) struct Joined {
+    pub(crate) namespace: NamespaceId,
+    pub(crate) session: SessionKey,
+    /// Who works through the messages the client publishes, by topic. Dropping the sender ends the worker.
+    pub(crate) workers: HashMap<TopicId, mpsc::Sender<Job>>,
+}
+
+impl Seat {
+    pub(crate) fn new(link: Link, outlet: Box<dyn Outlet>) -> Self {
+        Self { link, outlet, sessions: Vec::new(), is_busy: false, is_parked: false }
+    }
+
+    pub(crate) fn joined(&mut self, namespace: NamespaceId) -> Option<&mut Joined> {
+        self.sessions.iter_mut().find(|joined| joined.namespace == namespace)
+    }
+}

@@ -1,0 +1,501 @@
+//! The one loop that waits. Never a delivery rule: what is decided, the hub decides.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use streamfence_core::{
+    Catalog, ClientId, ClientPublish, CloseReason, ErrorCode, Event, Hub, InboundAck, LinkKey, NamespaceId, Output,
+    RequestId, SessionKey, TopicId, Transmit,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::command::{Audience, Control, Publish};
+use crate::fence::WeakFence;
+use crate::handler::{ClientMessage, Handlers, Job, Task, Worker};
+use crate::inbox::Input;
+use crate::link::{Link, ReadyList};
+use crate::payload::Payload;
+use crate::seat::{Joined, Seat};
+use crate::sequencer::Sequencer;
+use crate::watch::Watchers;
+
+/// Publishes taken in one turn, before the clients get theirs.
+const PUBLISHES_PER_TURN: usize = 32;
+/// Batches and events handed out in one turn.
+const OUTPUTS_PER_TURN: usize = 1_024;
+/// What one client may say in one turn.
+const INPUTS_PER_TURN: usize = 256;
+/// Answers a client may leave unread before its wishes wait.
+const ANSWERS_UNREAD: usize = 64;
+/// How long publishes wait for writers that have not run: our own CPU, so not long.
+const LONGEST_HOLD: Duration = Duration::from_millis(10);
+/// How often numbers go to the observers.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Everything a shard is made of.
+pub(crate) struct ShardParts {
+    pub(crate) index: usize,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) publishes: mpsc::Receiver<Publish>,
+    pub(crate) control: mpsc::Receiver<Control>,
+    pub(crate) ready: Arc<ReadyList>,
+    pub(crate) links: Arc<AtomicUsize>,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) fence: WeakFence,
+}
+
+/// One task that owns one hub.
+pub(crate) struct Shard {
+    parts: ShardParts,
+    hub: Hub,
+    /// By the index of the link's key.
+    seats: Vec<Option<Seat>>,
+    /// The links taken from the ready list this turn; kept for its memory.
+    news: Vec<Link>,
+    /// How many seats are busy, and since when there was one.
+    busy: usize,
+    busy_since: Option<Instant>,
+    next_tick: Instant,
+    drain: Option<Drain>,
+    is_orphaned: bool,
+}
+
+struct Drain {
+    deadline: Instant,
+    done: Vec<oneshot::Sender<()>>,
+}
+
+impl Shard {
+    pub(crate) fn new(parts: ShardParts) -> Self {
+        let hub = Hub::new(parts.catalog.clone(), parts.sequencer.epoch());
+        Self {
+            parts,
+            hub,
+            seats: Vec::new(),
+            news: Vec::new(),
+            busy: 0,
+            busy_since: None,
+            next_tick: Instant::now() + TICK,
+            drain: None,
+            is_orphaned: false,
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        while !self.is_finished() {
+            let now = Instant::now();
+            let more_news = self.take_news(now);
+            self.take_commands(now);
+            let more_publishes = self.take_publishes(now);
+            self.hub.handle_timeout(now.into_std());
+            self.tick(now);
+            let more_outputs = self.drain_outputs(now);
+            self.finish_drain(now);
+            if more_news || more_publishes || more_outputs {
+                // The sockets have writers of their own, and this is their turn.
+                tokio::task::yield_now().await;
+            } else {
+                self.wait().await;
+            }
+        }
+        self.close_all(CloseReason::ShuttingDown);
+        self.hand_over_numbers(Instant::now());
+    }
+
+    /// Sleeps until there is anything to do. The only place that waits.
+    async fn wait(&mut self) {
+        let deadline = self.next_deadline();
+        let takes_publishes = !self.is_holding(Instant::now());
+        tokio::select! {
+            () = self.parts.ready.wake.notified() => {}
+            command = self.parts.control.recv() => match command {
+                Some(command) => self.command(command, Instant::now()),
+                None => self.is_orphaned = true,
+            },
+            publish = self.parts.publishes.recv(), if takes_publishes => {
+                if let Some(publish) = publish {
+                    self.publish(publish, Instant::now());
+                } else {
+                    self.is_orphaned = true;
+                }
+            }
+            () = tokio::time::sleep_until(deadline) => {}
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let hub = self.hub.poll_timeout().map(Instant::from_std);
+        let hold = self.busy_since.map(|since| since + LONGEST_HOLD);
+        let drain = self.drain.as_ref().map(|drain| drain.deadline);
+        [hub, hold, drain].into_iter().flatten().fold(self.next_tick, Instant::min)
+    }
+
+    /// Hears what the clients and their transports have to say. `true` when there is more.
+    fn take_news(&mut self, now: Instant) -> bool {
+        let mut news = std::mem::take(&mut self.news);
+        self.parts.ready.swap(&mut news);
+        let mut is_more = false;
+        for link in news.drain(..) {
+            link.0.unfile();
+            is_more |= self.hear(&link, now);
+        }
+        self.news = news;
+        is_more
+    }
+
+    fn hear(&mut self, link: &Link, now: Instant) -> bool {
+        let mut is_more = false;
+        for turn in 0.. {
+            let seat = link.seat();
+            if turn == INPUTS_PER_TURN {
+                link.wake();
+                is_more = true;
+                break;
+            }
+            if let Some(key) = seat
+                && self.hub.control_backlog(key) >= ANSWERS_UNREAD
+            {
+                // Whoever does not read the answers is not asked for more wishes. Its end is heard all the same.
+                let end = link.0.lock().end();
+                if let Some(reason) = end {
+                    self.end(key, reason, now);
+                } else if let Some(seat) = self.seat_mut(key) {
+                    seat.is_parked = true;
+                }
+                break;
+            }
+            let Some(input) = link.0.pop() else { break };
+            self.input(link, input, now);
+        }
+        if let Some(key) = link.seat() {
+            self.look_at_room(key, now);
+        }
+        is_more
+    }
+
+    fn input(&mut self, link: &Link, input: Input, now: Instant) {
+        let at = now.into_std();
+        if let Input::Open(outlet) = input {
+            let key = self.hub.open(at);
+            link.set_seat(Some(key));
+            if self.seats.len() <= key.index() {
+                self.seats.resize_with(key.index() + 1, || None);
+            }
+            self.seats[key.index()] = Some(Seat::new(link.clone(), outlet));
+            return;
+        }
+        let Some(key) = link.seat() else { return };
+        match input {
+            Input::Open(_) => unreachable!("handled above"),
+            Input::Join { namespace, client, transport } => {
+                if let Some(session) = self.hub.join(key, namespace, client, transport, at)
+                    && let Some(seat) = self.seat_mut(key)
+                {
+                    seat.sessions.push(Joined { namespace, session, workers: Default::default() });
+                }
+            }
+            Input::Leave { namespace, reason } => self.leave(key, namespace, reason, now),
+            Input::Subscribe { namespace, topic, window, request } => {
+                if let Some(session) = self.session(key, namespace) {
+                    self.hub.subscribe(session, topic, window, request, at);
+                }
+            }
+            Input::Unsubscribe { namespace, topic, reason, request } => {
+                if let Some(session) = self.session(key, namespace) {
+                    self.hub.unsubscribe(session, topic, reason, request, at);
+                }
+            }
+            Input::Publish { namespace, topic, payload, request } => {
+                self.client_publish(key, namespace, topic, payload, request, now);
+            }
+            Input::Ack { namespace, topic, id } => {
+                if let Some(session) = self.session(key, namespace) {
+                    let _ = self.hub.handle_ack(session, topic, id, at);
+                }
+            }
+            Input::Tell { namespace, what } => {
+                if let Some(session) = self.session(key, namespace) {
+                    self.hub.tell(session, what, at);
+                }
+            }
+            Input::End(reason) => self.end(key, reason, now),
+        }
+    }
+
+    fn client_publish(
+        &mut self,
+        key: LinkKey,
+        namespace: NamespaceId,
+        topic: TopicId,
+        payload: Payload,
+        request: Option<RequestId>,
+        now: Instant,
+    ) {
+        let Some(session) = self.session(key, namespace) else { return };
+        let Some(client) = self.hub.session(session).map(streamfence_core::Session::client) else { return };
+        let class = self.parts.catalog.class(topic);
+        let (path, name) = (class.path.clone(), self.parts.catalog.topic_name(topic).clone());
+        let answer_when = class.inbound_ack;
+        let stats = self.hub.stats_mut(topic);
+        stats.received += 1;
+        stats.received_bytes += payload.size_bytes();
+        let task = match class.client_publish {
+            ClientPublish::Deny => Err((ErrorCode::PublishRejected, "this topic takes no messages from clients")),
+            ClientPublish::Handler => self
+                .parts
+                .handlers
+                .of(topic)
+                .map(Task::Handle)
+                .ok_or((ErrorCode::PublishRejected, "this topic has no handler")),
+            ClientPublish::Relay => Ok(Task::Relay { fence: self.parts.fence.clone(), topic, echo: class.echo }),
+        };
+        let message = ClientMessage { namespace: path.clone(), topic: name.clone(), client, payload };
+        let queued = task.and_then(|task| {
+            let (watchers, seat) = (self.parts.watchers.clone(), self.seats[key.index()].as_mut());
+            let seat = seat.expect("a session's link has a seat");
+            let link = seat.link.clone();
+            let joined = seat.joined(namespace).expect("the session was found there");
+            let worker = joined
+                .workers
+                .entry(topic)
+                .or_insert_with(|| Worker { task, link, namespace, answer_when, watchers }.spawn());
+            worker.try_send(Job { message, request }).map_err(|_| {
+                (ErrorCode::BackPressure, "too many messages wait for this topic's handler; slow down and try again")
+            })
+        });
+        match (queued, request) {
+            (Ok(()), Some(request)) if answer_when == InboundAck::OnReceipt => {
+                self.hub.tell(session, Transmit::Done { namespace, request }, now.into_std());
+            }
+            (Ok(()), _) => {}
+            (Err((code, reason)), _) => {
+                self.parts.watchers.event(&Event::PublishRejected {
+                    namespace: path,
+                    topic: name.clone(),
+                    client,
+                    code,
+                    reason: reason.into(),
+                });
+                let topic = Some((*name).into());
+                let what = Transmit::Error { namespace, code, message: reason.into(), topic, request };
+                self.hub.tell(session, what, now.into_std());
+            }
+        }
+    }
+
+    fn take_commands(&mut self, now: Instant) {
+        while let Ok(command) = self.parts.control.try_recv() {
+            self.command(command, now);
+        }
+    }
+
+    fn command(&mut self, command: Control, now: Instant) {
+        match command {
+            Control::Flush(done) => {
+                self.hand_over_numbers(now);
+                // Whoever asked may have gone; the numbers are handed over all the same.
+                let _ = done.send(());
+            }
+            Control::Disconnect(client, reason, answer) => {
+                let was_here = self.disconnect(client, reason, now);
+                let _ = answer.send(was_here);
+            }
+            Control::Drain(deadline, done) => {
+                let drain = self.drain.get_or_insert(Drain { deadline, done: Vec::new() });
+                // A second wish may only make it sooner.
+                drain.deadline = drain.deadline.min(deadline);
+                drain.done.push(done);
+            }
+        }
+    }
+
+    /// Takes publishes, but no more than the clients that read can be sent. `true` when there may be more.
+    fn take_publishes(&mut self, now: Instant) -> bool {
+        if self.is_holding(now) {
+            return false;
+        }
+        for _ in 0..PUBLISHES_PER_TURN {
+            match self.parts.publishes.try_recv() {
+                Ok(publish) => self.publish(publish, now),
+                Err(mpsc::error::TryRecvError::Empty) => return false,
+                Err(mpsc::error::TryRecvError::Disconnected) => {
+                    self.is_orphaned = true;
+                    return false;
+                }
+            }
+            // A lane that could be drained right now is filling up: send first.
+            if self.hub.is_crowded() {
+                break;
+            }
+        }
+        true
+    }
+
+    fn publish(&mut self, Publish { message, audience, vote }: Publish, now: Instant) {
+        let at = now.into_std();
+        let fanout = match audience {
+            Audience::Subscribers => self.hub.publish(&message, None, at),
+            Audience::AllBut(client) => self.hub.publish(&message, Some(client), at),
+            Audience::Only(client) => self
+                .hub
+                .session_of(client)
+                .and_then(|session| self.hub.publish_to(session, &message, at))
+                .unwrap_or_default(),
+        };
+        vote.cast(fanout);
+    }
+
+    /// Whether publishes wait, for writers that have not run since they were given something.
+    fn is_holding(&mut self, now: Instant) -> bool {
+        let Some(since) = self.busy_since else { return false };
+        if now < since + LONGEST_HOLD {
+            return true;
+        }
+        // A publisher waits for our CPU, but not for ever: whoever is still busy is treated like a slow client.
+        for seat in self.seats.iter_mut().flatten() {
+            seat.is_busy = false;
+        }
+        self.busy = 0;
+        self.busy_since = None;
+        false
+    }
+
+    /// Hands out what the hub has to say. `true` when there is more.
+    fn drain_outputs(&mut self, now: Instant) -> bool {
+        for _ in 0..OUTPUTS_PER_TURN {
+            match self.hub.poll_output(now.into_std()) {
+                None => return false,
+                Some(Output::Event(event)) => self.parts.watchers.event(&event),
+                Some(Output::Transmit(key, mut batch)) => {
+                    if let Some(seat) = self.seat_mut(key) {
+                        seat.outlet.send(&mut batch);
+                        if std::mem::take(&mut seat.is_parked) {
+                            seat.link.wake();
+                        }
+                    }
+                    self.hub.recycle(batch);
+                    self.look_at_room(key, now);
+                }
+            }
+        }
+        true
+    }
+
+    /// Asks a transport what it takes now, and whether its writer still has to run.
+    fn look_at_room(&mut self, key: LinkKey, now: Instant) {
+        let Some(seat) = self.seats.get_mut(key.index()).and_then(Option::as_mut) else { return };
+        let room = seat.outlet.room();
+        let is_busy = !room.is_some() && !seat.outlet.is_blocked();
+        match (seat.is_busy, is_busy) {
+            (false, true) => self.busy += 1,
+            (true, false) => self.busy -= 1,
+            _ => {}
+        }
+        seat.is_busy = is_busy;
+        self.busy_since = if self.busy == 0 { None } else { self.busy_since.or(Some(now)) };
+        self.hub.handle_room(key, room, now.into_std());
+    }
+
+    fn leave(&mut self, key: LinkKey, namespace: NamespaceId, reason: CloseReason, now: Instant) {
+        let Some(seat) = self.seat_mut(key) else { return };
+        let Some(place) = seat.sessions.iter().position(|joined| joined.namespace == namespace) else { return };
+        let joined = seat.sessions.swap_remove(place);
+        self.hub.leave(joined.session, reason, now.into_std());
+    }
+
+    fn disconnect(&mut self, client: ClientId, reason: CloseReason, now: Instant) -> bool {
+        let Some(session) = self.hub.session_of(client) else { return false };
+        let (Some(key), Some(namespace)) =
+            (self.hub.link_of(session), self.hub.session(session).map(streamfence_core::Session::namespace))
+        else {
+            return false;
+        };
+        self.leave(key, namespace, reason, now);
+        if let Some(seat) = self.seat_mut(key) {
+            seat.outlet.disconnect(namespace, reason);
+        }
+        true
+    }
+
+    fn end(&mut self, key: LinkKey, reason: CloseReason, now: Instant) {
+        let Some(seat) = self.seats.get_mut(key.index()).and_then(Option::take) else { return };
+        self.busy -= usize::from(seat.is_busy);
+        if self.busy == 0 {
+            self.busy_since = None;
+        }
+        seat.link.set_seat(None);
+        self.parts.links.fetch_sub(1, Ordering::Relaxed);
+        self.hub.close(key, reason, now.into_std());
+    }
+
+    fn tick(&mut self, now: Instant) {
+        if now >= self.next_tick {
+            self.next_tick = now + TICK;
+            self.hand_over_numbers(now);
+        }
+    }
+
+    fn hand_over_numbers(&mut self, now: Instant) {
+        for topic in self.parts.catalog.topics() {
+            let mut stats = std::mem::take(self.hub.stats_mut(topic));
+            // Every shard sees every message; one of them counts it.
+            if self.parts.index == 0 {
+                (stats.published, stats.published_bytes) = self.parts.sequencer.take_published(topic);
+            }
+            if stats != Default::default() {
+                self.parts.watchers.stats(topic, &stats);
+            }
+            let survey = self.hub.survey(topic, now.into_std());
+            self.parts.watchers.survey(self.parts.index, topic, &survey);
+        }
+    }
+
+    /// Ends a drain when nothing is left to send and to be acked, or at its deadline.
+    fn finish_drain(&mut self, now: Instant) {
+        let Some(drain) = &self.drain else { return };
+        let is_done = self.hub.resident() == 0 && self.parts.publishes.is_empty();
+        if !is_done && now < drain.deadline {
+            return;
+        }
+        let drain = self.drain.take().expect("it was there just now");
+        self.close_all(CloseReason::ShuttingDown);
+        self.hand_over_numbers(now);
+        for done in drain.done {
+            // Whoever asked may have gone; the drain is done all the same.
+            let _ = done.send(());
+        }
+    }
+
+    fn close_all(&mut self, reason: CloseReason) {
+        let now = Instant::now();
+        for index in 0..self.seats.len() {
+            let Some(seat) = &mut self.seats[index] else { continue };
+            seat.outlet.close(reason);
+            if let Some(key) = seat.link.seat() {
+                self.end(key, reason, now);
+            }
+        }
+        while let Some(output) = self.hub.poll_output(now.into_std()) {
+            if let Output::Event(event) = output {
+                self.parts.watchers.event(&event);
+            }
+        }
+    }
+
+    /// Whether nobody is left who could say anything.
+    fn is_finished(&self) -> bool {
+        self.is_orphaned
+    }
+
+    fn session(&mut self, key: LinkKey, namespace: NamespaceId) -> Option<SessionKey> {
+        Some(self.seat_mut(key)?.joined(namespace)?.session)
+    }
+
+    fn seat_mut(&mut self, key: LinkKey) -> Option<&mut Seat> {
+        self.seats.get_mut(key.index())?.as_mut()
+    }
+}

@@ -1,0 +1,73 @@
+//! Everyone who wants to know, told from one place: observers at once, listeners on tasks of their own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use streamfence_core::{Event, LaneSurvey, Observer, TopicId, TopicStats};
+use tokio::sync::mpsc;
+
+use crate::listener::Listener;
+
+/// How many events may wait for a listener; then it misses some, and the log says how many.
+const LISTENER_SLOTS: usize = 1_024;
+
+/// The observers and listeners of a fence.
+#[derive(Default)]
+pub(crate) struct Watchers {
+    observers: Vec<Arc<dyn Observer>>,
+    listeners: RwLock<Vec<Subscription>>,
+}
+
+struct Subscription {
+    events: mpsc::Sender<Event>,
+    missed: Arc<AtomicU64>,
+}
+
+impl Watchers {
+    pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
+        Self { observers, listeners: RwLock::default() }
+    }
+
+    /// Gives a listener a task of its own. A listener that panics is logged and goes on with the next event.
+    pub(crate) fn add_listener(&self, listener: Arc<dyn Listener>) {
+        let (events, mut inbox) = mpsc::channel::<Event>(LISTENER_SLOTS);
+        let missed = Arc::new(AtomicU64::new(0));
+        let missed_there = missed.clone();
+        tokio::spawn(async move {
+            while let Some(event) = inbox.recv().await {
+                if catch_unwind(AssertUnwindSafe(|| listener.hear(&event))).is_err() {
+                    tracing::error!(code = "listener_panicked", ?event, "a listener panicked and missed this event");
+                }
+                let missed = missed_there.swap(0, Ordering::Relaxed);
+                if missed > 0 {
+                    tracing::warn!(code = "listener_slow", missed, "a listener was too slow and missed events");
+                }
+            }
+        });
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(Subscription { events, missed });
+    }
+
+    pub(crate) fn event(&self, event: &Event) {
+        for observer in &self.observers {
+            observer.on_event(event);
+        }
+        for listener in self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if listener.events.try_send(event.clone()).is_err() {
+                listener.missed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    pub(crate) fn stats(&self, topic: TopicId, since_last: &TopicStats) {
+        for observer in &self.observers {
+            observer.on_stats(topic, since_last);
+        }
+    }
+
+    pub(crate) fn survey(&self, shard: usize, topic: TopicId, survey: &LaneSurvey) {
+        for observer in &self.observers {
+            observer.on_survey(shard, topic, survey);
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The fence as an application and its clients see it, over the in-memory adapter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use streamfence_core::{AckOutcome, ErrorCode, Event, TopicId, TopicStats};
+use streamfence_runtime::memory::MemoryClient;
+use streamfence_runtime::{
+    AtLeastOnce, ClientId, ClientPublish, CloseReason, Fence, InboundAck, Listener, Namespace, Observer, Overflow,
+    Payload, PublishError,
+};
+use tokio::sync::mpsc;
+
+fn number(n: u32) -> Payload {
+    Payload::serialize(&n).expect("a number is JSON")
+}
+
+fn feed(overflow: Overflow, messages: u32) -> Fence {
+    let namespace = Namespace::new("/feed").topic("tick").best_effort(overflow).max_queued_messages(messages);
+    Fence::builder().namespace(namespace).shards(2).build().expect("the catalog is valid")
+}
+
+async fn numbers(client: &mut MemoryClient, count: usize) -> Vec<u32> {
+    let mut heard = Vec::new();
+    for _ in 0..count {
+        heard.push(client.recv().await.text().parse().expect("a number was published"));
+    }
+    heard
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_of_the_size_of_the_lane_reaches_everyone_in_order() {
+    let fence = feed(Overflow::RejectNew, 500);
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        let mut client = MemoryClient::connect(&fence, "/feed", 8);
+        client.subscribe("tick").await;
+        clients.push(client);
+    }
+    let mut publishers = Vec::new();
+    for n in 0..500 {
+        publishers.push(fence.try_publish("/feed", "tick", number(n)).expect("a burst of 500 finds its slots"));
+    }
+    for client in &mut clients {
+        assert_eq!(numbers(client, 500).await, (0..500).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_report_says_what_became_of_the_message() {
+    let fence = feed(Overflow::DropOldest, 2);
+    let mut stalled = MemoryClient::connect(&fence, "/feed", 1);
+    stalled.subscribe("tick").await;
+    stalled.set_capacity(0);
+    let mut reports = Vec::new();
+    for n in 0..3 {
+        let report = fence.publish("/feed", "tick", number(n)).await.expect("the topic exists");
+        reports.push((report.matched, report.admitted, report.displaced, report.rejected));
+    }
+    assert_eq!(reports, [(1, 1, 0, 0), (1, 1, 0, 0), (1, 1, 1, 0)]);
+    stalled.set_capacity(8);
+    assert_eq!(numbers(&mut stalled, 2).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn wrong_names_are_errors_that_name_them() {
+    let fence = feed(Overflow::DropOldest, 2);
+    assert_eq!(
+        fence.publish("/nowhere", "tick", number(1)).await,
+        Err(PublishError::UnknownNamespace { namespace: "/nowhere".into() })
+    );
+    let unknown = PublishError::UnknownTopic { namespace: "/feed".into(), topic: "tock".into() };
+    assert_eq!(fence.try_publish("/feed", "tock", number(1)), Err(unknown));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_publishers_make_one_order_on_every_shard() {
+    let fence = feed(Overflow::RejectNew, 10_000);
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let mut client = MemoryClient::connect(&fence, "/feed", 64);
+        client.subscribe("tick").await;
+        clients.push(client);
+    }
+    let publish = |from: u32| {
+        let fence = fence.clone();
+        tokio::spawn(async move {
+            for n in 0..500 {
+                let report = fence.publish("/feed", "tick", number(from + n)).await.expect("the topic exists");
+                assert_eq!(report.matched, 4);
+            }
+        })
+    };
+    let (left, right) = (publish(0), publish(1_000));
+    let mut orders = Vec::new();
+    for client in &mut clients {
+        orders.push(numbers(client, 1_000).await);
+    }
+    left.await.expect("the publisher finished");
+    right.await.expect("the publisher finished");
+    assert!(orders.iter().all(|order| *order == orders[0]), "all clients heard one order");
+}
+
+#[tokio::test]
+async fn a_private_message_reaches_its_client_alone() {
+    let fence = feed(Overflow::RejectNew, 8);
+    let mut one = MemoryClient::connect(&fence, "/feed", 8);
+    let mut other = MemoryClient::connect(&fence, "/feed", 8);
+    one.subscribe("tick").await;
+    other.subscribe("tick").await;
+    let report = fence.publish_to("/feed", one.id(), "tick", number(1)).await.expect("the topic exists");
+    assert_eq!((report.matched, report.admitted), (1, 1));
+    let stranger = fence.publish_to("/feed", ClientId([9; 12]), "tick", number(2)).await.expect("the topic exists");
+    assert_eq!(stranger.matched, 0);
+    fence.publish("/feed", "tick", number(3)).await.expect("the topic exists");
+    assert_eq!(numbers(&mut one, 2).await, [1, 3]);
+    assert_eq!(numbers(&mut other, 1).await, [3]);
+}
+
+fn alerts() -> Namespace {
+    let promise = AtLeastOnce::default().window(1).ack_timeout(Duration::from_secs(1)).max_retries(2);
+    Namespace::new("/alerts").topic("alert").at_least_once(promise)
+}
+
+#[tokio::test(start_paused = true)]
+async fn unacked_messages_are_sent_again_and_then_given_up() {
+    let fence = Fence::builder().namespace(alerts()).shards(1).build().expect("the catalog is valid");
+    let mut client = MemoryClient::connect(&fence, "/alerts", 8);
+    client.subscribe("alert").await;
+    for n in 1..=2 {
+        fence.publish("/alerts", "alert", number(n)).await.expect("the topic exists");
+    }
+    let mut heard = Vec::new();
+    for _ in 0..4 {
+        let message = client.recv().await;
+        heard.push((message.text().to_owned(), message.attempt));
+    }
+    let story = [("1", 1), ("1", 2), ("1", 3), ("2", 1)].map(|(text, attempt)| (text.to_owned(), attempt));
+    assert_eq!(heard, story);
+}
+
+#[derive(Default)]
+struct Totals(std::sync::Mutex<TopicStats>);
+
+impl Observer for Totals {
+    fn on_stats(&self, _: TopicId, since_last: &TopicStats) {
+        let mut totals = self.0.lock().expect("no test panics here");
+        totals.published += since_last.published;
+        totals.delivered += since_last.delivered;
+        for (total, more) in totals.acks.iter_mut().zip(since_last.acks) {
+            *total += more;
+        }
+    }
+}
+
+#[tokio::test]
+async fn observers_are_handed_the_numbers_of_all_shards() {
+    let totals = Arc::new(Totals::default());
+    let fence =
+        Fence::builder().namespace(alerts()).observer(totals.clone()).shards(2).build().expect("the catalog is valid");
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let mut client = MemoryClient::connect(&fence, "/alerts", 8);
+        client.subscribe("alert").await;
+        clients.push(client);
+    }
+    fence.publish("/alerts", "alert", number(1)).await.expect("the topic exists");
+    for client in &mut clients {
+        let message = client.recv().await;
+        client.ack("alert", message.id);
+        client.ack("alert", message.id);
+        // An answer comes after what was said before it.
+        client.subscribe("alert").await;
+    }
+    fence.flush_stats().await;
+    let totals = totals.0.lock().expect("no test panics here");
+    assert_eq!((totals.published, totals.delivered), (1, 2));
+    assert_eq!(totals.acks[AckOutcome::Released as usize], 2);
+    assert_eq!(totals.acks[AckOutcome::Late as usize], 2);
+}
+
+struct Recorder(mpsc::UnboundedSender<Event>);
+
+impl Listener for Recorder {
+    fn on_event(&self, event: &Event) {
+        let _ = self.0.send(event.clone());
+    }
+}
+
+struct Panics;
+
+impl Listener for Panics {
+    fn on_event(&self, _: &Event) {
+        panic!("a listener's own bug");
+    }
+}
+
+#[tokio::test]
+async fn a_panicking_listener_disturbs_nobody() {
+    let (events, mut heard) = mpsc::unbounded_channel();
+    let fence = feed(Overflow::DropOldest, 2);
+    fence.add_listener(Panics);
+    fence.add_listener(Recorder(events));
+    let mut client = MemoryClient::connect(&fence, "/feed", 8);
+    client.subscribe("tick").await;
+    fence.publish("/feed", "tick", number(1)).await.expect("the topic exists");
+    assert_eq!(numbers(&mut client, 1).await, [1]);
+    assert!(matches!(heard.recv().await, Some(Event::Connected { .. })));
+    assert!(matches!(heard.recv().await, Some(Event::Subscribed { .. })));
+}
+
+fn orders(publish: ClientPublish, ack: InboundAck) -> Fence {
+    let namespace = Namespace::new("/orders").topic("order").client_publish(publish).inbound_ack(ack).echo(false);
+    Fence::builder().namespace(namespace).shards(2).build().expect("the catalog is valid")
+}
+
+#[tokio::test]
+async fn a_handler_answers_after_it_has_succeeded_where_the_topic_says_so() {
+    let fence = orders(ClientPublish::Handler, InboundAck::AfterHandlerSuccess);
+    let (seen, mut orders_seen) = mpsc::unbounded_channel();
+    fence
+        .on_message("/orders", "order", move |message| {
+            let seen = seen.clone();
+            async move {
+                let n: u32 = message.payload.parse().map_err(|_| "not a number".to_owned())?;
+                seen.send(n).map_err(|_| "nobody listens".to_owned())?;
+                match n {
+                    13 => Err("no luck with 13".to_owned()),
+                    0 => panic!("the handler's own bug"),
+                    _ => Ok(()),
+                }
+            }
+        })
+        .expect("the topic exists");
+    let mut client = MemoryClient::connect(&fence, "/orders", 8);
+    assert_eq!(client.publish("order", number(1)).await, Ok(()));
+    let refusal = |why: &str| Err((ErrorCode::PublishRejected.as_str(), why.to_owned()));
+    assert_eq!(client.publish("order", number(13)).await, refusal("no luck with 13"));
+    assert_eq!(client.publish("order", number(0)).await, refusal("the handler failed"));
+    assert_eq!(client.publish("order", number(2)).await, Ok(()), "a panic ends one call, not the next");
+    for n in [1, 13, 0, 2] {
+        assert_eq!(orders_seen.recv().await, Some(n));
+    }
+}
+
+#[tokio::test]
+async fn a_publish_on_receipt_does_not_wait_for_the_handler_and_a_full_inbox_is_back_pressure() {
+    let fence = orders(ClientPublish::Handler, InboundAck::OnReceipt);
+    fence.on_message("/orders", "order", |_| std::future::pending::<Result<(), String>>()).expect("the topic exists");
+    let mut client = MemoryClient::connect(&fence, "/orders", 8);
+    let mut taken = 0;
+    let refusal = loop {
+        match client.publish("order", number(taken)).await {
+            Ok(()) => taken += 1,
+            Err((code, _)) => break code,
+        }
+    };
+    assert_eq!(refusal, "BACK_PRESSURE");
+    assert!((64..=66).contains(&taken), "64 wait and one is being handled, took {taken}");
+}
+
+#[tokio::test]
+async fn a_topic_without_a_handler_or_that_denies_refuses() {
+    for rule in [ClientPublish::Handler, ClientPublish::Deny] {
+        let fence = orders(rule, InboundAck::OnReceipt);
+        let mut client = MemoryClient::connect(&fence, "/orders", 8);
+        let answer = client.publish("order", number(1)).await;
+        assert_eq!(answer.map_err(|(code, _)| code), Err("PUBLISH_REJECTED"), "{rule:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_relay_reaches_the_others_and_the_sender_only_with_echo() {
+    let fence = orders(ClientPublish::Relay, InboundAck::AfterHandlerSuccess);
+    let mut sender = MemoryClient::connect(&fence, "/orders", 8);
+    let mut other = MemoryClient::connect(&fence, "/orders", 8);
+    sender.subscribe("order").await;
+    other.subscribe("order").await;
+    sender.publish("order", number(1)).await.expect("a relay takes it");
+    fence.publish("/orders", "order", number(2)).await.expect("the topic exists");
+    assert_eq!(numbers(&mut other, 2).await, [1, 2]);
+    assert_eq!(numbers(&mut sender, 1).await, [2], "its own message did not come back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_waits_for_acks_and_then_for_nobody() {
+    let fence = Fence::builder().namespace(alerts()).shards(2).build().expect("the catalog is valid");
+    let mut reads = MemoryClient::connect(&fence, "/alerts", 8);
+    let mut stalled = MemoryClient::connect(&fence, "/alerts", 8);
+    reads.subscribe("alert").await;
+    stalled.subscribe("alert").await;
+    stalled.set_capacity(0);
+    fence.publish("/alerts", "alert", number(1)).await.expect("the topic exists");
+    let began = tokio::time::Instant::now();
+    let shutdown = tokio::spawn({
+        let fence = fence.clone();
+        async move { fence.shutdown(Duration::from_secs(10)).await }
+    });
+    let message = reads.recv().await;
+    while !fence.is_closing() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fence.publish("/alerts", "alert", number(2)).await, Err(PublishError::ShuttingDown));
+    reads.ack("alert", message.id);
+    assert_eq!(reads.closed().await, CloseReason::ShuttingDown);
+    assert_eq!(stalled.closed().await, CloseReason::ShuttingDown);
+    shutdown.await.expect("the shutdown finished");
+    assert!(began.elapsed() <= Duration::from_millis(10_100), "took {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_stalled_client_can_be_disconnected() {
+    let fence = feed(Overflow::DropOldest, 2);
+    let mut stalled = MemoryClient::connect(&fence, "/feed", 8);
+    stalled.subscribe("tick").await;
+    stalled.set_capacity(0);
+    assert!(fence.disconnect(stalled.id()).await);
+    assert_eq!(stalled.closed().await, CloseReason::Server);
+    assert!(!fence.disconnect(stalled.id()).await, "it is gone");
+    assert_eq!(fence.publish("/feed", "tick", number(1)).await.expect("the topic exists").matched, 0);
+}

@@ -1,0 +1,149 @@
+//! The fence beside an application's own Socket.IO handlers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use socketioxide::SocketIo;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::SocketRef;
+use socketioxide::handler::ConnectHandler;
+use streamfence_core::NamespaceId;
+use streamfence_runtime::{EncoderInUse, Fence};
+
+use crate::connection::Shared;
+use crate::engine;
+use crate::handlers::Entrance;
+use crate::layer::FenceLayer;
+use crate::options::ServerOptions;
+use crate::protocol::{Packets, SocketIoEncoder};
+
+/// Puts a fence under Socket.IO.
+///
+/// The application keeps all of socketioxide for its own namespaces, and a connect handler of its own on fenced ones.
+/// On a fenced namespace, leave `socket.on_disconnect` and the events `subscribe`, `unsubscribe`, `publish` and `ack`
+/// to the fence, and do not call `io.ns` with its path: that would put the fence out.
+///
+/// ```
+/// use socketioxide::extract::SocketRef;
+/// use streamfence_runtime::{Fence, Namespace};
+/// use streamfence_socketio::SocketIoAdapter;
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let fence = Fence::builder().namespace(Namespace::new("/feed").topic("snapshot")).build()?;
+/// let (layer, io) = SocketIoAdapter::builder(fence.clone())
+///     .on_connect("/feed", async |socket: SocketRef| println!("{} is here", socket.ns()))
+///     .build()?;
+/// io.ns("/chat", async |socket: SocketRef| drop(socket.emit("welcome", "hello")));
+/// let app: axum::Router = axum::Router::new().layer(layer);
+/// # drop(app);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct SocketIoAdapter;
+
+impl SocketIoAdapter {
+    /// Starts an adapter of a fence.
+    #[must_use]
+    pub fn builder(fence: Fence) -> AdapterBuilder {
+        AdapterBuilder { fence, options: ServerOptions::default(), namespaces: None, entrances: HashMap::new() }
+    }
+}
+
+/// Gathers what an adapter needs. Made by [`SocketIoAdapter::builder`].
+pub struct AdapterBuilder {
+    fence: Fence,
+    options: ServerOptions,
+    namespaces: Option<Vec<String>>,
+    entrances: HashMap<String, Register>,
+}
+
+type Register = Box<dyn FnOnce(&SocketIo, NamespaceId, &Arc<Shared>)>;
+
+impl AdapterBuilder {
+    /// Sets the options; the address and the port are for the server that owns a listener.
+    #[must_use]
+    pub fn options(mut self, options: ServerOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Serves only these namespaces of the fence. Default: all of them.
+    #[must_use]
+    pub fn namespaces<P: Into<String>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.namespaces = Some(paths.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Calls the application's handler, with its middlewares, when a client enters a fenced namespace.
+    #[must_use]
+    pub fn on_connect<H, T>(mut self, path: impl Into<String>, handler: H) -> Self
+    where
+        H: ConnectHandler<LocalAdapter, T> + Send + Sync + 'static,
+        T: Send + Sync + 'static,
+    {
+        let path = path.into();
+        self.entrances.insert(path.clone(), entrance(path, handler));
+        self
+    }
+
+    /// Builds the layer, and the handle for the application's own namespaces.
+    ///
+    /// # Errors
+    /// [`AdapterError`], when a namespace is not the fence's or the fence has another kind of adapter's encoder.
+    pub fn build(mut self) -> Result<(FenceLayer, SocketIo), AdapterError> {
+        let catalog = self.fence.catalog().clone();
+        let packets = Arc::new(Packets::new(&catalog));
+        self.fence.use_encoder(Arc::new(SocketIoEncoder(packets.clone())))?;
+        let paths = match self.namespaces {
+            Some(paths) => paths,
+            None => catalog.namespaces().map(|(_, entry)| entry.path.to_string()).collect(),
+        };
+        let find = |path: &str| {
+            let unknown = || AdapterError::UnknownNamespace { namespace: path.to_owned() };
+            catalog.namespace(path).ok_or_else(unknown)
+        };
+        let (engine, io) = engine::build(&self.options);
+        let shared = Arc::new(Shared { fence: self.fence, options: self.options.clone(), packets });
+        for path in paths {
+            let id = find(&path)?;
+            let register = self.entrances.remove(&path).unwrap_or_else(|| entrance(path, async |_: SocketRef| ()));
+            register(&io, id, &shared);
+        }
+        if let Some(path) = self.entrances.into_keys().next() {
+            return Err(AdapterError::UnknownNamespace { namespace: path });
+        }
+        Ok((FenceLayer::new(engine, self.options), io))
+    }
+}
+
+fn entrance<H, T>(path: String, application: H) -> Register
+where
+    H: ConnectHandler<LocalAdapter, T> + Send + Sync + 'static,
+    T: Send + Sync + 'static,
+{
+    Box::new(move |io, namespace, shared| {
+        io.ns(path, Entrance { application, namespace, shared: shared.clone() });
+    })
+}
+
+impl std::fmt::Debug for AdapterBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdapterBuilder").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Why an adapter cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdapterError {
+    /// The fence has no such namespace, or this adapter does not serve it.
+    #[error("namespace `{namespace}` is not one this adapter serves")]
+    UnknownNamespace {
+        /// The path.
+        namespace: String,
+    },
+    /// The fence speaks another adapter's protocol.
+    #[error(transparent)]
+    EncoderInUse(#[from] EncoderInUse),
+}

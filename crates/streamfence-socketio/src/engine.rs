@@ -1,0 +1,44 @@
+//! The Socket.IO library, built with limits that keep it alive.
+//!
+//! Never a handler: the application and the fence register theirs on the returned handle.
+
+use engineioxide::service::NotFoundService;
+use socketioxide::service::SocketIoService;
+use socketioxide::{ParserConfig, SocketIo, TransportType};
+
+use crate::options::{EngineTransport, ServerOptions};
+
+/// The one service every request of a layer goes to. Clones share its sessions.
+pub type Engine = SocketIoService<NotFoundService>;
+
+/// Builds the library's service, and its handle for namespaces and emits.
+#[must_use]
+pub fn build(options: &ServerOptions) -> (Engine, SocketIo) {
+    let max_packet_bytes = options.max_packet_bytes();
+    let builder = SocketIo::builder()
+        .req_path(options.path.clone())
+        .ping_interval(options.ping_interval)
+        .ping_timeout(options.ping_timeout)
+        .connect_timeout(options.connect_timeout)
+        .max_buffer_size(options.window_frames as usize + HEADROOM_PACKETS)
+        .max_payload(max_packet_bytes as u64)
+        .ws_max_message_size(max_packet_bytes)
+        .ws_max_frame_size(max_packet_bytes)
+        .with_parser(
+            ParserConfig::common()
+                .max_incoming_binaries(MAX_INCOMING_ATTACHMENTS)
+                .max_incoming_binary_buf_size(max_packet_bytes)
+                .packet_completion_timeout(options.body_timeout),
+        );
+    match options.engine_transport {
+        EngineTransport::WebSocketOrPolling => builder,
+        EngineTransport::WebSocketOnly => builder.transports([TransportType::Websocket]),
+    }
+    .build_svc()
+}
+
+/// Slots of a connection's channel beside the fence's window, for pings, acks and the application's own emits: a
+/// channel that is full when a ping is due ends a living client. Slots cost nothing until they are used.
+const HEADROOM_PACKETS: usize = 128;
+/// How many attachments a packet from a client may have.
+const MAX_INCOMING_ATTACHMENTS: usize = 256;

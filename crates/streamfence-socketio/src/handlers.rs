@@ -1,0 +1,287 @@
+//! What the library hears, on its way to the shard.
+//!
+//! The library would run every handler as a task of its own, and two acks could overtake each other. These are called
+//! from inside its reader instead, one after the other, and never wait.
+
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::{AckSender, SocketRef};
+use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts, MessageHandler, Value};
+use socketioxide::socket::{DisconnectReason, Socket};
+use streamfence_core::{
+    CloseReason, Epoch, ErrorCode, MessageId, NamespaceId, Offset, RequestId, TopicId, Transmit, Transport,
+    UnsubscribeReason,
+};
+use streamfence_runtime::{Input, Payload};
+
+use crate::connection::{Connection, Member, Shared};
+use crate::link::LinkState;
+use crate::protocol::{Ack, BadWish, Publish, Subscribe, Topics, Unsubscribe, parse};
+
+/// Marks our implementations of the library's traits.
+pub(crate) struct Fenced;
+
+/// The connect handler of a fenced namespace, around the application's own.
+pub(crate) struct Entrance<H> {
+    pub(crate) application: H,
+    pub(crate) namespace: NamespaceId,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl<H: Clone> Clone for Entrance<H> {
+    fn clone(&self) -> Self {
+        Self { application: self.application.clone(), namespace: self.namespace, shared: self.shared.clone() }
+    }
+}
+
+type Verdict<'a> = std::pin::Pin<Box<dyn Future<Output = Result<(), Box<dyn std::fmt::Display + Send>>> + Send + 'a>>;
+
+impl<H, T> ConnectHandler<LocalAdapter, T> for Entrance<H>
+where
+    H: ConnectHandler<LocalAdapter, T> + Send + Sync + 'static,
+    T: Send + Sync + 'static,
+{
+    /// The CONNECT reply is on its way: the client is in, and may be told things.
+    fn call(&self, socket: Arc<Socket<LocalAdapter>>, auth: Option<Value>) {
+        if let Some(member) = self.member(&socket) {
+            member.join();
+        }
+        self.application.call(socket, auth);
+    }
+
+    /// The application decides first; then the ears are put on, before the client can be told that it is in.
+    fn call_middleware<'a>(&'a self, socket: Arc<Socket<LocalAdapter>>, auth: &'a Option<Value>) -> Verdict<'a> {
+        Box::pin(async move {
+            self.application.call_middleware(socket.clone(), auth).await?;
+            if self.shared.fence.is_closing() {
+                return Err(Box::new(ErrorCode::ShuttingDown.as_str()) as _);
+            }
+            let state = socket.req_parts().extensions.get::<Arc<LinkState>>();
+            let state = state.ok_or_else(|| Box::new("this server does not stand behind its layer") as _)?;
+            let connection = state.connection(|| Connection::open(state, &self.shared));
+            let member = connection.enter(self.namespace, SocketRef::from(socket.clone()));
+            let ear = |wish| Ear { wish, member: Arc::downgrade(&member), shared: self.shared.clone() };
+            socket.on("subscribe", ear(Wish::Subscribe));
+            socket.on("unsubscribe", ear(Wish::Unsubscribe));
+            socket.on("publish", ear(Wish::Publish));
+            socket.on("ack", ear(Wish::Ack));
+            socket.on_disconnect(Exit { member: Arc::downgrade(&member) });
+            Ok(())
+        })
+    }
+}
+
+impl<H> Entrance<H> {
+    fn member(&self, socket: &Socket<LocalAdapter>) -> Option<Arc<Member>> {
+        let connection = socket.req_parts().extensions.get::<Arc<LinkState>>()?.opened_connection()?;
+        let members = connection.members();
+        members.iter().find(|member| member.namespace == self.namespace).cloned()
+    }
+}
+
+/// Hears of a client's leaving.
+struct Exit {
+    member: Weak<Member>,
+}
+
+impl DisconnectHandler<LocalAdapter, Fenced> for Exit {
+    fn call_with_defer(
+        &self,
+        socket: Arc<Socket<LocalAdapter>>,
+        reason: DisconnectReason,
+        defer: fn(Arc<Socket<LocalAdapter>>),
+    ) {
+        if let Some(member) = self.member.upgrade()
+            && let Some(connection) = member.connection()
+        {
+            let is_over =
+                !matches!(reason, DisconnectReason::ClientNSDisconnect | DisconnectReason::ServerNSDisconnect);
+            let reason = connection.state.killed().unwrap_or(close_reason(reason));
+            if is_over {
+                connection.state.end(reason);
+            } else {
+                connection.leave(member.namespace, reason);
+            }
+        }
+        defer(socket);
+    }
+}
+
+fn close_reason(reason: DisconnectReason) -> CloseReason {
+    match reason {
+        DisconnectReason::ClientNSDisconnect => CloseReason::Client,
+        DisconnectReason::TransportClose => CloseReason::Client,
+        DisconnectReason::TransportError => CloseReason::Transport,
+        DisconnectReason::HeartbeatTimeout => CloseReason::Heartbeat,
+        DisconnectReason::PacketParsingError | DisconnectReason::MultipleHttpPollingError => CloseReason::Protocol,
+        DisconnectReason::ServerNSDisconnect => CloseReason::Server,
+        DisconnectReason::ClosingServer => CloseReason::ShuttingDown,
+    }
+}
+
+/// Hears one kind of event.
+struct Ear {
+    wish: Wish,
+    member: Weak<Member>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Clone, Copy)]
+enum Wish {
+    Subscribe,
+    Unsubscribe,
+    Publish,
+    Ack,
+}
+
+impl MessageHandler<LocalAdapter, Fenced> for Ear {
+    fn call(&self, socket: Arc<Socket<LocalAdapter>>, mut value: Value, ack_id: Option<i64>) {
+        let Some(member) = self.member.upgrade() else { return };
+        let Ok(sender) = AckSender::from_message_parts(&socket, &mut value, &ack_id);
+        let asked = Asked { sender, id: ack_id };
+        let Value::Str(text, attachments) = value else { return };
+        let heard = Heard { member: &member, shared: &self.shared };
+        match self.wish {
+            Wish::Subscribe => heard.subscribe(&text, asked),
+            Wish::Unsubscribe => heard.unsubscribe(&text, asked),
+            Wish::Publish => heard.publish(&text, attachments.map(Vec::from).unwrap_or_default(), asked),
+            Wish::Ack => heard.ack(&text, asked),
+        }
+    }
+}
+
+/// Whether, and by which id, the client asked for an answer.
+struct Asked {
+    sender: AckSender,
+    id: Option<i64>,
+}
+
+/// A client and its wish.
+struct Heard<'a> {
+    member: &'a Member,
+    shared: &'a Shared,
+}
+
+impl Heard<'_> {
+    fn subscribe(&self, text: &str, asked: Asked) {
+        let understood = parse::<Subscribe<'_>>(text).and_then(|wish| Ok((wish.window, wish.topics()?)));
+        let (window, topics) = match understood {
+            Ok((window, topics)) => (window, Ok(topics)),
+            Err(why) => (None, Err(why)),
+        };
+        self.each_topic(topics, asked, |topic, request| {
+            let member = self.member;
+            let polls = member.connection().is_some_and(|link| link.state.transport() == Transport::Polling);
+            if polls && !self.shared.fence.catalog().class(topic).allow_polling {
+                return Err((ErrorCode::TransportRejected, "this topic is not for clients that poll".to_owned()));
+            }
+            let most = self.shared.options.max_subscriptions_per_client;
+            if !member.take_subscription(topic, most as usize) {
+                return Err((ErrorCode::LimitExceeded, format!("{most} subscriptions are the most a client may have")));
+            }
+            Ok(Input::Subscribe { namespace: member.namespace, topic, window, request })
+        });
+    }
+
+    fn unsubscribe(&self, text: &str, asked: Asked) {
+        let topics = parse::<Unsubscribe<'_>>(text).and_then(Unsubscribe::topics);
+        self.each_topic(topics, asked, |topic, request| {
+            let reason = UnsubscribeReason::Client;
+            Ok(Input::Unsubscribe { namespace: self.member.namespace, topic, reason, request })
+        });
+    }
+
+    fn publish(&self, text: &str, attachments: Vec<Bytes>, asked: Asked) {
+        let member = self.member;
+        let request = member.ask(asked.sender, asked.id, None).next();
+        let wish = match parse::<Publish<'_>>(text).and_then(Publish::checked) {
+            Ok(wish) => wish,
+            Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
+        };
+        let name = Some(&*wish.topic);
+        let Some(topic) = self.find(&wish.topic) else {
+            return member.refuse(ErrorCode::UnknownTopic, &self.unknown(&wish.topic), name, request);
+        };
+        let size = wish.payload.get().len() + attachments.iter().map(Bytes::len).sum::<usize>();
+        let most = self.shared.options.max_payload_bytes;
+        if size > most as usize {
+            let why = format!("the payload has {size} bytes; wanted at most {most}");
+            return member.refuse(ErrorCode::PayloadTooLarge, &why, name, request);
+        }
+        match Payload::with_attachments(Bytes::copy_from_slice(wish.payload.get().as_bytes()), attachments) {
+            Ok(payload) => {
+                let payload = match wish.key {
+                    Some(key) => payload.with_key(&*key),
+                    None => payload,
+                };
+                member.push(Input::Publish { namespace: member.namespace, topic, payload, request });
+            }
+            Err(why) => member.refuse(ErrorCode::BadRequest, &why.to_string(), name, request),
+        }
+    }
+
+    fn ack(&self, text: &str, asked: Asked) {
+        let member = self.member;
+        let request = member.ask(asked.sender, asked.id, None).next();
+        let (name, ids) = match parse::<Ack<'_>>(text).and_then(Ack::messages) {
+            Ok(understood) => understood,
+            Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
+        };
+        let Some(topic) = self.find(&name) else {
+            return member.refuse(ErrorCode::UnknownTopic, &self.unknown(&name), Some(&name), request);
+        };
+        // What we never wrote is an id nobody has: it is counted as unknown and changes nothing.
+        let nobodys = MessageId { epoch: Epoch(0), offset: Offset(0) };
+        for id in ids {
+            let id = id.parse().unwrap_or(nobodys);
+            member.push(Input::Ack { namespace: member.namespace, topic, id });
+        }
+        if let Some(request) = request {
+            member.push(Input::Tell {
+                namespace: member.namespace,
+                what: Transmit::Done { namespace: member.namespace, request },
+            });
+        }
+    }
+
+    /// Passes a wish on for each of its topics, or says why not.
+    fn each_topic(
+        &self,
+        topics: Result<Topics<'_>, BadWish>,
+        asked: Asked,
+        wish: impl Fn(TopicId, Option<RequestId>) -> Result<Input, (ErrorCode, String)>,
+    ) {
+        let topics = match topics {
+            Ok(topics) => topics,
+            Err(BadWish(why)) => {
+                let request = self.member.ask(asked.sender, asked.id, None).next();
+                return self.member.refuse(ErrorCode::BadRequest, &why, None, request);
+            }
+        };
+        let mut requests = self.member.ask(asked.sender, asked.id, topics.several());
+        for name in topics.names() {
+            let request = requests.next();
+            let input = match self.find(name) {
+                Some(topic) => wish(topic, request),
+                None => Err((ErrorCode::UnknownTopic, self.unknown(name))),
+            };
+            match input {
+                Ok(input) => self.member.push(input),
+                Err((code, why)) => self.member.refuse(code, &why, Some(name), request),
+            }
+        }
+    }
+
+    fn find(&self, topic: &str) -> Option<TopicId> {
+        self.shared.fence.catalog().topic(self.member.namespace, topic)
+    }
+
+    fn unknown(&self, topic: &str) -> String {
+        let path = &self.shared.fence.catalog().namespace_entry(self.member.namespace).path;
+        // A topic's name comes from the client and may be long: the beginning says enough.
+        let shown: String = topic.chars().take(64).collect();
+        format!("unknown topic `{shown}` in namespace `{path}`")
+    }
+}

@@ -1,0 +1,347 @@
+//! The tower layer in front of the Socket.IO library.
+//!
+//! It upgrades websockets itself, so that the stream below them is ours, and finds a connection again whatever request
+//! it comes with. There is one library service however often a router clones the layer. Never a policy, never a topic.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
+use hyper::service::Service as _;
+use streamfence_core::{CloseReason, Transport};
+use tower::{Layer, Service};
+use tungstenite::handshake::derive_accept_key;
+
+use crate::engine::Engine;
+use crate::link::state::PACKET_SEPARATOR;
+use crate::link::{LinkState, Peer, Shim, Stream};
+use crate::options::{EngineTransport, ServerOptions};
+use crate::origin::Origins;
+use crate::registry::Registry;
+use crate::request::{Refusal, Wanted, detached, is_below, own_post, wanted};
+
+/// Serves Socket.IO under its path and leaves every other request to the service it wraps.
+///
+/// Each session's [`LinkState`] is in the extensions of its request, where the library hands it out:
+/// `socket.req_parts().extensions.get::<Arc<LinkState>>()`.
+///
+/// ```
+/// use streamfence_socketio::{FenceLayer, ServerOptions, engine};
+///
+/// let options = ServerOptions::default();
+/// let (service, io) = engine::build(&options);
+/// io.ns("/chat", async || ());
+/// let app: axum::Router = axum::Router::new()
+///     .route("/{*any}", axum::routing::get(async || "the application"))
+///     .layer(FenceLayer::new(service, options));
+/// ```
+#[derive(Clone)]
+pub struct FenceLayer {
+    door: Arc<Door>,
+}
+
+impl FenceLayer {
+    /// A layer over a library service built by [`crate::engine::build`] with the same options.
+    #[must_use]
+    pub fn new(engine: Engine, options: ServerOptions) -> Self {
+        let registry = Registry::new(options.max_connections as usize);
+        let origins = Origins::new(options.allowed_origins.clone());
+        Self { door: Arc::new(Door { engine, options, origins, registry }) }
+    }
+
+    /// The connections of this layer.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.door.registry
+    }
+}
+
+impl std::fmt::Debug for FenceLayer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FenceLayer").field("options", &self.door.options).finish_non_exhaustive()
+    }
+}
+
+impl<S> Layer<S> for FenceLayer {
+    type Service = FenceService<S>;
+
+    fn layer(&self, inner: S) -> FenceService<S> {
+        FenceService { door: Arc::clone(&self.door), inner }
+    }
+}
+
+/// What [`FenceLayer`] makes of a service.
+#[derive(Clone)]
+pub struct FenceService<S> {
+    door: Arc<Door>,
+    inner: S,
+}
+
+impl<S: std::fmt::Debug> std::fmt::Debug for FenceService<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FenceService").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for FenceService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<Either<Full<Bytes>, R>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if is_below(request.uri().path(), &self.door.options.path) {
+            let door = Arc::clone(&self.door);
+            return Box::pin(async move { Ok(door.answer(request).await.map(Either::Left)) });
+        }
+        let response = self.inner.call(request);
+        Box::pin(async move { Ok(response.await?.map(Either::Right)) })
+    }
+}
+
+/// What all clones of a layer share.
+struct Door {
+    engine: Engine,
+    options: ServerOptions,
+    origins: Origins,
+    registry: Registry,
+}
+
+type Answer = Result<Response<Full<Bytes>>, Refusal>;
+
+impl Door {
+    async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if !self.origins.allows(request.headers()) {
+            return Refusal::ForbiddenOrigin.response();
+        }
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let mut response = match self.origins.preflight(&request) {
+            Some(response) => response,
+            None => self.serve(request).await.unwrap_or_else(Refusal::response),
+        };
+        self.origins.open(origin, response.headers_mut());
+        response
+    }
+
+    async fn serve<B>(self: &Arc<Self>, request: Request<B>) -> Answer
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let allow_polling = self.options.engine_transport == EngineTransport::WebSocketOrPolling;
+        match wanted(&request, allow_polling)? {
+            Wanted::Handshake => self.handshake(request).await,
+            Wanted::Poll { sid } => {
+                let link = self.find(sid)?;
+                self.poll(&link, request).await
+            }
+            Wanted::Post { sid } => {
+                let link = self.find(sid)?;
+                self.post(&link, request).await
+            }
+            Wanted::WebSocket { sid, key } => {
+                let accept = derive_accept_key(key.as_bytes());
+                let link = match sid {
+                    Some(sid) => Some(self.find(sid)?),
+                    None => None,
+                };
+                self.upgrade(link, &accept, request)
+            }
+        }
+    }
+
+    fn find(&self, sid: &str) -> Result<Arc<LinkState>, Refusal> {
+        self.registry.find(sid).ok_or(Refusal::UnknownSession)
+    }
+
+    fn admit<B>(&self, transport: Transport, request: &Request<B>) -> Result<Arc<LinkState>, Refusal> {
+        let peer = request.extensions().get::<Peer>().cloned();
+        let link = self.registry.admit(self.options.link_limits(), transport, peer);
+        link.ok_or(Refusal::TooManyConnections)
+    }
+
+    /// Opens a session that polls.
+    async fn handshake<B>(self: &Arc<Self>, request: Request<B>) -> Answer {
+        let link = self.admit(Transport::Polling, &request)?;
+        let mut parts = detached(request.into_parts().0);
+        parts.extensions.insert(Arc::clone(&link));
+        parts.extensions.insert(Arc::new(SessionGuard(Arc::clone(&link))));
+        let response = self.ask(Request::from_parts(parts, Full::default())).await;
+        match session_id(response.body()) {
+            Some(sid) if response.status() == StatusCode::OK => {
+                self.name(&link, sid);
+            }
+            _ => link.end(CloseReason::Protocol),
+        }
+        Ok(response.map(Full::new))
+    }
+
+    /// Waits for the packets of a session that polls.
+    async fn poll<B>(self: &Arc<Self>, link: &Arc<LinkState>, request: Request<B>) -> Answer {
+        let _waiting = Waiting::begin(link);
+        let parts = detached(request.into_parts().0);
+        let response = self.ask(Request::from_parts(parts, Full::default())).await;
+        if response.status() == StatusCode::OK {
+            link.saw_payload(response.body());
+        }
+        Ok(response.map(Full::new))
+    }
+
+    /// Takes the packets of a session that polls.
+    async fn post<B>(self: &Arc<Self>, link: &Arc<LinkState>, request: Request<B>) -> Answer
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let encoding = parts.headers.get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| encoding != "identity") {
+            return Err(Refusal::UnsupportedEncoding);
+        }
+        let body = Limited::new(body, self.options.max_packet_bytes()).collect();
+        let body = match tokio::time::timeout(self.options.body_timeout, body).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Refusal::TooLarge),
+            Ok(Err(_)) => return Err(Refusal::BadRequest),
+            Err(_elapsed) => return Err(Refusal::TooSlow),
+        };
+        let is_goodbye = body.split(|&byte| byte == PACKET_SEPARATOR).any(|packet| packet == b"1");
+        let response = self.ask(Request::from_parts(parts, Full::new(body))).await;
+        if is_goodbye && response.status() == StatusCode::OK {
+            link.end(CloseReason::Client);
+        }
+        Ok(response.map(Full::new))
+    }
+
+    /// Answers an upgrade and hands the stream below it to the library.
+    fn upgrade<B>(self: &Arc<Self>, polling: Option<Arc<LinkState>>, accept: &str, mut request: Request<B>) -> Answer
+    where
+        B: Send + 'static,
+    {
+        let link = match polling {
+            Some(link) if link.begin_upgrade() => link,
+            Some(_) => return Err(Refusal::BadRequest),
+            None => self.admit(Transport::WebSocket, &request)?,
+        };
+        let is_new = link.transport() == Transport::WebSocket;
+        let accept = HeaderValue::from_str(accept).map_err(|_| Refusal::BadRequest)?;
+        let upgrade = hyper::upgrade::on(&mut request);
+        let mut parts = detached(request.into_parts().0);
+        let door = Arc::clone(self);
+        tokio::spawn(async move {
+            let stream = match upgrade.await {
+                Ok(upgraded) => Stream::from_upgraded(upgraded, &door.options.tuning()),
+                Err(error) => {
+                    tracing::debug!(%error, "an upgrade came to nothing");
+                    if is_new {
+                        link.end(CloseReason::Transport);
+                    } else {
+                        link.abort_upgrade();
+                    }
+                    return;
+                }
+            };
+            if !stream.is_known() {
+                tracing::debug!("an unknown kind of stream is neither tuned nor reset");
+            }
+            if is_new {
+                parts.extensions.insert(Arc::clone(&link));
+                parts.extensions.insert(Arc::new(SessionGuard(Arc::clone(&link))));
+            }
+            let shim = if is_new { Shim::new(stream, link) } else { Shim::upgrading(stream, link) };
+            // A refusal drops the stream, and that is the end of it.
+            let _refused = door.engine.call((shim, Request::from_parts(parts, ()))).await;
+        });
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.headers_mut() = HeaderMap::from_iter([
+            (header::UPGRADE, HeaderValue::from_static("websocket")),
+            (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+            (header::SEC_WEBSOCKET_ACCEPT, accept),
+        ]);
+        Ok(response)
+    }
+
+    /// Gives a link the id of its session, under which the next request will look for it.
+    fn name(self: &Arc<Self>, link: &Arc<LinkState>, sid: &str) {
+        let door = Arc::downgrade(self);
+        let closed = sid.to_owned();
+        link.set_session(sid, move || {
+            let Some(request) = door.upgrade().and_then(|door| door.closing(&closed)) else { return };
+            let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+            runtime.spawn(request);
+        });
+        self.registry.name(link);
+    }
+
+    /// What closes a session that has no stream of its own to cut: the packet its client would close it with.
+    fn closing(self: Arc<Self>, sid: &str) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let request = own_post(&self.options.path, sid)?;
+        Some(async move {
+            let _closed_or_unknown = self.ask(request).await;
+        })
+    }
+
+    /// One request to the library, and its whole answer.
+    async fn ask(&self, request: Request<Full<Bytes>>) -> Response<Bytes> {
+        let response = self.engine.call(request).await.unwrap_or_else(|never| match never {});
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap_or_else(|never| match never {});
+        Response::from_parts(parts, body.to_bytes())
+    }
+}
+
+/// Lives as long as the library keeps the session: its drop is the end of a session that nobody else saw end.
+struct SessionGuard(Arc<LinkState>);
+
+impl Drop for SessionGuard {
+    fn drop(&mut self) {
+        self.0.end(CloseReason::Transport);
+    }
+}
+
+/// A poll that waits; whether it is answered or given up by its client, it ends with the request.
+struct Waiting<'a>(&'a LinkState);
+
+impl<'a> Waiting<'a> {
+    fn begin(link: &'a LinkState) -> Self {
+        link.set_polling(true);
+        Self(link)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set_polling(false);
+    }
+}
+
+/// The session id in the answer to a handshake: `0{"sid":"...",...}`.
+fn session_id(answer: &Bytes) -> Option<&str> {
+    let answer = std::str::from_utf8(answer).ok()?;
+    let (_, after) = answer.split_once(r#""sid":""#)?;
+    after.split_once('"').map(|(sid, _)| sid)
+}

@@ -1,0 +1,17 @@
+//! What lies below the websocket: the bytes, the frames, the room.
+//!
+//! Never Socket.IO: the link knows packets by their length and their first bytes, not by their meaning.
+
+pub mod frame;
+pub mod ledger;
+pub mod shim;
+pub mod state;
+pub mod stream;
+pub mod tune;
+
+pub use frame::{Frame, FrameTracker};
+pub use ledger::{Expected, Ledger, Seen};
+pub use shim::Shim;
+pub use state::{LinkLimits, LinkState};
+pub use stream::{Carrier, Peer, Stream};
+pub use tune::Tuning;

@@ -1,0 +1,244 @@
+//! Websocket frames in a byte stream that may be cut anywhere.
+//!
+//! Only lengths and first bytes: whoever needs a payload reads it from a websocket library.
+
+/// How many bytes of a payload are kept to recognise it by.
+pub const HEAD_BYTES: usize = 128;
+
+/// A data frame that has passed in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// Continuation, text or binary; control frames are not told.
+    pub opcode: u8,
+    /// The length of the payload.
+    pub size_bytes: u64,
+    /// The first bytes of the payload, unmasked, at most [`HEAD_BYTES`].
+    pub head: &'a [u8],
+}
+
+impl Frame<'_> {
+    /// The opcode of a text frame.
+    pub const TEXT: u8 = 1;
+    /// The opcode of a binary frame.
+    pub const BINARY: u8 = 2;
+}
+
+/// Finds the frames in one direction of a websocket.
+///
+/// ```text
+/// Header --all header bytes--> Payload --last payload byte--> Header
+/// ```
+#[derive(Debug)]
+pub struct FrameTracker {
+    header: [u8; MAX_HEADER_BYTES],
+    header_len: usize,
+    /// `Some` between the last byte of a header and the last byte of its payload.
+    payload: Option<Payload>,
+    /// The first bytes of the payload, when it came in pieces or masked.
+    head: [u8; HEAD_BYTES],
+    head_len: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Payload {
+    opcode: u8,
+    size_bytes: u64,
+    left_bytes: u64,
+    mask: Option<[u8; 4]>,
+}
+
+impl Default for FrameTracker {
+    fn default() -> Self {
+        Self { header: [0; MAX_HEADER_BYTES], header_len: 0, payload: None, head: [0; HEAD_BYTES], head_len: 0 }
+    }
+}
+
+impl FrameTracker {
+    /// Takes the next bytes of the stream and tells every data frame that they complete.
+    pub fn feed(&mut self, mut bytes: &[u8], mut on_frame: impl FnMut(Frame<'_>)) {
+        loop {
+            let Some(payload) = self.payload else {
+                let Some((&byte, rest)) = bytes.split_first() else { return };
+                bytes = rest;
+                self.take_header_byte(byte);
+                continue;
+            };
+            let here = usize::try_from(payload.left_bytes).map_or(bytes.len(), |left| left.min(bytes.len()));
+            let (chunk, rest) = bytes.split_at(here);
+            bytes = rest;
+            let is_complete = here as u64 == payload.left_bytes;
+            let is_whole = is_complete && payload.left_bytes == payload.size_bytes && payload.mask.is_none();
+            if !is_whole {
+                self.keep_head(&payload, chunk);
+            }
+            if !is_complete {
+                self.payload = Some(Payload { left_bytes: payload.left_bytes - here as u64, ..payload });
+                return;
+            }
+            self.payload = None;
+            if payload.opcode < FIRST_CONTROL_OPCODE {
+                let head = if is_whole { &chunk[..chunk.len().min(HEAD_BYTES)] } else { &self.head[..self.head_len] };
+                on_frame(Frame { opcode: payload.opcode, size_bytes: payload.size_bytes, head });
+            }
+            self.head_len = 0;
+        }
+    }
+
+    /// Whether the stream stands between two frames.
+    #[must_use]
+    pub fn is_between_frames(&self) -> bool {
+        self.payload.is_none() && self.header_len == 0
+    }
+
+    fn take_header_byte(&mut self, byte: u8) {
+        self.header[self.header_len] = byte;
+        self.header_len += 1;
+        if self.header_len < 2 {
+            return;
+        }
+        let (length_bytes, is_masked) = (self.header[1] & 0x7f, self.header[1] & 0x80 != 0);
+        let length_end = match length_bytes {
+            126 => 4,
+            127 => 10,
+            _ => 2,
+        };
+        if self.header_len < length_end + if is_masked { 4 } else { 0 } {
+            return;
+        }
+        let size_bytes = match length_bytes {
+            short @ ..126 => u64::from(short),
+            _ => self.header[2..length_end].iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)),
+        };
+        let mask = is_masked.then(|| [0, 1, 2, 3].map(|at| self.header[length_end + at]));
+        self.header_len = 0;
+        self.payload = Some(Payload { opcode: self.header[0] & 0x0f, size_bytes, left_bytes: size_bytes, mask });
+    }
+
+    fn keep_head(&mut self, payload: &Payload, chunk: &[u8]) {
+        let take = chunk.len().min(HEAD_BYTES - self.head_len);
+        for &byte in &chunk[..take] {
+            let mask = payload.mask.map_or(0, |mask| mask[self.head_len % 4]);
+            self.head[self.head_len] = byte ^ mask;
+            self.head_len += 1;
+        }
+    }
+}
+
+const MAX_HEADER_BYTES: usize = 14;
+const FIRST_CONTROL_OPCODE: u8 = 8;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Told = (u8, u64, Vec<u8>);
+
+    #[derive(Clone, Debug)]
+    struct Sent {
+        opcode: u8,
+        payload: Vec<u8>,
+        mask: Option<[u8; 4]>,
+    }
+
+    fn encode(frames: &[Sent]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for Sent { opcode, payload, mask } in frames {
+            bytes.push(0x80 | opcode);
+            let masked = if mask.is_some() { 0x80 } else { 0 };
+            match payload.len() {
+                short @ ..126 => bytes.push(masked | short as u8),
+                middle @ ..65536 => {
+                    bytes.push(masked | 126);
+                    bytes.extend((middle as u16).to_be_bytes());
+                }
+                long => {
+                    bytes.push(masked | 127);
+                    bytes.extend((long as u64).to_be_bytes());
+                }
+            }
+            bytes.extend(mask.iter().flatten());
+            let mask = mask.unwrap_or_default();
+            bytes.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ mask[at % 4]));
+        }
+        bytes
+    }
+
+    fn expect(frames: &[Sent]) -> Vec<Told> {
+        let data = frames.iter().filter(|frame| frame.opcode < 8);
+        data.map(|frame| {
+            let head = &frame.payload[..frame.payload.len().min(HEAD_BYTES)];
+            (frame.opcode, frame.payload.len() as u64, head.to_vec())
+        })
+        .collect()
+    }
+
+    fn track<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Told>, bool) {
+        let mut tracker = FrameTracker::default();
+        let mut told = Vec::new();
+        for chunk in chunks {
+            tracker.feed(chunk, |frame| told.push((frame.opcode, frame.size_bytes, frame.head.to_vec())));
+        }
+        (told, tracker.is_between_frames())
+    }
+
+    fn sent() -> impl Strategy<Value = Sent> {
+        let size = prop_oneof![4 => 0usize..140, 1 => 120usize..400, 1 => 65_530usize..65_545];
+        let payload = (size, any::<u8>())
+            .prop_map(|(size, seed)| (0..size).map(|at| (at as u8).wrapping_mul(31).wrapping_add(seed)).collect());
+        let opcode = prop_oneof![Just(0u8), Just(1), Just(2), Just(8), Just(9), Just(10)];
+        (opcode, payload, any::<Option<[u8; 4]>>()).prop_map(|(opcode, payload, mask)| Sent { opcode, payload, mask })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_cut_in_two_tells_the_same_frames(frames in proptest::collection::vec(sent(), 1..4)) {
+            let bytes = encode(&frames);
+            let expected = expect(&frames);
+            // Long payloads are cut near their ends only: their insides are all alike.
+            let cuts = (0..=bytes.len()).filter(|cut| *cut < 600 || bytes.len() - cut < 600);
+            for cut in cuts {
+                let (told, is_between) = track([&bytes[..cut], &bytes[cut..]]);
+                prop_assert_eq!(&told, &expected);
+                prop_assert!(is_between);
+            }
+        }
+
+        #[test]
+        fn any_chunks_tell_the_same_frames(
+            frames in proptest::collection::vec(sent(), 0..8),
+            sizes in proptest::collection::vec(1usize..200, 1..64),
+        ) {
+            let bytes = encode(&frames);
+            let mut rest = bytes.as_slice();
+            let mut chunks = Vec::new();
+            for size in sizes.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (chunk, tail) = rest.split_at(rest.len().min(*size));
+                chunks.push(chunk);
+                rest = tail;
+            }
+            prop_assert_eq!(track(chunks).0, expect(&frames));
+        }
+    }
+
+    #[test]
+    fn a_stream_of_single_bytes_tells_each_frame_at_its_last_byte() {
+        let bytes = encode(&[
+            Sent { opcode: 1, payload: b"42[1]".to_vec(), mask: None },
+            Sent { opcode: 9, payload: b"ping".to_vec(), mask: None },
+            Sent { opcode: 2, payload: vec![], mask: None },
+        ]);
+        let mut tracker = FrameTracker::default();
+        let mut told_at = Vec::new();
+        for (at, byte) in bytes.iter().enumerate() {
+            tracker.feed(std::slice::from_ref(byte), |frame| told_at.push((at, frame.opcode)));
+        }
+        assert_eq!(told_at, [(6, 1), (14, 2)]);
+    }
+}

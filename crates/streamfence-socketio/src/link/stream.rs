@@ -1,0 +1,209 @@
+//! The streams a connection can come on, and what can be done to each.
+//!
+//! Never a byte of any protocol.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::tune::Tuning;
+
+/// Who is at the other end of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Peer {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// Somebody on this machine, over a Unix socket.
+    Unix,
+    /// This process.
+    Memory,
+}
+
+/// What a connection runs on.
+pub trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Makes the coming drop a reset: what the kernel still holds for the peer is thrown away.
+    fn reset_on_drop(&self) {}
+}
+
+impl Carrier for DuplexStream {}
+impl Carrier for UnixStream {}
+impl Carrier for TcpStream {
+    fn reset_on_drop(&self) {
+        // A socket that is gone already needs no reset.
+        let _gone = self.set_zero_linger();
+    }
+}
+
+/// A stream as the accept loop or an HTTP upgrade gives it.
+#[derive(Debug)]
+pub struct Stream {
+    kind: Kind,
+    /// What the HTTP side has read beyond the upgrade: it comes first.
+    rewind: Bytes,
+    /// The place of this connection under the accept loop's limit.
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    Memory(DuplexStream),
+    /// Whatever an unknown server upgraded: it works, but cannot be tuned or reset.
+    Opaque(Box<TokioIo<Upgraded>>),
+}
+
+impl Stream {
+    /// The stream below an HTTP upgrade: our own server's, a TCP or Unix stream below `axum::serve`, or an opaque one.
+    #[must_use]
+    pub fn from_upgraded(upgraded: Upgraded, tuning: &Tuning) -> Self {
+        let upgraded = match upgraded.downcast::<TokioIo<Self>>() {
+            Ok(parts) => return parts.io.into_inner().rewound(parts.read_buf),
+            Err(upgraded) => upgraded,
+        };
+        let upgraded = match downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => {
+                let stream = parts.io.into_inner();
+                tuning.apply(&stream);
+                return Self::from(stream).rewound(parts.read_buf);
+            }
+            Err(upgraded) => upgraded,
+        };
+        match downcast::<TokioIo<UnixStream>>(upgraded) {
+            Ok(parts) => Self::from(parts.io.into_inner()).rewound(parts.read_buf),
+            Err(upgraded) => Self::of(Kind::Opaque(Box::new(TokioIo::new(upgraded)))),
+        }
+    }
+
+    /// Asks the kernel for the options of a TCP connection; other kinds have none.
+    pub fn tune(&self, tuning: &Tuning) {
+        if let Kind::Tcp(stream) = &self.kind {
+            tuning.apply(stream);
+        }
+    }
+
+    /// Whether its kind is known, so that it can be tuned and reset.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !matches!(self.kind, Kind::Opaque(_))
+    }
+
+    /// The same stream, holding its place under a limit until it is dropped.
+    #[must_use]
+    pub(crate) fn holding(mut self, permit: OwnedSemaphorePermit) -> Self {
+        self._permit = Some(permit);
+        self
+    }
+
+    fn rewound(mut self, rewind: Bytes) -> Self {
+        // Copied, so that a few bytes do not keep a whole read buffer.
+        self.rewind = Bytes::copy_from_slice(&rewind);
+        self
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self { kind, rewind: Bytes::new(), _permit: None }
+    }
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Self {
+        Self::of(Kind::Tcp(stream))
+    }
+}
+
+impl From<UnixStream> for Stream {
+    fn from(stream: UnixStream) -> Self {
+        Self::of(Kind::Unix(stream))
+    }
+}
+
+impl From<DuplexStream> for Stream {
+    fn from(stream: DuplexStream) -> Self {
+        Self::of(Kind::Memory(stream))
+    }
+}
+
+impl Carrier for Stream {
+    fn reset_on_drop(&self) {
+        if let Kind::Tcp(stream) = &self.kind {
+            stream.reset_on_drop();
+        }
+    }
+}
+
+impl Kind {
+    fn reader(&mut self) -> Pin<&mut (dyn AsyncRead + Unpin)> {
+        Pin::new(match self {
+            Self::Tcp(stream) => stream,
+            Self::Unix(stream) => stream,
+            Self::Memory(stream) => stream,
+            Self::Opaque(stream) => stream,
+        })
+    }
+
+    fn writer(&mut self) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
+        Pin::new(match self {
+            Self::Tcp(stream) => stream,
+            Self::Unix(stream) => stream,
+            Self::Memory(stream) => stream,
+            Self::Opaque(stream) => stream,
+        })
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.rewind.is_empty() {
+            return self.kind.reader().poll_read(cx, buf);
+        }
+        let len = self.rewind.len().min(buf.remaining());
+        buf.put_slice(&self.rewind[..len]);
+        self.rewind.advance(len);
+        if self.rewind.is_empty() {
+            self.rewind = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.kind.writer().poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.kind.writer().poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.is_write_vectored(),
+            Kind::Unix(stream) => stream.is_write_vectored(),
+            Kind::Memory(stream) => stream.is_write_vectored(),
+            Kind::Opaque(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.kind.writer().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.kind.writer().poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,106 @@
+//! What can be chosen for a server, with the defaults of the configuration file.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::link::{LinkLimits, Tuning};
+
+/// The options of one server. [`Default`] gives those of the configuration file.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// The address to listen on.
+    pub host: IpAddr,
+    /// The port to listen on; 0 lets the system choose.
+    pub port: u16,
+    /// Where Socket.IO is served.
+    pub path: String,
+    /// Which transports are offered.
+    pub engine_transport: EngineTransport,
+    /// How many connections live at a time, polling sessions included; more are turned away.
+    pub max_connections: u32,
+    /// How long a request's header may take, and a kept-alive connection may idle.
+    pub header_timeout: Duration,
+    /// How long a request's body may take.
+    pub body_timeout: Duration,
+    /// How long a peer may accept no byte while there is something to write.
+    pub stall_timeout: Duration,
+    /// How many frames of the fence may lie between its lanes and the kernel.
+    pub window_frames: u32,
+    /// How many unsent bytes the kernel keeps of one connection.
+    pub not_sent_lowat_bytes: u32,
+    /// How many bytes are read from a peer that reads nothing.
+    pub blocked_read_budget_bytes: u64,
+    /// How often a client is pinged.
+    pub ping_interval: Duration,
+    /// How long a client may take to answer a ping.
+    pub ping_timeout: Duration,
+    /// How long a client may take to join a first namespace.
+    pub connect_timeout: Duration,
+    /// The largest payload a client may publish. More is answered; more than [`Self::max_packet_bytes`] cuts it off.
+    pub max_payload_bytes: u32,
+    /// Which origins a browser may connect from; empty checks nothing, `*` allows all.
+    pub allowed_origins: Vec<String>,
+    /// How long a stopping server waits for its clients.
+    pub shutdown_drain: Duration,
+    /// How many topics one client may subscribe to.
+    pub max_subscriptions_per_client: u32,
+}
+
+/// Which Engine.IO transports are offered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineTransport {
+    /// Websocket, and HTTP long polling with or without an upgrade.
+    #[default]
+    WebSocketOrPolling,
+    /// Websocket from the first request on.
+    WebSocketOnly,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            port: 3000,
+            path: "/socket.io".into(),
+            engine_transport: EngineTransport::default(),
+            max_connections: 10_000,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(30),
+            window_frames: 32,
+            not_sent_lowat_bytes: 16_384,
+            blocked_read_budget_bytes: 262_144,
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(10),
+            max_payload_bytes: 65_536,
+            allowed_origins: Vec::new(),
+            shutdown_drain: Duration::from_secs(10),
+            max_subscriptions_per_client: 64,
+        }
+    }
+}
+
+impl ServerOptions {
+    /// The largest packet the transport takes in: a payload may double when it is escaped, and has an envelope.
+    #[must_use]
+    pub fn max_packet_bytes(&self) -> usize {
+        self.max_payload_bytes as usize * 2 + 4096
+    }
+
+    /// What bounds each connection.
+    #[must_use]
+    pub fn link_limits(&self) -> LinkLimits {
+        LinkLimits {
+            window_frames: self.window_frames,
+            stall_timeout: self.stall_timeout,
+            blocked_read_budget_bytes: self.blocked_read_budget_bytes,
+        }
+    }
+
+    /// What the kernel is asked for each connection.
+    #[must_use]
+    pub fn tuning(&self) -> Tuning {
+        Tuning { not_sent_lowat_bytes: self.not_sent_lowat_bytes, stall_timeout: self.stall_timeout }
+    }
+}

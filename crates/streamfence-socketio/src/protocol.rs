@@ -1,0 +1,9 @@
+//! Socket.IO's words for what the fence says and hears. Never a policy.
+
+mod answer;
+mod packet;
+mod wish;
+
+pub(crate) use answer::{Answer, ack_packet, event_packet};
+pub(crate) use packet::{Packets, SocketIoEncoder, text_of};
+pub(crate) use wish::{Ack, BadWish, Publish, Subscribe, Topics, Unsubscribe, parse};

@@ -1,0 +1,76 @@
+//! What the server says about a client's topics, as an event and as the answer to an acknowledgement.
+
+use std::fmt::Write;
+
+use streamfence_core::{Catalog, RequestId, Transmit};
+
+use super::packet::{json, namespace_part};
+
+/// One answer: `subscribed {topic, ..}`, and `{ok: true, topic, ..}` for who asked.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The event, unless the answer is only for who asked.
+    pub(crate) event: Option<&'static str>,
+    /// The inside of the object: `"topic":"a"`.
+    fields: String,
+    is_ok: bool,
+    pub(crate) request: Option<RequestId>,
+}
+
+impl Answer {
+    /// The answer in a transmit; `None` for a message.
+    pub(crate) fn of(what: &Transmit, catalog: &Catalog) -> Option<Self> {
+        let name = |topic| json(catalog.topic_name(topic));
+        Some(match what {
+            Transmit::Message { .. } => return None,
+            Transmit::Subscribed { client, topic, position, request, .. } => Self {
+                event: Some("subscribed"),
+                fields: format!(
+                    r#""topic":{},"clientId":"{client}","epoch":"{}","offset":{}"#,
+                    name(*topic),
+                    position.epoch,
+                    position.offset.0
+                ),
+                is_ok: true,
+                request: *request,
+            },
+            Transmit::Unsubscribed { topic, reason, request, .. } => Self {
+                event: Some("unsubscribed"),
+                fields: format!(r#""topic":{},"reason":"{}""#, name(*topic), reason.as_str()),
+                is_ok: true,
+                request: *request,
+            },
+            Transmit::Done { request, .. } => {
+                Self { event: None, fields: String::new(), is_ok: true, request: Some(*request) }
+            }
+            Transmit::Error { code, message, topic, request, .. } => {
+                let mut fields = format!(r#""code":"{}","message":{}"#, code.as_str(), json(message));
+                if let Some(topic) = topic {
+                    write!(fields, r#","topic":{}"#, json(topic)).expect("a string takes everything");
+                }
+                Self { event: Some("error"), fields, is_ok: false, request: *request }
+            }
+        })
+    }
+
+    /// The object of the event.
+    pub(crate) fn object(&self) -> String {
+        format!("{{{}}}", self.fields)
+    }
+
+    /// The object for who asked.
+    pub(crate) fn result(&self) -> String {
+        let comma = if self.fields.is_empty() { "" } else { "," };
+        format!(r#"{{"ok":{}{comma}{}}}"#, self.is_ok, self.fields)
+    }
+}
+
+/// The text of an event's packet: `2/feed,["subscribed",ARGUMENTS]`.
+pub(crate) fn event_packet(namespace: &str, event: &str, arguments: &str) -> String {
+    format!("2{}[{},{arguments}]", namespace_part(namespace), json(event))
+}
+
+/// The text of an acknowledgement's packet: `3/feed,7[ARGUMENTS]`.
+pub(crate) fn ack_packet(namespace: &str, id: i64, arguments: &str) -> String {
+    format!("3{}{id}[{arguments}]", namespace_part(namespace))
+}

@@ -1,0 +1,204 @@
+//! What a client says, as it must stand on the wire.
+//!
+//! Strict about what is known and about its types, silent about what is not: a newer client may say more.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// `subscribe {topic | topics, window?}`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Subscribe<'a> {
+    #[serde(borrow)]
+    topic: Option<Cow<'a, str>>,
+    topics: Option<Vec<String>>,
+    pub(crate) window: Option<std::num::NonZeroU16>,
+    #[serde(rename = "maxFrequency")]
+    max_frequency: Option<IgnoredAny>,
+    recover: Option<IgnoredAny>,
+}
+
+/// `unsubscribe {topic | topics}`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Unsubscribe<'a> {
+    #[serde(borrow)]
+    topic: Option<Cow<'a, str>>,
+    topics: Option<Vec<String>>,
+}
+
+/// `publish {topic, payload, key?}`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Publish<'a> {
+    #[serde(borrow)]
+    pub(crate) topic: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) payload: &'a RawValue,
+    #[serde(borrow)]
+    pub(crate) key: Option<Cow<'a, str>>,
+    #[serde(rename = "ttlMs")]
+    ttl_ms: Option<IgnoredAny>,
+}
+
+/// `ack {topic, messageId | messageIds}`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ack<'a> {
+    #[serde(borrow)]
+    pub(crate) topic: Cow<'a, str>,
+    #[serde(borrow, rename = "messageId")]
+    message_id: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "messageIds")]
+    message_ids: Option<Vec<Cow<'a, str>>>,
+    #[serde(rename = "upTo")]
+    up_to: Option<IgnoredAny>,
+}
+
+/// Why a wish cannot be understood; the client reads it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BadWish(pub(crate) String);
+
+impl<'a> Subscribe<'a> {
+    pub(crate) fn topics(self) -> Result<Topics<'a>, BadWish> {
+        refuse_unbuilt("maxFrequency", self.max_frequency.as_ref())?;
+        refuse_unbuilt("recover", self.recover.as_ref())?;
+        Topics::of(self.topic, self.topics)
+    }
+}
+
+impl<'a> Unsubscribe<'a> {
+    pub(crate) fn topics(self) -> Result<Topics<'a>, BadWish> {
+        Topics::of(self.topic, self.topics)
+    }
+}
+
+impl Publish<'_> {
+    pub(crate) fn checked(self) -> Result<Self, BadWish> {
+        refuse_unbuilt("ttlMs", self.ttl_ms.as_ref())?;
+        Ok(self)
+    }
+}
+
+impl<'a> Ack<'a> {
+    /// The topic, and the messages of it that the client has.
+    pub(crate) fn messages(self) -> Result<(Cow<'a, str>, Vec<Cow<'a, str>>), BadWish> {
+        refuse_unbuilt("upTo", self.up_to.as_ref())?;
+        match (self.message_id, self.message_ids) {
+            (Some(id), None) => Ok((self.topic, vec![id])),
+            (None, Some(ids)) => Ok((self.topic, ids)),
+            _ => Err(BadWish("wanted messageId or messageIds, one of the two".into())),
+        }
+    }
+}
+
+/// One topic, or several that are answered together.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Topics<'a> {
+    One(Cow<'a, str>),
+    Many(Vec<String>),
+}
+
+impl<'a> Topics<'a> {
+    fn of(topic: Option<Cow<'a, str>>, topics: Option<Vec<String>>) -> Result<Self, BadWish> {
+        match (topic, topics) {
+            (Some(topic), None) => Ok(Self::One(topic)),
+            (None, Some(topics)) if topics.is_empty() => Err(BadWish("topics is empty; wanted at least one".into())),
+            (None, Some(topics)) => Ok(Self::Many(topics)),
+            _ => Err(BadWish("wanted topic or topics, one of the two".into())),
+        }
+    }
+
+    /// How many answers one question gets, if it is for a list.
+    pub(crate) fn several(&self) -> Option<usize> {
+        match self {
+            Self::One(_) => None,
+            Self::Many(topics) => Some(topics.len()),
+        }
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let (one, many) = match self {
+            Self::One(topic) => (Some(&**topic), [].as_slice()),
+            Self::Many(topics) => (None, topics.as_slice()),
+        };
+        one.into_iter().chain(many.iter().map(String::as_str))
+    }
+}
+
+fn refuse_unbuilt(key: &str, value: Option<&IgnoredAny>) -> Result<(), BadWish> {
+    match value {
+        None => Ok(()),
+        Some(_) => Err(BadWish(format!("{key} is not in this build"))),
+    }
+}
+
+/// Reads the one argument of an event: `["subscribe",{..}]`.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, BadWish> {
+    match serde_json::from_str::<Event<T>>(text) {
+        Ok(Event(Some(argument))) => Ok(argument),
+        Ok(Event(None)) => Err(BadWish("the event has no payload; wanted an object".into())),
+        Err(why) => Err(BadWish(why.to_string())),
+    }
+}
+
+struct Event<T>(Option<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Event<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FirstArgument<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstArgument<T> {
+            type Value = Event<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an event and its payload")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Event<T>, S::Error> {
+                seq.next_element::<IgnoredAny>()?;
+                let argument = seq.next_element()?;
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Event(argument))
+            }
+        }
+        deserializer.deserialize_seq(FirstArgument(std::marker::PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes_are_read_as_the_contract_has_them() {
+        let one: Subscribe<'_> = parse(r#"["subscribe",{"topic":"a","window":4}]"#).expect("it is well formed");
+        assert_eq!(one.window.map(std::num::NonZero::get), Some(4));
+        assert_eq!(one.topics(), Ok(Topics::One("a".into())));
+        let many: Subscribe<'_> = parse(r#"["subscribe",{"topics":["a","b"]}]"#).expect("it is well formed");
+        assert_eq!(many.topics(), Ok(Topics::Many(vec!["a".into(), "b".into()])));
+        let publish: Publish<'_> =
+            parse(r#"["publish",{"topic":"a","payload":{ "n": 1 },"key":"k"}]"#).expect("it is well formed");
+        assert_eq!(publish.payload.get(), r#"{ "n": 1 }"#);
+        let ack: Ack<'_> = parse(r#"["ack",{"topic":"a","messageIds":["x","y"]}]"#).expect("it is well formed");
+        assert_eq!(ack.messages(), Ok(("a".into(), vec!["x".into(), "y".into()])));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let wrong: [(&str, &str); 6] = [
+            (r#"["subscribe"]"#, "no payload"),
+            (r#"["subscribe",7]"#, "invalid type"),
+            (r#"["subscribe",{}]"#, "wanted topic or topics"),
+            (r#"["subscribe",{"topic":"a","topics":["b"]}]"#, "wanted topic or topics"),
+            (r#"["subscribe",{"topic":"a","window":0}]"#, "nonzero"),
+            (r#"["subscribe",{"topic":"a","recover":{}}]"#, "recover is not in this build"),
+        ];
+        for (text, wanted) in wrong {
+            let why = match parse::<Subscribe<'_>>(text) {
+                Ok(wish) => wish.topics().expect_err(text).0,
+                Err(BadWish(why)) => why,
+            };
+            assert!(why.contains(wanted), "{text}: {why}");
+        }
+    }
+}

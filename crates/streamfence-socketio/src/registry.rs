@@ -1,0 +1,148 @@
+//! Every living connection, and the polling ones by their session id.
+//!
+//! It is bounded: whoever finds it full is turned away at the door. Never a session's content.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use streamfence_core::{CloseReason, Transport};
+
+use crate::link::{LinkLimits, LinkState, Peer};
+
+/// The connections of one layer. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    capacity: usize,
+    links: Mutex<Links>,
+}
+
+#[derive(Debug, Default)]
+struct Links {
+    next_id: u64,
+    living: HashMap<u64, Weak<LinkState>>,
+    sessions: HashMap<Box<str>, Arc<LinkState>>,
+}
+
+/// A connection's place in its registry.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    id: u64,
+    shared: Weak<Shared>,
+}
+
+impl Registry {
+    /// A registry of at most so many connections.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self { shared: Arc::new(Shared { capacity, links: Mutex::default() }) }
+    }
+
+    /// Ends every connection.
+    pub fn kill_all(&self, reason: CloseReason) {
+        let living: Vec<_> = self.shared.links().living.values().filter_map(Weak::upgrade).collect();
+        for link in living {
+            link.kill(reason);
+        }
+    }
+
+    /// How many connections live.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shared.links().living.len()
+    }
+
+    /// Whether none lives.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes a new connection in, if there is a place left.
+    pub(crate) fn admit(&self, limits: LinkLimits, transport: Transport, peer: Option<Peer>) -> Option<Arc<LinkState>> {
+        let mut links = self.shared.links();
+        if links.living.len() >= self.shared.capacity {
+            return None;
+        }
+        let id = links.next_id;
+        links.next_id += 1;
+        let registered = Registered { id, shared: Arc::downgrade(&self.shared) };
+        let link = Arc::new(LinkState::new(limits, transport, peer, registered));
+        links.living.insert(id, Arc::downgrade(&link));
+        Some(link)
+    }
+
+    /// A place in no registry.
+    pub(crate) fn unregistered(&self) -> Registered {
+        Registered { id: u64::MAX, shared: Weak::new() }
+    }
+
+    /// Makes a connection findable by its session id. It must have been given the id before.
+    pub(crate) fn name(&self, link: &Arc<LinkState>) {
+        let Some(sid) = link.sid() else { return };
+        let mut links = self.shared.links();
+        // One that has ended before it was named would never be forgotten.
+        if links.living.contains_key(&link.registered().id) {
+            links.sessions.insert(sid.into(), Arc::clone(link));
+        }
+    }
+
+    /// The session with this id.
+    pub(crate) fn find(&self, sid: &str) -> Option<Arc<LinkState>> {
+        self.shared.links().sessions.get(sid).cloned()
+    }
+}
+
+impl Registered {
+    pub(crate) fn forget(&self, sid: Option<&str>) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let forgotten = {
+            let mut links = shared.links();
+            links.living.remove(&self.id);
+            sid.and_then(|sid| links.sessions.remove(sid))
+        };
+        // Dropped without the lock: a last reference may have a lot to say.
+        drop(forgotten);
+    }
+}
+
+impl Shared {
+    fn links(&self) -> MutexGuard<'_, Links> {
+        self.links.lock().expect("nothing panics while it looks connections up")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const LIMITS: LinkLimits =
+        LinkLimits { window_frames: 4, stall_timeout: Duration::from_secs(1), blocked_read_budget_bytes: 1024 };
+
+    #[test]
+    fn a_full_registry_turns_away_until_one_ends() {
+        let registry = Registry::new(1);
+        let link = registry.admit(LIMITS, Transport::WebSocket, None).expect("there is a place");
+        assert!(registry.admit(LIMITS, Transport::WebSocket, None).is_none());
+        link.end(CloseReason::Client);
+        assert!(registry.admit(LIMITS, Transport::WebSocket, None).is_some());
+    }
+
+    #[test]
+    fn a_session_is_found_until_it_ends() {
+        let registry = Registry::new(4);
+        let link = registry.admit(LIMITS, Transport::Polling, None).expect("there is a place");
+        link.set_session("abc", || ());
+        registry.name(&link);
+        assert!(registry.find("abc").is_some_and(|found| Arc::ptr_eq(&found, &link)));
+        registry.kill_all(CloseReason::ShuttingDown);
+        assert!(registry.find("abc").is_none());
+        assert!(registry.is_empty());
+    }
+}

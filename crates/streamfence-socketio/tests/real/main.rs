@@ -1,0 +1,9 @@
+//! The layer and the server with the real Socket.IO library and clients that misbehave.
+
+mod app;
+mod client;
+mod emit;
+mod health;
+mod polling;
+mod stalled;
+mod websocket;
