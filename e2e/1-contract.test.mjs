@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { defer } from "./lib/defer.mjs";
 import { collect, connect, next, offsetOf, open, subscribe } from "./lib/client.mjs";
 import { startServer } from "./lib/server.mjs";
 import { until } from "./lib/wait.mjs";
@@ -236,7 +237,7 @@ test("one connection carries several namespaces", async (t) => {
   const server = await start(t);
   const feed = await connect(t, server.url(), "/feed");
   const described = feed.io.socket("/described");
-  t.after(() => described.disconnect());
+  defer(t, () => described.disconnect());
   await next(described, "connect");
   const inboxes = [collect(feed, "delta"), collect(described, "delta")];
   const { clientId: one } = await subscribe(feed, "delta");

@@ -1,6 +1,7 @@
 // The documented client: socket.io-client, with promises.
 import { io } from "socket.io-client";
 
+import { defer } from "./defer.mjs";
 import { SOON_MS, within } from "./wait.mjs";
 
 /** Connects to a namespace; the socket is closed with the test. */
@@ -15,7 +16,7 @@ export function open(t, url, namespace, options = {}) {
   // Each socket is a client of its own (`forceNew`), and none hides a lost connection by making another.
   const socket = io(url + namespace, { transports: ["websocket"], forceNew: true, reconnection: false, ...options });
   // Not through disconnect() alone: an engine that is still upgrading would keep the process alive.
-  t.after(() => socket.disconnect().io.engine?.close());
+  defer(t, () => socket.disconnect().io.engine?.close());
   return socket;
 }
 

@@ -2,12 +2,13 @@
 // and for crowds, because it costs a tenth of a real one.
 import WebSocket from "ws";
 
+import { defer } from "./defer.mjs";
 import { SOON_MS, within } from "./wait.mjs";
 
 /** Opens a websocket, connects to a namespace and resolves once that is accepted. */
 export async function connectRaw(t, url, namespace) {
   const client = new RawClient(url);
-  t.after(() => client.socket.terminate());
+  defer(t, () => client.socket.terminate());
   const accepted = client.next((packet) => packet.startsWith(`40${namespace},`));
   await client.next((packet) => packet.startsWith("0"));
   client.send(`40${namespace},`);

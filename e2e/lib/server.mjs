@@ -8,6 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import readline from "node:readline";
 
+import { defer } from "./defer.mjs";
 import { inParallel, SOON_MS, until, within } from "./wait.mjs";
 import { parseMetrics, total } from "./metrics.mjs";
 
@@ -35,7 +36,7 @@ export async function startServer(t, yaml, { servers = ["feed"] } = {}) {
   running.add(child);
 
   const server = new Server(child, folder);
-  t.after(() => server.stop());
+  defer(t, () => server.stop());
   await within(
     `${servers} and admin listening; the log says:\n${server.log}`,
     Promise.race([server.listening([...servers, "admin"]), server.died()]),

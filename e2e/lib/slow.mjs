@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import readline from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { defer } from "./defer.mjs";
 import { splitAddress } from "./server.mjs";
 import { until, within } from "./wait.mjs";
 
@@ -11,7 +12,7 @@ const PROGRAM = fileURLToPath(new URL("slow_client.py", import.meta.url));
 /** Opens `count` clients with a tiny receive buffer, subscribed and reading. */
 export async function openSlow(t, address, { count, namespace, topic, rcvbuf = 4096 }) {
   const clients = new SlowClients();
-  t.after(() => clients.end());
+  defer(t, () => clients.end());
   const [host, port] = splitAddress(address);
   await clients.order({ cmd: "open", count, host, port, namespace, topic, rcvbuf }, 60_000);
   await until("every slow client is subscribed", async () => (await clients.order({ cmd: "ready" })).ready);
