@@ -1,3 +1,35 @@
-//! The `streamfence` binary.
+//! `streamfence`: delivery control for Socket.IO servers, as one binary.
+//!
+//! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid, 4 cannot listen.
 
-fn main() {}
+mod args;
+mod exit;
+
+mod check;
+mod demo;
+mod log;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Version => version(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the version is the data that was asked for")]
+fn version() -> Result<(), exit::Failure> {
+    println!("streamfence {}", env!("CARGO_PKG_VERSION"));
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! The fence beside an application's own Socket.IO handlers.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
@@ -12,8 +12,8 @@ use streamfence_runtime::{EncoderInUse, Fence};
 
 use crate::connection::Shared;
 use crate::engine;
-use crate::handlers::Entrance;
-use crate::layer::FenceLayer;
+use crate::handlers::{Entrance, Guard};
+use crate::layer::{Door, FenceLayer};
 use crate::options::ServerOptions;
 use crate::protocol::{Packets, SocketIoEncoder};
 
@@ -58,7 +58,7 @@ pub struct AdapterBuilder {
     entrances: HashMap<String, Register>,
 }
 
-type Register = Box<dyn FnOnce(&SocketIo, NamespaceId, &Arc<Shared>)>;
+type Register = Box<dyn FnOnce(&SocketIo, NamespaceId, &Arc<Shared>, Weak<Door>) + Send>;
 
 impl AdapterBuilder {
     /// Sets the options; the address and the port are for the server that owns a listener.
@@ -104,16 +104,17 @@ impl AdapterBuilder {
             catalog.namespace(path).ok_or_else(unknown)
         };
         let (engine, io) = engine::build(&self.options);
-        let shared = Arc::new(Shared { fence: self.fence, options: self.options.clone(), packets });
+        let layer = FenceLayer::new(engine, self.options.clone());
+        let shared = Arc::new(Shared { fence: self.fence, options: self.options, packets });
         for path in paths {
             let id = find(&path)?;
             let register = self.entrances.remove(&path).unwrap_or_else(|| entrance(path, async |_: SocketRef| ()));
-            register(&io, id, &shared);
+            register(&io, id, &shared, layer.served());
         }
         if let Some(path) = self.entrances.into_keys().next() {
             return Err(AdapterError::UnknownNamespace { namespace: path });
         }
-        Ok((FenceLayer::new(engine, self.options), io))
+        Ok((layer, io))
     }
 }
 
@@ -122,8 +123,9 @@ where
     H: ConnectHandler<LocalAdapter, T> + Send + Sync + 'static,
     T: Send + Sync + 'static,
 {
-    Box::new(move |io, namespace, shared| {
-        io.ns(path, Entrance { application, namespace, shared: shared.clone() });
+    Box::new(move |io, namespace, shared, served| {
+        let guard = Arc::new(Guard { path: path.clone(), served });
+        io.ns(path, Entrance { application, namespace, shared: shared.clone(), guard });
     })
 }
 

@@ -17,6 +17,7 @@ use streamfence_core::{
 use streamfence_runtime::{Input, Payload};
 
 use crate::connection::{Connection, Member, Shared};
+use crate::layer::Door;
 use crate::link::LinkState;
 use crate::protocol::{Ack, BadWish, Publish, Subscribe, Topics, Unsubscribe, parse};
 
@@ -28,11 +29,35 @@ pub(crate) struct Entrance<H> {
     pub(crate) application: H,
     pub(crate) namespace: NamespaceId,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) guard: Arc<Guard>,
+}
+
+/// Notices when the library lets go of a fenced namespace while it still serves: `io.ns` was called with its path.
+pub(crate) struct Guard {
+    pub(crate) path: String,
+    pub(crate) served: Weak<Door>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if self.served.strong_count() > 0 {
+            tracing::error!(
+                code = "fence_replaced",
+                namespace = self.path,
+                "the handlers of a fenced namespace were replaced with `io.ns`; its clients are no longer fenced"
+            );
+        }
+    }
 }
 
 impl<H: Clone> Clone for Entrance<H> {
     fn clone(&self) -> Self {
-        Self { application: self.application.clone(), namespace: self.namespace, shared: self.shared.clone() }
+        Self {
+            application: self.application.clone(),
+            namespace: self.namespace,
+            shared: self.shared.clone(),
+            guard: self.guard.clone(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -53,6 +53,11 @@ impl FenceLayer {
         let registry = Registry::new(options.max_connections as usize);
         let origins = Origins::new(options.allowed_origins.clone());
         Self { door: Arc::new(Door { engine, options, origins, registry }) }
+    }
+
+    /// Alive as long as anything is served: for whoever must tell a change from the end of it all.
+    pub(crate) fn served(&self) -> Weak<Door> {
+        Arc::downgrade(&self.door)
     }
 
     /// The connections of this layer.
@@ -116,7 +121,7 @@ where
 }
 
 /// What all clones of a layer share.
-struct Door {
+pub(crate) struct Door {
     engine: Engine,
     options: ServerOptions,
     origins: Origins,

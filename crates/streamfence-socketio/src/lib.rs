@@ -23,5 +23,6 @@ mod verbatim;
 
 pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
 pub use layer::{FenceLayer, FenceService};
-pub use options::{EngineTransport, ServerOptions};
+pub use options::{Address, EngineTransport, ServerOptions};
+pub use server::{Server, ServerBuilder, StartError};
 pub use verbatim::Verbatim;

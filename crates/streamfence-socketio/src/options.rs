@@ -1,6 +1,7 @@
 //! What can be chosen for a server, with the defaults of the configuration file.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::link::{LinkLimits, Tuning};
@@ -8,10 +9,8 @@ use crate::link::{LinkLimits, Tuning};
 /// The options of one server. [`Default`] gives those of the configuration file.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
-    /// The address to listen on.
-    pub host: IpAddr,
-    /// The port to listen on; 0 lets the system choose.
-    pub port: u16,
+    /// The address to listen on. Only for a [`Server`](crate::Server), which owns its listener.
+    pub address: Address,
     /// Where Socket.IO is served.
     pub path: String,
     /// Which transports are offered.
@@ -46,6 +45,30 @@ pub struct ServerOptions {
     pub max_subscriptions_per_client: u32,
 }
 
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A host name or address, IPv4 or IPv6, and a port; port 0 lets the system choose.
+    Tcp {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A Unix socket. One left over by a process that is gone is replaced.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
 /// Which Engine.IO transports are offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineTransport {
@@ -59,8 +82,7 @@ pub enum EngineTransport {
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
-            host: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            port: 3000,
+            address: Address::Tcp { host: "0.0.0.0".into(), port: 3000 },
             path: "/socket.io".into(),
             engine_transport: EngineTransport::default(),
             max_connections: 10_000,

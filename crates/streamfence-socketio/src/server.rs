@@ -2,6 +2,7 @@
 //!
 //! Never a topic: what is served comes as a [`FenceLayer`].
 
+mod builder;
 mod health;
 mod listener;
 
@@ -14,23 +15,26 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use streamfence_core::CloseReason;
+use streamfence_core::{CloseReason, Event};
+use streamfence_runtime::Fence;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tower::Layer;
 
+pub use self::builder::{ServerBuilder, StartError};
 pub use self::health::Health;
 pub use self::listener::{Listener, MemoryConnector, MemoryListener, memory};
 use crate::layer::{FenceLayer, FenceService};
 use crate::link::{Peer, Stream};
-use crate::options::ServerOptions;
+use crate::options::{Address, ServerOptions};
 use crate::registry::Registry;
 
 /// A running server. Dropping it stops accepting; [`Self::stop`] ends its connections too.
 #[derive(Debug)]
 pub struct Server {
     local_addr: Option<SocketAddr>,
+    address: Address,
     accepting: watch::Sender<bool>,
     is_ready: Arc<AtomicBool>,
     accept_loop: JoinHandle<()>,
@@ -38,6 +42,8 @@ pub struct Server {
     registry: Registry,
     max_connections: u32,
     shutdown_drain: Duration,
+    /// Whose events tell of this server, where it was built for one.
+    fence: Option<Fence>,
 }
 
 impl Server {
@@ -54,8 +60,13 @@ impl Server {
             places: Arc::clone(&places),
             accepting: stopped,
         };
+        let address = match local_addr {
+            Some(address) => Address::Tcp { host: address.ip().to_string(), port: address.port() },
+            None => options.address.clone(),
+        };
         Self {
             local_addr,
+            address,
             accepting,
             is_ready,
             accept_loop: tokio::spawn(accept_loop.run()),
@@ -63,7 +74,14 @@ impl Server {
             registry: layer.registry().clone(),
             max_connections: options.max_connections,
             shutdown_drain: options.shutdown_drain,
+            fence: None,
         }
+    }
+
+    /// Where it listens: with the port that the system chose, if it was asked to.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// The address it listens on, if it is one.
@@ -79,19 +97,34 @@ impl Server {
 
     /// Takes no more connections; those that live go on.
     pub fn stop_accepting(&self) {
-        self.set_ready(false);
-        self.accepting.send_replace(false);
+        if self.accepting.send_replace(false) {
+            self.set_ready(false);
+            self.announce(|address| Event::ServerStopping { address });
+        }
     }
 
-    /// Takes no more connections, ends those that live and waits until they are gone, within the drain time.
+    /// Takes no more connections and ends those that live. Whoever was told to go gets a moment to do so; the rest is
+    /// cut, and waited for within the drain time.
     pub async fn stop(self) {
         self.stop_accepting();
-        self.registry.kill_all(CloseReason::ShuttingDown);
-        let gone = self.places.acquire_many(self.max_connections);
-        if tokio::time::timeout(self.shutdown_drain, gone).await.is_err() {
-            tracing::warn!(left = self.registry.len(), "connections outlived the drain time");
+        if !self.all_gone(FAREWELL).await {
+            self.registry.kill_all(CloseReason::ShuttingDown);
+            if !self.all_gone(self.shutdown_drain).await {
+                tracing::warn!(left = self.registry.len(), "connections outlived the drain time");
+            }
         }
         self.accept_loop.abort();
+        self.announce(|address| Event::ServerStopped { address });
+    }
+
+    async fn all_gone(&self, within: Duration) -> bool {
+        tokio::time::timeout(within, self.places.acquire_many(self.max_connections)).await.is_ok()
+    }
+
+    fn announce(&self, event: impl Fn(Arc<str>) -> Event) {
+        if let Some(fence) = &self.fence {
+            fence.announce(&event(self.address.to_string().into()));
+        }
     }
 }
 
@@ -190,6 +223,8 @@ const MAX_HEADERS: usize = 64;
 /// 10 ms, 20 ms and so on up to 1.28 s: descriptors come back one connection at a time.
 const FIRST_BACKOFF: Duration = Duration::from_millis(10);
 const BACKOFF_DOUBLINGS: u32 = 7;
+/// How long clients that were told to go may take, before they are cut.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// How long a connection over the limit is kept for its answer.
 const TURN_AWAY: Duration = Duration::from_secs(1);
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";

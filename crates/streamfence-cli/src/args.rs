@@ -1,0 +1,115 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Delivery control for Socket.IO servers: every client has, for every topic, a bounded queue that feels the network.
+#[derive(Debug, Parser)]
+#[command(name = "streamfence", version, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve Socket.IO clients, and publish over HTTP; without a configuration, a demo on this machine
+    Serve(ServeArgs),
+    /// Say whether a configuration file is valid, and what is wrong with it
+    #[command(alias = "validate")]
+    Check(CheckArgs),
+    /// Print the version
+    Version,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The configuration file, YAML or JSON
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Serve only this server of the file; may be given several times
+    #[arg(long = "server", value_name = "NAME", requires = "config")]
+    pub(crate) servers: Vec<String>,
+    /// Listen here instead: HOST:PORT, or unix:PATH; for one server only
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<Listen>,
+    /// Publish, metrics and health here instead: HOST:PORT, a loopback address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin_listen: Option<Listen>,
+    /// How logs are written to stderr
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// Which logs are written: error, warn, info, debug, trace, or a filter such as `info,streamfence_runtime=debug`
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log_level: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// The configuration file, YAML or JSON
+    #[arg(value_name = "FILE", required_unless_present = "config")]
+    file: Option<PathBuf>,
+    /// The same, as `serve` takes it
+    #[arg(short, long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
+}
+
+impl CheckArgs {
+    pub(crate) fn file(&self) -> &PathBuf {
+        self.file.as_ref().or(self.config.as_ref()).expect("clap asks for one of the two")
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// An address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Listen {
+    Tcp { host: String, port: u16 },
+    Unix(PathBuf),
+}
+
+impl std::str::FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Ok(Self::Unix(path.into()));
+        }
+        let wanted = || format!("found {text:?}; wanted HOST:PORT, such as 127.0.0.1:3000 or [::1]:0, or unix:PATH");
+        let (host, port) = text.rsplit_once(':').ok_or_else(wanted)?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let port = port.parse().map_err(|_| wanted())?;
+        if host.is_empty() { Err(wanted()) } else { Ok(Self::Tcp { host: host.to_owned(), port }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_are_read() {
+        let tcp = |host: &str, port| Ok(Listen::Tcp { host: host.into(), port });
+        assert_eq!("127.0.0.1:0".parse(), tcp("127.0.0.1", 0));
+        assert_eq!("[::1]:3000".parse(), tcp("::1", 3000));
+        assert_eq!("localhost:3000".parse(), tcp("localhost", 3000));
+        assert_eq!("unix:/run/a.sock".parse(), Ok(Listen::Unix("/run/a.sock".into())));
+        for wrong in ["", "3000", ":3000", "host:", "host:99999"] {
+            assert!(wrong.parse::<Listen>().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! `streamfence serve`: every server of a file in one process, over one fence.
+
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use streamfence_config::{EngineIoTransport, ServerSettings, Settings};
+use streamfence_http::{Api, loopback_hosts_only};
+use streamfence_metrics::Metrics;
+use streamfence_runtime::Fence;
+use streamfence_socketio::{Address, EngineTransport, Server, ServerOptions};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{Listen, LogFormat, ServeArgs};
+use crate::exit::Failure;
+use crate::{demo, log};
+
+pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
+    let is_demo = args.config.is_none();
+    let settings = settings(&args)?;
+    let format = args.log_format.unwrap_or(match settings.log.format {
+        streamfence_config::LogFormat::Json => LogFormat::Json,
+        streamfence_config::LogFormat::Text => LogFormat::Text,
+    });
+    let level = args.log_level.unwrap_or_else(|| settings.log.level.as_str().to_owned());
+    log::start(format, &level)?;
+    for warning in &settings.warnings {
+        tracing::warn!(code = "config", "{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::other)?;
+    let outcome = runtime.block_on(serve(settings, is_demo));
+    // What is still running belongs to clients that were cut; nothing is waited for twice.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
+    let mut settings = match &args.config {
+        Some(file) => streamfence_config::load(file)
+            .map_err(|why| Failure::Config(why.to_string()))?
+            .select(&args.servers)
+            .map_err(|why| Failure::Usage(why.to_string()))?,
+        None => demo::settings()?,
+    };
+    if let Some(listen) = &args.listen {
+        let [server] = &mut settings.servers[..] else {
+            let names: Vec<_> = settings.servers.iter().map(|server| server.name.as_str()).collect();
+            let names = names.join(", ");
+            return Err(Failure::Usage(format!(
+                "--listen is for one server and the file has {names}; add --server NAME"
+            )));
+        };
+        server.listen = listen.clone().into();
+    }
+    if let Some(listen) = &args.admin_listen {
+        if !listen.is_loopback() {
+            return Err(Failure::Usage(format!(
+                "--admin-listen {listen:?} is not a loopback address; the API asks for no key"
+            )));
+        }
+        settings.admin.listen = listen.clone().into();
+    }
+    Ok(settings)
+}
+
+async fn serve(settings: Settings, is_demo: bool) -> Result<(), Failure> {
+    let metrics = Metrics::new(&settings.catalog);
+    let fence = Fence::from_catalog(settings.catalog.clone())
+        .observer(std::sync::Arc::new(metrics.clone()))
+        .build()
+        .map_err(Failure::other)?;
+
+    let admin = Api::new(fence.clone(), move || metrics.encode());
+    let admin_address = serve_admin(admin, &settings.admin.listen).await?;
+    let mut servers = Vec::new();
+    for server in &settings.servers {
+        let started = Server::builder(fence.clone())
+            .options(options(server))
+            .namespaces(server.namespaces.clone())
+            .start()
+            .await
+            .map_err(|why| Failure::Listen(format!("server {}: {why}", server.name)))?;
+        tracing::info!(server = server.name, address = %started.address(), "listening");
+        servers.push(started);
+    }
+    if is_demo {
+        tokio::spawn(demo::publish(fence.clone()));
+        let server = servers.first().expect("the demo has a server").address();
+        say(&demo::guide(&server.to_string(), &admin_address.to_string()));
+    }
+
+    let mut signals = Signals::new()?;
+    signals.next().await;
+    let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
+    tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
+    tokio::select! {
+        () = stop(fence, servers, drain) => tracing::info!("stopped"),
+        () = signals.next() => tracing::warn!("stopped at once: what was not drained is lost"),
+    }
+    Ok(())
+}
+
+async fn stop(fence: Fence, servers: Vec<Server>, drain: Duration) {
+    servers.iter().for_each(Server::stop_accepting);
+    fence.shutdown(drain).await;
+    let mut stopping = tokio::task::JoinSet::new();
+    for server in servers {
+        stopping.spawn(server.stop());
+    }
+    stopping.join_all().await;
+}
+
+async fn serve_admin(api: Api, listen: &streamfence_config::Listen) -> Result<Address, Failure> {
+    let routes = loopback_hosts_only(streamfence_http::router(api));
+    let cannot_listen = |why| Failure::Listen(format!("admin: cannot listen on {listen}: {why}"));
+    let (address, serving) = match listen {
+        streamfence_config::Listen::Tcp { host, port } => {
+            let listener = TcpListener::bind((host.as_str(), *port)).await.map_err(cannot_listen)?;
+            let bound = listener.local_addr().map_err(cannot_listen)?;
+            // The name was checked to be a loopback one, but names are looked up: what counts is where it ended.
+            if !bound.ip().is_loopback() {
+                return Err(Failure::Listen(format!("admin: {listen} is {bound}, not a loopback address")));
+            }
+            let address = Address::Tcp { host: bound.ip().to_string(), port: bound.port() };
+            (address, tokio::spawn(axum::serve(listener, routes).into_future()))
+        }
+        streamfence_config::Listen::Unix(path) => {
+            let listener = tokio::net::UnixListener::bind(path).map_err(cannot_listen)?;
+            (Address::Unix(path.clone()), tokio::spawn(axum::serve(listener, routes).into_future()))
+        }
+    };
+    // It serves until the process ends: what drains is still worth a look.
+    drop(serving);
+    tracing::info!(server = "admin", address = %address, "listening");
+    Ok(address)
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(Failure::other)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(Failure::other)?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The options of a server, as its file has them.
+fn options(settings: &ServerSettings) -> ServerOptions {
+    ServerOptions {
+        address: match &settings.listen {
+            streamfence_config::Listen::Tcp { host, port } => Address::Tcp { host: host.clone(), port: *port },
+            streamfence_config::Listen::Unix(path) => Address::Unix(path.clone()),
+        },
+        path: settings.path.clone(),
+        engine_transport: match settings.engine_io_transport {
+            EngineIoTransport::WebsocketOrPolling => EngineTransport::WebSocketOrPolling,
+            EngineIoTransport::WebsocketOnly => EngineTransport::WebSocketOnly,
+        },
+        max_connections: settings.max_connections,
+        header_timeout: settings.header_timeout,
+        body_timeout: settings.body_timeout,
+        stall_timeout: settings.stall_timeout,
+        window_frames: u32::from(settings.window_frames),
+        not_sent_lowat_bytes: settings.not_sent_lowat_bytes,
+        blocked_read_budget_bytes: settings.blocked_read_budget_bytes,
+        ping_interval: settings.ping_interval,
+        ping_timeout: settings.ping_timeout,
+        connect_timeout: settings.connect_timeout,
+        max_payload_bytes: settings.max_payload_bytes.try_into().unwrap_or(u32::MAX),
+        allowed_origins: settings.allowed_origins.clone().unwrap_or_default(),
+        shutdown_drain: settings.shutdown_drain,
+        max_subscriptions_per_client: settings.max_subscriptions_per_client,
+    }
+}
+
+impl From<Listen> for streamfence_config::Listen {
+    fn from(listen: Listen) -> Self {
+        match listen {
+            Listen::Tcp { host, port } => Self::Tcp { host, port },
+            Listen::Unix(path) => Self::Unix(path),
+        }
+    }
+}
+
+impl Listen {
+    fn is_loopback(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::Tcp { host, .. } => {
+                host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what to try next is for whoever started the demo, not for a log")]
+fn say(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,135 @@
+//! A server of a fence: what `streamfence serve` runs, for embedders too.
+
+use std::io;
+
+use socketioxide::SocketIo;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::handler::ConnectHandler;
+use streamfence_core::Event;
+use streamfence_runtime::Fence;
+use tokio::net::{TcpListener, UnixListener};
+
+use super::{Listener, Server};
+use crate::adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
+use crate::options::{Address, ServerOptions};
+
+/// Gathers what a server needs. Made by [`Server::builder`].
+#[derive(Debug)]
+pub struct ServerBuilder {
+    adapter: AdapterBuilder,
+    fence: Fence,
+    options: ServerOptions,
+}
+
+impl Server {
+    /// Starts a server of a fence.
+    ///
+    /// ```
+    /// use streamfence_runtime::{Fence, Namespace, Payload};
+    /// use streamfence_socketio::{Address, Server, ServerOptions};
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let fence = Fence::builder().namespace(Namespace::new("/feed").topic("snapshot")).build()?;
+    /// let address = Address::Tcp { host: "127.0.0.1".into(), port: 0 };
+    /// let options = ServerOptions { address, ..ServerOptions::default() };
+    /// let server = Server::builder(fence.clone()).options(options).start().await?;
+    /// println!("listening on {}", server.address());
+    /// fence.publish("/feed", "snapshot", Payload::serialize("hello")?).await?;
+    /// server.stop().await;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn builder(fence: Fence) -> ServerBuilder {
+        let options = ServerOptions::default();
+        ServerBuilder { adapter: SocketIoAdapter::builder(fence.clone()), fence, options }
+    }
+}
+
+impl ServerBuilder {
+    /// Sets the options.
+    #[must_use]
+    pub fn options(mut self, options: ServerOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Serves only these namespaces of the fence. Default: all of them.
+    #[must_use]
+    pub fn namespaces<P: Into<String>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.adapter = self.adapter.namespaces(paths);
+        self
+    }
+
+    /// Calls the application's handler, with its middlewares, when a client enters a fenced namespace.
+    #[must_use]
+    pub fn on_connect<H, T>(mut self, path: impl Into<String>, handler: H) -> Self
+    where
+        H: ConnectHandler<LocalAdapter, T> + Send + Sync + 'static,
+        T: Send + Sync + 'static,
+    {
+        self.adapter = self.adapter.on_connect(path, handler);
+        self
+    }
+
+    /// Binds the address of the options and serves.
+    ///
+    /// # Errors
+    /// [`StartError`], when the address cannot be had or the adapter cannot be built.
+    pub async fn start(self) -> Result<Server, StartError> {
+        let address = self.options.address.clone();
+        self.fence.announce(&Event::ServerStarting { address: address.to_string().into() });
+        let cannot_bind = |why| StartError::Bind { address: address.clone(), why };
+        match &address {
+            Address::Tcp { host, port } => {
+                let listener = TcpListener::bind((host.as_str(), *port)).await.map_err(cannot_bind)?;
+                self.start_on(listener)
+            }
+            Address::Unix(path) => {
+                remove_stale_socket(path).await.map_err(cannot_bind)?;
+                let listener = UnixListener::bind(path).map_err(cannot_bind)?;
+                self.start_on(listener)
+            }
+        }
+    }
+
+    /// Serves on a listener that is there already: a socket handed over, or memory in a test.
+    ///
+    /// # Errors
+    /// [`StartError`], when the adapter cannot be built.
+    pub fn start_on<L: Listener>(self, listener: L) -> Result<Server, StartError> {
+        let (layer, _io): (_, SocketIo) = self.adapter.options(self.options.clone()).build()?;
+        let mut server = Server::start(listener, &layer, &self.options);
+        self.fence.announce(&Event::ServerStarted { address: server.address().to_string().into() });
+        server.fence = Some(self.fence);
+        Ok(server)
+    }
+}
+
+/// Removes the socket of a process that is gone: one that nobody answers on. Anything else is left alone.
+async fn remove_stale_socket(path: &std::path::Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    if is_socket && tokio::net::UnixStream::connect(path).await.is_err() {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {why}")]
+    Bind {
+        /// The address wanted.
+        address: Address,
+        /// What the system says.
+        #[source]
+        why: io::Error,
+    },
+    /// The adapter cannot be built.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
+}
