@@ -3,8 +3,11 @@
 /// A chapter that is longer than this has two subjects.
 const LONGEST: usize = 600;
 
-/// Files that may be longer, each with the reason.
-const LONG: &[(&str, &str)] = &[];
+/// Files that may be longer, up to a limit of their own, each with the reason.
+const LONG: &[(&str, usize)] = &[
+    // All verbs of the hub in their one order: a reader looks them up side by side.
+    ("crates/streamfence-core/src/hub.rs", 700),
+];
 
 /// Says what is wrong with this Rust file.
 pub(super) fn check(path: &str, text: &str) -> Vec<String> {
@@ -21,8 +24,9 @@ pub(super) fn check(path: &str, text: &str) -> Vec<String> {
 
     if path.contains("/src/") {
         let length = code_lines(path, text);
-        if length > LONGEST && !LONG.iter().any(|(long, _)| *long == path) {
-            findings.push(format!("{path}: {length} lines before its tests, at most {LONGEST} are wanted: split it"));
+        let longest = LONG.iter().find(|(long, _)| *long == path).map_or(LONGEST, |(_, longest)| *longest);
+        if length > longest {
+            findings.push(format!("{path}: {length} lines before its tests, at most {longest} are wanted: split it"));
         }
         if path.ends_with("/src/lib.rs")
             && let Some(line) = first_code(text)
