@@ -12,6 +12,7 @@ servers:
   feed:
     host: 127.0.0.1
     port: 0
+    shutdownDrainMs: 1000
     namespaces:
       - path: /feed
         topics: [snapshot, delta]
@@ -35,6 +36,8 @@ servers:
   alerts:
     host: 127.0.0.1
     port: 0
+    # A polling client that leaves as the server ends may leave an ack behind; no test here is about that.
+    shutdownDrainMs: 1000
     namespaces:
       - path: /alerts
         topics: [alert]

@@ -19,6 +19,7 @@ servers:
   feed:
     host: 127.0.0.1
     port: 0
+    shutdownDrainMs: 1000
     namespaces:
       - path: /feed
         topics: [delta]
