@@ -11,7 +11,12 @@ import tempfile
 import threading
 import unittest
 
+import engineio.payload
 import socketio
+
+# python-engineio takes at most 16 packets from one poll and hangs up at more, which any burst over polling makes.
+# This is its documented way to take as many as a server may send.
+engineio.payload.Payload.max_decode_packets = 256
 
 SOON_S = 10
 CONFIG = """
