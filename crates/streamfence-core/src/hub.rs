@@ -57,6 +57,7 @@ const SPARE_DEADLINES: usize = 64;
 ///     id: MessageId { epoch, offset: Offset(1) },
 ///     key: None,
 ///     published: now,
+///     expires: None,
 ///     body: Body::plain("hello".into()),
 /// }), None, now);
 ///
@@ -394,6 +395,17 @@ impl Hub {
         }
     }
 
+    /// Gives up everything queued that is not worth sending any more.
+    ///
+    /// Lanes do so whenever they are touched; this is for those that are not, once per tick. It costs one comparison a
+    /// lane while nothing expires.
+    pub fn expire(&mut self, now: Instant) {
+        let now = self.advance(now);
+        for (_, entry) in &mut self.sessions {
+            entry.value.session.expire(now, &mut self.books);
+        }
+    }
+
     /// What to do next: events first, then the links in turn, a batch each.
     pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
         let now = self.advance(now);
@@ -538,7 +550,7 @@ impl Hub {
                 }
                 continue;
             };
-            link.control_backlog -= usize::from(!matches!(what, Transmit::Message { .. }));
+            link.control_backlog -= usize::from(what.is_answer());
             batch.push(what);
             if session.is_ready() {
                 link.queue_up(turn);
@@ -693,7 +705,7 @@ mod tests {
             let published = start + Duration::from_secs(offset);
             let id = MessageId { epoch: Epoch(7), offset: Offset(offset) };
             let body = crate::message::Body::plain(vec![0; size].into());
-            let message = Arc::new(Message { topic, id, key: None, published, body });
+            let message = Arc::new(Message { topic, id, key: None, published, expires: None, body });
             let _ = hub.publish_to(sessions[to], &message, published);
         }
         let survey = hub.survey(topic, start + Duration::from_secs(9));

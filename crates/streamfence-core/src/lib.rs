@@ -11,9 +11,9 @@ pub mod message;
 pub mod namespace;
 pub mod policy;
 
+pub mod gap;
 pub mod hub;
 pub mod in_flight;
-pub mod gap;
 pub mod lane;
 pub mod link;
 pub mod session;

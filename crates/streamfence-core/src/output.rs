@@ -103,6 +103,11 @@ impl Transmit {
         }
     }
 
+    /// Whether it is one of the answers that wait in a session, rather than something of a lane's.
+    pub(crate) fn is_answer(&self) -> bool {
+        !matches!(self, Self::Message { .. } | Self::Gap { .. })
+    }
+
     /// How many transport frames it takes.
     #[must_use]
     pub fn frames(&self) -> u32 {

@@ -55,6 +55,7 @@ fn every_number_shows_under_its_name() {
         displaced: 10,
         rejected: 20,
         too_large: 30,
+        expired: 22,
         coalesced: 12,
         retries: 13,
         exhausted: 14,

@@ -445,6 +445,7 @@ impl Shard {
     fn tick(&mut self, now: Instant) {
         if now >= self.next_tick {
             self.next_tick = now + TICK;
+            self.hub.expire(now.into_std());
             self.hand_over_numbers(now);
         }
     }

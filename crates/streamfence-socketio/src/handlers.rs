@@ -225,7 +225,7 @@ impl Heard<'_> {
     fn publish(&self, text: &str, attachments: Vec<Bytes>, asked: Asked) {
         let member = self.member;
         let request = member.ask(asked.sender, asked.id, None).next();
-        let wish = match parse::<Publish<'_>>(text).and_then(Publish::checked) {
+        let wish = match parse::<Publish<'_>>(text) {
             Ok(wish) => wish,
             Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
         };
@@ -243,6 +243,10 @@ impl Heard<'_> {
             Ok(payload) => {
                 let payload = match wish.key {
                     Some(key) => payload.with_key(&*key),
+                    None => payload,
+                };
+                let payload = match wish.ttl_ms {
+                    Some(ttl) => payload.with_ttl(Duration::from_millis(ttl.get().into())),
                     None => payload,
                 };
                 member.push(Input::Publish { namespace: member.namespace, topic, payload, request });

@@ -29,7 +29,7 @@ pub(crate) struct Unsubscribe<'a> {
     topics: Option<Vec<String>>,
 }
 
-/// `publish {topic, payload, key?}`.
+/// `publish {topic, payload, key?, ttlMs?}`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Publish<'a> {
     #[serde(borrow)]
@@ -39,7 +39,7 @@ pub(crate) struct Publish<'a> {
     #[serde(borrow)]
     pub(crate) key: Option<Cow<'a, str>>,
     #[serde(rename = "ttlMs")]
-    ttl_ms: Option<IgnoredAny>,
+    pub(crate) ttl_ms: Option<std::num::NonZeroU32>,
 }
 
 /// `ack {topic, messageId | messageIds | upTo}`.
@@ -81,13 +81,6 @@ impl<'a> Subscribe<'a> {
 impl<'a> Unsubscribe<'a> {
     pub(crate) fn topics(self) -> Result<Topics<'a>, BadWish> {
         Topics::of(self.topic, self.topics)
-    }
-}
-
-impl Publish<'_> {
-    pub(crate) fn checked(self) -> Result<Self, BadWish> {
-        refuse_unbuilt("ttlMs", self.ttl_ms.as_ref())?;
-        Ok(self)
     }
 }
 
