@@ -6,8 +6,9 @@ use streamfence_socketio::link::Expected;
 use streamfence_socketio::{EngineTransport, ServerOptions};
 use tokio::io::AsyncWriteExt;
 
-use crate::app::{self, eventually};
-use crate::client::{Http, POLLING};
+use crate::app;
+use crate::common::client::{Http, POLLING};
+use crate::common::patience::eventually;
 
 const PIPE: usize = 64 * 1024;
 
