@@ -109,9 +109,6 @@ impl Connection {
 
     fn send_answer(&self, member: &Member, what: &Transmit) -> Result<(), SendError> {
         let Some(answer) = Answer::of(what, self.shared.fence.catalog()) else { return Ok(()) };
-        if let Transmit::Unsubscribed { topic, .. } = what {
-            member.drop_subscription(*topic);
-        }
         if let Some(event) = answer.event {
             let object = answer.object();
             let packet = event_packet(member.socket.ns(), event, &object);

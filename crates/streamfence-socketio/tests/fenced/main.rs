@@ -1,0 +1,8 @@
+//! A fence under a real server, with clients that speak Socket.IO by hand.
+
+mod app;
+#[path = "../common/mod.rs"]
+mod common;
+mod talk;
+
+mod subscriptions;
