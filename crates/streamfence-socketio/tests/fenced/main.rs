@@ -5,4 +5,5 @@ mod app;
 mod common;
 mod talk;
 
+mod publishing;
 mod subscriptions;
