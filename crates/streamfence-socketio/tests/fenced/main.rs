@@ -5,5 +5,9 @@ mod app;
 mod common;
 mod talk;
 
+mod delivery;
+mod ends;
+mod namespaces;
+mod polling;
 mod publishing;
 mod subscriptions;
