@@ -140,7 +140,8 @@ impl Worker {
     }
 
     fn tell(&self, what: Transmit) {
-        self.link.push_vital(Input::Tell { namespace: self.namespace, what });
+        // Forgotten only where the client has been flooding for long: it did not wait for this answer.
+        let _ = self.link.push(Input::Tell { namespace: self.namespace, what });
     }
 }
 
