@@ -6,7 +6,9 @@ mod common;
 mod talk;
 
 mod delivery;
+mod embedding;
 mod ends;
+mod floods;
 mod namespaces;
 mod polling;
 mod publishing;
