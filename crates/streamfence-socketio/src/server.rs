@@ -24,7 +24,7 @@ use tower::Layer;
 
 pub use self::builder::{ServerBuilder, StartError};
 pub use self::health::Health;
-pub use self::listener::{Listener, MemoryConnector, MemoryListener, memory};
+pub use self::listener::{Listener, MemoryConnector, MemoryListener, bind_unix, memory};
 use crate::layer::{FenceLayer, FenceService};
 use crate::link::{Peer, Stream};
 use crate::options::{Address, ServerOptions};
