@@ -8,6 +8,7 @@ mod talk;
 mod delivery;
 mod embedding;
 mod ends;
+mod examples;
 mod floods;
 mod namespaces;
 mod polling;
