@@ -86,6 +86,21 @@ fn check_says_what_is_there_or_where_it_is_wrong() {
 }
 
 #[test]
+fn the_examples_are_valid() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    let folders = std::fs::read_dir(examples).expect("the examples are there");
+    let files: Vec<_> = folders
+        .map(|folder| folder.expect("it is listed").path().join("streamfence.yaml"))
+        .filter(|f| f.exists())
+        .collect();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        let Finished { code, stderr, .. } = run(&["check", file.to_str().expect("the path is text")]);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
 fn serve_refuses_what_it_cannot_serve() {
     let directory = Directory::new();
     let file = two_servers(&directory);
