@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socketioxide::SendError;
-use streamfence_core::{Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit};
+use streamfence_core::{Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport};
 use streamfence_runtime::Outlet;
 
 use crate::connection::{Connection, Member};
@@ -64,9 +64,12 @@ impl Outlet for SocketIoOutlet {
             place.map(|place| members.swap_remove(place))
         };
         let Some(member) = member else { return };
-        // A word that could only wait in a queue is no way to end anything.
-        if self.connection.state.is_blocked() || member.socket.clone().disconnect().is_err() {
-            self.connection.state.kill(why);
+        // A word that could only wait behind what a stalled client does not read is no way to end anything. One that
+        // polls is between two polls every moment: it gets the word with the next, and its other namespaces live on.
+        let state = &self.connection.state;
+        let is_stalled = state.is_blocked() && state.transport() == Transport::WebSocket;
+        if is_stalled || member.socket.clone().disconnect().is_err() {
+            state.kill(why);
         }
     }
 

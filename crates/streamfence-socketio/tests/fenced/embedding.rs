@@ -8,7 +8,7 @@ use streamfence_core::Event;
 use streamfence_runtime::{Fence, FenceBuilder, Namespace, Overflow, Payload};
 use streamfence_socketio::link::LinkState;
 use streamfence_socketio::server::{Server, memory};
-use streamfence_socketio::{AdapterError, FenceLayer, SocketIoAdapter};
+use streamfence_socketio::{AdapterError, FenceLayer, ServerOptions, SocketIoAdapter};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::app::{self, WIDE, start, start_with};
@@ -165,7 +165,10 @@ fn watched(fence: &Fence) -> (FenceLayer, Links) {
         let link = socket.req_parts().extensions.get::<Arc<LinkState>>().expect("the layer put it there");
         seen.lock().expect("no panic").push(Arc::downgrade(link));
     };
-    let adapter = SocketIoAdapter::builder(fence.clone()).options(app::options()).on_connect("/feed", door);
+    // Whoever is disconnected between two polls, and never polls again, is gone with the next heartbeat.
+    let (ping_interval, ping_timeout) = (Duration::from_secs(1), Duration::from_secs(1));
+    let options = ServerOptions { ping_interval, ping_timeout, ..app::options() };
+    let adapter = SocketIoAdapter::builder(fence.clone()).options(options).on_connect("/feed", door);
     (adapter.build().expect("the adapter can be built").0, links)
 }
 

@@ -1,6 +1,6 @@
 use serde_json::json;
 use streamfence_core::Event;
-use streamfence_runtime::{CloseReason, Fence, FenceBuilder, Namespace, Overflow, Topic};
+use streamfence_runtime::{CloseReason, Fence, FenceBuilder, Namespace, Overflow, Payload, Topic};
 use tokio::io::DuplexStream;
 
 use crate::app::{App, start};
@@ -110,7 +110,7 @@ async fn a_poller_hears_what_is_published_between_its_polls_and_may_say_goodbye(
 }
 
 #[tokio::test]
-async fn a_poller_is_disconnected_by_the_server() {
+async fn a_poller_that_is_disconnected_between_two_polls_hears_it_and_keeps_its_other_namespaces() {
     let mut app = start(feed());
     let mut poller = Poller::join(&app).await;
     let client = app.news.find("it is there", |event| match event {
@@ -118,11 +118,43 @@ async fn a_poller_is_disconnected_by_the_server() {
         _ => None,
     });
     let client = client.await;
+    poller.post("40").await;
+    poller.poll(1).await;
+    poller.post(r#"42["subscribe",{"topic":"tick"}]"#).await;
+    assert_eq!(names(&poller.poll(1).await), ["subscribed"]);
     assert!(app.fence.disconnect(client).await);
     assert_eq!(app.news.left().await, CloseReason::Server);
-    // Between two polls there is no way to tell it, and no session left to poll.
-    let answer = poller.http.get(&poller.target).await;
-    assert!(answer.status == 400 || answer.body.contains("41/feed,"), "{answer:?}");
+    app.publish("/", "tick", "1").await;
+    let packets = poller.poll(2).await;
+    assert_eq!(packets[0], Packet { namespace: "/feed".into(), kind: Kind::Disconnect });
+    assert_eq!(names(&packets[1..]), ["tick"]);
+}
+
+#[tokio::test]
+async fn a_message_with_more_attachments_than_a_window_goes_alone() {
+    let app = start(feed());
+    let mut poller = Poller::join(&app).await;
+    poller.post(r#"42/feed,["subscribe",{"topic":"tick"}]"#).await;
+    poller.poll(1).await;
+    let mut socket = app.subscriber("/feed", "tick").await;
+    let attachments: Vec<_> = (0..100_u8).map(|n| vec![n; 10].into()).collect();
+    let names: Vec<_> = (0..100).map(|n| json!({"_placeholder": true, "num": n})).collect();
+    let payload = Payload::with_attachments(json!(names).to_string(), attachments).expect("each is named once");
+    app.publish("/feed", "tick", "1").await;
+    app.fence.publish("/feed", "tick", payload).await.expect("the topic exists");
+    app.publish("/feed", "tick", "2").await;
+    socket.event().await;
+    assert!(matches!(socket.hear().await.kind, Kind::Event { attachments, .. } if attachments.len() == 100));
+    assert_eq!(socket.event().await, ("tick".into(), vec![json!(2)]));
+    // Attachments of a poll are packets of their own, in base64.
+    let (mut attached, mut ticks) = (0, 0);
+    while ticks < 3 {
+        for packet in poller.http.get(&poller.target).await.body.split('\u{1e}') {
+            attached += usize::from(packet.starts_with('b'));
+            ticks += usize::from(packet.starts_with("42/feed") || packet.starts_with("45100-/feed"));
+        }
+    }
+    assert_eq!(attached, 100);
 }
 
 #[tokio::test]
