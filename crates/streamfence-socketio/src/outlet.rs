@@ -64,18 +64,14 @@ impl Outlet for SocketIoOutlet {
             place.map(|place| members.swap_remove(place))
         };
         let Some(member) = member else { return };
-        // A word that could only wait behind what a stalled client does not read is no way to end anything. One that
-        // polls is between two polls every moment: it gets the word with the next, and its other namespaces live on.
-        let state = &self.connection.state;
-        let is_stalled = state.is_blocked() && state.transport() == Transport::WebSocket;
-        if is_stalled || member.socket.clone().disconnect().is_err() {
-            state.kill(why);
+        if self.connection.is_stalled() || member.socket.clone().disconnect().is_err() {
+            self.connection.state.kill(why);
         }
     }
 
     fn close(&mut self, why: CloseReason) {
         let members = std::mem::take(&mut *self.connection.members());
-        if self.connection.state.is_blocked() || members.is_empty() {
+        if self.connection.is_stalled() || members.is_empty() {
             self.connection.state.kill(why);
             return;
         }
@@ -96,6 +92,12 @@ impl Outlet for SocketIoOutlet {
 }
 
 impl Connection {
+    /// Whether a word to the client could only wait behind what it does not read, which is no way to end anything.
+    /// One that polls is between two polls every moment: it gets the word with the next.
+    fn is_stalled(&self) -> bool {
+        self.state.is_blocked() && self.state.transport() == Transport::WebSocket
+    }
+
     fn send_message(&self, member: &Member, message: &Message, attempt: u32) -> Result<(), SendError> {
         let packets = &self.shared.packets;
         let retry = packets.retry(message, attempt);

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::json;
 use streamfence_core::Event;
 use streamfence_runtime::{CloseReason, Fence, FenceBuilder, Namespace, Overflow, Payload, Topic};
@@ -5,6 +7,7 @@ use tokio::io::DuplexStream;
 
 use crate::app::{App, start};
 use crate::common::client::{Http, Message, POLLING};
+use crate::common::patience::in_time;
 use crate::talk::{Kind, Packet, parse};
 
 fn feed() -> FenceBuilder {
@@ -128,6 +131,20 @@ async fn a_poller_that_is_disconnected_between_two_polls_hears_it_and_keeps_its_
     let packets = poller.poll(2).await;
     assert_eq!(packets[0], Packet { namespace: "/feed".into(), kind: Kind::Disconnect });
     assert_eq!(names(&packets[1..]), ["tick"]);
+}
+
+#[tokio::test]
+async fn a_poller_hears_of_a_stop_with_its_next_poll() {
+    let mut app = start(feed());
+    let mut poller = Poller::join(&app).await;
+    app.fence.shutdown(Duration::from_secs(1)).await;
+    assert_eq!(app.news.left().await, CloseReason::ShuttingDown);
+    let stopping = tokio::spawn(app.server.stop());
+    let packets = poller.poll(2).await;
+    assert_eq!(names(&packets[..1]), ["SHUTTING_DOWN"]);
+    assert_eq!(packets[1].kind, Kind::Disconnect);
+    poller.post("1").await;
+    in_time("the server stops", stopping).await.expect("no panic");
 }
 
 #[tokio::test]
