@@ -272,8 +272,8 @@ impl Shard {
             let worker = joined
                 .workers
                 .entry(topic)
-                .or_insert_with(|| Worker { task, link, namespace, answer_when, watchers }.spawn());
-            worker.try_send(Job { message, request }).map_err(|_| {
+                .or_insert_with(|| Worker { link, namespace, answer_when, watchers }.spawn());
+            worker.try_send(Job { task, message, request }).map_err(|_| {
                 (ErrorCode::BackPressure, "too many messages wait for this topic's handler; slow down and try again")
             })
         });
