@@ -151,6 +151,8 @@ pub struct Ticket {
     pub retention: Duration,
     /// Whether this is the session the client asked for; else it is a new one.
     pub resumed: bool,
+    /// The topics it is subscribed to, still.
+    pub topics: Vec<TopicId>,
 }
 
 /// 128 random bits that only one client knows. Never shown by `Debug`, compared without telling how much was right.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use streamfence_core::{
     Catalog, ClientId, ClientPublish, CloseReason, ErrorCode, Event, Hub, InboundAck, LinkKey, NamespaceId, Output,
-    RequestId, SessionKey, TopicId, Transmit,
+    RequestId, Secret, SessionKey, TopicId, Transmit, Transport,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -14,11 +14,12 @@ use tokio::time::Instant;
 use crate::command::{Audience, Control, Publish};
 use crate::fence::WeakFence;
 use crate::handler::{ClientMessage, Handlers, Job, Task, Worker};
-use crate::inbox::Input;
+use crate::inbox::{Input, SessionWish};
 use crate::link::{Link, ReadyList};
 use crate::payload::Payload;
 use crate::seat::{Joined, Seat};
 use crate::sequencer::Sequencer;
+use crate::tickets::Tickets;
 use crate::watch::Watchers;
 
 /// Publishes taken in one turn, before the clients get theirs.
@@ -60,6 +61,7 @@ pub(crate) struct Shard {
     busy: usize,
     busy_since: Option<Instant>,
     next_tick: Instant,
+    tickets: Tickets,
     drain: Option<Drain>,
     is_orphaned: bool,
 }
@@ -80,6 +82,7 @@ impl Shard {
             busy: 0,
             busy_since: None,
             next_tick: Instant::now() + TICK,
+            tickets: Tickets::default(),
             drain: None,
             is_orphaned: false,
         }
@@ -191,12 +194,8 @@ impl Shard {
         let Some(key) = link.seat() else { return };
         match input {
             Input::Open(_) => unreachable!("handled above"),
-            Input::Join { namespace, client, transport } => {
-                if let Some(session) = self.hub.join(key, namespace, client, transport, at)
-                    && let Some(seat) = self.seat_mut(key)
-                {
-                    seat.sessions.push(Joined { namespace, session, workers: Default::default() });
-                }
+            Input::Join { namespace, client, transport, session } => {
+                self.join(key, namespace, client, transport, session, now);
             }
             Input::Leave { namespace, reason } => self.leave(key, namespace, reason, now),
             Input::Subscribe { namespace, topic, window, request } => {
@@ -234,6 +233,68 @@ impl Shard {
             }
             Input::End(reason) => self.end(key, reason, now),
         }
+    }
+
+    /// Lets a client in: with the session it had, with a new one that survives its connection, or as any other.
+    fn join(
+        &mut self,
+        key: LinkKey,
+        namespace: NamespaceId,
+        client: ClientId,
+        transport: Transport,
+        wish: Option<SessionWish>,
+        now: Instant,
+    ) {
+        let at = now.into_std();
+        let retention = self.parts.catalog.namespace_entry(namespace).session_retention;
+        let wish = wish.filter(|_| !retention.is_zero());
+        let resumed = match wish {
+            Some(SessionWish::Resume { client, secret }) => self.find_session(client, &secret, namespace),
+            _ => None,
+        };
+        let session = match resumed {
+            Some(session) => {
+                // Another connection may still have it: this one is the client's word that it does not want that one.
+                if let Some(old) = self.hub.link_of(session).and_then(|old| self.seat_mut(old)) {
+                    old.sessions.retain(|joined| joined.session != session);
+                    old.outlet.disconnect(namespace, CloseReason::Replaced);
+                }
+                self.hub.attach(session, key, transport, at).then_some(session)
+            }
+            None => self.hub.join(key, namespace, client, transport, at),
+        };
+        let Some(session) = session else { return };
+        if let Some(seat) = self.seat_mut(key) {
+            seat.sessions.push(Joined { namespace, session, workers: Default::default() });
+        }
+        if wish.is_none() {
+            return;
+        }
+        let Some(seated) = self.hub.session(session) else { return };
+        let (client, topics) = (seated.client(), seated.lanes().map(streamfence_core::Lane::topic).collect());
+        if resumed.is_none() {
+            self.tickets.issue(client);
+            self.hub.retain(session, retention);
+        }
+        let ticket = self.tickets.ticket(self.parts.index, client, retention, resumed.is_some(), topics);
+        if let Some(ticket) = ticket {
+            self.hub.tell(session, Transmit::Session { namespace, ticket: Box::new(ticket) }, at);
+        }
+    }
+
+    fn find_session(&self, client: ClientId, secret: &Secret, namespace: NamespaceId) -> Option<SessionKey> {
+        let session = self.hub.session_of(client).filter(|_| self.tickets.is_valid(client, secret))?;
+        self.hub.session(session).is_some_and(|session| session.namespace() == namespace).then_some(session)
+    }
+
+    /// Tells whoever watches, and forgets what a session that is gone leaves behind.
+    fn witness(&mut self, event: &Event) {
+        if let Event::Disconnected { client, .. } | Event::SessionExpired { client, .. } = event
+            && self.hub.session_of(*client).is_none()
+        {
+            self.tickets.forget(*client);
+        }
+        self.parts.watchers.event(event);
     }
 
     fn client_publish(
@@ -315,6 +376,11 @@ impl Shard {
                 let _ = answer.send(was_here);
             }
             Control::Drain(deadline, done) => {
+                // Nobody can come back any more, so nothing waits for them.
+                let abandoned = self.hub.expire_detached(now.into_std());
+                if abandoned > 0 {
+                    tracing::warn!(code = "sessions_lost", abandoned, "messages of clients that were away are lost");
+                }
                 let drain = self.drain.get_or_insert(Drain { deadline, done: Vec::new() });
                 // A second wish may only make it sooner.
                 drain.deadline = drain.deadline.min(deadline);
@@ -379,7 +445,7 @@ impl Shard {
         for _ in 0..OUTPUTS_PER_TURN {
             match self.hub.poll_output(now.into_std()) {
                 None => return false,
-                Some(Output::Event(event)) => self.parts.watchers.event(&event),
+                Some(Output::Event(event)) => self.witness(&event),
                 Some(Output::Transmit(key, mut batch)) => {
                     if let Some(seat) = self.seat_mut(key) {
                         seat.outlet.send(&mut batch);
@@ -492,7 +558,7 @@ impl Shard {
         }
         while let Some(output) = self.hub.poll_output(now.into_std()) {
             if let Output::Event(event) = output {
-                self.parts.watchers.event(&event);
+                self.witness(&event);
             }
         }
     }
