@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::num::NonZeroU16;
+use std::time::Duration;
 
 use streamfence_core::{
     ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, TopicId, Transmit, Transport,
@@ -84,6 +85,26 @@ pub enum Input {
         /// The message.
         id: MessageId,
     },
+    /// A client has every message of a topic up to one.
+    AckUpTo {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// The topic.
+        topic: TopicId,
+        /// The last of the messages.
+        id: MessageId,
+    },
+    /// A client could not handle a message and wants it again.
+    Nack {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// The topic.
+        topic: TopicId,
+        /// The message.
+        id: MessageId,
+        /// How much later.
+        delay: Duration,
+    },
     /// The adapter, or a handler, has something to say to the client.
     Tell {
         /// The namespace.
@@ -108,7 +129,7 @@ impl Input {
     fn limit(&self) -> usize {
         match self {
             Self::Subscribe { .. } | Self::Unsubscribe { .. } | Self::Publish { .. } => INBOX_ITEMS,
-            Self::Ack { .. } | Self::Tell { .. } => INBOX_MOST,
+            Self::Ack { .. } | Self::AckUpTo { .. } | Self::Nack { .. } | Self::Tell { .. } => INBOX_MOST,
             // What begins or ends a thing, of which there are few.
             Self::Open(_) | Self::Join { .. } | Self::Leave { .. } | Self::End(_) => usize::MAX,
         }
@@ -138,6 +159,8 @@ impl fmt::Debug for Input {
             Self::Unsubscribe { .. } => "Unsubscribe",
             Self::Publish { .. } => "Publish",
             Self::Ack { .. } => "Ack",
+            Self::AckUpTo { .. } => "AckUpTo",
+            Self::Nack { .. } => "Nack",
             Self::Tell { .. } => "Tell",
             Self::End(_) => "End",
         })

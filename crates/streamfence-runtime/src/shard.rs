@@ -217,6 +217,16 @@ impl Shard {
                     let _ = self.hub.handle_ack(session, topic, id, at);
                 }
             }
+            Input::AckUpTo { namespace, topic, id } => {
+                if let Some(session) = self.session(key, namespace) {
+                    let _ = self.hub.handle_ack_up_to(session, topic, id, at);
+                }
+            }
+            Input::Nack { namespace, topic, id, delay } => {
+                if let Some(session) = self.session(key, namespace) {
+                    let _ = self.hub.handle_nack(session, topic, id, delay, at);
+                }
+            }
             Input::Tell { namespace, what } => {
                 if let Some(session) = self.session(key, namespace) {
                     self.hub.tell(session, what, at);
@@ -435,6 +445,7 @@ impl Shard {
     fn tick(&mut self, now: Instant) {
         if now >= self.next_tick {
             self.next_tick = now + TICK;
+            self.hub.expire(now.into_std());
             self.hand_over_numbers(now);
         }
     }

@@ -130,12 +130,16 @@ async fn a_malformed_wish_is_refused_and_changes_nothing() {
         ("publish", json!({"payload": 1})),
         ("publish", json!({"topic": ["a"], "payload": 1})),
         ("publish", json!({"topic": "a", "payload": 1, "key": 7})),
-        ("publish", json!({"topic": "a", "payload": 1, "ttlMs": 7})),
+        ("publish", json!({"topic": "a", "payload": 1, "ttlMs": "7"})),
         ("ack", json!({"topic": "a"})),
         ("ack", json!({"topic": "a", "messageId": 7})),
         ("ack", json!({"topic": "a", "messageId": "x", "messageIds": ["y"]})),
         ("ack", json!({"topic": "a", "messageIds": [7]})),
-        ("ack", json!({"topic": "a", "upTo": "x"})),
+        ("ack", json!({"topic": "a", "upTo": 7})),
+        ("ack", json!({"topic": "a", "upTo": "x", "messageId": "x"})),
+        ("nack", json!({"topic": "a"})),
+        ("nack", json!({"topic": "a", "messageId": ["x"]})),
+        ("nack", json!({"topic": "a", "messageId": "x", "delayMs": -1})),
         ("ack", json!({"messageId": "x"})),
     ];
     for (event, payload) in wrong {
