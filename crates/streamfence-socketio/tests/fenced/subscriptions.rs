@@ -131,6 +131,7 @@ async fn a_malformed_wish_is_refused_and_changes_nothing() {
         ("publish", json!({"topic": ["a"], "payload": 1})),
         ("publish", json!({"topic": "a", "payload": 1, "key": 7})),
         ("publish", json!({"topic": "a", "payload": 1, "ttlMs": "7"})),
+        ("publish", json!({"topic": "a", "payload": 1, "ttlMs": 0})),
         ("ack", json!({"topic": "a"})),
         ("ack", json!({"topic": "a", "messageId": 7})),
         ("ack", json!({"topic": "a", "messageId": "x", "messageIds": ["y"]})),
@@ -148,7 +149,7 @@ async fn a_malformed_wish_is_refused_and_changes_nothing() {
         assert_eq!(client.refusal().await, "BAD_REQUEST", "{event} {payload}");
     }
     // Not even an argument.
-    for event in ["subscribe", "unsubscribe", "publish", "ack"] {
+    for event in ["subscribe", "unsubscribe", "publish", "ack", "nack"] {
         client.say(&format!("42/feed,[\"{event}\"]")).await;
         assert_eq!(client.refusal().await, "BAD_REQUEST", "{event}");
     }
@@ -161,7 +162,7 @@ async fn a_malformed_wish_is_refused_and_changes_nothing() {
 async fn an_unknown_topic_is_named_and_a_foreign_event_is_nobodys() {
     let app = start(feed());
     let mut client = app.client("/feed").await;
-    for event in ["subscribe", "unsubscribe", "publish", "ack"] {
+    for event in ["subscribe", "unsubscribe", "publish", "ack", "nack"] {
         let payload = json!({"topic": "nowhere", "payload": 1, "messageId": "x"});
         client.emit(event, payload).await;
         let refused = client.expect("error").await;
