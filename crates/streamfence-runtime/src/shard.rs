@@ -64,6 +64,8 @@ pub(crate) struct Shard {
     tickets: Tickets,
     drain: Option<Drain>,
     is_orphaned: bool,
+    /// Whether it has ended every connection for good: whoever comes now came too late.
+    is_closed: bool,
 }
 
 struct Drain {
@@ -85,6 +87,7 @@ impl Shard {
             tickets: Tickets::default(),
             drain: None,
             is_orphaned: false,
+            is_closed: false,
         }
     }
 
@@ -182,7 +185,12 @@ impl Shard {
 
     fn input(&mut self, link: &Link, input: Input, now: Instant) {
         let at = now.into_std();
-        if let Input::Open(outlet) = input {
+        if let Input::Open(mut outlet) = input {
+            if self.is_closed {
+                outlet.close(CloseReason::ShuttingDown);
+                self.parts.links.fetch_sub(1, Ordering::Relaxed);
+                return;
+            }
             let key = self.hub.open(at);
             link.set_seat(Some(key));
             if self.seats.len() <= key.index() {
@@ -539,6 +547,7 @@ impl Shard {
             return;
         }
         let drain = self.drain.take().expect("it was there just now");
+        self.is_closed = true;
         self.close_all(CloseReason::ShuttingDown);
         self.hand_over_numbers(now);
         for done in drain.done {

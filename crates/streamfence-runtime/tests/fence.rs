@@ -282,6 +282,14 @@ async fn a_relay_reaches_the_others_and_the_sender_only_with_echo() {
     assert_eq!(numbers(&mut sender, 1).await, [2], "its own message did not come back");
 }
 
+#[tokio::test]
+async fn whoever_comes_after_the_end_is_sent_away() {
+    let fence = feed(Overflow::DropOldest, 2);
+    fence.shutdown(Duration::from_secs(1)).await;
+    let mut late = MemoryClient::connect(&fence, "/feed", 8);
+    assert_eq!(late.closed().await, CloseReason::ShuttingDown);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_acks_and_then_for_nobody() {
     let fence = Fence::builder().namespace(alerts()).shards(2).build().expect("the catalog is valid");
