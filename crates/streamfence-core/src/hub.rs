@@ -508,11 +508,12 @@ impl Hub {
         (entry.generation == key.generation).then_some(&entry.value.session)
     }
 
-    /// The link a session is on.
+    /// The link a session is on; `None` while it is detached.
     #[must_use]
     pub fn link_of(&self, key: SessionKey) -> Option<LinkKey> {
         self.session(key)?;
-        Some(self.sessions[key.index as usize].value.link)
+        let link = self.sessions[key.index as usize].value.link;
+        self.link(link).map(|_| link)
     }
 
     /// How many answers the sessions of a link have waiting: take no further wishes from a client that does not read

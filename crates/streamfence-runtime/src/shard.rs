@@ -493,14 +493,16 @@ impl Shard {
 
     fn disconnect(&mut self, client: ClientId, reason: CloseReason, now: Instant) -> bool {
         let Some(session) = self.hub.session_of(client) else { return false };
-        let (Some(key), Some(namespace)) =
-            (self.hub.link_of(session), self.hub.session(session).map(streamfence_core::Session::namespace))
-        else {
-            return false;
-        };
-        self.leave(key, namespace, reason, now);
-        if let Some(seat) = self.seat_mut(key) {
-            seat.outlet.disconnect(namespace, reason);
+        let Some(namespace) = self.hub.session(session).map(streamfence_core::Session::namespace) else { return false };
+        match self.hub.link_of(session) {
+            Some(key) => {
+                self.leave(key, namespace, reason, now);
+                if let Some(seat) = self.seat_mut(key) {
+                    seat.outlet.disconnect(namespace, reason);
+                }
+            }
+            // Nobody is there to be told; the session is not waited for any more.
+            None => self.hub.leave(session, reason, now.into_std()),
         }
         true
     }

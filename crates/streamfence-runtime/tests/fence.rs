@@ -338,6 +338,8 @@ async fn a_client_that_comes_back_gets_what_it_missed_and_nobody_else_does() {
     fence.publish("/alerts", "alert", number(1)).await.expect("the topic exists");
     let first = client.recv().await;
     client.lose();
+    // Its place among the connections is free, and the next one gets it.
+    drop(client);
     fence.publish("/alerts", "alert", number(2)).await.expect("the topic exists");
 
     let forged = Ticket { secret: Secret([0; 16]), ..ticket.clone() };
@@ -372,6 +374,21 @@ async fn a_session_waits_for_its_retention_and_no_longer() {
     assert_eq!(lost.elapsed().as_secs(), 5);
     assert_eq!(fence.publish("/alerts", "alert", number(1)).await.expect("the topic exists").matched, 0);
     assert!(!MemoryClient::resume(&fence, "/alerts", 8, &ticket).ticket().await.resumed);
+}
+
+#[tokio::test]
+async fn a_client_that_is_away_can_be_disconnected_and_does_not_come_back() {
+    let fence = Fence::builder().namespace(alerts()).shards(1).build().expect("the catalog is valid");
+    let mut client = MemoryClient::connect_retained(&fence, "/alerts", 8);
+    let ticket = client.ticket().await;
+    client.subscribe("alert").await;
+    client.lose();
+    assert!(fence.disconnect(client.id()).await);
+    let mut back = MemoryClient::resume(&fence, "/alerts", 8, &ticket);
+    assert!(!back.ticket().await.resumed);
+    back.subscribe("alert").await;
+    fence.publish("/alerts", "alert", number(1)).await.expect("the topic exists");
+    assert_eq!(back.recv().await.text(), "1", "its connection is not the one that was ended");
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ impl Hub {
         if self.session(key).is_none() || self.link(link).is_none() {
             return false;
         }
-        if self.link_of(key).is_some_and(|old| self.link(old).is_some()) {
+        if self.link_of(key).is_some() {
             self.detach(key, CloseReason::Replaced, now);
         }
         let seated = &mut self.sessions[key.index as usize].value;
