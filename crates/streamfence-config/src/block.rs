@@ -134,6 +134,15 @@ impl Block {
         }
     }
 
+    pub(crate) fn decimal(&self, name: &str) -> f64 {
+        match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
+            (Some(Value::Whole(number)), _) => *number as f64,
+            (Some(Value::Fraction(number)), _) => *number,
+            (_, Kind::Decimal { default, .. }) => default,
+            _ => panic!("`{name}` is not a decimal in the table of keys"),
+        }
+    }
+
     pub(crate) fn flag(&self, name: &str) -> bool {
         match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
             (Some(Value::Flag(flag)), _) => *flag,
@@ -149,6 +158,14 @@ impl Block {
             (_, Kind::Text { default }) => default.unwrap_or_default(),
             (_, Kind::Choice { of, .. }) => of[0],
             _ => panic!("`{name}` is not a text in the table of keys"),
+        }
+    }
+
+    /// A block of keys in this one; all defaults where it is not given. Its mistakes are reported wherever it is read.
+    pub(crate) fn block(&self, name: &str, sections: &'static [Section], part: &str, report: &mut Report<'_>) -> Self {
+        match self.entry(name) {
+            Some(node) => Self::read(node.clone(), sections, &format!("{part}.{name}"), report),
+            None => Self::absent(sections),
         }
     }
 
@@ -182,6 +199,7 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
     {
         match key.kind {
             Kind::Number { .. } => node.value = text.value.trim().parse().map_or(node.value, Value::Whole),
+            Kind::Decimal { .. } => node.value = text.value.trim().parse().map_or(node.value, Value::Fraction),
             Kind::Flag { .. } | Kind::MustBeFalse => {
                 node.value = text.value.trim().parse().map_or(node.value, Value::Flag);
             }
@@ -195,6 +213,11 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
             return Some(node);
         }
         (Kind::Number { min, max, .. }, _) => format!("a whole number from {min} to {max}"),
+        (Kind::Decimal { min, max, .. }, Value::Whole(number)) if (min..=max).contains(&(*number as f64)) => {
+            return Some(node);
+        }
+        (Kind::Decimal { min, max, .. }, Value::Fraction(number)) if (min..=max).contains(number) => return Some(node),
+        (Kind::Decimal { min, max, .. }, _) => format!("a number from {min} to {max}"),
         (Kind::Flag { .. }, Value::Flag(_)) | (Kind::MustBeFalse, Value::Flag(false)) => return Some(node),
         (Kind::MustBeFalse, Value::Flag(true)) => {
             report.error(part, node.at, not_in_this_build(key, "true", "false"));

@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use Kind::{Block, Choice, Flag, Later, List, MustBeFalse, Number, Text};
-use Section::{Admin, File, Log, Namespace, Policy, Server, Topic};
+use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Text};
+use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, Topic};
 
 /// One key of the file.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,8 @@ pub enum Section {
     Namespace,
     /// In an entry of `namespaces`, for all its topics, or in an entry of `topics`, for that one.
     Policy,
+    /// Under `retryBackoff`.
+    Backoff,
     /// In an entry of `topics`.
     Topic,
     /// Under `admin`.
@@ -42,7 +44,7 @@ pub enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 7] = [File, Server, Namespace, Policy, Topic, Admin, Log];
+    const ALL: [Self; 8] = [File, Server, Namespace, Policy, Backoff, Topic, Admin, Log];
 
     fn place(self) -> &'static str {
         match self {
@@ -50,6 +52,7 @@ impl Section {
             Server => "under `servers.<name>`",
             Namespace => "in an entry of `namespaces`",
             Policy => "in an entry of `namespaces` or of `topics`",
+            Backoff => "under `retryBackoff`",
             Topic => "in an entry of `topics`",
             Admin => "under `admin`",
             Log => "under `log`",
@@ -69,6 +72,15 @@ pub enum Kind {
         max: u64,
         /// What holds without it.
         default: u64,
+    },
+    /// A number that need not be whole.
+    Decimal {
+        /// The least it may be.
+        min: f64,
+        /// The most it may be.
+        max: f64,
+        /// What holds without it.
+        default: f64,
     },
     /// `true` or `false`.
     Flag {
@@ -174,6 +186,7 @@ pub const KEYS: &[Key] = &[
     key(Policy, "maxQueuedBytesPerClient", number(1, TIB, 524_288), "How many bytes of encoded packets a client's lane holds."),
     key(Policy, "ackTimeoutMs", number(1, DAY_MS, 1000), "How long a client may take to ack before a message is sent again."),
     key(Policy, "maxRetries", number(0, U32, 0), "How often a message is sent again; AT_LEAST_ONCE needs at least 1."),
+    key(Policy, "retryBackoff", Block, "How the ack timeout grows from attempt to attempt."),
     key(Policy, "maxInFlight", number(1, U16, 1), "How many messages may be sent and not yet acked; at most `maxQueuedMessagesPerClient`."),
     key(Policy, "coalesce", Flag { default: false }, "Whether a message first replaces the queued one of the same key, in its place."),
     key(Policy, "coalesceKey", Choice { of: &["topic"], later: &["a JSON pointer"] }, "What makes two messages versions of one value."),
@@ -189,11 +202,14 @@ pub const KEYS: &[Key] = &[
     key(Policy, "ttlMs", number(0, DAY_MS, 0), "How long a message is worth sending, unless its publisher says otherwise; 0 is for ever."),
     key(Policy, "gapNotices", Flag { default: false }, "Whether a client is told, in order, of what it missed."),
     later(Policy, "maxFrequency", "How often a client gets the newest value."),
-    later(Policy, "retryBackoff", "How the ack timeout grows from retry to retry."),
     later(Policy, "onRetryExhausted", "What happens when the last retry is not acked."),
     later(Policy, "deadLetterCapacity", "How many messages given up are kept."),
     later(Policy, "receiptWindow", "How far a best-effort client's handler may lag."),
     later(Policy, "spill", "How much a lane may overflow to disk."),
+
+    key(Backoff, "multiplier", Decimal { min: 1.0, max: 100.0, default: 1.0 }, "How many times as long as the one before it an attempt has."),
+    key(Backoff, "maxMs", number(0, DAY_MS, 60_000), "The longest an attempt has, unless `ackTimeoutMs` is longer."),
+    key(Backoff, "jitter", Decimal { min: 0.0, max: 1.0, default: 0.0 }, "By which share a timeout may be shortened, so that clients do not all retry at once."),
 
     key(Topic, "name", Text { default: None }, "Its name; once in its namespace."),
 
@@ -282,6 +298,7 @@ impl Kind {
         let coded = |word: &str| format!("`{word}`");
         match self {
             Number { min, max, default } => (format!("{min} to {max}"), coded(&default.to_string())),
+            Decimal { min, max, default } => (format!("{min} to {max}"), coded(&default.to_string())),
             Flag { default } => ("`true` or `false`".to_owned(), coded(&default.to_string())),
             MustBeFalse => ("`false`; `true` is not in this build".to_owned(), coded("false")),
             Choice { of, later } => {

@@ -52,6 +52,8 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         }
     };
     let mut names = Taken::default();
+    // Read once here and not once a topic, so that a mistake in it is one.
+    let backoff = block.block("retryBackoff", &[Section::Backoff], &part, report);
     let retention = Duration::from_millis(block.number("sessionRetentionMs"));
     let mut namespace = Namespace::new(&path).session_retention(retention);
     let mut is_any_acked = false;
@@ -67,7 +69,11 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         if !is_acked {
             warn_without_acks(&own, &part, "the topic is BEST_EFFORT", report);
         }
-        namespace = namespace.topic_with(draft(Topic::new(name), &policy, is_acked));
+        let backoff = match own.place_of("retryBackoff") {
+            Some(_) => &own.block("retryBackoff", &[Section::Backoff], &part, report),
+            None => &backoff,
+        };
+        namespace = namespace.topic_with(draft(Topic::new(name), &policy, backoff, is_acked));
     }
     if !is_any_acked {
         warn_without_acks(&block, &part, "no topic of the namespace is AT_LEAST_ONCE", report);
@@ -149,6 +155,9 @@ fn check_promise(policy: &Block, is_acked: bool, part: &str, report: &mut Report
 /// The ancestors' files write them everywhere with their defaults, and those are not worth a word.
 fn warn_without_acks(block: &Block, part: &str, why: &'static str, report: &mut Report<'_>) {
     let defaults = Block::absent(&[Section::Policy]);
+    if let Some(at) = block.place_of("retryBackoff") {
+        report.warning(part, at, Problem::NoEffect { key: "retryBackoff", why });
+    }
     for key in ["ackTimeoutMs", "maxRetries", "maxInFlight"] {
         if let Some(at) = block.place_of(key)
             && block.number(key) != defaults.number(key)
@@ -158,13 +167,15 @@ fn warn_without_acks(block: &Block, part: &str, why: &'static str, report: &mut 
     }
 }
 
-fn draft(topic: Topic, policy: &Block, is_acked: bool) -> Topic {
+fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic {
     let topic = if is_acked {
         topic.at_least_once(
             AtLeastOnce::default()
                 .window(policy.number("maxInFlight") as u16)
                 .ack_timeout(Duration::from_millis(policy.number("ackTimeoutMs")))
-                .max_retries(policy.number("maxRetries") as u32),
+                .max_retries(policy.number("maxRetries") as u32)
+                .backoff(backoff.decimal("multiplier"), Duration::from_millis(backoff.number("maxMs")))
+                .jitter(backoff.decimal("jitter")),
         )
     } else {
         topic.best_effort(match policy.text("overflowAction") {

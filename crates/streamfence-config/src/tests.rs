@@ -54,6 +54,9 @@ fn file_with(section: Section, name: &str, value: &str) -> String {
         Section::File => format!("{name}: {value}\n"),
         Section::Server => server(&format!("{name}: {value}")),
         Section::Namespace | Section::Policy => namespace(&format!("topics: [a]\n{name}: {value}")),
+        Section::Backoff => namespace(&format!(
+            "topics: [a]\ndeliveryMode: AT_LEAST_ONCE\nmaxRetries: 1\nretryBackoff: {{{name}: {value}}}"
+        )),
         Section::Topic => namespace(&format!("topics: [{{{name}: {value}}}]")),
         Section::Admin => file(&format!("admin: {{{name}: {value}}}")),
         Section::Log => file(&format!("log: {{{name}: {value}}}")),
@@ -144,7 +147,7 @@ fn defaults_are_those_of_the_contract() {
     "#]]
     .assert_debug_eq(settings.catalog.class(topic));
     let acked = read(&namespace("topics: [a]\ndeliveryMode: AT_LEAST_ONCE\nmaxRetries: 1"), Format::Yaml).unwrap();
-    expect!["AtLeastOnce { window: 1, retry: Retry { ack_timeout: 1s, max_retries: 1 }, overflow: RejectNew }"]
+    expect!["AtLeastOnce { window: 1, retry: Retry { ack_timeout: 1s, max_retries: 1, backoff: Backoff { multiplier_permille: 1000, max: 60s, jitter_permille: 0 } }, overflow: RejectNew }"]
         .assert_eq(&format!("{:?}", acked.catalog.class(topic).policy.delivery));
 }
 
@@ -161,8 +164,8 @@ fn a_topic_has_its_namespaces_policy_but_for_what_it_says_itself() {
         .map(|class| format!("{} {:?} {:?}\n", class.name, class.policy.delivery, class.metadata))
         .collect();
     expect![[r#"
-        a AtLeastOnce { window: 8, retry: Retry { ack_timeout: 1s, max_retries: 4 }, overflow: RejectNew } WhenAcked
-        b AtLeastOnce { window: 2, retry: Retry { ack_timeout: 1s, max_retries: 4 }, overflow: RejectNew } WhenAcked
+        a AtLeastOnce { window: 8, retry: Retry { ack_timeout: 1s, max_retries: 4, backoff: Backoff { multiplier_permille: 1000, max: 60s, jitter_permille: 0 } }, overflow: RejectNew } WhenAcked
+        b AtLeastOnce { window: 2, retry: Retry { ack_timeout: 1s, max_retries: 4, backoff: Backoff { multiplier_permille: 1000, max: 60s, jitter_permille: 0 } }, overflow: RejectNew } WhenAcked
         c BestEffort { overflow: Coalesce, coalesce: false } Full
     "#]]
     .assert_eq(&topics.concat());
@@ -453,6 +456,14 @@ fn every_number_and_flag_has_its_effect() {
                 // No retries at all are not for at-least-once, where alone retries have an effect.
                 let min = if key.name == "maxRetries" { 1 } else { min };
                 assert_ne!(outcome(&min.to_string()), outcome(&max.to_string()), "{}", key.name);
+            }
+            Kind::Decimal { min, max, .. } => {
+                assert_ne!(outcome(&min.to_string()), outcome(&max.to_string()), "{}", key.name);
+                for value in [min - 0.001, max + 0.001] {
+                    let text = file_with(key.section, key.name, &value.to_string());
+                    let errors = read(&text, Format::Yaml).unwrap_err();
+                    assert!(errors.contains(&format!("{} is {value}; wanted a number from", key.name)), "{errors}");
+                }
             }
             Kind::Flag { .. } => assert_ne!(outcome("true"), outcome("false"), "{}", key.name),
             _ => {}

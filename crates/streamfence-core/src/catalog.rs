@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::message::{ClassId, NamespaceId, TopicId};
 use crate::namespace::{AtLeastOnce, ClientPublish, Draft, DraftDelivery, InboundAck, Metadata, Namespace, Wire};
-use crate::policy::{Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+use crate::policy::{Backoff, Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
 
 /// All namespaces and topics, with their policies.
 #[derive(Debug, Default)]
@@ -221,7 +221,14 @@ impl Draft {
             DraftDelivery::AtLeastOnce(_) if coalesce => {
                 return Err(CatalogError::CoalescedAtLeastOnce { topic: topic() });
             }
-            DraftDelivery::AtLeastOnce(AtLeastOnce { window, ack_timeout, max_retries }) => {
+            DraftDelivery::AtLeastOnce(AtLeastOnce {
+                window,
+                ack_timeout,
+                max_retries,
+                multiplier,
+                max_backoff,
+                jitter,
+            }) => {
                 above_zero("ack_timeout", ack_timeout.as_nanos().try_into().unwrap_or(u64::MAX))?;
                 Delivery::AtLeastOnce {
                     window: NonZeroU16::new(window)
@@ -230,6 +237,8 @@ impl Draft {
                         ack_timeout,
                         max_retries: NonZeroU32::new(max_retries)
                             .ok_or_else(|| CatalogError::Zero { topic: topic(), key: "max_retries" })?,
+                        backoff: Backoff::new(multiplier, max_backoff, jitter)
+                            .map_err(|why| CatalogError::Policy { topic: topic(), why })?,
                     },
                     overflow: LosslessOverflow::RejectNew,
                 }

@@ -33,6 +33,8 @@ pub struct InFlight {
     nearest: Duration,
     window: NonZeroU16,
     retry: Retry,
+    /// What makes this client's timeouts differ from another's.
+    salt: u64,
     /// The newest message ever sent: what tells a late ack from an unknown one.
     newest: Option<MessageId>,
 }
@@ -61,8 +63,8 @@ pub enum GiveUp {
 impl InFlight {
     /// An empty window.
     #[must_use]
-    pub fn new(window: NonZeroU16, retry: Retry) -> Self {
-        Self { sent: VecDeque::new(), bytes: 0, overdue: 0, nearest: Duration::MAX, window, retry, newest: None }
+    pub fn new(window: NonZeroU16, retry: Retry, salt: u64) -> Self {
+        Self { sent: VecDeque::new(), bytes: 0, overdue: 0, nearest: Duration::MAX, window, retry, salt, newest: None }
     }
 
     /// Takes in a message that is being sent for the first time.
@@ -74,15 +76,17 @@ impl InFlight {
         debug_assert!(self.newest.is_none_or(|newest| newest < message.id), "{} is out of order", message.id);
         self.bytes += message.size_bytes();
         self.newest = Some(message.id);
-        let due = clock.saturating_add(self.retry.ack_timeout);
+        let due = clock.saturating_add(self.timeout(message.id, 1));
         self.nearest = self.nearest.min(due);
         self.sent.push_back(Sent { message, attempts: 1, due: Some(due) });
     }
 
     /// Sends the oldest overdue message again and says which attempt that is.
     pub fn resend(&mut self, clock: Duration) -> Option<(Arc<Message>, u32)> {
-        let due = clock.saturating_add(self.retry.ack_timeout);
-        let sent = self.sent.iter_mut().find(|sent| sent.due.is_none()).filter(|_| self.overdue > 0)?;
+        let place = self.sent.iter().position(|sent| sent.due.is_none()).filter(|_| self.overdue > 0)?;
+        let Sent { message, attempts, .. } = &self.sent[place];
+        let due = clock.saturating_add(self.timeout(message.id, attempts + 1));
+        let sent = &mut self.sent[place];
         sent.attempts += 1;
         sent.due = Some(due);
         self.overdue -= 1;
@@ -222,6 +226,10 @@ impl InFlight {
         self.sent.front().map(|sent| &sent.message)
     }
 
+    fn timeout(&self, id: MessageId, attempt: u32) -> Duration {
+        self.retry.timeout(attempt, mix(self.salt ^ mix(id.offset.0 ^ u64::from(attempt).rotate_left(32))))
+    }
+
     fn outcome_of_absent(&self, id: MessageId) -> AckOutcome {
         match self.newest {
             Some(newest) if newest.epoch == id.epoch && id.offset <= newest.offset => AckOutcome::Late,
@@ -240,4 +248,12 @@ impl InFlight {
         }
         sent.message
     }
+}
+
+/// Spreads a number over all numbers: the finaliser of SplitMix64.
+fn mix(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }

@@ -80,13 +80,13 @@ pub enum Rejection {
 }
 
 impl Lane {
-    /// An empty lane. `window` may only lower the policy's.
+    /// An empty lane. `window` may only lower the policy's; `salt` makes its timeouts differ from other lanes'.
     #[must_use]
-    pub fn new(topic: TopicId, policy: Policy, window: Option<NonZeroU16>) -> Self {
+    pub fn new(topic: TopicId, policy: Policy, window: Option<NonZeroU16>, salt: u64) -> Self {
         let in_flight = match policy.delivery {
             Delivery::BestEffort { .. } => None,
             Delivery::AtLeastOnce { window: widest, retry, .. } => {
-                Some(Box::new(InFlight::new(window.map_or(widest, |wanted| wanted.min(widest)), retry)))
+                Some(Box::new(InFlight::new(window.map_or(widest, |wanted| wanted.min(widest)), retry, salt)))
             }
         };
         let coalesces = match policy.delivery {

@@ -40,6 +40,6 @@ pub use message::{
 };
 pub use namespace::{AtLeastOnce, ClientPublish, InboundAck, Metadata, Namespace, Topic, Wire};
 pub use output::{Batch, ErrorCode, Output, Secret, Ticket, Transmit};
-pub use policy::{Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+pub use policy::{Backoff, Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
 pub use session::Session;
 pub use stats::{AckOutcome, LaneSurvey, Observer, TopicStats};

@@ -224,17 +224,27 @@ settings!(Namespace);
 settings!(Topic);
 
 /// The at-least-once promise as an application asks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AtLeastOnce {
     pub(crate) window: u16,
     pub(crate) ack_timeout: Duration,
     pub(crate) max_retries: u32,
+    pub(crate) multiplier: f64,
+    pub(crate) max_backoff: Duration,
+    pub(crate) jitter: f64,
 }
 
 impl Default for AtLeastOnce {
     /// A window of 1, an ack timeout of 1 s, 3 retries.
     fn default() -> Self {
-        Self { window: 1, ack_timeout: Duration::from_secs(1), max_retries: 3 }
+        Self {
+            window: 1,
+            ack_timeout: Duration::from_secs(1),
+            max_retries: 3,
+            multiplier: 1.0,
+            max_backoff: Duration::ZERO,
+            jitter: 0.0,
+        }
     }
 }
 
@@ -257,6 +267,21 @@ impl AtLeastOnce {
     #[must_use]
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = retries;
+        self
+    }
+
+    /// Each attempt has `multiplier` times as long as the one before it, between 1 and 100, but no longer than `max`.
+    /// Default: every attempt has the same time.
+    #[must_use]
+    pub fn backoff(mut self, multiplier: f64, max: Duration) -> Self {
+        (self.multiplier, self.max_backoff) = (multiplier, max);
+        self
+    }
+
+    /// Each timeout is shortened by a share between 0 and this, so that clients do not all retry at once. Default: 0.
+    #[must_use]
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.jitter = share;
         self
     }
 }

@@ -110,6 +110,58 @@ pub struct Retry {
     pub ack_timeout: Duration,
     /// How often a message is sent again: it is sent `1 + max_retries` times in all.
     pub max_retries: NonZeroU32,
+    /// How the ack timeout grows from attempt to attempt.
+    pub backoff: Backoff,
+}
+
+impl Retry {
+    /// How long the client may take to ack an attempt, counted from 1.
+    ///
+    /// `luck` spreads what would otherwise be due at once: ten thousand equal deadlines are a storm. It is computed by
+    /// the caller from what identifies the attempt, because a stored generator would be state.
+    #[must_use]
+    pub fn timeout(&self, attempt: u32, luck: u64) -> Duration {
+        let Backoff { multiplier_permille, max, jitter_permille } = self.backoff;
+        if multiplier_permille == 1000 && jitter_permille == 0 {
+            return self.ack_timeout;
+        }
+        let grown = (f64::from(multiplier_permille) / 1000.0).powf(f64::from(attempt - 1));
+        let most = max.max(self.ack_timeout).as_secs_f64();
+        let full = (self.ack_timeout.as_secs_f64() * grown).min(most);
+        let shortened = f64::from(jitter_permille) / 1000.0 * (luck as f64 / u64::MAX as f64);
+        // What is too long for a duration is for ever, as an ack timeout of that length is.
+        Duration::try_from_secs_f64(full * (1.0 - shortened)).unwrap_or(Duration::MAX)
+    }
+}
+
+/// How the ack timeout grows from attempt to attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    multiplier_permille: u32,
+    max: Duration,
+    jitter_permille: u32,
+}
+
+impl Default for Backoff {
+    /// Not at all: every attempt has the same time.
+    fn default() -> Self {
+        Self { multiplier_permille: 1000, max: Duration::ZERO, jitter_permille: 0 }
+    }
+}
+
+impl Backoff {
+    /// Each attempt has `multiplier` times as long as the one before it, but no longer than `max`, or than the ack
+    /// timeout itself where that is longer. Each timeout is shortened by a share between 0 and `jitter`.
+    ///
+    /// # Errors
+    /// [`PolicyError::Backoff`] unless `multiplier` is between 1 and 100 and `jitter` between 0 and 1.
+    pub fn new(multiplier: f64, max: Duration, jitter: f64) -> Result<Self, PolicyError> {
+        if !(1.0..=100.0).contains(&multiplier) || !(0.0..=1.0).contains(&jitter) {
+            return Err(PolicyError::Backoff);
+        }
+        let permille = |value: f64| (value * 1000.0).round() as u32;
+        Ok(Self { multiplier_permille: permille(multiplier), max, jitter_permille: permille(jitter) })
+    }
 }
 
 /// Why a policy cannot be kept.
@@ -124,4 +176,7 @@ pub enum PolicyError {
         /// The messages a lane may hold.
         limit: u32,
     },
+    /// A backoff that would shrink, explode or jitter beyond all bounds.
+    #[error("backoff: wanted a multiplier between 1 and 100 and a jitter between 0 and 1")]
+    Backoff,
 }

@@ -60,7 +60,7 @@ impl Session {
         if self.lane_of(topic).is_some() {
             return None;
         }
-        let lane = Lane::new(topic, books.catalog().class(topic).policy, window);
+        let lane = Lane::new(topic, books.catalog().class(topic).policy, window, self.salt());
         Some(self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0 }) as u32)
     }
 
@@ -301,6 +301,12 @@ impl Session {
     /// Notes where the hub's topic index holds a lane.
     pub(crate) fn seat(&mut self, place: u32, seat: u32) {
         self.lanes[place as usize].seat = seat;
+    }
+
+    /// The name is random, so it is as good a salt as any, and the same in every run of a simulation.
+    fn salt(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.client.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 
     /// Lets the lane of a topic hear an acknowledgement, and gives it its turn if that opened its window.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use expect_test::expect;
-use streamfence_core::AtLeastOnce;
+use streamfence_core::{AtLeastOnce, Namespace};
 
 use crate::{at_least_once, both, check};
 
@@ -407,6 +407,45 @@ fn a_nack_waits_for_room_like_any_retry() {
         0s  nacked a
         5s  sent a (attempt 2)
         5s  acked a
+    "#]],
+    );
+}
+
+#[test]
+fn each_attempt_has_longer_than_the_one_before_it() {
+    let promise = AtLeastOnce::default().ack_timeout(Duration::from_secs(1)).max_retries(4);
+    let namespace = Namespace::new("/a").topic("t").at_least_once(promise.backoff(2.0, Duration::from_secs(5)));
+    check(
+        namespace,
+        "room 9, offer a, +60s",
+        expect![[r#"
+        0s  sent a (attempt 1)
+        1s  sent a (attempt 2)
+        3s  sent a (attempt 3)
+        7s  sent a (attempt 4)
+        12s  sent a (attempt 5)
+        17s  gave up on a
+    "#]],
+    );
+}
+
+#[test]
+fn jitter_spreads_the_retries_of_clients_and_is_the_same_every_time() {
+    let promise = AtLeastOnce::default().ack_timeout(Duration::from_secs(1)).max_retries(1).jitter(0.5);
+    let namespace = Namespace::new("/a").topic("t").at_least_once(promise);
+    let script =
+        "join bob /a, bob: subscribe t, room 9, bob: room 9, offer a, +500ms, +100ms, +100ms, +100ms, +100ms, +100ms";
+    check(
+        namespace,
+        script,
+        expect![[r#"
+        0s  bob: joined /a
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 0
+        0s  sent a (attempt 1)
+        0s  bob: sent a (attempt 1)
+        758.741736ms  sent a (attempt 2)
+        874.09753ms  bob: sent a (attempt 2)
     "#]],
     );
 }
