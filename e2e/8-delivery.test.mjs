@@ -4,7 +4,8 @@ import test from "node:test";
 
 import { collect, connect, next, subscribe } from "./lib/client.mjs";
 import { startServer } from "./lib/server.mjs";
-import { quiet } from "./lib/wait.mjs";
+import { openSlow } from "./lib/slow.mjs";
+import { quiet, until } from "./lib/wait.mjs";
 
 const LANE = 4;
 
@@ -22,12 +23,19 @@ servers:
           - alert
           - { name: brief, ttlMs: 200, gapNotices: true, maxInFlight: 1 }
           - { name: full, gapNotices: true, maxInFlight: 1, maxQueuedMessagesPerClient: ${LANE} }
+          - { name: patient, ackTimeoutMs: 100, retryBackoff: { multiplier: 3, jitter: 0 } }
         deliveryMode: AT_LEAST_ONCE
         maxInFlight: 8
         maxQueuedMessagesPerClient: 64
         ackTimeoutMs: 60000
         maxRetries: 2
         metadata: full
+      - path: /quotes
+        topics: [quote]
+        overflowAction: COALESCE
+        coalesceKey: /symbol
+        coalesceFallback: dropOldest
+        maxQueuedMessagesPerClient: 3
 `,
   );
 
@@ -110,4 +118,39 @@ test("a client is told of what its full lane refused", async (t) => {
   await got.count(LANE + 1);
   const [from, to] = [LANE + 1, LANE + 3];
   assert.deepEqual(gaps.payloads, [{ topic: "full", from, to, count: 3, reason: "rejected" }]);
+});
+
+test("each attempt has longer than the one before it", async (t) => {
+  const server = await start(t);
+  const socket = await connect(t, server.url(), "/alerts");
+  const times = [];
+  socket.on("patient", () => times.push(performance.now()));
+  const got = collect(socket, "patient");
+  await subscribe(socket, "patient");
+  await server.publish("/alerts", "patient", 1);
+  await got.count(3);
+  const [first, second] = [times[1] - times[0], times[2] - times[1]];
+  assert.ok(first >= 95 && second >= 285, `${first} ms and ${second} ms; wanted 100 and 300 at least`);
+});
+
+test("values are told apart by what stands in the payload, and the oldest gives way where they are too many", async (t) => {
+  const server = await start(t);
+  const stuck = await openSlow(t, server.address(), { count: 1, namespace: "/quotes", topic: "quote" });
+  await stuck.stopReading();
+  const labels = { namespace: "/quotes", topic: "quote" };
+  const fill = "x".repeat(30_000);
+  // Until the connection is full, messages leave the lane; from then on the lane does what it was told to.
+  const depth = () => server.metric("streamfence_lane_depth_max", labels);
+  await until("the connection takes nothing more", async () => {
+    await server.publish("/quotes", "quote", { symbol: "FILL", fill });
+    if ((await depth()) === 0) return false;
+    // What only waits for its writer's turn is gone in a moment; what waits for the network stays.
+    await quiet(200);
+    return (await depth()) === 1;
+  });
+  for (const symbol of ["A", "B", "A", "C", "D"]) await server.publish("/quotes", "quote", { symbol, fill });
+  // FILL and A give way to C and D: the lane holds three values.
+  assert.equal(await server.metric("streamfence_lane_depth_max", labels), 3);
+  assert.equal(await server.metric("streamfence_queue_overflow_total", { ...labels, reason: "displaced" }), 2);
+  assert.equal(await server.metric("streamfence_queue_overflow_total", { ...labels, reason: "rejected" }), 0);
 });

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use streamfence_core::{
-    AtLeastOnce, Catalog, CatalogError, ClientPublish, InboundAck, Metadata, Namespace, Overflow, Topic, Wire,
+    AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, Overflow, Topic,
+    Wire,
 };
 
 use crate::block::{Block, Report};
@@ -52,6 +53,10 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         }
     };
     let mut names = Taken::default();
+    let pointer = block.text("coalesceKey");
+    if let Some(at) = block.place_of("coalesceKey").filter(|_| pointer != "topic" && !pointer.starts_with('/')) {
+        report.error(&part, at, no_pointer(pointer));
+    }
     // Read once here and not once a topic, so that a mistake in it is one.
     let backoff = block.block("retryBackoff", &[Section::Backoff], &part, report);
     let retention = Duration::from_millis(block.number("sessionRetentionMs"));
@@ -63,6 +68,10 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         let policy = own.over(&block);
         let is_acked = policy.text("deliveryMode") == "AT_LEAST_ONCE";
         is_any_acked |= is_acked;
+        let pointer = policy.text("coalesceKey");
+        if let Some(at) = own.place_of("coalesceKey").filter(|_| pointer != "topic" && !pointer.starts_with('/')) {
+            report.error(&part, at, no_pointer(pointer));
+        }
         if policy.is_sound {
             check_promise(&policy, is_acked, &part, report);
         }
@@ -123,6 +132,11 @@ fn topic(mut entry: Node, part: &str, names: &mut Taken, report: &mut Report<'_>
     Some((name, own))
 }
 
+fn no_pointer(found: &str) -> Problem {
+    let wanted = "topic, or a JSON pointer such as /symbol".to_owned();
+    Problem::WrongValue { key: "coalesceKey".to_owned(), found: crate::raw::shown(found), wanted }
+}
+
 /// Checks that the settings of a topic do not break what it promises.
 fn check_promise(policy: &Block, is_acked: bool, part: &str, report: &mut Report<'_>) {
     if !is_acked {
@@ -181,6 +195,8 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
         topic.best_effort(match policy.text("overflowAction") {
             "REJECT_NEW" => Overflow::RejectNew,
             "DROP_OLDEST" => Overflow::DropOldest,
+            // With this fallback it is what a coalescing lane that drops its oldest does anyway.
+            "COALESCE" if policy.text("coalesceFallback") == "dropOldest" => Overflow::DropOldest,
             "COALESCE" => Overflow::Coalesce,
             "SNAPSHOT_ONLY" => Overflow::SnapshotOnly,
             other => unreachable!("the table of keys has no overflow {other}"),
@@ -192,7 +208,11 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
     };
     topic
         .gap_notices(policy.flag("gapNotices"))
-        .coalesce(policy.flag("coalesce"))
+        .coalesce(policy.flag("coalesce") || (!is_acked && policy.text("overflowAction") == "COALESCE"))
+        .coalesce_key(match policy.text("coalesceKey") {
+            "topic" => CoalesceKey::Topic,
+            pointer => CoalesceKey::Pointer(pointer.to_owned()),
+        })
         .max_queued_messages(policy.number("maxQueuedMessagesPerClient") as u32)
         .max_queued_bytes(policy.number("maxQueuedBytesPerClient"))
         .allow_polling(policy.flag("allowPolling"))

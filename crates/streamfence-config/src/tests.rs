@@ -136,6 +136,7 @@ fn defaults_are_those_of_the_contract() {
                 },
                 gap_notices: false,
             },
+            coalesce_key: Topic,
             ttl: None,
             wire: TopicEvent,
             metadata: WhenAcked,
@@ -166,7 +167,7 @@ fn a_topic_has_its_namespaces_policy_but_for_what_it_says_itself() {
     expect![[r#"
         a AtLeastOnce { window: 8, retry: Retry { ack_timeout: 1s, max_retries: 4, backoff: Backoff { multiplier_permille: 1000, max: 60s, jitter_permille: 0 } }, overflow: RejectNew } WhenAcked
         b AtLeastOnce { window: 2, retry: Retry { ack_timeout: 1s, max_retries: 4, backoff: Backoff { multiplier_permille: 1000, max: 60s, jitter_permille: 0 } }, overflow: RejectNew } WhenAcked
-        c BestEffort { overflow: Coalesce, coalesce: false } Full
+        c BestEffort { overflow: Coalesce, coalesce: true } Full
     "#]]
     .assert_eq(&topics.concat());
 }
@@ -416,6 +417,9 @@ fn outcome_with(section: Section, name: &str, value: &str) -> String {
         let mode = "        deliveryMode: AT_LEAST_ONCE\n        maxQueuedMessagesPerClient: 100000\n";
         file += &format!("{mode}{retries}");
     }
+    if name == "coalesceFallback" {
+        file += "        overflowAction: COALESCE\n";
+    }
     if value == "AT_LEAST_ONCE" {
         file += "        maxRetries: 1\n";
     }
@@ -440,10 +444,10 @@ fn every_word_of_a_choice_has_its_effect_and_every_later_word_is_refused_as_such
     "#]],
     );
     check(
-        &file_with(Section::Policy, "coalesceKey", "/symbol"),
+        &file_with(Section::Policy, "coalesceKey", "symbol"),
         expect![[r#"
-        f.yaml:6:22: coalesceKey is "/symbol"; wanted topic (a JSON pointer is not in this build) (servers.s.namespaces[0])
-    "#]],
+            f.yaml:6:22: coalesceKey is "symbol"; wanted topic, or a JSON pointer such as /symbol (servers.s.namespaces[0] /n)
+        "#]],
     );
 }
 

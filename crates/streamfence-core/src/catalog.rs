@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message::{ClassId, NamespaceId, TopicId};
-use crate::namespace::{AtLeastOnce, ClientPublish, Draft, DraftDelivery, InboundAck, Metadata, Namespace, Wire};
+use crate::namespace::{
+    AtLeastOnce, ClientPublish, CoalesceKey, Draft, DraftDelivery, InboundAck, Metadata, Namespace, Wire,
+};
 use crate::policy::{Backoff, Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
 
 /// All namespaces and topics, with their policies.
@@ -53,6 +55,8 @@ pub struct Class {
     pub name: Arc<str>,
     /// How its lanes treat messages.
     pub policy: Policy,
+    /// What makes two messages versions of one value, where lanes coalesce.
+    pub coalesce_key: CoalesceKey,
     /// How long a message is worth sending, unless its publisher says otherwise; `None` is for ever.
     pub ttl: Option<Duration>,
     /// The shape of a message on the wire.
@@ -183,6 +187,7 @@ impl Catalog {
                 path: path.clone(),
                 name,
                 policy,
+                coalesce_key: draft.coalesce_key.clone().unwrap_or_default(),
                 ttl: draft.ttl,
                 wire: draft.wire.unwrap_or_default(),
                 metadata: draft.metadata.unwrap_or_default(),
@@ -244,6 +249,11 @@ impl Draft {
                 }
             }
         };
+        if let Some(CoalesceKey::Pointer(pointer)) = &self.coalesce_key
+            && !pointer.starts_with('/')
+        {
+            return Err(CatalogError::BadPointer { topic: topic(), pointer: pointer.clone() });
+        }
         if let Some(ttl) = self.ttl {
             above_zero("ttl", ttl.as_nanos().try_into().unwrap_or(u64::MAX))?;
         }
@@ -350,6 +360,14 @@ pub enum CatalogError {
         topic: String,
         /// The setting.
         key: &'static str,
+    },
+    /// A coalescing key that is no JSON pointer.
+    #[error("topic `{topic}`: coalesce key {pointer:?} is no JSON pointer; wanted one such as `/symbol`")]
+    BadPointer {
+        /// Namespace and topic.
+        topic: String,
+        /// What was found.
+        pointer: String,
     },
     /// An at-least-once topic would lose messages by design.
     #[error("topic `{topic}`: coalesce with at-least-once would lose messages; wanted one of the two")]

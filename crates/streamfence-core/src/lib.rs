@@ -38,7 +38,7 @@ pub use message::{
     Body, ClassId, ClientId, Epoch, Key, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId,
     SessionKey, TopicId,
 };
-pub use namespace::{AtLeastOnce, ClientPublish, InboundAck, Metadata, Namespace, Topic, Wire};
+pub use namespace::{AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, Topic, Wire};
 pub use output::{Batch, ErrorCode, Output, Secret, Ticket, Transmit};
 pub use policy::{Backoff, Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
 pub use session::Session;

@@ -83,6 +83,7 @@ impl Topic {
 pub(crate) struct Draft {
     pub(crate) delivery: Option<DraftDelivery>,
     pub(crate) coalesce: Option<bool>,
+    pub(crate) coalesce_key: Option<CoalesceKey>,
     pub(crate) max_queued_messages: Option<u32>,
     pub(crate) max_queued_bytes: Option<u64>,
     pub(crate) ttl: Option<Duration>,
@@ -107,6 +108,7 @@ impl Draft {
         Self {
             delivery: self.delivery.or(parent.delivery),
             coalesce: self.coalesce.or(parent.coalesce),
+            coalesce_key: self.coalesce_key.clone().or_else(|| parent.coalesce_key.clone()),
             max_queued_messages: self.max_queued_messages.or(parent.max_queued_messages),
             max_queued_bytes: self.max_queued_bytes.or(parent.max_queued_bytes),
             ttl: self.ttl.or(parent.ttl),
@@ -143,6 +145,13 @@ macro_rules! settings {
             #[must_use]
             pub fn coalesce(mut self, yes: bool) -> Self {
                 self.draft.coalesce = Some(yes);
+                self
+            }
+
+            /// What makes two messages versions of one value, where lanes coalesce. Default: [`CoalesceKey::Topic`].
+            #[must_use]
+            pub fn coalesce_key(mut self, key: CoalesceKey) -> Self {
+                self.draft.coalesce_key = Some(key);
                 self
             }
 
@@ -284,6 +293,17 @@ impl AtLeastOnce {
         self.jitter = share;
         self
     }
+}
+
+/// What makes two messages versions of one value, where the publisher gives no key of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CoalesceKey {
+    /// That they are of one topic: the newest message is the only one that counts.
+    #[default]
+    Topic,
+    /// What stands at this JSON pointer (RFC 6901) of their payloads, such as `/symbol`. Messages where nothing stands
+    /// there are versions of one value too.
+    Pointer(String),
 }
 
 /// The shape of a message on the wire.

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
-use streamfence_core::{Catalog, ClientId, CloseReason, Epoch, Event, Message, MessageId, Observer, TopicId};
+use streamfence_core::{
+    Catalog, ClientId, CloseReason, CoalesceKey, Epoch, Event, Message, MessageId, Observer, TopicId,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -297,13 +299,17 @@ impl Fence {
     ) -> MessageId {
         let encoder = self.0.encoder.get().map_or(&PlainEncoder as &dyn Encoder, AsRef::as_ref);
         let class = self.0.catalog.class(topic);
+        let key = payload.key().cloned().or_else(|| match &class.coalesce_key {
+            CoalesceKey::Topic => None,
+            CoalesceKey::Pointer(pointer) => payload.key_at(pointer),
+        });
         let (wall, now) = (SystemTime::now(), Instant::now().into_std());
         let mut log = self.0.sequencer.lock(topic);
         let id = log.next(self.0.sequencer.epoch());
         let body = encoder.encode(class, self.0.catalog.topic_name(topic), &payload, id, wall);
         log.count(body.bytes.len() as u64);
         let expires = payload.ttl().or(class.ttl).and_then(|ttl| now.checked_add(ttl));
-        let message = Arc::new(Message { topic, id, key: payload.key().cloned(), published: now, expires, body });
+        let message = Arc::new(Message { topic, id, key, published: now, expires, body });
         for permit in permits {
             permit.send(Publish { message: message.clone(), audience, vote: Vote(ballot.cloned()) });
         }

@@ -114,6 +114,12 @@ impl Payload {
         self.key.as_ref()
     }
 
+    /// The coalescing key of the payload itself: what stands at a JSON pointer in it, as JSON.
+    pub(crate) fn key_at(&self, pointer: &str) -> Option<Key> {
+        let value: serde_json::Value = serde_json::from_slice(&self.json).ok()?;
+        value.pointer(pointer).map(|value| value.to_string().into())
+    }
+
     /// How long the message is worth sending, if the publisher said so.
     #[must_use]
     pub fn ttl(&self) -> Option<Duration> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use streamfence_core::{AckOutcome, ErrorCode, Event, Secret, Ticket, TopicId, TopicStats};
 use streamfence_runtime::memory::MemoryClient;
 use streamfence_runtime::{
-    AtLeastOnce, ClientId, ClientPublish, CloseReason, Fence, InboundAck, Listener, Namespace, Observer, Overflow,
-    Payload, PublishError,
+    AtLeastOnce, ClientId, ClientPublish, CloseReason, CoalesceKey, Fence, InboundAck, Listener, Namespace, Observer,
+    Overflow, Payload, PublishError,
 };
 use tokio::sync::mpsc;
 
@@ -403,4 +403,39 @@ async fn a_second_connection_takes_a_session_over() {
     drop(first);
     fence.publish("/alerts", "alert", number(1)).await.expect("the topic exists");
     assert_eq!(second.recv().await.text(), "1");
+}
+
+#[tokio::test]
+async fn values_are_told_apart_by_a_pointer_into_the_payload_or_by_the_publishers_key() {
+    let quotes = Namespace::new("/feed")
+        .topic("quote")
+        .best_effort(Overflow::Coalesce)
+        .coalesce_key(CoalesceKey::Pointer("/symbol".into()));
+    let fence = Fence::builder().namespace(quotes).shards(1).build().expect("the catalog is valid");
+    let mut client = MemoryClient::connect(&fence, "/feed", 8);
+    client.subscribe("quote").await;
+    client.set_capacity(0);
+    let quote = |symbol: &str, bid: u32| {
+        Payload::serialize(&serde_json::json!({"bid": bid, "symbol": symbol})).expect("it is JSON")
+    };
+    let published = [
+        quote("EURUSD", 1),
+        quote("USDJPY", 2),
+        quote("EURUSD", 3),
+        quote("EURUSD", 4).with_key("another"),
+        number(5),
+        number(6),
+    ];
+    let mut coalesced = 0;
+    for payload in published {
+        coalesced += fence.publish("/feed", "quote", payload).await.expect("the topic exists").coalesced;
+    }
+    assert_eq!(coalesced, 2);
+    client.set_capacity(8);
+    let mut heard = Vec::new();
+    for _ in 0..4 {
+        heard.push(client.recv().await.text().to_owned());
+    }
+    let bid = |bid, symbol| format!(r#"{{"bid":{bid},"symbol":"{symbol}"}}"#);
+    assert_eq!(heard, [bid(3, "EURUSD"), bid(2, "USDJPY"), bid(4, "EURUSD"), "6".to_owned()]);
 }
