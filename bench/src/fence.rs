@@ -70,7 +70,9 @@ impl Publisher for Fenced {
             ensure!(is_whole, "a message went short: {report:?}");
             anyhow::Ok(())
         });
-        try_join_all(publishes).await.map(drop)
+        // All of them at once, and each takes its place when it is first polled: in order, unless the runtime makes one
+        // of them wait its turn.
+        tokio::task::coop::unconstrained(try_join_all(publishes)).await.map(drop)
     }
 
     async fn acknowledged(&mut self, published: u64) -> anyhow::Result<u64> {
