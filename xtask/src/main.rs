@@ -1,17 +1,57 @@
-//! The commands of this repository.
+//! The commands of this repository: `cargo xtask ci`, `tidy`, `e2e`, `bench`.
+//!
+//! None of our crates is a dependency: the commands must build when those do not.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command finds out goes to its user")]
 
 mod bench;
+mod ci;
+mod e2e;
+mod tidy;
+mod tools;
 
-use clap::Parser;
+use std::process::ExitCode;
 
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xshell::Shell;
+
+/// The commands of this repository.
 #[derive(Parser)]
-enum Command {
-    /// Measures what a delivered message costs.
-    Bench(bench::BenchArgs),
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Command::parse() {
-        Command::Bench(args) => bench::run(&args),
+#[derive(Subcommand)]
+enum Command {
+    /// Runs what CI runs: formatting, lints, docs, tests, layering, dependencies, real clients.
+    Ci(ci::Args),
+    /// Checks the rules of the house that no compiler checks: who may use whom, how long a file is.
+    Tidy,
+    /// Runs real Socket.IO clients against the real binary.
+    E2e(e2e::Args),
+    /// Measures what a delivered message costs, beside bare sockets and the stock library.
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
+    let sh = Shell::new()?;
+    sh.change_dir(tools::root());
+    match command {
+        Command::Ci(args) => ci::run(&sh, args),
+        Command::Tidy => tidy::run(&sh),
+        Command::E2e(args) => e2e::run(&sh, args),
+        Command::Bench(args) => bench::run(&sh, args),
     }
 }

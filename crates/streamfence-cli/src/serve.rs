@@ -64,6 +64,8 @@ fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
 }
 
 async fn serve(settings: Settings, is_demo: bool) -> Result<(), Failure> {
+    // Before anything says that it listens: whoever reads that may stop us at once.
+    let mut signals = Signals::new()?;
     let metrics = Metrics::new(&settings.catalog);
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(std::sync::Arc::new(metrics.clone()))
@@ -89,7 +91,6 @@ async fn serve(settings: Settings, is_demo: bool) -> Result<(), Failure> {
         say(&demo::guide(&server.to_string(), &admin_address.to_string()));
     }
 
-    let mut signals = Signals::new()?;
     signals.next().await;
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
@@ -101,7 +102,7 @@ async fn serve(settings: Settings, is_demo: bool) -> Result<(), Failure> {
 }
 
 async fn stop(fence: Fence, servers: Vec<Server>, drain: Duration) {
-    servers.iter().for_each(Server::stop_accepting);
+    servers.iter().for_each(Server::refuse_clients);
     fence.shutdown(drain).await;
     let mut stopping = tokio::task::JoinSet::new();
     for server in servers {

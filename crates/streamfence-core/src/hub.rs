@@ -26,6 +26,8 @@ use crate::stats::{AckOutcome, LaneSurvey, TopicStats};
 const BATCH_LENGTH: usize = 64;
 /// How many empty batches are kept for reuse.
 const SPARE_BATCHES: usize = 64;
+/// How many stale deadlines are too few to be worth a look.
+const SPARE_DEADLINES: usize = 64;
 
 /// All links and sessions of one shard.
 ///
@@ -77,7 +79,8 @@ pub struct Hub {
     by_client: HashMap<ClientId, SessionKey>,
     /// Links that have room and something to say, each once.
     ready: VecDeque<LinkKey>,
-    /// Filed lazily: an entry counts only while its session still has it as `filed`.
+    /// Filed lazily: an entry counts only while its session still has it as `filed`. Invariant: a push leaves at most two
+    /// per session, and `SPARE_DEADLINES`.
     deadlines: BinaryHeap<Reverse<(Instant, SessionKey)>>,
     /// Batches that came back empty.
     spare: Vec<Batch>,
@@ -203,11 +206,16 @@ impl Hub {
             self.vacate(topic, seat);
         }
         let client = seated.session.client();
-        self.by_client.remove(&client);
+        // The client may have come back before its old session left.
+        if self.by_client.get(&client) == Some(&key) {
+            self.by_client.remove(&client);
+        }
         if let Some(link) = self.link_mut(seated.link) {
             link.leave(key);
             link.control_backlog -= backlog;
         }
+        // What it could not say for want of room may have held up the others of its link.
+        self.file_ready(seated.link);
         let namespace = self.path(seated.session.namespace());
         self.books.push_event(Event::Disconnected { namespace, client, reason });
     }
@@ -330,9 +338,7 @@ impl Hub {
         let clock_started = link.handle_room(room, now);
         // The clock stood still, and with it the deadlines: they are filed again from here.
         if clock_started {
-            for session in link.sessions().to_vec() {
-                self.file_deadline(session);
-            }
+            self.file_deadlines(key);
         }
         self.file_ready(key);
     }
@@ -505,10 +511,7 @@ impl Hub {
             }
         }
         link.use_room(room, now);
-        for index in 0..self.links[key.index as usize].value.sessions().len() {
-            let session = self.links[key.index as usize].value.sessions()[index];
-            self.file_deadline(session);
-        }
+        self.file_deadlines(key);
         batch
     }
 
@@ -540,6 +543,13 @@ impl Hub {
         }
     }
 
+    /// Files the deadlines of all sessions of an open link.
+    fn file_deadlines(&mut self, key: LinkKey) {
+        for index in 0..self.links[key.index as usize].value.sessions().len() {
+            self.file_deadline(self.links[key.index as usize].value.sessions()[index]);
+        }
+    }
+
     fn file_deadline(&mut self, key: SessionKey) {
         let seated = &self.sessions[key.index as usize].value;
         let Some(due) = seated.session.poll_timeout() else { return };
@@ -547,7 +557,22 @@ impl Hub {
         if seated.filed.is_none_or(|filed| due < filed) {
             self.sessions[key.index as usize].value.filed = Some(due);
             self.deadlines.push(Reverse((due, key)));
+            if self.deadlines.len() > 2 * self.sessions.len() + SPARE_DEADLINES {
+                self.forget_stale_deadlines();
+            }
         }
+    }
+
+    /// Throws out what no session has filed any more. At least half of what is there, so a push pays for it.
+    fn forget_stale_deadlines(&mut self) {
+        let mut deadlines = std::mem::take(&mut self.deadlines).into_vec();
+        deadlines.sort_unstable();
+        deadlines.dedup();
+        deadlines.retain(|&Reverse((due, key))| {
+            let entry = self.sessions.get(key.index as usize);
+            entry.is_some_and(|entry| entry.generation == key.generation && entry.value.filed == Some(due))
+        });
+        self.deadlines = deadlines.into();
     }
 
     fn take_position(&mut self, message: &Message) {
@@ -591,5 +616,53 @@ impl Hub {
         let now = self.now.map_or(now, |newest| newest.max(now));
         self.now = Some(now);
         now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::namespace::Namespace;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
+    fn a_client_that_came_back_is_found_after_its_old_session_has_left() {
+        let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t")).build().expect("it is valid");
+        let mut hub = Hub::new(Arc::new(catalog), Epoch(7));
+        let (now, client) = (Instant::now(), ClientId([1; 12]));
+        let [old, new] = [(); 2].map(|()| {
+            let link = hub.open(now);
+            hub.join(link, NamespaceId(0), client, Transport::Other, now).expect("the link is open")
+        });
+        hub.leave(old, CloseReason::Transport, now);
+        assert_eq!(hub.session_of(client), Some(new));
+        hub.leave(new, CloseReason::Transport, now);
+        assert_eq!(hub.session_of(client), None);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
+    fn a_survey_tells_of_the_fullest_lane_and_the_oldest_message() {
+        let namespace = Namespace::new("/a").topic("t");
+        let catalog = Arc::new(Catalog::builder().namespace(namespace).build().expect("it is valid"));
+        let topic = catalog.topics().next().expect("there is one");
+        let (mut hub, start) = (Hub::new(catalog, Epoch(7)), Instant::now());
+        let sessions = [1, 2].map(|name| {
+            let link = hub.open(start);
+            let joined = hub.join(link, NamespaceId(0), ClientId([name; 12]), Transport::Other, start);
+            let session = joined.expect("the link is open");
+            hub.subscribe(session, topic, None, None, start);
+            session
+        });
+        assert_eq!(hub.survey(topic, start), LaneSurvey { lanes: 2, ..LaneSurvey::default() });
+        for (offset, size, to) in [(1, 4, 0), (2, 30, 0), (3, 40, 1)] {
+            let published = start + Duration::from_secs(offset);
+            let id = MessageId { epoch: Epoch(7), offset: Offset(offset) };
+            let body = crate::message::Body::plain(vec![0; size].into());
+            let message = Arc::new(Message { topic, id, key: None, published, body });
+            let _ = hub.publish_to(sessions[to], &message, published);
+        }
+        let survey = hub.survey(topic, start + Duration::from_secs(9));
+        assert_eq!(survey, LaneSurvey { lanes: 2, depth_max: 2, bytes_max: 40, oldest: Duration::from_secs(8) });
     }
 }

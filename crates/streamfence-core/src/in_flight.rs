@@ -59,21 +59,22 @@ impl InFlight {
     /// When the window is full: ask [`InFlight::has_space`] first.
     pub fn record(&mut self, message: Arc<Message>, clock: Duration) {
         assert!(self.has_space(), "the window of {} is full", self.window);
+        debug_assert!(self.newest.is_none_or(|newest| newest < message.id), "{} is out of order", message.id);
         self.bytes += message.size_bytes();
         self.newest = Some(message.id);
-        let due = clock + self.retry.ack_timeout;
+        let due = clock.saturating_add(self.retry.ack_timeout);
         self.nearest = self.nearest.min(due);
         self.sent.push_back(Sent { message, attempts: 1, due: Some(due) });
     }
 
     /// Sends the oldest overdue message again and says which attempt that is.
     pub fn resend(&mut self, clock: Duration) -> Option<(Arc<Message>, u32)> {
-        let timeout = self.retry.ack_timeout;
+        let due = clock.saturating_add(self.retry.ack_timeout);
         let sent = self.sent.iter_mut().find(|sent| sent.due.is_none()).filter(|_| self.overdue > 0)?;
         sent.attempts += 1;
-        sent.due = Some(clock + timeout);
+        sent.due = Some(due);
         self.overdue -= 1;
-        self.nearest = self.nearest.min(clock + timeout);
+        self.nearest = self.nearest.min(due);
         Some((sent.message.clone(), sent.attempts))
     }
 

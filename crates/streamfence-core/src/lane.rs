@@ -27,8 +27,8 @@ pub struct Lane {
     queued_bytes: u64,
     /// The number of the first entry of `queue`; each entry keeps its number until it leaves.
     first: u64,
-    /// Which entry holds the newest value of a key, by number. May hold numbers that have left; only for lanes that
-    /// coalesce, and only keys that are queued.
+    /// Which entry holds the newest value of a key, by number. Only for lanes that look for it, and only keys that are
+    /// queued.
     #[expect(clippy::box_collection, reason = "most lanes do not coalesce, and there are very many lanes")]
     newest: Option<Box<HashMap<Option<Key>, u64>>>,
     /// Only for at-least-once.
@@ -75,10 +75,11 @@ impl Lane {
                 Some(Box::new(InFlight::new(window.map_or(widest, |wanted| wanted.min(widest)), retry)))
             }
         };
-        let coalesces = matches!(
-            policy.delivery,
-            Delivery::BestEffort { coalesce: true, .. } | Delivery::BestEffort { overflow: Overflow::Coalesce, .. }
-        );
+        let coalesces = match policy.delivery {
+            // It holds one value, whatever the key: there is nothing to find by key.
+            Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } | Delivery::AtLeastOnce { .. } => false,
+            Delivery::BestEffort { overflow, coalesce } => coalesce || overflow == Overflow::Coalesce,
+        };
         Self {
             topic,
             policy,
@@ -202,8 +203,11 @@ impl Lane {
     }
 
     /// Ends an overflow once the lane has caught up, and says how many messages it cost.
+    ///
+    /// It has caught up when the next message would be sent at once: nothing is queued, and the window is open.
     pub(crate) fn end_overflow(&mut self) -> Option<u64> {
-        (self.lost > 0 && self.queue.is_empty()).then(|| std::mem::take(&mut self.lost))
+        let has_caught_up = || self.queue.is_empty() && self.in_flight.as_ref().is_none_or(|window| window.has_space());
+        (self.lost > 0 && has_caught_up()).then(|| std::mem::take(&mut self.lost))
     }
 
     /// Ends an overflow because the lane itself ends.

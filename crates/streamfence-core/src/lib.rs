@@ -22,6 +22,9 @@ pub mod event;
 pub mod output;
 pub mod stats;
 
+#[cfg(feature = "test-util")]
+pub mod testing;
+
 pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, NamespaceEntry};
 pub use event::{CloseReason, Event, Transport, UnsubscribeReason};

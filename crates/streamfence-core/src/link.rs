@@ -129,9 +129,9 @@ impl Stopwatch {
         self.elapsed + self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// When the clock will show `due`, if it runs on.
+    /// When the clock will show `due`, if it runs on and time reaches that far.
     pub(crate) fn instant_of(&self, due: Duration) -> Option<Instant> {
-        self.since.map(|since| since + due.saturating_sub(self.elapsed))
+        self.since?.checked_add(due.saturating_sub(self.elapsed))
     }
 
     pub(crate) fn is_running(&self) -> bool {

@@ -262,8 +262,9 @@ pub struct TopicId {
 /// A session of a hub; stale once the session has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey {
-    pub(crate) index: u32,
+    /// First, so that keys sort by age: a place is given anew and says nothing.
     pub(crate) generation: u32,
+    pub(crate) index: u32,
 }
 
 /// A link of a hub; stale once the link has closed.
@@ -298,6 +299,22 @@ mod tests {
         let client = ClientId([0, 1, 2, 253, 254, 255, 9, 8, 7, 6, 5, 4]);
         assert_eq!(client.to_string().parse(), Ok(client));
         assert_eq!(client.to_string().len(), 16);
+    }
+
+    #[test]
+    fn a_body_is_cut_where_its_parts_meet() {
+        let whole = r#"2/feed,["tick",PAYLOAD,{}]"#;
+        let (start, end) = (whole.find("PAYLOAD").expect("it is there"), whole.len());
+        let mut body = Body { bytes: whole.into(), payload: start..start + 7, attachments: Box::default() };
+        assert_eq!(
+            (body.text(), body.payload(), body.after_payload()),
+            (whole.as_bytes(), &b"PAYLOAD"[..], &b",{}]"[..])
+        );
+        body.bytes = format!("{whole}onetwo").into();
+        body.attachments = [end..end + 3, end + 3..end + 6].into();
+        assert_eq!((body.text(), body.after_payload()), (whole.as_bytes(), &b",{}]"[..]));
+        assert_eq!(body.attachments().collect::<Vec<_>>(), ["one", "two"]);
+        assert_eq!(Body::plain("all".into()).payload(), b"all");
     }
 
     #[test]

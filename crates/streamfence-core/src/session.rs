@@ -115,6 +115,7 @@ impl Session {
             Some(place) => {
                 let seated = &mut self.lanes[place as usize];
                 let outcome = seated.lane.handle_ack(id);
+                seated.end_overflow(self.client, books);
                 seated.queue_up(place, &mut self.turns);
                 outcome
             }
@@ -132,6 +133,7 @@ impl Session {
         let client = self.client;
         for (place, seated) in &mut self.lanes {
             seated.lane.handle_timeout(clock, |message, attempts| books.exhausted(client, &message, attempts));
+            seated.end_overflow(client, books);
             if let Some(due) = seated.lane.poll_timeout() {
                 self.nearest = self.nearest.min(due);
             }
@@ -167,9 +169,7 @@ impl Session {
             let (message, attempt) = seated.lane.send(clock);
             let wants_ack = seated.lane.policy().is_at_least_once();
             books.sent(self.client, &message, attempt, wants_ack);
-            if let Some(lost) = seated.lane.end_overflow() {
-                books.overflow_ended(message.topic, self.client, lost);
-            }
+            seated.end_overflow(self.client, books);
             if let Some(due) = seated.lane.poll_timeout() {
                 self.nearest = self.nearest.min(due);
             }
@@ -252,6 +252,12 @@ impl SeatedLane {
         if !self.is_waiting && self.lane.next().is_some() {
             self.is_waiting = true;
             turns.push_back(place);
+        }
+    }
+
+    fn end_overflow(&mut self, client: ClientId, books: &mut Books) {
+        if let Some(lost) = self.lane.end_overflow() {
+            books.overflow_ended(self.lane.topic(), client, lost);
         }
     }
 }

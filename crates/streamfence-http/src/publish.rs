@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use streamfence_runtime::{ClientId, Payload, PublishError};
 
@@ -21,6 +21,7 @@ use crate::problem::Problem;
 struct Request {
     namespace: String,
     topic: String,
+    #[serde(default, deserialize_with = "given")]
     payload: Option<Box<RawValue>>,
     payload_base64: Option<String>,
     to: Option<String>,
@@ -88,6 +89,11 @@ impl Request {
         }
         Ok(())
     }
+}
+
+/// A payload of `null` is a payload.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

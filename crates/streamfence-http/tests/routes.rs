@@ -61,6 +61,13 @@ async fn a_publish_answers_with_what_became_of_it() {
 }
 
 #[tokio::test]
+async fn null_is_a_payload() {
+    let fence = fence();
+    let body = r#"{"namespace":"/feed","topic":"tick","payload":null}"#;
+    assert_eq!(ask(&routes(&fence), post(body)).await.0, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
 async fn a_message_can_go_to_one_client_and_be_binary() {
     let fence = fence();
     let routes = routes(&fence);

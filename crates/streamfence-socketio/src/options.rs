@@ -116,6 +116,7 @@ impl ServerOptions {
         LinkLimits {
             window_frames: self.window_frames,
             stall_timeout: self.stall_timeout,
+            silence: self.ping_interval + self.ping_timeout,
             blocked_read_budget_bytes: self.blocked_read_budget_bytes,
         }
     }

@@ -23,6 +23,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Links {
+    is_closed: bool,
     next_id: u64,
     living: HashMap<u64, Weak<LinkState>>,
     sessions: HashMap<Box<str>, Arc<LinkState>>,
@@ -40,6 +41,11 @@ impl Registry {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self { shared: Arc::new(Shared { capacity, links: Mutex::default() }) }
+    }
+
+    /// Takes no further connections in; those that live go on.
+    pub fn close(&self) {
+        self.shared.links().is_closed = true;
     }
 
     /// Ends every connection.
@@ -62,10 +68,10 @@ impl Registry {
         self.len() == 0
     }
 
-    /// Takes a new connection in, if there is a place left.
+    /// Takes a new connection in, if there is a place left and it is not closed.
     pub(crate) fn admit(&self, limits: LinkLimits, transport: Transport, peer: Option<Peer>) -> Option<Arc<LinkState>> {
         let mut links = self.shared.links();
-        if links.living.len() >= self.shared.capacity {
+        if links.is_closed || links.living.len() >= self.shared.capacity {
             return None;
         }
         let id = links.next_id;
@@ -122,8 +128,12 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: LinkLimits =
-        LinkLimits { window_frames: 4, stall_timeout: Duration::from_secs(1), blocked_read_budget_bytes: 1024 };
+    const LIMITS: LinkLimits = LinkLimits {
+        window_frames: 4,
+        stall_timeout: Duration::from_secs(1),
+        silence: Duration::from_secs(60),
+        blocked_read_budget_bytes: 1024,
+    };
 
     #[test]
     fn a_full_registry_turns_away_until_one_ends() {

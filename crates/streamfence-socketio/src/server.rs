@@ -90,15 +90,11 @@ impl Server {
         self.local_addr
     }
 
-    /// Says on `/readyz` whether new clients are welcome.
-    pub fn set_ready(&self, is_ready: bool) {
-        self.is_ready.store(is_ready, Ordering::SeqCst);
-    }
-
-    /// Takes no more connections; those that live go on.
-    pub fn stop_accepting(&self) {
-        if self.accepting.send_replace(false) {
-            self.set_ready(false);
+    /// Takes no more clients: new ones are answered 503. Those that live go on, polling ones with the requests that
+    /// takes, so that they can be drained.
+    pub fn refuse_clients(&self) {
+        if self.is_ready.swap(false, Ordering::SeqCst) {
+            self.registry.close();
             self.announce(|address| Event::ServerStopping { address });
         }
     }
@@ -106,7 +102,8 @@ impl Server {
     /// Takes no more connections and ends those that live. Whoever was told to go gets a moment to do so; the rest is
     /// cut, and waited for within the drain time.
     pub async fn stop(self) {
-        self.stop_accepting();
+        self.refuse_clients();
+        self.accepting.send_replace(false);
         if !self.all_gone(FAREWELL).await {
             self.registry.kill_all(CloseReason::ShuttingDown);
             if !self.all_gone(self.shutdown_drain).await {

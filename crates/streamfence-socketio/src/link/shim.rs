@@ -106,11 +106,12 @@ impl<T: Carrier> Shim<T> {
     }
 
     fn watch_stall(&mut self, since: Instant, cx: &mut Context<'_>) {
-        let deadline = since + self.link.limits().stall_timeout;
+        let (deadline, _) = self.link.patience(since);
         let stall = self.stall.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         while stall.as_mut().poll(cx).is_ready() {
+            let (deadline, reason) = self.link.patience(since);
             if Instant::now() >= deadline {
-                self.link.kill(CloseReason::Stalled);
+                self.link.kill(reason);
                 return;
             }
             stall.as_mut().reset(deadline);
@@ -150,6 +151,7 @@ impl<T: Carrier> AsyncRead for Shim<T> {
         let filled = buf.filled().len();
         std::task::ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
         let bytes = &buf.filled()[filled..];
+        this.link.heard();
         if is_blocked {
             this.read_budget_bytes = this.read_budget_bytes.saturating_sub(bytes.len() as u64);
         }

@@ -24,6 +24,9 @@ pub struct LinkLimits {
     pub window_frames: u32,
     /// How long the peer may accept no byte while there is something to write.
     pub stall_timeout: Duration,
+    /// How long nothing may be heard from a peer that takes nothing either: a ping that cannot be written is one that
+    /// cannot be answered, and the library would wait for its writer for ever.
+    pub silence: Duration,
     /// How many bytes are read from the peer, beyond those written, while a write is blocked.
     pub blocked_read_budget_bytes: u64,
 }
@@ -63,6 +66,8 @@ struct Traffic {
     ledger: Ledger,
     /// Since when the kernel accepts nothing, or no poll waits. Invariant: `Some` while `is_blocked`.
     blocked_since: Option<Instant>,
+    /// When a byte came from the peer.
+    last_heard: Instant,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -80,6 +85,7 @@ impl LinkState {
             ledger: Ledger::new(limits.window_frames),
             // A polling session begins without a poll that waits.
             blocked_since: (!is_websocket).then(Instant::now),
+            last_heard: Instant::now(),
             reader: None,
             writer: None,
         };
@@ -201,7 +207,12 @@ impl LinkState {
     /// What the fence may emit now.
     #[must_use]
     pub fn room(&self) -> Room {
-        self.traffic().ledger.room()
+        let mut room = self.traffic().ledger.room();
+        if self.transport() == Transport::Polling {
+            let below = self.limits.window_frames.saturating_sub(room.frames);
+            room.frames = room.frames.min(POLLED_FRAMES.saturating_sub(below));
+        }
+        room
     }
 
     /// Whether the kernel said no, or, while polling, no poll waits for an answer.
@@ -369,6 +380,18 @@ impl LinkState {
         keep(&mut self.traffic().reader, waker);
     }
 
+    /// A byte came from the peer.
+    pub(crate) fn heard(&self) {
+        self.traffic().last_heard = Instant::now();
+    }
+
+    /// When a connection that is blocked since then is to be killed, and as what, if nothing moves until then.
+    pub(crate) fn patience(&self, blocked_since: Instant) -> (Instant, CloseReason) {
+        let stalled = (blocked_since + self.limits.stall_timeout, CloseReason::Stalled);
+        let silent = (self.traffic().last_heard + self.limits.silence, CloseReason::Heartbeat);
+        if silent.0 < stalled.0 { silent } else { stalled }
+    }
+
     pub(crate) fn wake_reader(&self) {
         let reader = self.traffic().reader.clone();
         reader.into_iter().for_each(Waker::wake);
@@ -427,6 +450,9 @@ fn keep(slot: &mut Option<Waker>, waker: &Waker) {
     }
 }
 
+/// How many frames of the fence go into the answer to one poll: python-engineio hangs up on more than 16 packets, and a
+/// ping and the application's own want their place.
+const POLLED_FRAMES: u32 = 12;
 /// What separates packets in an Engine.IO 4 payload.
 pub(crate) const PACKET_SEPARATOR: u8 = 0x1e;
 

@@ -21,7 +21,7 @@ async fn health_is_answered_and_everything_else_is_not_found() {
     for path in ["/", "/socket.io-admin", "/metrics"] {
         assert_eq!(http.get(path).await.status, 404, "{path}");
     }
-    app.server.set_ready(false);
+    app.server.refuse_clients();
     assert_eq!(http.get("/readyz").await.status, 503);
     assert_eq!(http.get("/healthz").await.status, 200);
 }
@@ -65,11 +65,14 @@ async fn a_connection_without_a_place_is_told_so_and_closed() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_accepting_serves_its_clients_on() {
+async fn a_server_that_refuses_clients_serves_those_it_has_on() {
     let app = app::start(&app::options());
     let mut client = WebSocket::join(app.connector.connect(PIPE).await.expect("listening")).await;
-    app.server.stop_accepting();
-    app::eventually("nobody listens", || app.connector.is_closed()).await;
+    app.server.refuse_clients();
+    let mut late = Http::new(app.connector.connect(PIPE).await.expect("listening"));
+    assert_eq!(late.get("/socket.io/?EIO=4&transport=polling").await.status, 503);
+    assert_eq!(late.get("/readyz").await.status, 503);
+    assert_eq!(late.get("/healthz").await.status, 200);
     client.send("42[\"echo\",\"a\"]").await;
     assert_eq!(client.receive().await.expect("open"), Message::Text("42[\"echo\",\"a\"]".into()));
     app.server.stop().await;

@@ -10,8 +10,12 @@ use super::super::ledger::Expected;
 use super::super::state::LinkLimits;
 use super::*;
 
-const LIMITS: LinkLimits =
-    LinkLimits { window_frames: 8, stall_timeout: Duration::from_secs(30), blocked_read_budget_bytes: 1000 };
+const LIMITS: LinkLimits = LinkLimits {
+    window_frames: 8,
+    stall_timeout: Duration::from_secs(30),
+    silence: Duration::from_secs(60),
+    blocked_read_budget_bytes: 1000,
+};
 
 /// A websocket whose pipe holds so many bytes each way, and its peer.
 fn pipe(size_bytes: usize) -> (Shim<DuplexStream>, DuplexStream, Arc<LinkState>) {

@@ -6,7 +6,12 @@ use bytes::Bytes;
 use super::*;
 
 fn limits() -> LinkLimits {
-    LinkLimits { window_frames: 4, stall_timeout: Duration::from_secs(1), blocked_read_budget_bytes: 1024 }
+    LinkLimits {
+        window_frames: 4,
+        stall_timeout: Duration::from_secs(1),
+        silence: Duration::from_secs(60),
+        blocked_read_budget_bytes: 1024,
+    }
 }
 
 fn polling() -> LinkState {

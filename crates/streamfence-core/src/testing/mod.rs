@@ -1,0 +1,3 @@
+//! What the test suites of this and other crates share. Never reachable from a release build.
+
+pub mod scenario;

@@ -1,0 +1,542 @@
+//! A test is a script and its trace: only this file knows the API, so refactoring never rewrites tests.
+//!
+//! A scene opens with one client, `ann`, on a link without room, subscribed to every topic of the first namespace.
+//! Commands are separated by commas or lines. One that begins with `bob:` is bob's; the others are ann's.
+//!
+//! ```text
+//! room 9 | room 9 100 | room empty | room 9 empty      what the client's link takes now: frames, bytes, nothing below
+//! offer a b | offer 1-40                               publishes; with key=k size=100 frames=2 topic=u,
+//!                                                      to=bob for one client, except=bob for all others
+//! ack a | ack a topic=u                                a name never offered is an id never sent
+//! subscribe | subscribe u window=1 | unsubscribe u     without a topic: the first of the client's namespace
+//! join bob /feed | join bob /feed with ann             on a link of its own, or on ann's
+//! leave | close                                        the session, or its link with all sessions
+//! tell                                                 an answer that is no subscription
+//! +1s | +20ms | -1s                                    time; on the way forward everything due is done in between
+//! flood a b                                            the same as offer, and says when it is time to send
+//! holds | books                                        what the lanes hold, and the totals
+//! ```
+//!
+//! The trace says what was sent, told, rejected and so on; a series of numbered messages is one line.
+//!
+//! After every command all outputs are taken, and the invariants are checked that need no script: nothing leaves
+//! without room, limits hold, the books balance.
+
+use std::fmt::Write;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::{
+    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Hub, LinkKey, Message, MessageId,
+    Namespace, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicId, TopicStats, Transmit, Transport,
+    UnsubscribeReason,
+};
+
+/// The namespaces of a scene. The first is where `ann` is.
+#[derive(Debug)]
+pub struct Scene(Vec<Namespace>);
+
+impl From<Namespace> for Scene {
+    fn from(namespace: Namespace) -> Self {
+        Self(vec![namespace])
+    }
+}
+
+impl<const N: usize> From<[Namespace; N]> for Scene {
+    fn from(namespaces: [Namespace; N]) -> Self {
+        Self(namespaces.into())
+    }
+}
+
+/// Plays a script and returns its trace.
+///
+/// # Panics
+/// When an invariant breaks, or when the script makes no sense.
+#[must_use]
+pub fn run(scene: impl Into<Scene>, script: &str) -> String {
+    let mut stage = Stage::new(scene.into());
+    for command in script.split([',', '\n']).map(str::trim).filter(|command| !command.is_empty()) {
+        stage.play(command);
+        stage.take_outputs();
+        stage.inspect();
+    }
+    fold_series(&stage.trace)
+}
+
+const EPOCH: Epoch = Epoch(7);
+const PLENTY: u64 = 1 << 20;
+const SIZE_BYTES: usize = 10;
+
+struct Stage {
+    catalog: Arc<Catalog>,
+    hub: Hub,
+    start: Instant,
+    now: Duration,
+    actors: Vec<Actor>,
+    /// What each link said last, less what was sent to it since; found by its key.
+    rooms: Vec<(LinkKey, Room)>,
+    /// Every message offered, by the name the script gives it.
+    messages: Vec<(String, TopicId, MessageId)>,
+    trace: String,
+}
+
+#[derive(Clone, Copy)]
+struct Actor {
+    name: &'static str,
+    link: LinkKey,
+    namespace: NamespaceId,
+    session: SessionKey,
+    client: ClientId,
+}
+
+/// One command, taken apart: whose it is, its verb, its words and its `key=value` options.
+struct Command<'a> {
+    actor: &'a str,
+    verb: &'a str,
+    words: Vec<&'a str>,
+    options: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Command<'a> {
+    fn parse(text: &'a str) -> Self {
+        let (actor, rest) = text.split_once(':').unwrap_or(("ann", text));
+        let mut all = rest.split_whitespace();
+        let verb = all.next().expect("a command has a verb");
+        let (options, words): (Vec<_>, Vec<_>) = all.partition(|word| word.contains('='));
+        let options = options.into_iter().filter_map(|option| option.split_once('=')).collect();
+        Self { actor, verb, words, options }
+    }
+
+    fn option(&self, wanted: &str) -> Option<&'a str> {
+        self.options.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value)
+    }
+
+    fn number<T: std::str::FromStr>(&self, wanted: &str) -> Option<T> {
+        self.option(wanted).map(number)
+    }
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> T {
+    text.parse().unwrap_or_else(|_| panic!("`{text}` is not a number"))
+}
+
+impl Stage {
+    #[expect(clippy::disallowed_methods, reason = "a scene begins at some instant; only differences show")]
+    fn new(scene: Scene) -> Self {
+        let builder = scene.0.into_iter().fold(Catalog::builder(), crate::CatalogBuilder::namespace);
+        let catalog = Arc::new(builder.build().expect("the scene's catalog is valid"));
+        let mut stage = Self {
+            hub: Hub::new(catalog.clone(), EPOCH),
+            catalog,
+            start: Instant::now(),
+            now: Duration::ZERO,
+            actors: Vec::new(),
+            rooms: Vec::new(),
+            messages: Vec::new(),
+            trace: String::new(),
+        };
+        let first = NamespaceId(0);
+        stage.join("ann", first, None);
+        for &topic in stage.catalog.clone().namespace_entry(first).topics() {
+            stage.hub.subscribe(stage.actors[0].session, topic, None, None, stage.instant());
+        }
+        stage.handle_room(0, Room { frames: 99, bytes: PLENTY, is_empty: true });
+        stage.take_outputs();
+        stage.handle_room(0, Room::NONE);
+        stage.trace.clear();
+        stage
+    }
+
+    fn play(&mut self, text: &str) {
+        if let Some(step) = text.strip_prefix('+') {
+            return self.pass(duration(step));
+        }
+        if let Some(step) = text.strip_prefix('-') {
+            self.now = self.now.saturating_sub(duration(step));
+            return self.hub.handle_timeout(self.instant());
+        }
+        let command = Command::parse(text);
+        let actor = self.actor(command.actor);
+        let (now, session, link) = (self.instant(), self.actors[actor].session, self.actors[actor].link);
+        match command.verb {
+            "room" => {
+                let mut level = Room::NONE;
+                for (place, word) in command.words.iter().enumerate() {
+                    match (*word, place) {
+                        ("empty", _) => level.is_empty = true,
+                        (frames, 0) => (level.frames, level.bytes) = (number(frames), PLENTY),
+                        (bytes, _) => level.bytes = number(bytes),
+                    }
+                }
+                self.handle_room(actor, level);
+            }
+            "offer" | "flood" => {
+                for name in names(&command.words) {
+                    self.offer(name.clone(), &command);
+                    if command.verb == "flood" && self.hub.is_crowded() {
+                        self.note(&format!("crowded after {name}"));
+                    }
+                }
+            }
+            "ack" => {
+                for name in names(&command.words) {
+                    self.ack(actor, &name, command.option("topic"));
+                }
+            }
+            "subscribe" => {
+                let topic = self.topic_of(actor, command.words.first().copied());
+                let window = command.number("window").and_then(NonZeroU16::new);
+                if self.hub.subscribe(session, topic, window, None, now).is_none() {
+                    self.say(actor, "is gone");
+                }
+            }
+            "unsubscribe" => {
+                let topic = self.topic_of(actor, command.words.first().copied());
+                if !self.hub.unsubscribe(session, topic, UnsubscribeReason::Client, None, now) {
+                    self.say(actor, "was not subscribed");
+                }
+            }
+            "join" => {
+                let namespace = self.catalog.namespace(command.words[1]).expect("the scene has the namespace");
+                let with = command.words.get(3).map(|other| self.actors[self.actor(other)].link);
+                self.join(command.words[0], namespace, with);
+            }
+            "leave" => self.hub.leave(session, CloseReason::Client, now),
+            "close" => self.hub.close(link, CloseReason::Transport, now),
+            "tell" => {
+                let namespace = self.actors[actor].namespace;
+                self.hub.tell(session, Transmit::Done { namespace, request: RequestId(0) }, now);
+            }
+            "holds" => self.holds(actor),
+            "books" => self.books(),
+            other => panic!("`{other}` is not a command"),
+        }
+    }
+
+    fn pass(&mut self, step: Duration) {
+        let end = self.now + step;
+        while let Some(due) = self.hub.poll_timeout().map(|due| due.saturating_duration_since(self.start)) {
+            if due > end {
+                break;
+            }
+            self.now = self.now.max(due);
+            self.hub.handle_timeout(self.instant());
+            assert!(
+                self.hub.poll_timeout() > Some(self.instant()) || self.hub.poll_timeout().is_none(),
+                "what is due is done"
+            );
+            self.take_outputs();
+        }
+        self.now = end;
+    }
+
+    fn join(&mut self, name: &str, namespace: NamespaceId, with: Option<LinkKey>) {
+        let now = self.instant();
+        let link = with.unwrap_or_else(|| {
+            let link = self.hub.open(now);
+            self.rooms.push((link, Room::NONE));
+            link
+        });
+        let client = ClientId([self.actors.len() as u8; 12]);
+        match self.hub.join(link, namespace, client, Transport::Other, now) {
+            // A scene is short and its names are few.
+            Some(session) => {
+                self.actors.push(Actor { name: name.to_owned().leak(), link, namespace, session, client });
+            }
+            None => self.note(&format!("{name} finds the link gone")),
+        }
+    }
+
+    fn handle_room(&mut self, actor: usize, level: Room) {
+        let link = self.actors[actor].link;
+        if let Some((_, room)) = self.rooms.iter_mut().find(|(key, _)| *key == link) {
+            *room = level;
+        }
+        self.hub.handle_room(link, level, self.instant());
+    }
+
+    fn offer(&mut self, name: String, command: &Command<'_>) {
+        let topic = match command.option("topic") {
+            Some(wanted) => self.topic_named(wanted),
+            None => TopicId { index: 0, generation: 0 },
+        };
+        let offset = 1 + self.messages.iter().filter(|(_, other, _)| *other == topic).count() as u64;
+        let id = MessageId { epoch: EPOCH, offset: Offset(offset) };
+        let size = command.number("size").unwrap_or(SIZE_BYTES);
+        let attachments = (1..command.number("frames").unwrap_or(1)).map(|_| size..size).collect();
+        let body = Body { bytes: Bytes::from(vec![b'.'; size]), payload: 0..size, attachments };
+        let key = command.option("key").map(Into::into);
+        let message = Arc::new(Message { topic, id, key, published: self.instant(), body });
+        self.messages.push((name.clone(), topic, id));
+
+        let before = *self.hub.stats(topic);
+        let fanout = match command.option("to") {
+            Some(to) => {
+                let session = self.actors[self.actor(to)].session;
+                let Some(fanout) = self.hub.publish_to(session, &message, self.instant()) else {
+                    return self.note(&format!("{to} does not take {name}"));
+                };
+                fanout
+            }
+            None => {
+                let except = command.option("except").map(|other| self.actors[self.actor(other)].client);
+                self.hub.publish(&message, except, self.instant())
+            }
+        };
+        self.report(&name, fanout, &before, topic);
+    }
+
+    fn report(&mut self, name: &str, fanout: Fanout, before: &TopicStats, topic: TopicId) {
+        let after = *self.hub.stats(topic);
+        let (full, too_large) = (after.rejected - before.rejected, after.too_large - before.too_large);
+        let (displaced, coalesced) = (after.displaced - before.displaced, after.coalesced - before.coalesced);
+        assert_eq!(u64::from(fanout.rejected), full + too_large, "{name}: the fanout tells what the books say");
+        assert_eq!(u64::from(fanout.displaced), displaced, "{name}: the fanout tells what the books say");
+        assert_eq!(u64::from(fanout.matched), after.offered - before.offered, "{name}: each lane is offered it once");
+        assert_eq!(fanout.matched, fanout.admitted + fanout.rejected, "{name}: what is not admitted is rejected");
+        if fanout.matched == 0 {
+            self.note(&format!("nobody is there for {name}"));
+        }
+        for (count, why) in [(full, "full"), (too_large, "too large")] {
+            match (count, fanout.matched) {
+                (0, _) => {}
+                (_, 1) => self.note(&format!("rejected {name}: {why}")),
+                (_, all) => self.note(&format!("rejected {name}: {why} ({count} of {all})")),
+            }
+        }
+        for (count, what) in [(displaced, "displaced"), (coalesced, "coalesced")] {
+            if count > 0 {
+                self.note(&format!("{what} {count}"));
+            }
+        }
+    }
+
+    fn ack(&mut self, actor: usize, name: &str, claimed: Option<&str>) {
+        let known = self.messages.iter().find(|(known, ..)| known == name);
+        let unknown = MessageId { epoch: EPOCH, offset: Offset(1_000_000) };
+        let (topic, id) = known.map_or((self.topic_of(actor, None), unknown), |(_, topic, id)| (*topic, *id));
+        let topic = claimed.map_or(topic, |claimed| self.topic_named(claimed));
+        let outcome = self.hub.handle_ack(self.actors[actor].session, topic, id, self.instant());
+        let text = match outcome {
+            Some(AckOutcome::Released) => format!("acked {name}"),
+            Some(AckOutcome::Late) => format!("acked {name}: late"),
+            Some(AckOutcome::Unknown) => format!("acked {name}: unknown"),
+            Some(AckOutcome::Foreign) => format!("acked {name}: foreign"),
+            None => "is gone".to_owned(),
+        };
+        self.say(actor, &text);
+    }
+
+    fn holds(&mut self, actor: usize) {
+        let Some(session) = self.hub.session(self.actors[actor].session) else {
+            return self.say(actor, "is gone");
+        };
+        let lanes = session.lanes().map(|lane| {
+            format!("{}: {} messages, {} bytes", self.catalog.topic_name(lane.topic()), lane.len(), lane.bytes())
+        });
+        let lanes = lanes.collect::<Vec<_>>().join("; ");
+        self.say(actor, if lanes.is_empty() { "holds nothing".to_owned() } else { format!("holds {lanes}") }.as_str());
+    }
+
+    fn books(&mut self) {
+        for topic in self.catalog.clone().topics() {
+            let stats = *self.hub.stats(topic);
+            let mut text = format!("books of {}:", self.catalog.topic_name(topic));
+            for (count, what) in [
+                (stats.offered, "offered"),
+                (stats.sent, "sent"),
+                (stats.retries, "retried"),
+                (stats.delivered, "delivered"),
+                (stats.displaced, "displaced"),
+                (stats.coalesced, "coalesced"),
+                (stats.rejected, "rejected"),
+                (stats.too_large, "too large"),
+                (stats.exhausted, "exhausted"),
+                (stats.abandoned, "abandoned"),
+            ] {
+                if count > 0 {
+                    write!(text, " {count} {what}").expect("a string takes everything");
+                }
+            }
+            self.note(&text);
+        }
+        let (links, resident) = (self.hub.links(), self.hub.resident());
+        self.note(&format!("{links} links, {resident} messages resident"));
+    }
+
+    fn take_outputs(&mut self) {
+        let mut hub_says = Vec::new();
+        while let Some(output) = self.hub.poll_output(self.instant()) {
+            hub_says.push(output);
+        }
+        for output in hub_says {
+            match output {
+                Output::Event(event) => self.witness(&event),
+                Output::Transmit(link, mut batch) => {
+                    assert!(!batch.is_empty(), "an empty batch is no output");
+                    for what in batch.drain(..) {
+                        let (_, room) =
+                            self.rooms.iter_mut().find(|(key, _)| *key == link).expect("a link was opened once");
+                        assert!(room.takes(what.frames(), what.size_bytes()), "no room for {what:?} in {room:?}");
+                        room.take(what.frames(), what.size_bytes());
+                        self.hear(link, &what);
+                    }
+                    self.hub.recycle(batch);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, link: LinkKey, what: &Transmit) {
+        let (Transmit::Message { namespace, .. }
+        | Transmit::Subscribed { namespace, .. }
+        | Transmit::Unsubscribed { namespace, .. }
+        | Transmit::Done { namespace, .. }
+        | Transmit::Error { namespace, .. }) = *what;
+        let there = |actor: &Actor| (actor.link, actor.namespace) == (link, namespace);
+        let actor = self.actors.iter().rposition(there).expect("somebody is there to hear it");
+        let text = match what {
+            Transmit::Message { message, attempt, .. } => {
+                let name = self.name_of(message.topic, message.id);
+                if self.catalog.class(message.topic).policy.is_at_least_once() {
+                    format!("sent {name} (attempt {attempt})")
+                } else {
+                    format!("sent {name}")
+                }
+            }
+            Transmit::Subscribed { topic, position, .. } => {
+                format!("told: subscribed to {} after {}", self.catalog.topic_name(*topic), position.offset.0)
+            }
+            Transmit::Unsubscribed { topic, .. } => {
+                format!("told: unsubscribed from {}", self.catalog.topic_name(*topic))
+            }
+            Transmit::Done { .. } => "told: published".to_owned(),
+            Transmit::Error { code, .. } => format!("told: {}", code.as_str()),
+        };
+        self.say(actor, &text);
+    }
+
+    fn witness(&mut self, event: &Event) {
+        let (client, text) = match event {
+            Event::Connected { client, namespace, .. } => (client, format!("joined {namespace}")),
+            Event::Disconnected { client, reason, .. } => (client, format!("left ({})", reason.as_str())),
+            Event::Subscribed { client, topic, .. } => (client, format!("subscribed to {topic}")),
+            Event::Unsubscribed { client, topic, .. } => (client, format!("unsubscribed from {topic}")),
+            Event::OverflowBegan { client, .. } => (client, "overflow began".to_owned()),
+            Event::OverflowEnded { client, lost, .. } => (client, format!("overflow ended: {lost} lost")),
+            Event::RetriesExhausted { client, namespace, topic, id, .. } => {
+                let namespace = self.catalog.namespace(namespace).expect("events name what the catalog has");
+                let topic = self.catalog.topic(namespace, topic).expect("events name what the catalog has");
+                (client, format!("gave up on {}", self.name_of(topic, *id)))
+            }
+            // The attempt that is sent tells it.
+            Event::Retried { .. } => return,
+            other => panic!("the core does not make {other:?}"),
+        };
+        let actor = self.actors.iter().position(|actor| actor.client == *client).expect("every client is an actor");
+        self.say(actor, &text);
+    }
+
+    /// Checks what must hold after every command, whatever the script.
+    fn inspect(&self) {
+        let mut resident = 0;
+        for actor in &self.actors {
+            for lane in self.hub.session(actor.session).into_iter().flat_map(crate::Session::lanes) {
+                let limits = lane.policy().limits;
+                assert!(lane.len() as u64 <= u64::from(limits.messages.get()), "{} holds too many", actor.name);
+                assert!(lane.bytes() <= limits.bytes.get(), "{} holds too much", actor.name);
+                resident += lane.len() as u64;
+            }
+        }
+        assert_eq!(self.hub.resident(), resident, "the books count what the lanes hold");
+        let gone = |stats: &TopicStats| stats.delivered + stats.coalesced + stats.dropped() + stats.abandoned;
+        let topics = || self.catalog.topics().map(|topic| self.hub.stats(topic));
+        let (offered, gone): (u64, u64) = (topics().map(|stats| stats.offered).sum(), topics().map(gone).sum());
+        assert_eq!(offered, gone + resident, "the books balance");
+    }
+
+    /// A line of the trace about a client.
+    fn say(&mut self, actor: usize, text: &str) {
+        match actor {
+            0 => self.note(text),
+            _ => self.note(&format!("{}: {text}", self.actors[actor].name)),
+        }
+    }
+
+    /// A line of the trace.
+    fn note(&mut self, text: &str) {
+        let now = if self.now.is_zero() { "0s".to_owned() } else { format!("{:?}", self.now) };
+        writeln!(self.trace, "{now}  {text}").expect("a string takes everything");
+    }
+
+    fn actor(&self, name: &str) -> usize {
+        let place = self.actors.iter().rposition(|actor| actor.name == name);
+        place.unwrap_or_else(|| panic!("nobody is called `{name}`"))
+    }
+
+    fn topic_of(&self, actor: usize, name: Option<&str>) -> TopicId {
+        let namespace = self.actors[actor].namespace;
+        match name {
+            Some(name) => self.catalog.topic(namespace, name).expect("the client's namespace has the topic"),
+            None => self.catalog.namespace_entry(namespace).topics()[0],
+        }
+    }
+
+    /// The topic of that name in any namespace: a scene gives each name once.
+    fn topic_named(&self, name: &str) -> TopicId {
+        let found = self.catalog.topics().find(|topic| &**self.catalog.topic_name(*topic) == name);
+        found.unwrap_or_else(|| panic!("no topic is called `{name}`"))
+    }
+
+    fn name_of(&self, topic: TopicId, id: MessageId) -> &str {
+        let found = self.messages.iter().find(|(_, t, i)| (*t, *i) == (topic, id));
+        &found.expect("only what was offered is sent").0
+    }
+
+    fn instant(&self) -> Instant {
+        self.start + self.now
+    }
+}
+
+/// The names of messages: as they stand, and `1-40` for a series.
+fn names(words: &[&str]) -> Vec<String> {
+    let series = |word: &&str| match word.split_once('-') {
+        Some((from, to)) => (number::<u32>(from)..=number(to)).map(|n| n.to_string()).collect(),
+        None => vec![(*word).to_owned()],
+    };
+    words.iter().flat_map(series).collect()
+}
+
+fn duration(text: &str) -> Duration {
+    match text.strip_suffix("ms") {
+        Some(millis) => Duration::from_millis(number(millis)),
+        None => Duration::from_secs(number(text.strip_suffix('s').unwrap_or(text))),
+    }
+}
+
+/// Writes `sent 1`, `sent 2`, `sent 3` as `sent 1-3`.
+fn fold_series(trace: &str) -> String {
+    let mut folded: Vec<String> = Vec::new();
+    let mut series: Option<(&str, u32, u32, &str)> = None;
+    for line in trace.lines() {
+        let place = line.split_once("sent ").and_then(|(before, after)| {
+            let (name, rest) = after.split_once(' ').unwrap_or((after, ""));
+            Some((before, name.parse::<u32>().ok()?, rest))
+        });
+        series = match (series, place) {
+            (Some((before, first, last, rest)), Some((b, name, r))) if (before, last + 1, rest) == (b, name, r) => {
+                folded.pop();
+                folded.push(format!("{before}sent {first}-{name} {rest}").trim_end().to_owned());
+                Some((before, first, name, rest))
+            }
+            (_, place) => {
+                folded.push(line.to_owned());
+                place.map(|(before, name, rest)| (before, name, name, rest))
+            }
+        };
+    }
+    folded.into_iter().map(|line| line + "\n").collect()
+}

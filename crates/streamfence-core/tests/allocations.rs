@@ -1,0 +1,178 @@
+//! What a message costs in memory: nothing per session, once a lane has reached its size.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use streamfence_core::{
+    AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, Offset,
+    Output, Overflow, Room, SessionKey, TopicId, Transmit, Transport,
+};
+
+const EPOCH: Epoch = Epoch(7);
+const PLENTY: Room = Room { frames: 1_000, bytes: 1 << 20, is_empty: true };
+
+struct Stage {
+    hub: Hub,
+    topic: TopicId,
+    sessions: Vec<(LinkKey, SessionKey)>,
+    now: Instant,
+    offset: u64,
+}
+
+impl Stage {
+    #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
+    fn new(namespace: Namespace, sessions: usize) -> Self {
+        let catalog = Arc::new(Catalog::builder().namespace(namespace).build().expect("the catalog is valid"));
+        let topic = catalog.topics().next().expect("the namespace has a topic");
+        let mut stage =
+            Self { hub: Hub::new(catalog, EPOCH), topic, sessions: Vec::new(), now: Instant::now(), offset: 0 };
+        for index in 0..sessions {
+            stage.join(index);
+        }
+        stage
+    }
+
+    fn join(&mut self, index: usize) {
+        let mut client = [0; 12];
+        client[..8].copy_from_slice(&index.to_be_bytes());
+        let namespace = self.hub.catalog().class(self.topic).namespace;
+        let link = self.hub.open(self.now);
+        let joined = self.hub.join(link, namespace, ClientId(client), Transport::Other, self.now);
+        let session = joined.expect("the link is open");
+        self.hub.subscribe(session, self.topic, None, None, self.now);
+        self.sessions.push((link, session));
+    }
+
+    fn message(&mut self, key: Option<&str>) -> Arc<Message> {
+        self.offset += 1;
+        let id = MessageId { epoch: EPOCH, offset: Offset(self.offset) };
+        let body = Body::plain(Bytes::from_static(b"tick"));
+        Arc::new(Message { topic: self.topic, id, key: key.map(Into::into), published: self.now, body })
+    }
+
+    fn publish(&mut self, message: &Arc<Message>) {
+        let _ = self.hub.publish(message, None, self.now);
+    }
+
+    /// Stops the clock of every link and starts it again.
+    fn give_room(&mut self) {
+        for room in [Room::NONE, PLENTY] {
+            for &(link, _) in &self.sessions {
+                self.hub.handle_room(link, room, self.now);
+            }
+        }
+    }
+
+    fn ack(&mut self, id: MessageId) {
+        for &(_, session) in &self.sessions {
+            self.hub.handle_ack(session, self.topic, id, self.now);
+        }
+    }
+
+    /// Takes all outputs, and says how many messages left.
+    fn drain(&mut self) -> usize {
+        let mut messages = 0;
+        while let Some(output) = self.hub.poll_output(self.now) {
+            if let Output::Transmit(_, mut batch) = output {
+                messages += batch.iter().filter(|what| matches!(what, Transmit::Message { .. })).count();
+                batch.clear();
+                self.hub.recycle(batch);
+            }
+        }
+        messages
+    }
+}
+
+fn allocations(run: impl FnOnce()) -> u64 {
+    allocation_counter::measure(run).count_total
+}
+
+#[test]
+fn publish_poll_and_ack_cost_nothing_per_session() {
+    let namespaces = [
+        Namespace::new("/a").topic("t").best_effort(Overflow::RejectNew),
+        Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest),
+        Namespace::new("/a").topic("t").best_effort(Overflow::Coalesce),
+        Namespace::new("/a").topic("t").best_effort(Overflow::SnapshotOnly),
+        Namespace::new("/a").topic("t").at_least_once(AtLeastOnce::default().window(4)),
+    ];
+    for namespace in namespaces {
+        let told = format!("{namespace:?}");
+        let mut stage = Stage::new(namespace, 100);
+        // The first rounds bring every buffer to its size.
+        for round in 0..20 {
+            let messages = [(); 3].map(|()| stage.message(None));
+            let count = allocations(|| {
+                stage.give_room();
+                for message in &messages {
+                    stage.publish(message);
+                }
+                assert!(stage.drain() >= 100, "something leaves for every session");
+                for message in &messages {
+                    stage.ack(message.id);
+                }
+            });
+            assert!(round < 5 || count == 0, "{count} allocations in round {round} of {told}");
+        }
+    }
+}
+
+#[test]
+fn a_full_lane_that_displaces_costs_nothing() {
+    let namespace = Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest).max_queued_messages(8);
+    let mut stage = Stage::new(namespace, 100);
+    for round in 0..50 {
+        let message = stage.message(None);
+        let count = allocations(|| stage.publish(&message));
+        // The first displaced message of each lane is an event.
+        assert!(round <= 9 || count == 0, "{count} allocations in round {round}");
+    }
+}
+
+#[test]
+fn a_lane_forgets_the_keys_of_what_has_left() {
+    let namespaces = [
+        Namespace::new("/a").topic("t").best_effort(Overflow::Coalesce),
+        Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest).coalesce(true).max_queued_messages(4),
+        Namespace::new("/a").topic("t").best_effort(Overflow::SnapshotOnly).coalesce(true),
+    ];
+    for namespace in namespaces {
+        let told = format!("{namespace:?}");
+        let mut stage = Stage::new(namespace, 1);
+        let mut run = |keys: std::ops::Range<u32>| {
+            for key in keys {
+                let message = stage.message(Some(&key.to_string()));
+                stage.publish(&message);
+                // Now and then the client reads; in between the lane makes way on its own.
+                if key % 16 == 0 {
+                    stage.give_room();
+                    stage.drain();
+                }
+            }
+        };
+        run(0..1_000);
+        let kept = allocation_counter::measure(|| run(1_000..10_000)).bytes_current;
+        assert!(kept < 4_096, "{kept} bytes for keys that have left, in {told}");
+    }
+}
+
+#[test]
+fn clients_that_come_and_go_leave_nothing_behind() {
+    let namespace = Namespace::new("/a").topic("t").at_least_once(AtLeastOnce::default());
+    let mut stage = Stage::new(namespace, 10);
+    let mut run = |clients: std::ops::Range<usize>| {
+        for index in clients {
+            stage.join(index);
+            let message = stage.message(None);
+            stage.give_room();
+            stage.publish(&message);
+            stage.drain();
+            let (link, _) = stage.sessions.remove(0);
+            stage.hub.close(link, CloseReason::Client, stage.now);
+        }
+    };
+    run(10..2_000);
+    let kept = allocation_counter::measure(|| run(2_000..20_000)).bytes_current;
+    assert!(kept < 16_384, "{kept} bytes for clients that are gone");
+}

@@ -1,0 +1,131 @@
+//! A catalog is valid or it does not exist, and its errors name the place, the value found and the value wanted.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use streamfence_core::{
+    AtLeastOnce, Catalog, ClientPublish, Delivery, InboundAck, Limits, Metadata, Namespace, Overflow, Topic, Wire,
+};
+
+#[expect(clippy::needless_pass_by_value, reason = "a case reads best without borrows")]
+fn refuse(namespaces: Vec<Namespace>, why: Expect) {
+    let builder = namespaces.into_iter().fold(Catalog::builder(), streamfence_core::CatalogBuilder::namespace);
+    why.assert_eq(&builder.build().expect_err("the catalog cannot be kept").to_string());
+}
+
+fn feed() -> Namespace {
+    Namespace::new("/feed").topic("tick")
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused_with_its_place() {
+    refuse(
+        vec![Namespace::new("feed").topic("tick")],
+        expect!["namespace `feed`: wanted a path that starts with `/`, of at most 128 letters, digits and `/ . _ ~ -`"],
+    );
+    refuse(
+        vec![Namespace::new("/fe ed").topic("tick")],
+        expect![
+            "namespace `/fe ed`: wanted a path that starts with `/`, of at most 128 letters, digits and `/ . _ ~ -`"
+        ],
+    );
+    refuse(
+        vec![Namespace::new(format!("/{}", "a".repeat(128))).topic("tick")],
+        expect![
+            "namespace `/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa`: wanted a path that starts with `/`, of at most 128 letters, digits and `/ . _ ~ -`"
+        ],
+    );
+    refuse(vec![feed(), feed()], expect!["namespace `/feed` is there twice; wanted each path once"]);
+    refuse(vec![Namespace::new("/feed")], expect!["namespace `/feed` has no topics; wanted at least one"]);
+    refuse(
+        vec![feed().topic("")],
+        expect![[r#"namespace `/feed`: topic "": wanted a name of 1 to 128 bytes without control characters"#]],
+    );
+    refuse(
+        vec![feed().topic("a\nb")],
+        expect![[r#"namespace `/feed`: topic "a\nb": wanted a name of 1 to 128 bytes without control characters"#]],
+    );
+    refuse(
+        vec![feed().topic("subscribe")],
+        expect!["namespace `/feed`: topic `subscribe` is the name of a control event; wanted another name"],
+    );
+    refuse(
+        vec![feed().topic("tick")],
+        expect!["namespace `/feed`: topic `tick` is there twice; wanted each name once"],
+    );
+    refuse(
+        vec![feed().max_queued_messages(0)],
+        expect!["topic `/feed tick`: max_queued_messages is 0; wanted at least 1"],
+    );
+    refuse(vec![feed().max_queued_bytes(0)], expect!["topic `/feed tick`: max_queued_bytes is 0; wanted at least 1"]);
+    refuse(
+        vec![feed().at_least_once(AtLeastOnce::default().window(0))],
+        expect!["topic `/feed tick`: max_in_flight is 0; wanted at least 1"],
+    );
+    refuse(
+        vec![feed().at_least_once(AtLeastOnce::default().max_retries(0))],
+        expect!["topic `/feed tick`: max_retries is 0; wanted at least 1"],
+    );
+    refuse(
+        vec![feed().at_least_once(AtLeastOnce::default().ack_timeout(Duration::ZERO))],
+        expect!["topic `/feed tick`: ack_timeout is 0; wanted at least 1"],
+    );
+    refuse(
+        vec![feed().at_least_once(AtLeastOnce::default()).coalesce(true)],
+        expect!["topic `/feed tick`: coalesce with at-least-once would lose messages; wanted one of the two"],
+    );
+    refuse(
+        vec![feed().at_least_once(AtLeastOnce::default().window(65))],
+        expect!["topic `/feed tick`: max_in_flight 65 exceeds max_queued_messages 64"],
+    );
+}
+
+#[test]
+fn what_nobody_said_is_the_default() {
+    let catalog = Catalog::builder().namespace(feed()).build().expect("it is valid");
+    let class = catalog.class(catalog.topics().next().expect("there is one"));
+    assert_eq!(class.policy.delivery, Delivery::BestEffort { overflow: Overflow::RejectNew, coalesce: false });
+    assert_eq!(class.policy.limits, Limits::default());
+    assert_eq!((class.wire, class.metadata), (Wire::TopicEvent, Metadata::WhenAcked));
+    assert_eq!((class.client_publish, class.inbound_ack), (ClientPublish::Handler, InboundAck::OnReceipt));
+    assert!(class.allow_polling && class.echo);
+}
+
+#[test]
+fn a_topic_says_it_over_its_namespace_and_the_order_of_words_does_not_matter() {
+    let namespace = Namespace::new("/feed")
+        .topic("plain")
+        .topic_with(Topic::new("own").best_effort(Overflow::DropOldest).echo(true))
+        .at_least_once(AtLeastOnce::default().window(4))
+        .max_queued_messages(9)
+        .echo(false)
+        .wire(Wire::Envelope);
+    let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
+    let feed = catalog.namespace("/feed").expect("it was added");
+    let [plain, own] = ["plain", "own"].map(|name| catalog.class(catalog.topic(feed, name).expect("it was added")));
+    assert!(plain.policy.is_at_least_once() && !plain.echo);
+    assert!(!own.policy.is_at_least_once() && own.echo);
+    for class in [plain, own] {
+        assert_eq!(Some(class.policy.limits.messages), NonZeroU32::new(9));
+        assert_eq!(class.wire, Wire::Envelope);
+        assert_eq!((class.namespace, &*class.path), (feed, "/feed"));
+    }
+}
+
+#[test]
+fn topics_are_found_by_namespace_and_name_and_keep_their_order() {
+    let other = Namespace::new("/other").topic("tock").topic("tick");
+    let catalog = Catalog::builder().namespace(feed()).namespace(other).build().expect("it is valid");
+    let [feed, other] = ["/feed", "/other"].map(|path| catalog.namespace(path).expect("it was added"));
+    assert_ne!(catalog.topic(feed, "tick"), catalog.topic(other, "tick"));
+    assert_eq!((catalog.topic(feed, "tock"), catalog.namespace("/")), (None, None));
+    let names = |namespace| -> Vec<&str> {
+        let topics = catalog.namespace_entry(namespace).topics().iter();
+        topics.map(|&topic| &**catalog.topic_name(topic)).collect()
+    };
+    assert_eq!(names(feed), ["tick"]);
+    assert_eq!(names(other), ["tock", "tick"]);
+    assert_eq!(catalog.topics().count(), 3);
+    assert_eq!(catalog.namespaces().map(|(_, entry)| &*entry.path).collect::<Vec<_>>(), ["/feed", "/other"]);
+}

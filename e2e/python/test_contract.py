@@ -1,0 +1,233 @@
+"""The contract as a second implementation sees it: python-socketio over websocket and polling."""
+
+import base64
+import http.client
+import json
+import os
+import queue
+import signal
+import subprocess
+import tempfile
+import threading
+import unittest
+
+import engineio.payload
+import socketio
+
+# python-engineio takes at most 16 packets from one poll and hangs up at more, which any burst over polling makes.
+# This is its documented way to take as many as a server may send.
+engineio.payload.Payload.max_decode_packets = 256
+
+SOON_S = 10
+CONFIG = """
+servers:
+  feed:
+    host: 127.0.0.1
+    port: 0
+    shutdownDrainMs: 1000
+    namespaces:
+      - path: /feed
+        topics: [delta]
+        overflowAction: DROP_OLDEST
+        maxQueuedMessagesPerClient: 512
+      - path: /relay
+        topics: [chat]
+        clientPublish: relay
+      - path: /alerts
+        topics: [alert]
+        deliveryMode: AT_LEAST_ONCE
+        maxQueuedMessagesPerClient: 512
+        maxInFlight: 8
+        ackTimeoutMs: 500
+        maxRetries: 2
+"""
+
+
+class Server:
+    """The binary under test."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="streamfence-e2e-")
+        path = os.path.join(self.folder.name, "streamfence.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(CONFIG)
+        self.process = subprocess.Popen(
+            [os.environ["STREAMFENCE_BIN"], "serve", "-c", path, "--admin-listen", "127.0.0.1:0", "--log-format", "json"],
+            cwd=self.folder.name,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addresses = {}
+        self.log = []
+        self.listening = threading.Event()
+        threading.Thread(target=self.read_log, daemon=True).start()
+        if not self.listening.wait(SOON_S):
+            self.process.kill()
+            raise AssertionError("the server does not listen:\n" + "".join(self.log))
+
+    def read_log(self):
+        for line in self.process.stderr:
+            self.log.append(line)
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            fields = event.get("fields", event)
+            if fields.get("message") == "listening":
+                self.addresses[fields["server"]] = fields["address"]
+                if {"feed", "admin"} <= self.addresses.keys():
+                    self.listening.set()
+
+    @property
+    def url(self):
+        return "http://" + self.addresses["feed"]
+
+    def publish(self, namespace, topic, payload=None, **options):
+        body = {"namespace": namespace, "topic": topic, **options}
+        if "payloadBase64" not in options:
+            body["payload"] = payload
+        connection = http.client.HTTPConnection(self.addresses["admin"], timeout=SOON_S)
+        try:
+            connection.request("POST", "/v1/publish", json.dumps(body), {"content-type": "application/json"})
+            response = connection.getresponse()
+            text = response.read()
+            assert response.status == 202, text
+            return json.loads(text)
+        finally:
+            connection.close()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(15)
+        finally:
+            self.process.kill()
+            self.folder.cleanup()
+        assert code == 0, f"exit code {code}:\n" + "".join(self.log)
+
+
+class Client:
+    """One python-socketio client in one namespace; every event goes into one queue."""
+
+    def __init__(self, url, namespace, transports):
+        self.namespace = namespace
+        self.events = queue.Queue()
+        self.socket = socketio.Client(reconnection=False)
+        self.socket.on("*", lambda event, *args: self.events.put((event, *args)), namespace=namespace)
+        self.socket.connect(url, namespaces=[namespace], transports=transports, wait_timeout=SOON_S)
+
+    def emit(self, event, body):
+        self.socket.emit(event, body, namespace=self.namespace)
+
+    def call(self, event, body):
+        return self.socket.call(event, body, namespace=self.namespace, timeout=SOON_S)
+
+    def next(self, wanted=None):
+        event = self.events.get(timeout=SOON_S)
+        assert wanted in (None, event[0]), f"expected {wanted}, got {event}"
+        return event[1:]
+
+    def subscribe(self, topic):
+        self.emit("subscribe", {"topic": topic})
+        return self.next("subscribed")[0]
+
+
+class Contract:
+    """The tests, run once for each way to connect."""
+
+    transports = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+
+    def connect(self, namespace):
+        client = Client(self.server.url, namespace, self.transports)
+        self.addCleanup(client.socket.disconnect)
+        return client
+
+    def test_messages_arrive_in_order(self):
+        client = self.connect("/feed")
+        answer = client.subscribe("delta")
+        self.assertEqual(answer["topic"], "delta")
+        for n in range(200):
+            self.assertEqual(self.server.publish("/feed", "delta", {"n": n, "text": "äöü €🦀"})["matched"], 1)
+        for n in range(200):
+            self.assertEqual(client.next("delta"), ({"n": n, "text": "äöü €🦀"},))
+        self.assertTrue(client.events.empty())
+
+    def test_bytes_arrive_as_bytes(self):
+        client = self.connect("/feed")
+        client.subscribe("delta")
+        data = bytes(range(256)) * 4
+        self.server.publish("/feed", "delta", payloadBase64=base64.b64encode(data).decode())
+        self.server.publish("/feed", "delta", "after")
+        self.assertEqual(client.next("delta"), (data,))
+        self.assertEqual(client.next("delta"), ("after",))
+
+    def test_bytes_are_relayed(self):
+        client = self.connect("/relay")
+        client.subscribe("chat")
+        client.emit("publish", {"topic": "chat", "payload": {"file": b"\x00\x01\xff", "name": "a"}})
+        self.assertEqual(client.next("chat")[0], {"file": b"\x00\x01\xff", "name": "a"})
+
+    def test_a_callback_gets_the_answer(self):
+        client = self.connect("/feed")
+        yes = client.call("subscribe", {"topic": "delta"})
+        self.assertTrue(yes["ok"])
+        no = client.call("subscribe", {"topic": "nonsense"})
+        self.assertFalse(no["ok"])
+        self.assertEqual(no["code"], "UNKNOWN_TOPIC")
+
+    def test_acked_messages_come_once_and_in_order(self):
+        client = self.connect("/alerts")
+        client.subscribe("alert")
+        for n in range(50):
+            self.server.publish("/alerts", "alert", n)
+        for n in range(50):
+            payload, meta = client.next("alert")
+            self.assertEqual(payload, n)
+            self.assertTrue(meta["ackRequired"])
+            client.emit("ack", {"topic": "alert", "messageId": meta["messageId"]})
+        # Longer than an ack timeout: nothing is sent again.
+        with self.assertRaises(queue.Empty):
+            client.events.get(timeout=1)
+
+    def test_silence_is_retried_under_one_id_and_then_given_up(self):
+        client = self.connect("/alerts")
+        client.subscribe("alert")
+        self.server.publish("/alerts", "alert", "a")
+        attempts = [client.next("alert") for _ in range(3)]
+        self.assertEqual({payload for payload, _ in attempts}, {"a"})
+        self.assertEqual(len({meta["messageId"] for _, meta in attempts}), 1)
+        with self.assertRaises(queue.Empty):
+            client.events.get(timeout=1.2)
+
+    def test_unsubscribed_is_unsubscribed(self):
+        client = self.connect("/feed")
+        client.subscribe("delta")
+        client.emit("unsubscribe", {"topic": "delta"})
+        self.assertEqual(client.next("unsubscribed")[0], {"topic": "delta", "reason": "client"})
+        self.assertEqual(self.server.publish("/feed", "delta", "nobody")["matched"], 0)
+        self.assertTrue(client.events.empty())
+
+
+class OverWebsocket(Contract, unittest.TestCase):
+    transports = ["websocket"]
+
+
+class OverPolling(Contract, unittest.TestCase):
+    transports = ["polling"]
+
+
+class ThroughTheUpgrade(Contract, unittest.TestCase):
+    transports = ["polling", "websocket"]
+
+
+if __name__ == "__main__":
+    unittest.main()

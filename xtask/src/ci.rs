@@ -1,0 +1,141 @@
+//! `cargo xtask ci`: what CI runs, in the order in which a failure is cheapest to hear of.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use xshell::{Shell, cmd};
+
+use crate::{e2e, tidy, tools};
+
+/// Pinned: a new version of a judge is a change of the law.
+const CARGO_DENY: &str = "0.20.2";
+const CARGO_HACK: &str = "0.6.46";
+
+/// What to run of it.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Adds the steps that need long installs.
+    #[arg(long)]
+    full: bool,
+    /// Runs this step alone (repeatable).
+    #[arg(long, value_name = "STEP", value_parser = names())]
+    only: Vec<String>,
+    /// Leaves this step out (repeatable).
+    #[arg(long, value_name = "STEP", value_parser = names())]
+    skip: Vec<String>,
+}
+
+struct Step {
+    name: &'static str,
+    /// Runs only with `--full`, or when named by `--only`.
+    full: bool,
+    run: fn(&Shell) -> Result<()>,
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "fmt", full: false, run: fmt },
+    Step { name: "tidy", full: false, run: tidy::run },
+    Step { name: "clippy", full: false, run: clippy },
+    Step { name: "rustdoc", full: false, run: rustdoc },
+    Step { name: "test", full: false, run: test },
+    Step { name: "deny", full: false, run: deny },
+    Step { name: "e2e", full: false, run: e2e },
+    Step { name: "features", full: true, run: features },
+];
+
+/// Runs the steps one after the other and stops at the first that fails.
+pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
+    let chosen: Vec<&Step> = STEPS.iter().filter(|step| args.includes(step)).collect();
+    ensure!(!chosen.is_empty(), "nothing left to run");
+    for (passed, step) in chosen.iter().enumerate() {
+        println!("\n==> {}", step.name);
+        let started = Instant::now();
+        let outcome = (step.run)(sh);
+        let seconds = started.elapsed().as_secs_f64();
+        if let Err(error) = outcome {
+            println!("==> {} failed after {seconds:.1} s", step.name);
+            println!("\n{passed} passed, 1 failed");
+            return Err(error.context(format!("step `{}`", step.name)));
+        }
+        println!("==> {} passed in {seconds:.1} s", step.name);
+    }
+    println!("\n{} passed, 0 failed", chosen.len());
+    Ok(())
+}
+
+impl Args {
+    fn includes(&self, step: &Step) -> bool {
+        let named = |names: &[String]| names.iter().any(|name| name == step.name);
+        let wanted = if self.only.is_empty() { self.full || !step.full } else { named(&self.only) };
+        wanted && !named(&self.skip)
+    }
+}
+
+fn names() -> clap::builder::PossibleValuesParser {
+    STEPS.iter().map(|step| step.name).collect::<Vec<_>>().into()
+}
+
+fn fmt(sh: &Shell) -> Result<()> {
+    Ok(cmd!(sh, "cargo fmt --all --check").run()?)
+}
+
+fn clippy(sh: &Shell) -> Result<()> {
+    Ok(cmd!(sh, "cargo clippy --workspace --all-targets --all-features --locked -- -D warnings").run()?)
+}
+
+fn rustdoc(sh: &Shell) -> Result<()> {
+    Ok(cmd!(sh, "cargo doc --workspace --no-deps --all-features --locked").env("RUSTDOCFLAGS", "-D warnings").run()?)
+}
+
+fn test(sh: &Shell) -> Result<()> {
+    Ok(cmd!(sh, "cargo test --workspace --all-features --locked").run()?)
+}
+
+fn deny(sh: &Shell) -> Result<()> {
+    let deny = tools::cargo_tool(sh, "cargo-deny", CARGO_DENY)?;
+    cmd!(sh, "{deny} --locked check bans licenses sources").run().context("bans, licences, sources")?;
+
+    // The database is fetched from the network, which a build machine may not have. That says nothing about
+    // the tree, so it is reported and passed; an advisory that was found is not.
+    if cmd!(sh, "{deny} fetch db").quiet().ignore_stdout().ignore_stderr().run().is_err() {
+        println!("the advisory database cannot be had here: advisories are NOT checked");
+        return Ok(());
+    }
+    cmd!(sh, "{deny} --locked check advisories").run().context("advisories")
+}
+
+fn e2e(sh: &Shell) -> Result<()> {
+    e2e::run(sh, &e2e::Args::default())
+}
+
+/// Every set of features compiles alone, so that none leans on a feature it did not ask for.
+fn features(sh: &Shell) -> Result<()> {
+    let hack = tools::cargo_tool(sh, "cargo-hack", CARGO_HACK)?;
+    if let Err(error) = cmd!(sh, "{hack} hack check --workspace --feature-powerset --no-dev-deps --locked").run() {
+        bail!("a set of features does not compile alone: {error}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Args, STEPS};
+
+    fn chosen(full: bool, only: &[&str], skip: &[&str]) -> Vec<&'static str> {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let args = Args { full, only: owned(only), skip: owned(skip) };
+        STEPS.iter().filter(|step| args.includes(step)).map(|step| step.name).collect()
+    }
+
+    #[test]
+    fn long_installs_run_only_when_asked_for() {
+        assert!(!chosen(false, &[], &[]).contains(&"features"));
+        assert!(chosen(true, &[], &[]).contains(&"features"));
+        assert_eq!(chosen(false, &["features"], &[]), ["features"]);
+    }
+
+    #[test]
+    fn skipping_wins() {
+        assert_eq!(chosen(false, &["fmt", "e2e"], &["e2e"]), ["fmt"]);
+    }
+}

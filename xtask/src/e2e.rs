@@ -1,0 +1,90 @@
+//! `cargo xtask e2e`: real Socket.IO clients against the real binary.
+//!
+//! The suites are programs of their own (`e2e/*.test.mjs`, `e2e/python/test_*.py`) that find the binary in
+//! `STREAMFENCE_BIN`; this command builds it, installs their packages and decides which may run at the same time.
+
+mod install;
+mod suite;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail, ensure};
+use xshell::{Shell, cmd};
+
+use crate::tools;
+use suite::{Company, Report, Suite};
+
+/// What to run and what to run it against.
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Runs only the suites whose file name contains this.
+    filter: Option<String>,
+    /// The cargo profile of the binary.
+    #[arg(long, default_value = "release")]
+    profile: Option<String>,
+    /// A binary to test instead of building one.
+    #[arg(long, value_name = "PATH", conflicts_with = "profile")]
+    bin: Option<PathBuf>,
+}
+
+/// Builds the binary, runs the suites and fails when one of them failed or ran no test.
+pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
+    let mut suites = suite::find(sh)?;
+    if let Some(filter) = &args.filter {
+        suites.retain(|suite| suite.name.contains(filter.as_str()));
+    }
+    ensure!(!suites.is_empty(), "no suite in e2e/ matches");
+
+    tools::ensure_runtimes(sh)?;
+    install::npm_packages(sh)?;
+    install::python_packages(sh)?;
+    let binary = match &args.bin {
+        Some(path) => std::path::absolute(path)?,
+        None => build(sh, args.profile.as_deref().unwrap_or("release"))?,
+    };
+    ensure!(binary.exists(), "{} does not exist", binary.display());
+    let logs = tools::target_dir(sh)?.join("e2e");
+    sh.create_dir(&logs)?;
+
+    let reports = run_all(&suites, &|suite| suite.run(&binary, &logs));
+    summarise(&reports?)
+}
+
+fn build(sh: &Shell, profile: &str) -> Result<PathBuf> {
+    cmd!(sh, "cargo build --locked --package streamfence-cli --bin streamfence --profile {profile}").run()?;
+    // Cargo keeps the name `debug` for the profile `dev`.
+    let folder = if profile == "dev" { "debug" } else { profile };
+    Ok(tools::target_dir(sh)?.join(folder).join("streamfence"))
+}
+
+/// Runs the quiet suites in two rows beside each other, then each of the others alone.
+///
+/// The long quiet suite mostly waits, so the short ones fit beside it; a suite that measures time or memory
+/// must not share the machine with another.
+fn run_all(suites: &[Suite], run: &(dyn Fn(&Suite) -> Result<Report> + Sync)) -> Result<Vec<Report>> {
+    let row = |company: Company| -> Result<Vec<Report>> {
+        let reports = suites.iter().filter(|suite| suite.company() == company).map(run);
+        reports.inspect(|report| report.iter().for_each(Report::print)).collect()
+    };
+    let (long, short) = std::thread::scope(|scope| {
+        let long = scope.spawn(|| row(Company::Long));
+        let short = row(Company::Short);
+        (long.join(), short)
+    });
+    let mut reports = short?;
+    reports.extend(long.expect("a row reports its failures")?);
+    reports.extend(row(Company::Alone)?);
+    Ok(reports)
+}
+
+fn summarise(reports: &[Report]) -> Result<()> {
+    println!("\nreal clients:");
+    for report in reports {
+        println!("  {report}");
+    }
+    let failed: Vec<&str> = reports.iter().filter(|report| !report.passed()).map(|r| r.name.as_str()).collect();
+    if !failed.is_empty() {
+        bail!("{} of {} suites failed: {}", failed.len(), reports.len(), failed.join(", "));
+    }
+    Ok(())
+}

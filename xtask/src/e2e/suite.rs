@@ -1,0 +1,208 @@
+//! One suite: how it is run, what it may run beside, and what it says at its end.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use xshell::Shell;
+
+/// A suite that takes longer hangs. Every test has a shorter deadline of its own.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// How often a running suite is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Suites that mostly wait: short ones run beside them.
+const LONG: &[&str] = &["4-slow-reader"];
+
+/// Suites that measure time or memory: nothing runs beside them.
+const ALONE: &[&str] = &["3-stuck-clients", "5-bursts", "6-gone"];
+
+/// A file of tests.
+pub(super) struct Suite {
+    pub(super) name: String,
+    file: String,
+}
+
+/// What may run at the same time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    /// Long and quiet.
+    Long,
+    /// Short and quiet; one after the other.
+    Short,
+    /// Nothing beside it.
+    Alone,
+}
+
+/// What became of a suite.
+pub(super) struct Report {
+    pub(super) name: String,
+    exited_well: bool,
+    counts: Counts,
+    took: Duration,
+    log: String,
+}
+
+/// What a suite says it ran. A suite that says nothing ran nothing.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    tests: u32,
+    failed: u32,
+    skipped: u32,
+}
+
+/// Finds the suites in `e2e/`, in the order of their names.
+pub(super) fn find(sh: &Shell) -> Result<Vec<Suite>> {
+    let mut suites = Vec::new();
+    for path in sh.read_dir("e2e")?.into_iter().chain(sh.read_dir("e2e/python")?) {
+        let Some(file) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        let name = match file.strip_suffix(".test.mjs") {
+            Some(name) => name.to_owned(),
+            None if file.starts_with("test_") && file.ends_with(".py") => format!("python/{}", &file[..file.len() - 3]),
+            None => continue,
+        };
+        suites.push(Suite { name, file: path.to_str().context("a suite's path is not UTF-8")?.to_owned() });
+    }
+    suites.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(suites)
+}
+
+impl Suite {
+    pub(super) fn company(&self) -> Company {
+        if LONG.contains(&self.name.as_str()) {
+            Company::Long
+        } else if ALONE.contains(&self.name.as_str()) {
+            Company::Alone
+        } else {
+            Company::Short
+        }
+    }
+
+    /// Runs the suite to its end and reads what it counted.
+    pub(super) fn run(&self, binary: &Path, logs: &Path) -> Result<Report> {
+        let log_path = logs.join(format!("{}.log", self.name.replace('/', "-")));
+        let log_file = File::create(&log_path)?;
+        let started = Instant::now();
+        let mut child = self
+            .command()
+            .env("STREAMFENCE_BIN", binary)
+            .stdin(Stdio::null())
+            .stdout(log_file.try_clone()?)
+            .stderr(log_file)
+            .spawn()
+            .with_context(|| format!("starting {}", self.file))?;
+
+        let mut exit = child.try_wait()?;
+        while exit.is_none() && started.elapsed() < LONGEST {
+            std::thread::sleep(LOOK);
+            exit = child.try_wait()?;
+        }
+        let exited_well = match exit {
+            Some(status) => status.success(),
+            None => {
+                // Ended by a signal it can answer, so that it takes its servers along.
+                let _ = Command::new("kill").arg(child.id().to_string()).status();
+                child.wait()?;
+                false
+            }
+        };
+        let log = String::from_utf8_lossy(&fs::read(&log_path)?).into_owned();
+        Ok(Report { name: self.name.clone(), exited_well, counts: Counts::read(&log), took: started.elapsed(), log })
+    }
+
+    fn command(&self) -> Command {
+        if self.file.ends_with(".py") {
+            let mut python = Command::new("e2e/.venv/bin/python");
+            python.args(["-m", "unittest", "-v", &self.file]);
+            python
+        } else {
+            // The file runs as a program and not below `node --test`, which counts a file without tests as a test.
+            let mut node = Command::new("node");
+            node.args(["--test-reporter=spec", &self.file]);
+            node
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn passed(&self) -> bool {
+        self.exited_well && self.counts.failed == 0 && self.counts.tests > self.counts.skipped
+    }
+
+    /// Shows the suite's own words; suites that run beside each other would mix them.
+    pub(super) fn print(&self) {
+        println!("\n---- {} ----\n{}", self.name, self.log.trim_end());
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match (self.passed(), self.counts.tests > self.counts.skipped) {
+            (true, _) => "ok",
+            (false, true) => "FAILED",
+            (false, false) => "RAN NO TEST",
+        };
+        let Counts { tests, failed, skipped } = self.counts;
+        let seconds = self.took.as_secs_f64();
+        write!(f, "{:<28} {verdict}: {tests} tests, {failed} failed, {skipped} skipped, {seconds:.1} s", self.name)
+    }
+}
+
+impl Counts {
+    /// Reads the closing lines of node's test runner (`ℹ tests 3`) or of unittest (`Ran 3 tests`, `failures=1`).
+    fn read(log: &str) -> Self {
+        let mut counts = Self::default();
+        for line in log.lines() {
+            let words: Vec<&str> = line.split([' ', '(', ')', ',', '=']).filter(|word| !word.is_empty()).collect();
+            let number = |word: &str| word.parse::<u32>().ok();
+            match *words.as_slice() {
+                ["ℹ" | "#", what, count] => match (what, number(count)) {
+                    ("tests", Some(count)) => counts.tests = count,
+                    ("fail" | "cancelled", Some(count)) => counts.failed += count,
+                    ("skipped" | "todo", Some(count)) => counts.skipped += count,
+                    _ => {}
+                },
+                ["Ran", count, "test" | "tests", ..] => counts.tests = number(count).unwrap_or(0),
+                ["OK" | "FAILED", ref rest @ ..] => {
+                    for pair in rest.chunks_exact(2) {
+                        match (pair[0], number(pair[1])) {
+                            ("failures" | "errors", Some(count)) => counts.failed += count,
+                            ("skipped", Some(count)) => counts.skipped += count,
+                            _ => {}
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+
+    #[test]
+    fn node_is_understood() {
+        let log = "✔ a (1ms)\nℹ tests 5\nℹ suites 0\nℹ pass 2\nℹ fail 1\nℹ cancelled 1\nℹ skipped 1\nℹ todo 0\n";
+        assert_eq!(Counts::read(log), Counts { tests: 5, failed: 2, skipped: 1 });
+    }
+
+    #[test]
+    fn unittest_is_understood() {
+        let log = "Ran 7 tests in 0.1s\n\nFAILED (failures=1, errors=2, skipped=1)\n";
+        assert_eq!(Counts::read(log), Counts { tests: 7, failed: 3, skipped: 1 });
+        assert_eq!(Counts::read("Ran 1 test in 0.1s\n\nOK\n"), Counts { tests: 1, failed: 0, skipped: 0 });
+    }
+
+    #[test]
+    fn silence_is_no_test() {
+        assert_eq!(Counts::read("").tests, 0);
+        assert_eq!(Counts::read("Ran 0 tests in 0.0s\n\nOK\n").tests, 0);
+    }
+}

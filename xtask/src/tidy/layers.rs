@@ -1,0 +1,185 @@
+//! Who may know whom: the layering table.
+//!
+//! A crate may be added to a row when the reason in that row still holds afterwards.
+
+/// One crate: what it may be built from, and why nothing else.
+struct Layer {
+    name: &'static str,
+    may_use: &'static [&'static str],
+    because: &'static str,
+}
+
+const LAYERS: &[Layer] = &[
+    Layer {
+        name: "streamfence-core",
+        may_use: &["bytes", "slab", "thiserror"],
+        because: "it must run a year of traffic in a second, anywhere: no tokio, no files, no clock, no serde",
+    },
+    Layer {
+        name: "streamfence-spill",
+        may_use: &["streamfence-core", "bytes", "crc32c", "rustix", "thiserror"],
+        because: "blocking disk code is simplest when it is honest about blocking: no tokio, no sockets",
+    },
+    Layer {
+        name: "streamfence-metrics",
+        may_use: &["streamfence-core", "prometheus-client"],
+        because: "anything that can observe can be observed: no adapter",
+    },
+    Layer {
+        name: "streamfence-config",
+        may_use: &["streamfence-core", "serde", "serde-saphyr", "schemars", "notify", "thiserror"],
+        because: "it turns text into settings and nothing else: no sockets, no metrics",
+    },
+    Layer {
+        name: "streamfence-runtime",
+        may_use: &[
+            "streamfence-core",
+            "bytes",
+            "futures-util",
+            // Epochs are random, so that message ids stay unique over restarts; the core takes a seed instead.
+            "getrandom",
+            "serde",
+            "serde_json",
+            "slab",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
+        because: "it takes an Outlet, a SpillBackend and an Observer: no sockets, no protocols, no prometheus",
+    },
+    Layer {
+        name: "streamfence-socketio",
+        may_use: &[
+            "streamfence-core",
+            "streamfence-runtime",
+            "bytes",
+            "engineioxide",
+            "futures-util",
+            "getrandom",
+            "http",
+            "http-body",
+            "http-body-util",
+            "hyper",
+            "hyper-util",
+            "serde",
+            "serde_json",
+            "slab",
+            "socket2",
+            "socketioxide",
+            "thiserror",
+            "tokio",
+            "tokio-rustls",
+            "tower",
+            "tower-http",
+            "tracing",
+            "tungstenite",
+        ],
+        because: "it is one transport of several: no spill, no metrics, no configuration file",
+    },
+    Layer {
+        name: "streamfence-http",
+        may_use: &[
+            "streamfence-core",
+            "streamfence-runtime",
+            "axum",
+            "base64",
+            "bytes",
+            "futures-util",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tower",
+            "tracing",
+        ],
+        because: "it mounts what it is handed: no socketioxide, no prometheus",
+    },
+    Layer {
+        name: "streamfence-cli",
+        may_use: &[
+            "streamfence-core",
+            "streamfence-spill",
+            "streamfence-metrics",
+            "streamfence-config",
+            "streamfence-runtime",
+            "streamfence-socketio",
+            "streamfence-http",
+            "anyhow",
+            "axum",
+            "clap",
+            "serde_json",
+            "tokio",
+            "tracing",
+            "tracing-subscriber",
+        ],
+        because: "it parses, wires and drains: what deserves a unit test lives elsewhere",
+    },
+    Layer {
+        name: "streamfence-bench",
+        may_use: &[
+            "streamfence-core",
+            "streamfence-runtime",
+            "streamfence-socketio",
+            "anyhow",
+            "axum",
+            "clap",
+            "futures-util",
+            "rustix",
+            "serde",
+            "serde_json",
+            "socketioxide",
+            "tokio",
+        ],
+        because: "it stands on top and compares: nothing may use it",
+    },
+    Layer {
+        name: "xtask",
+        may_use: &["anyhow", "cargo_metadata", "clap", "xshell"],
+        because: "it must build when our crates do not",
+    },
+];
+
+/// Says what this crate is built from and should not be.
+pub(super) fn check(name: &str, dependencies: &[&str]) -> Vec<String> {
+    let Some(layer) = LAYERS.iter().find(|layer| layer.name == name) else {
+        return vec![format!("{name}: not in the layering table of xtask/src/tidy/layers.rs")];
+    };
+    let foreign = dependencies.iter().filter(|dependency| !layer.may_use.contains(dependency));
+    foreign
+        .map(|dependency| {
+            format!("{name}: uses `{dependency}`, may use {} ({})", layer.may_use.join(", "), layer.because)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn what_the_table_allows_is_silent() {
+        assert_eq!(check("streamfence-core", &["bytes", "slab"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_foreign_dependency_is_named_with_what_is_allowed_and_why() {
+        let findings = check("streamfence-metrics", &["streamfence-core", "tokio"]);
+        assert_eq!(
+            findings,
+            ["streamfence-metrics: uses `tokio`, may use streamfence-core, prometheus-client (anything that can \
+              observe can be observed: no adapter)"]
+        );
+    }
+
+    #[test]
+    fn an_arrow_never_points_up() {
+        assert_eq!(check("streamfence-core", &["streamfence-runtime"]).len(), 1);
+        assert_eq!(check("streamfence-runtime", &["streamfence-socketio"]).len(), 1);
+        assert_eq!(check("xtask", &["streamfence-core"]).len(), 1);
+    }
+
+    #[test]
+    fn a_new_crate_must_be_entered() {
+        assert_eq!(check("streamfence-nats", &[]).len(), 1);
+    }
+}

@@ -1,0 +1,74 @@
+//! Where things are, and the programs a command needs that are not Rust's own.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use xshell::{Shell, cmd};
+
+/// The top of the repository.
+pub(crate) fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().expect("xtask lies in the repository").to_owned()
+}
+
+/// Where cargo puts what it builds, wherever the environment moved it.
+pub(crate) fn target_dir(sh: &Shell) -> Result<PathBuf> {
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .current_dir(sh.current_dir())
+        .no_deps()
+        .other_options(["--locked".to_owned()])
+        .exec()
+        .context("cargo metadata")?;
+    Ok(metadata.target_directory.into_std_path_buf())
+}
+
+/// The path of a cargo tool at this version, installed under the target directory when it is not there yet.
+///
+/// A copy of ours is used rather than the user's: another version may judge differently.
+pub(crate) fn cargo_tool(sh: &Shell, name: &str, version: &str) -> Result<PathBuf> {
+    let tools = target_dir(sh)?.join("tools");
+    let path = tools.join("bin").join(name);
+    let found = cmd!(sh, "{path} --version").quiet().ignore_stderr().read().unwrap_or_default();
+    if !found.ends_with(version) {
+        println!("installing {name} {version}, once");
+        let build = tools.join("build");
+        cmd!(
+            sh,
+            "cargo install --quiet --locked --force {name} --version {version} --root {tools} --target-dir {build}"
+        )
+        .run()?;
+        // Several hundred megabytes that nothing reads again.
+        sh.remove_path(build)?;
+    }
+    Ok(path)
+}
+
+/// Makes sure that Node.js with npm, and Python with venv, are there.
+///
+/// On Debian as root they are installed; anywhere else the error says what is missing,
+/// because nobody wants a test command to change their machine.
+pub(crate) fn ensure_runtimes(sh: &Shell) -> Result<()> {
+    let probes = [
+        ("nodejs", cmd!(sh, "node --version")),
+        ("npm", cmd!(sh, "npm --version")),
+        ("python3", cmd!(sh, "python3 --version")),
+        ("python3-venv", cmd!(sh, "python3 -c 'import venv, ensurepip'")),
+    ];
+    let missing: Vec<&str> = probes
+        .into_iter()
+        .filter_map(|(package, probe)| probe.quiet().ignore_stdout().ignore_stderr().run().is_err().then_some(package))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let root = cmd!(sh, "id -u").quiet().ignore_stderr().read().is_ok_and(|id| id == "0");
+    if !root || cmd!(sh, "apt-get --version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
+        bail!("the real clients need {}: install it and run again", missing.join(", "));
+    }
+    cmd!(sh, "apt-get update -qq").run()?;
+    let missing = &missing;
+    cmd!(sh, "apt-get install -y -qq --no-install-recommends {missing...}")
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .run()?;
+    Ok(())
+}
