@@ -389,6 +389,9 @@ impl Hub {
             self.file_ready_unless_stuck(key, batch.is_empty());
             if batch.is_empty() {
                 self.recycle(batch);
+                if self.link(key).is_some_and(Link::is_ready) {
+                    return Some(Output::Starved(key));
+                }
                 continue;
             }
             return Some(Output::Transmit(key, batch));

@@ -370,6 +370,12 @@ impl Shard {
             match self.hub.poll_output(now.into_std()) {
                 None => return false,
                 Some(Output::Event(event)) => self.parts.watchers.event(&event),
+                Some(Output::Starved(key)) => {
+                    // What the hub knows may be old: more may be there already.
+                    if self.seat_mut(key).is_some_and(|seat| seat.outlet.await_room() != seat.room) {
+                        self.look_at_room(key, now);
+                    }
+                }
                 Some(Output::Transmit(key, mut batch)) => {
                     if let Some(seat) = self.seat_mut(key) {
                         seat.outlet.send(&mut batch);
@@ -396,6 +402,7 @@ impl Shard {
             _ => {}
         }
         seat.is_busy = is_busy;
+        seat.room = room;
         self.busy_since = if self.busy == 0 { None } else { self.busy_since.or(Some(now)) };
         self.hub.handle_room(key, room, now.into_std());
     }

@@ -50,7 +50,12 @@ impl Outlet for SocketIoOutlet {
     }
 
     fn room(&self) -> Room {
-        self.connection.state.room()
+        let room = self.connection.state.room();
+        if room.is_some() { room } else { self.connection.state.await_room() }
+    }
+
+    fn await_room(&mut self) -> Room {
+        self.connection.state.await_room()
     }
 
     fn is_blocked(&self) -> bool {

@@ -5,5 +5,6 @@ mod client;
 mod emit;
 mod health;
 mod polling;
+mod sizes;
 mod stalled;
 mod websocket;

@@ -1,0 +1,36 @@
+use streamfence_runtime::{Fence, Namespace, Overflow, Payload};
+use streamfence_socketio::server::{Server, memory};
+
+use crate::app::{in_time, options};
+use crate::client::{Message, WebSocket};
+
+/// Messages beyond the half of the window, and beyond all of it, wait for more room than there is, and are told of it.
+#[tokio::test]
+async fn large_messages_among_small_ones_all_arrive() {
+    let namespace = Namespace::new("/").topic("mixed").best_effort(Overflow::RejectNew);
+    let namespace = namespace.max_queued_messages(1_000).max_queued_bytes(64 << 20);
+    let fence = Fence::builder().namespace(namespace).build().expect("the settings fit");
+    let (connector, listener) = memory();
+    let server = Server::builder(fence.clone()).options(options()).start_on(listener).expect("nothing is in the way");
+    let mut client = WebSocket::join(connector.connect(4_096).await.expect("listening")).await;
+    client.send(r#"42["subscribe",{"topic":"mixed"}]"#).await;
+    assert!(matches!(client.receive().await, Ok(Message::Text(said)) if said.starts_with(r#"42["subscribed""#)));
+
+    let sizes = [10, 300, 40_000, 10, 200_000, 300, 65_000, 65_536, 10, 33_000, 33_000, 10];
+    let sizes: Vec<usize> = sizes.into_iter().cycle().take(120).collect();
+    let wanted = sizes.clone();
+    let reader = tokio::spawn(async move {
+        for (number, size) in wanted.into_iter().enumerate() {
+            let Ok(Message::Text(said)) = client.receive().await else { panic!("cut off before {number}") };
+            assert!(said.starts_with(&format!(r#"42["mixed",[{number},""#)), "{number}: {}", &said[..40]);
+            assert!(said.len() > size);
+        }
+    });
+    for (number, size) in sizes.into_iter().enumerate() {
+        let payload = Payload::serialize(&(number, "x".repeat(size))).expect("it is JSON");
+        let report = fence.publish("/", "mixed", payload).await.expect("the topic is there");
+        assert_eq!(report.admitted, 1);
+    }
+    in_time("every message arrives", reader).await.expect("no panic");
+    server.stop().await;
+}
