@@ -13,14 +13,18 @@ use super::*;
 const LIMITS: LinkLimits = LinkLimits {
     window_frames: 8,
     stall_timeout: Duration::from_secs(30),
-    silence: Duration::from_secs(60),
+    silence: Duration::from_secs(600),
     blocked_read_budget_bytes: 1000,
 };
 
 /// A websocket whose pipe holds so many bytes each way, and its peer.
 fn pipe(size_bytes: usize) -> (Shim<DuplexStream>, DuplexStream, Arc<LinkState>) {
+    pipe_with(LIMITS, size_bytes)
+}
+
+fn pipe_with(limits: LinkLimits, size_bytes: usize) -> (Shim<DuplexStream>, DuplexStream, Arc<LinkState>) {
     let (near, far) = duplex(size_bytes);
-    let link = Arc::new(LinkState::detached(LIMITS, Transport::WebSocket));
+    let link = Arc::new(LinkState::detached(limits, Transport::WebSocket));
     (Shim::new(near, Arc::clone(&link)), far, link)
 }
 
@@ -114,6 +118,19 @@ async fn every_accepted_byte_restarts_the_stall_clock() {
     assert_eq!(link.killed(), None);
     writer.await.expect("no panic").expect_err("the peer has stopped for good");
     assert_eq!(link.killed(), Some(CloseReason::Stalled));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_peer_that_is_silent_too_is_gone_before_it_has_stalled() {
+    let (mut shim, mut far, link) = pipe_with(LinkLimits { silence: Duration::from_secs(8), ..LIMITS }, 64);
+    fill(&mut shim).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    far.write_all(&[0; 4]).await.expect("open");
+    shim.read_exact(&mut [0; 4]).await.expect("open");
+    let heard = Instant::now();
+    shim.write_all(&[0x89, 0].repeat(40)).await.expect_err("nothing more is heard");
+    assert_eq!(heard.elapsed().as_secs(), 8);
+    assert_eq!(link.killed(), Some(CloseReason::Heartbeat));
 }
 
 #[tokio::test]
