@@ -14,6 +14,8 @@ pub(crate) enum Failure {
     Config(String),
     /// 4
     Listen(String),
+    /// 130
+    Interrupted(String),
 }
 
 impl Failure {
@@ -28,6 +30,7 @@ impl Failure {
             Self::Usage(why) => (2, why),
             Self::Config(why) => (3, why),
             Self::Listen(why) => (4, why),
+            Self::Interrupted(why) => (130, why),
         };
         eprintln!("streamfence: {why}");
         ExitCode::from(code)

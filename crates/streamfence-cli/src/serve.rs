@@ -7,6 +7,7 @@ use streamfence_config::{EngineIoTransport, ServerSettings, Settings};
 use streamfence_http::{Api, loopback_hosts_only};
 use streamfence_metrics::Metrics;
 use streamfence_runtime::Fence;
+use streamfence_socketio::server::bind_unix;
 use streamfence_socketio::{Address, EngineTransport, Server, ServerOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -95,10 +96,12 @@ async fn serve(settings: Settings, is_demo: bool) -> Result<(), Failure> {
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
     tokio::select! {
-        () = stop(fence, servers, drain) => tracing::info!("stopped"),
-        () = signals.next() => tracing::warn!("stopped at once: what was not drained is lost"),
+        () = stop(fence, servers, drain) => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        () = signals.next() => Err(Failure::Interrupted("stopped at once: what was not drained is lost".into())),
     }
-    Ok(())
 }
 
 async fn stop(fence: Fence, servers: Vec<Server>, drain: Duration) {
@@ -126,7 +129,7 @@ async fn serve_admin(api: Api, listen: &streamfence_config::Listen) -> Result<Ad
             (address, tokio::spawn(axum::serve(listener, routes).into_future()))
         }
         streamfence_config::Listen::Unix(path) => {
-            let listener = tokio::net::UnixListener::bind(path).map_err(cannot_listen)?;
+            let listener = bind_unix(path).await.map_err(cannot_listen)?;
             (Address::Unix(path.clone()), tokio::spawn(axum::serve(listener, routes).into_future()))
         }
     };

@@ -174,7 +174,12 @@ fn draft(topic: Topic, policy: &Block, is_acked: bool) -> Topic {
             other => unreachable!("the table of keys has no overflow {other}"),
         })
     };
+    let topic = match policy.number("ttlMs") {
+        0 => topic,
+        ttl => topic.ttl(Duration::from_millis(ttl)),
+    };
     topic
+        .gap_notices(policy.flag("gapNotices"))
         .coalesce(policy.flag("coalesce"))
         .max_queued_messages(policy.number("maxQueuedMessagesPerClient") as u32)
         .max_queued_bytes(policy.number("maxQueuedBytesPerClient"))

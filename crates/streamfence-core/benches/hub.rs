@@ -111,7 +111,7 @@ impl Shard {
         self.offset += 1;
         let id = MessageId { epoch: EPOCH, offset: Offset(self.offset) };
         let body = Body::plain(self.body.clone());
-        let message = Arc::new(Message { topic: TOPIC, id, key: None, published: self.now, body });
+        let message = Arc::new(Message { topic: TOPIC, id, key: None, published: self.now, expires: None, body });
         let fanout = self.hub.publish(&message, None, self.now);
         assert_eq!(fanout.matched as usize, SESSIONS);
         id

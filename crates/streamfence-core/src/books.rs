@@ -73,6 +73,7 @@ impl Books {
             }
             Admission::Rejected(Rejection::Full) => stats.rejected += 1,
             Admission::Rejected(Rejection::TooLarge) => stats.too_large += 1,
+            Admission::Rejected(Rejection::Expired) => stats.expired += 1,
         }
     }
 
@@ -92,12 +93,12 @@ impl Books {
         }
     }
 
-    pub(crate) fn acked(&mut self, topic: TopicId, outcome: AckOutcome) {
+    pub(crate) fn acked(&mut self, topic: TopicId, outcome: AckOutcome, count: u32) {
         let stats = self.stats_mut(topic);
-        stats.acks[outcome as usize] += 1;
+        stats.acks[outcome as usize] += u64::from(count);
         if outcome == AckOutcome::Released {
-            stats.delivered += 1;
-            self.resident -= 1;
+            stats.delivered += u64::from(count);
+            self.resident -= u64::from(count);
         }
     }
 
@@ -106,6 +107,11 @@ impl Books {
         self.resident -= 1;
         let (namespace, topic) = self.names(message.topic);
         self.events.push_back(Event::RetriesExhausted { namespace, topic, client, id: message.id, attempts });
+    }
+
+    pub(crate) fn expired(&mut self, topic: TopicId, messages: u64) {
+        self.stats_mut(topic).expired += messages;
+        self.resident -= messages;
     }
 
     pub(crate) fn abandoned(&mut self, topic: TopicId, messages: u64) {

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::message::{ClassId, NamespaceId, TopicId};
 use crate::namespace::{AtLeastOnce, ClientPublish, Draft, DraftDelivery, InboundAck, Metadata, Namespace, Wire};
@@ -50,6 +51,8 @@ pub struct Class {
     pub name: Arc<str>,
     /// How its lanes treat messages.
     pub policy: Policy,
+    /// How long a message is worth sending, unless its publisher says otherwise; `None` is for ever.
+    pub ttl: Option<Duration>,
     /// The shape of a message on the wire.
     pub wire: Wire,
     /// Which messages carry metadata.
@@ -173,6 +176,7 @@ impl Catalog {
                 path: path.clone(),
                 name,
                 policy,
+                ttl: draft.ttl,
                 wire: draft.wire.unwrap_or_default(),
                 metadata: draft.metadata.unwrap_or_default(),
                 client_publish: draft.client_publish.unwrap_or_default(),
@@ -224,7 +228,12 @@ impl Draft {
                 }
             }
         };
-        Policy::new(delivery, limits).map_err(|why| CatalogError::Policy { topic: topic(), why })
+        if let Some(ttl) = self.ttl {
+            above_zero("ttl", ttl.as_nanos().try_into().unwrap_or(u64::MAX))?;
+        }
+        Policy::new(delivery, limits)
+            .map(|policy| policy.with_gap_notices(self.gap_notices.unwrap_or(false)))
+            .map_err(|why| CatalogError::Policy { topic: topic(), why })
     }
 }
 

@@ -57,6 +57,7 @@ const SPARE_DEADLINES: usize = 64;
 ///     id: MessageId { epoch, offset: Offset(1) },
 ///     key: None,
 ///     published: now,
+///     expires: None,
 ///     body: Body::plain("hello".into()),
 /// }), None, now);
 ///
@@ -294,7 +295,7 @@ impl Hub {
             if except == Some(seated.session.client()) {
                 continue;
             }
-            fanout.add(seated.session.offer(place, message, &mut self.books));
+            fanout.add(seated.session.offer(place, message, now, &mut self.books));
             let is_crowded = seated.session.lane(place).is_crowded();
             self.settle(key, is_crowded);
         }
@@ -310,7 +311,7 @@ impl Hub {
         let session = &mut self.sessions[key.index as usize].value.session;
         let place = session.lane_of(message.topic)?;
         let mut fanout = Fanout::default();
-        fanout.add(session.offer(place, message, &mut self.books));
+        fanout.add(session.offer(place, message, now, &mut self.books));
         let is_crowded = session.lane(place).is_crowded();
         self.settle(key, is_crowded);
         Some(fanout)
@@ -345,11 +346,31 @@ impl Hub {
 
     /// Takes an acknowledgement and says what it did. `None` when the session is gone.
     pub fn handle_ack(&mut self, key: SessionKey, topic: TopicId, id: MessageId, now: Instant) -> Option<AckOutcome> {
-        self.advance(now);
-        self.session(key)?;
-        let outcome = self.sessions[key.index as usize].value.session.handle_ack(topic, id, &mut self.books);
-        self.settle(key, false);
-        Some(outcome)
+        self.acknowledge(key, now, |session, _, books| session.handle_ack(topic, id, books))
+    }
+
+    /// Takes an acknowledgement of every message up to one. `None` when the session is gone.
+    pub fn handle_ack_up_to(
+        &mut self,
+        key: SessionKey,
+        topic: TopicId,
+        id: MessageId,
+        now: Instant,
+    ) -> Option<AckOutcome> {
+        self.acknowledge(key, now, |session, _, books| session.handle_ack_up_to(topic, id, books))
+    }
+
+    /// Takes a client's word that it could not handle a message: it is sent again after the delay, as one more attempt.
+    /// `None` when the session is gone.
+    pub fn handle_nack(
+        &mut self,
+        key: SessionKey,
+        topic: TopicId,
+        id: MessageId,
+        delay: Duration,
+        now: Instant,
+    ) -> Option<AckOutcome> {
+        self.acknowledge(key, now, |session, clock, books| session.handle_nack(topic, id, delay, clock, books))
     }
 
     /// Does what is due.
@@ -369,8 +390,19 @@ impl Hub {
             }
             seated.value.filed = None;
             let clock = self.clock_of(key, now);
-            self.sessions[key.index as usize].value.session.handle_timeout(clock, &mut self.books);
+            self.sessions[key.index as usize].value.session.handle_timeout(clock, now, &mut self.books);
             self.settle(key, false);
+        }
+    }
+
+    /// Gives up everything queued that is not worth sending any more.
+    ///
+    /// Lanes do so whenever they are touched; this is for those that are not, once per tick. It costs one comparison a
+    /// lane while nothing expires.
+    pub fn expire(&mut self, now: Instant) {
+        let now = self.advance(now);
+        for (_, entry) in &mut self.sessions {
+            entry.value.session.expire(now, &mut self.books);
         }
     }
 
@@ -491,6 +523,20 @@ impl Hub {
         self.links.len()
     }
 
+    fn acknowledge(
+        &mut self,
+        key: SessionKey,
+        now: Instant,
+        hear: impl FnOnce(&mut Session, Duration, &mut Books) -> AckOutcome,
+    ) -> Option<AckOutcome> {
+        let now = self.advance(now);
+        self.session(key)?;
+        let clock = self.clock_of(key, now);
+        let outcome = hear(&mut self.sessions[key.index as usize].value.session, clock, &mut self.books);
+        self.settle(key, false);
+        Some(outcome)
+    }
+
     /// Gathers what a link has to say and has room for, a session at a time.
     fn gather(&mut self, key: LinkKey, now: Instant) -> Batch {
         let mut batch = self.spare.pop().unwrap_or_default();
@@ -500,14 +546,14 @@ impl Hub {
         while batch.len() < BATCH_LENGTH {
             let Some(turn) = link.next_turn() else { break };
             let session = &mut self.sessions[turn.index as usize].value.session;
-            let Some(what) = session.poll_transmit(&mut room, clock, &mut self.books) else {
+            let Some(what) = session.poll_transmit(&mut room, clock, now, &mut self.books) else {
                 if session.is_ready() {
                     link.keep_turn(turn);
                     break;
                 }
                 continue;
             };
-            link.control_backlog -= usize::from(!matches!(what, Transmit::Message { .. }));
+            link.control_backlog -= usize::from(what.is_answer());
             batch.push(what);
             if session.is_ready() {
                 link.queue_up(turn);
@@ -662,7 +708,7 @@ mod tests {
             let published = start + Duration::from_secs(offset);
             let id = MessageId { epoch: Epoch(7), offset: Offset(offset) };
             let body = crate::message::Body::plain(vec![0; size].into());
-            let message = Arc::new(Message { topic, id, key: None, published, body });
+            let message = Arc::new(Message { topic, id, key: None, published, expires: None, body });
             let _ = hub.publish_to(sessions[to], &message, published);
         }
         let survey = hub.survey(topic, start + Duration::from_secs(9));

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::message::{Message, MessageId};
 use crate::policy::Retry;
@@ -46,6 +46,18 @@ struct Sent {
     due: Option<Duration>,
 }
 
+/// Why a message is not sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GiveUp {
+    /// It was sent as often as it may be.
+    Exhausted {
+        /// How often that was.
+        attempts: u32,
+    },
+    /// Its time is over.
+    Expired,
+}
+
 impl InFlight {
     /// An empty window.
     #[must_use]
@@ -81,17 +93,45 @@ impl InFlight {
     /// Releases a message the client says it has.
     pub fn handle_ack(&mut self, id: MessageId) -> AckOutcome {
         let Ok(place) = self.sent.binary_search_by_key(&id, |sent| sent.message.id) else {
-            return match self.newest {
-                Some(newest) if newest.epoch == id.epoch && id.offset <= newest.offset => AckOutcome::Late,
-                _ => AckOutcome::Unknown,
-            };
+            return self.outcome_of_absent(id);
         };
         self.remove(place);
         AckOutcome::Released
     }
 
+    /// Releases every message up to and including one that the client says it has, and says how many those were.
+    ///
+    /// # Errors
+    /// [`AckOutcome::Late`] or [`AckOutcome::Unknown`], where that released nothing.
+    pub fn handle_ack_up_to(&mut self, id: MessageId) -> Result<u32, AckOutcome> {
+        if self.newest.is_none_or(|newest| newest.epoch != id.epoch || newest.offset < id.offset) {
+            return Err(AckOutcome::Unknown);
+        }
+        let released = self.sent.partition_point(|sent| sent.message.id <= id);
+        for _ in 0..released {
+            self.remove(0);
+        }
+        if released == 0 { Err(AckOutcome::Late) } else { Ok(released as u32) }
+    }
+
+    /// Takes the client's word that it could not handle a message: it is sent again after the delay, as one more
+    /// attempt, or given up when that was the last.
+    pub fn handle_nack(&mut self, id: MessageId, delay: Duration, clock: Duration) -> AckOutcome {
+        let due = clock.saturating_add(delay);
+        let Ok(place) = self.sent.binary_search_by_key(&id, |sent| sent.message.id) else {
+            return self.outcome_of_absent(id);
+        };
+        let sent = &mut self.sent[place];
+        if sent.due.is_none() {
+            self.overdue -= 1;
+        }
+        sent.due = Some(due);
+        self.nearest = self.nearest.min(due);
+        AckOutcome::Nacked
+    }
+
     /// Marks what is due to be sent again, and gives up what has been sent often enough.
-    pub fn handle_timeout(&mut self, clock: Duration, mut give_up: impl FnMut(Arc<Message>, u32)) {
+    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, mut give_up: impl FnMut(Arc<Message>, GiveUp)) {
         if clock < self.nearest {
             return;
         }
@@ -100,9 +140,14 @@ impl InFlight {
         while let Some(sent) = self.sent.get_mut(place) {
             match sent.due {
                 Some(due) if due > clock => self.nearest = self.nearest.min(due),
+                // Not worth sending again; an ack that is on its way will be late.
+                Some(_) if sent.message.is_expired(now) => {
+                    give_up(self.remove(place), GiveUp::Expired);
+                    continue;
+                }
                 Some(_) if sent.attempts > self.retry.max_retries.get() => {
                     let attempts = sent.attempts;
-                    give_up(self.remove(place), attempts);
+                    give_up(self.remove(place), GiveUp::Exhausted { attempts });
                     continue;
                 }
                 Some(_) => {
@@ -158,6 +203,13 @@ impl InFlight {
     #[must_use]
     pub fn oldest(&self) -> Option<&Arc<Message>> {
         self.sent.front().map(|sent| &sent.message)
+    }
+
+    fn outcome_of_absent(&self, id: MessageId) -> AckOutcome {
+        match self.newest {
+            Some(newest) if newest.epoch == id.epoch && id.offset <= newest.offset => AckOutcome::Late,
+            _ => AckOutcome::Unknown,
+        }
     }
 
     fn remove(&mut self, place: usize) -> Arc<Message> {

@@ -5,10 +5,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::in_flight::InFlight;
-use crate::message::{Key, Message, MessageId, TopicId};
+use crate::gap::{Gap, Gaps, LossReason};
+use crate::in_flight::{GiveUp, InFlight};
+use crate::message::{Key, Message, MessageId, Offset, TopicId};
 use crate::policy::{Delivery, Overflow, Policy};
 use crate::stats::AckOutcome;
 
@@ -22,7 +23,7 @@ use crate::stats::AckOutcome;
 pub struct Lane {
     topic: TopicId,
     policy: Policy,
-    queue: VecDeque<Arc<Message>>,
+    queue: VecDeque<Queued>,
     /// Sum of `size_bytes` over `queue`.
     queued_bytes: u64,
     /// The number of the first entry of `queue`; each entry keeps its number until it leaves.
@@ -35,6 +36,17 @@ pub struct Lane {
     in_flight: Option<Box<InFlight>>,
     /// Messages lost since the lane began to overflow; 0 while it does not.
     lost: u64,
+    /// What was lost behind the last entry of `queue`.
+    gaps: Gaps,
+    /// No entry of `queue` expires before this: while nothing expires, that costs one comparison.
+    nearest_expiry: Option<Instant>,
+}
+
+/// A message that waits, and what the client missed just before it.
+#[derive(Debug)]
+struct Queued {
+    message: Arc<Message>,
+    gaps: Gaps,
 }
 
 /// What became of an offered message.
@@ -63,6 +75,8 @@ pub enum Rejection {
     Full,
     /// The message alone is larger than the lane.
     TooLarge,
+    /// Its time was over already.
+    Expired,
 }
 
 impl Lane {
@@ -89,25 +103,54 @@ impl Lane {
             newest: coalesces.then(Box::default),
             in_flight,
             lost: 0,
+            gaps: Gaps::default(),
+            nearest_expiry: None,
         }
     }
 
     /// Offers a message to the lane and says what became of it.
     ///
     /// Messages in flight are never displaced or replaced: the client may be acking them now.
-    pub fn offer(&mut self, message: &Arc<Message>) -> Admission {
-        if message.size_bytes() > self.policy.limits.bytes.get() {
-            return Admission::Rejected(Rejection::TooLarge);
+    pub fn offer(&mut self, message: &Arc<Message>, now: Instant) -> Admission {
+        let admission = self.decide(message, now);
+        if let Admission::Rejected(why) = admission {
+            let reason = if why == Rejection::Expired { LossReason::Expired } else { LossReason::Rejected };
+            self.miss(message.id.offset, reason);
         }
-        match self.policy.delivery {
-            Delivery::AtLeastOnce { .. } => self.admit_or_reject(message),
-            Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } => self.replace_all(message),
-            Delivery::BestEffort { overflow, .. } => match (self.replace_same_key(message, overflow), overflow) {
-                (Some(admission), _) => admission,
-                (None, Overflow::DropOldest) => self.displace_until_admitted(message),
-                (None, _) => self.admit_or_reject(message),
-            },
+        admission
+    }
+
+    /// Gives up what is queued and not worth sending any more, and says how many messages that were.
+    pub fn expire(&mut self, now: Instant) -> u64 {
+        if self.nearest_expiry.is_none_or(|at| at > now) {
+            return 0;
         }
+        self.nearest_expiry = None;
+        let before = self.queue.len();
+        let mut gaps = Gaps::default();
+        for mut queued in std::mem::take(&mut self.queue) {
+            gaps.move_before(&mut queued.gaps);
+            if queued.message.is_expired(now) {
+                self.queued_bytes -= queued.message.size_bytes();
+                gaps = queued.gaps;
+                if self.policy.gap_notices {
+                    gaps.note(queued.message.id.offset, LossReason::Expired);
+                }
+            } else {
+                self.nearest_expiry = earlier(self.nearest_expiry, queued.message.expires);
+                self.queue.push_back(queued);
+            }
+        }
+        gaps.move_before(&mut self.gaps);
+        // Every entry has a new place: the index is written anew.
+        self.first += before as u64;
+        if let Some(newest) = &mut self.newest {
+            newest.clear();
+            for (number, queued) in (self.first..).zip(&self.queue) {
+                newest.insert(queued.message.key.clone(), number);
+            }
+        }
+        (before - self.queue.len()) as u64
     }
 
     /// Sends the next message: what is overdue goes before what is new. Says which attempt it is.
@@ -118,7 +161,7 @@ impl Lane {
         if let Some((message, attempt)) = self.in_flight.as_mut().and_then(|in_flight| in_flight.resend(clock)) {
             return (message, attempt);
         }
-        let message = self.pop_front().expect("there is a queued message: `next` said so");
+        let message = self.pop_front().expect("there is a queued message: `next` said so").message;
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.record(message.clone(), clock);
         }
@@ -130,10 +173,23 @@ impl Lane {
         self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id))
     }
 
-    /// Looks for overdue messages; `give_up` is told of each whose attempts are used up.
-    pub fn handle_timeout(&mut self, clock: Duration, give_up: impl FnMut(Arc<Message>, u32)) {
+    /// Releases every message up to one the client says it has, and says how many those were, or why none.
+    ///
+    /// # Errors
+    /// What the acknowledgement was instead, where it released nothing.
+    pub fn handle_ack_up_to(&mut self, id: MessageId) -> Result<u32, AckOutcome> {
+        self.in_flight.as_mut().map_or(Err(AckOutcome::Unknown), |in_flight| in_flight.handle_ack_up_to(id))
+    }
+
+    /// Takes the client's word that it could not handle a message: it is sent again after the delay.
+    pub fn handle_nack(&mut self, id: MessageId, delay: Duration, clock: Duration) -> AckOutcome {
+        self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_nack(id, delay, clock))
+    }
+
+    /// Looks for overdue messages; `give_up` is told of each whose attempts are used up, or whose time is over.
+    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, give_up: impl FnMut(Arc<Message>, GiveUp)) {
         if let Some(in_flight) = &mut self.in_flight {
-            in_flight.handle_timeout(clock, give_up);
+            in_flight.handle_timeout(clock, now, give_up);
         }
     }
 
@@ -147,9 +203,22 @@ impl Lane {
     #[must_use]
     pub fn next(&self) -> Option<&Arc<Message>> {
         match &self.in_flight {
-            None => self.queue.front(),
-            Some(in_flight) => in_flight.next_resend().or_else(|| self.queue.front().filter(|_| in_flight.has_space())),
+            None => self.front(),
+            Some(in_flight) => in_flight.next_resend().or_else(|| self.front().filter(|_| in_flight.has_space())),
         }
+    }
+
+    /// Takes what the client must be told before [`Lane::send`], if it missed something before the next message.
+    pub fn take_gap(&mut self) -> Option<Gap> {
+        let is_resend = self.in_flight.as_ref().is_some_and(|in_flight| in_flight.next_resend().is_some());
+        self.queue.front_mut().filter(|_| !is_resend)?.gaps.pop()
+    }
+
+    /// Whether the client must be told of a gap before the next message.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        let is_resend = || self.in_flight.as_ref().is_some_and(|in_flight| in_flight.next_resend().is_some());
+        self.queue.front().is_some_and(|queued| !queued.gaps.is_empty()) && !is_resend()
     }
 
     /// The topic it is of.
@@ -185,7 +254,7 @@ impl Lane {
     /// The oldest message it holds.
     #[must_use]
     pub fn oldest(&self) -> Option<&Arc<Message>> {
-        self.in_flight.as_ref().and_then(|in_flight| in_flight.oldest()).or_else(|| self.queue.front())
+        self.in_flight.as_ref().and_then(|in_flight| in_flight.oldest()).or_else(|| self.front())
     }
 
     /// Whether it is more than half full: time to let the client drain it before more is published.
@@ -215,6 +284,24 @@ impl Lane {
         (self.lost > 0).then(|| std::mem::take(&mut self.lost))
     }
 
+    fn decide(&mut self, message: &Arc<Message>, now: Instant) -> Admission {
+        if message.is_expired(now) {
+            return Admission::Rejected(Rejection::Expired);
+        }
+        if message.size_bytes() > self.policy.limits.bytes.get() {
+            return Admission::Rejected(Rejection::TooLarge);
+        }
+        match self.policy.delivery {
+            Delivery::AtLeastOnce { .. } => self.admit_or_reject(message),
+            Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } => self.replace_all(message),
+            Delivery::BestEffort { overflow, .. } => match (self.replace_same_key(message, overflow), overflow) {
+                (Some(admission), _) => admission,
+                (None, Overflow::DropOldest) => self.displace_until_admitted(message),
+                (None, _) => self.admit_or_reject(message),
+            },
+        }
+    }
+
     fn admit_or_reject(&mut self, message: &Arc<Message>) -> Admission {
         if !self.fits(message.size_bytes()) {
             return Admission::Rejected(Rejection::Full);
@@ -226,7 +313,7 @@ impl Lane {
     fn displace_until_admitted(&mut self, message: &Arc<Message>) -> Admission {
         let mut displaced = 0;
         while !self.fits(message.size_bytes()) {
-            self.pop_front().expect("an empty best-effort lane fits every message that is not too large");
+            self.displace_front().expect("an empty best-effort lane fits every message that is not too large");
             displaced += 1;
         }
         self.push_back(message);
@@ -235,7 +322,13 @@ impl Lane {
 
     fn replace_all(&mut self, message: &Arc<Message>) -> Admission {
         let coalesced = self.queue.len() as u32;
-        self.queue.clear();
+        // What was missed before the old values is still missed; the old values themselves are not.
+        let mut gaps = Gaps::default();
+        for mut queued in self.queue.drain(..) {
+            gaps.move_before(&mut queued.gaps);
+            gaps = queued.gaps;
+        }
+        gaps.move_before(&mut self.gaps);
         self.first += u64::from(coalesced);
         self.queued_bytes = 0;
         self.push_back(message);
@@ -246,10 +339,9 @@ impl Lane {
     fn replace_same_key(&mut self, message: &Arc<Message>, overflow: Overflow) -> Option<Admission> {
         let number = *self.newest.as_ref()?.get(&message.key)?;
         let place = number.checked_sub(self.first)? as usize;
-        let grown = self.bytes() - self.queue[place].size_bytes() + message.size_bytes();
+        let grown = self.bytes() - self.queue[place].message.size_bytes() + message.size_bytes();
         if grown <= self.policy.limits.bytes.get() {
-            let old = std::mem::replace(&mut self.queue[place], message.clone());
-            self.queued_bytes = self.queued_bytes - old.size_bytes() + message.size_bytes();
+            self.replace(place, message);
             return Some(Admission::Admitted { coalesced: 1, displaced: 0 });
         }
         if overflow != Overflow::DropOldest {
@@ -259,21 +351,25 @@ impl Lane {
         // reaches the older value itself, the newer one queues up behind.
         let mut displaced = 0;
         for _ in 0..place {
-            self.pop_front().expect("`place` entries are queued before the older value");
+            self.displace_front().expect("`place` entries are queued before the older value");
             displaced += 1;
             let place = place - displaced as usize;
-            let grown = self.queued_bytes - self.queue[place].size_bytes() + message.size_bytes();
+            let grown = self.queued_bytes - self.queue[place].message.size_bytes() + message.size_bytes();
             if grown <= self.policy.limits.bytes.get() {
-                self.queue[place] = message.clone();
-                self.queued_bytes = grown;
+                self.replace(place, message);
                 return Some(Admission::Admitted { coalesced: 1, displaced });
             }
         }
-        self.pop_front().expect("the older value is at the front now");
+        let mut older = self.pop_front().expect("the older value is at the front now");
+        older.gaps.move_before(self.queue.front_mut().map_or(&mut self.gaps, |next| &mut next.gaps));
         let Admission::Admitted { displaced: more, .. } = self.displace_until_admitted(message) else {
             unreachable!("displacing always admits a message that is not too large")
         };
         Some(Admission::Admitted { coalesced: 1, displaced: displaced + more })
+    }
+
+    fn front(&self) -> Option<&Arc<Message>> {
+        self.queue.front().map(|queued| &queued.message)
     }
 
     fn fits(&self, more: u64) -> bool {
@@ -286,11 +382,37 @@ impl Lane {
             newest.insert(message.key.clone(), self.first + self.queue.len() as u64);
         }
         self.queued_bytes += message.size_bytes();
-        self.queue.push_back(message.clone());
+        self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
+        self.queue.push_back(Queued { message: message.clone(), gaps: std::mem::take(&mut self.gaps) });
     }
 
-    fn pop_front(&mut self) -> Option<Arc<Message>> {
-        let message = self.queue.pop_front()?;
+    /// Puts a newer value in the place of an older one.
+    fn replace(&mut self, place: usize, message: &Arc<Message>) {
+        let old = std::mem::replace(&mut self.queue[place].message, message.clone());
+        self.queued_bytes = self.queued_bytes - old.size_bytes() + message.size_bytes();
+        self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
+    }
+
+    /// Gives up the oldest, and notes before the next that the client missed it.
+    fn displace_front(&mut self) -> Option<()> {
+        let Queued { message, mut gaps } = self.pop_front()?;
+        if self.policy.gap_notices {
+            gaps.note(message.id.offset, LossReason::Displaced);
+        }
+        gaps.move_before(self.queue.front_mut().map_or(&mut self.gaps, |next| &mut next.gaps));
+        Some(())
+    }
+
+    /// Notes behind the last entry that the client missed a message.
+    fn miss(&mut self, offset: Offset, reason: LossReason) {
+        if self.policy.gap_notices {
+            self.gaps.note(offset, reason);
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<Queued> {
+        let queued = self.queue.pop_front()?;
+        let message = &queued.message;
         if let Some(newest) = &mut self.newest
             && newest.get(&message.key) == Some(&self.first)
         {
@@ -298,6 +420,10 @@ impl Lane {
         }
         self.first += 1;
         self.queued_bytes -= message.size_bytes();
-        Some(message)
+        Some(queued)
     }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }

@@ -11,6 +11,7 @@ pub mod message;
 pub mod namespace;
 pub mod policy;
 
+pub mod gap;
 pub mod hub;
 pub mod in_flight;
 pub mod lane;
@@ -28,6 +29,7 @@ pub mod testing;
 pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, NamespaceEntry};
 pub use event::{CloseReason, Event, Transport, UnsubscribeReason};
+pub use gap::{Gap, LossReason};
 pub use hub::{Fanout, Hub};
 pub use in_flight::InFlight;
 pub use lane::{Admission, Lane, Rejection};

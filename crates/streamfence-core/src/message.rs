@@ -21,6 +21,8 @@ pub struct Message {
     pub key: Option<Key>,
     /// When it was published: what its age is counted from.
     pub published: Instant,
+    /// From when on it is not worth sending; `None` is never.
+    pub expires: Option<Instant>,
     /// The complete packet.
     pub body: Body,
 }
@@ -30,6 +32,12 @@ impl Message {
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
         self.body.bytes.len() as u64
+    }
+
+    /// Whether it is not worth sending any more.
+    #[must_use]
+    pub fn is_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|at| at <= now)
     }
 
     /// How many transport frames it takes: one, and one per attachment.

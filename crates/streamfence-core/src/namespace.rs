@@ -74,6 +74,8 @@ pub(crate) struct Draft {
     pub(crate) coalesce: Option<bool>,
     pub(crate) max_queued_messages: Option<u32>,
     pub(crate) max_queued_bytes: Option<u64>,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) gap_notices: Option<bool>,
     pub(crate) wire: Option<Wire>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) client_publish: Option<ClientPublish>,
@@ -96,6 +98,8 @@ impl Draft {
             coalesce: self.coalesce.or(parent.coalesce),
             max_queued_messages: self.max_queued_messages.or(parent.max_queued_messages),
             max_queued_bytes: self.max_queued_bytes.or(parent.max_queued_bytes),
+            ttl: self.ttl.or(parent.ttl),
+            gap_notices: self.gap_notices.or(parent.gap_notices),
             wire: self.wire.or(parent.wire),
             metadata: self.metadata.or(parent.metadata),
             client_publish: self.client_publish.or(parent.client_publish),
@@ -142,6 +146,21 @@ macro_rules! settings {
             #[must_use]
             pub fn max_queued_bytes(mut self, bytes: u64) -> Self {
                 self.draft.max_queued_bytes = Some(bytes);
+                self
+            }
+
+            /// How long a message is worth sending. What has waited longer is given up and counted as expired. Default:
+            /// for ever; a publisher may say otherwise for one message.
+            #[must_use]
+            pub fn ttl(mut self, ttl: Duration) -> Self {
+                self.draft.ttl = Some(ttl);
+                self
+            }
+
+            /// Whether a client is told, in order, of what it missed. Default: no.
+            #[must_use]
+            pub fn gap_notices(mut self, yes: bool) -> Self {
+                self.draft.gap_notices = Some(yes);
                 self
             }
 

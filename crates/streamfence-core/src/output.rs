@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::event::{Event, UnsubscribeReason};
+use crate::gap::Gap;
 use crate::message::{ClientId, LinkKey, Message, NamespaceId, Position, RequestId, TopicId};
 
 /// What one link has to send, in order.
@@ -59,6 +60,15 @@ pub enum Transmit {
         /// The question this answers.
         request: Option<RequestId>,
     },
+    /// The client missed something, just before the next message of the topic.
+    Gap {
+        /// The namespace to say it in.
+        namespace: NamespaceId,
+        /// The topic.
+        topic: TopicId,
+        /// What it missed.
+        gap: Gap,
+    },
     /// A client's wish is done. Said only to a client that asked for an answer.
     Done {
         /// The namespace to say it in.
@@ -89,9 +99,15 @@ impl Transmit {
             Self::Message { namespace, .. }
             | Self::Subscribed { namespace, .. }
             | Self::Unsubscribed { namespace, .. }
+            | Self::Gap { namespace, .. }
             | Self::Done { namespace, .. }
             | Self::Error { namespace, .. } => *namespace,
         }
+    }
+
+    /// Whether it is one of the answers that wait in a session, rather than something of a lane's.
+    pub(crate) fn is_answer(&self) -> bool {
+        !matches!(self, Self::Message { .. } | Self::Gap { .. })
     }
 
     /// How many transport frames it takes.
@@ -101,7 +117,7 @@ impl Transmit {
             Self::Message { message, .. } => message.frames(),
             // The event, and the acknowledgement that carries the same object.
             Self::Subscribed { .. } | Self::Unsubscribed { .. } | Self::Error { .. } => 2,
-            Self::Done { .. } => 1,
+            Self::Gap { .. } | Self::Done { .. } => 1,
         }
     }
 

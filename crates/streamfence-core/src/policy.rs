@@ -12,6 +12,8 @@ pub struct Policy {
     pub delivery: Delivery,
     /// How much one lane may hold, queued and in flight together.
     pub limits: Limits,
+    /// Whether the client is told of what it missed.
+    pub gap_notices: bool,
 }
 
 impl Policy {
@@ -25,7 +27,13 @@ impl Policy {
         {
             return Err(PolicyError::WindowExceedsQueue { window: window.get(), limit: limits.messages.get() });
         }
-        Ok(Self { delivery, limits })
+        Ok(Self { delivery, limits, gap_notices: false })
+    }
+
+    /// The same policy, with or without notices of what a client missed.
+    #[must_use]
+    pub fn with_gap_notices(self, gap_notices: bool) -> Self {
+        Self { gap_notices, ..self }
     }
 
     /// Whether messages wait for the client's acknowledgement.

@@ -5,11 +5,12 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use crate::books::Books;
+use crate::in_flight::GiveUp;
 use crate::lane::{Admission, Lane, Rejection};
 use crate::link::Room;
 use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
@@ -86,15 +87,16 @@ impl Session {
     }
 
     /// Offers a message to the lane at a place.
-    pub fn offer(&mut self, place: u32, message: &Arc<Message>, books: &mut Books) -> Admission {
+    pub fn offer(&mut self, place: u32, message: &Arc<Message>, now: Instant, books: &mut Books) -> Admission {
         let seated = &mut self.lanes[place as usize];
-        let admission = seated.lane.offer(message);
+        seated.expire(now, self.client, books);
+        let admission = seated.lane.offer(message, now);
         books.offered(message.topic, admission);
         let lost = match admission {
             Admission::Admitted { displaced, .. } => u64::from(displaced),
             Admission::Rejected(Rejection::Full) => 1,
-            // Too large for the lane is not a slow client: nothing catches up from it.
-            Admission::Rejected(Rejection::TooLarge) => 0,
+            // Neither is a slow client: nothing catches up from it.
+            Admission::Rejected(Rejection::TooLarge | Rejection::Expired) => 0,
         };
         if lost > 0 && seated.lane.begin_overflow(lost) {
             books.overflow_began(message.topic, self.client);
@@ -110,29 +112,52 @@ impl Session {
 
     /// Releases a message the client says it has.
     pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
-        let outcome = match self.lane_of(topic) {
-            None => AckOutcome::Foreign,
-            Some(place) => {
-                let seated = &mut self.lanes[place as usize];
-                let outcome = seated.lane.handle_ack(id);
-                seated.end_overflow(self.client, books);
-                seated.queue_up(place, &mut self.turns);
-                outcome
-            }
+        let outcome = self.settle_ack(topic, books, |lane| lane.handle_ack(id)).unwrap_or(AckOutcome::Foreign);
+        books.acked(topic, outcome, 1);
+        outcome
+    }
+
+    /// Releases every message up to one the client says it has.
+    pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
+        let released = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
+        let (outcome, count) = match released.unwrap_or(Err(AckOutcome::Foreign)) {
+            Ok(count) => (AckOutcome::Released, count),
+            Err(outcome) => (outcome, 1),
         };
-        books.acked(topic, outcome);
+        books.acked(topic, outcome, count);
+        outcome
+    }
+
+    /// Takes the client's word that it could not handle a message.
+    pub fn handle_nack(
+        &mut self,
+        topic: TopicId,
+        id: MessageId,
+        delay: Duration,
+        clock: Duration,
+        books: &mut Books,
+    ) -> AckOutcome {
+        let outcome = self.settle_ack(topic, books, |lane| lane.handle_nack(id, delay, clock));
+        let outcome = outcome.unwrap_or(AckOutcome::Foreign);
+        if outcome == AckOutcome::Nacked {
+            self.nearest = self.nearest.min(clock.saturating_add(delay));
+        }
+        books.acked(topic, outcome, 1);
         outcome
     }
 
     /// Looks for overdue messages.
-    pub fn handle_timeout(&mut self, clock: Duration, books: &mut Books) {
+    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, books: &mut Books) {
         if clock < self.nearest {
             return;
         }
         self.nearest = Duration::MAX;
         let client = self.client;
         for (place, seated) in &mut self.lanes {
-            seated.lane.handle_timeout(clock, |message, attempts| books.exhausted(client, &message, attempts));
+            seated.lane.handle_timeout(clock, now, |message, why| match why {
+                GiveUp::Exhausted { attempts } => books.exhausted(client, &message, attempts),
+                GiveUp::Expired => books.expired(message.topic, 1),
+            });
             seated.end_overflow(client, books);
             if let Some(due) = seated.lane.poll_timeout() {
                 self.nearest = self.nearest.min(due);
@@ -142,7 +167,13 @@ impl Session {
     }
 
     /// The next thing to say that there is room for: answers first, then the lanes in turn, a message each.
-    pub fn poll_transmit(&mut self, room: &mut Room, clock: Duration, books: &mut Books) -> Option<Transmit> {
+    pub fn poll_transmit(
+        &mut self,
+        room: &mut Room,
+        clock: Duration,
+        now: Instant,
+        books: &mut Books,
+    ) -> Option<Transmit> {
         if let Some(what) = self.control.front() {
             let (frames, bytes) = (what.frames(), what.size_bytes());
             if !room.takes(frames, bytes) {
@@ -154,12 +185,22 @@ impl Session {
         loop {
             let place = *self.turns.front()?;
             let seated = &mut self.lanes[place as usize];
+            seated.expire(now, self.client, books);
             let Some(next) = seated.lane.next() else {
                 // An ack or a newer value left it with nothing to send.
                 seated.is_waiting = false;
                 self.turns.pop_front();
                 continue;
             };
+            if seated.lane.has_gap() {
+                // It goes before the message, and the lane keeps its turn for that.
+                if !room.takes(GAP_FRAMES, GAP_BYTES) {
+                    return None;
+                }
+                room.take(GAP_FRAMES, GAP_BYTES);
+                let gap = seated.lane.take_gap().expect("it was there just now");
+                return Some(Transmit::Gap { namespace: self.namespace, topic: seated.lane.topic(), gap });
+            }
             let (frames, bytes) = (next.frames(), next.size_bytes());
             if !room.takes(frames, bytes) {
                 // It keeps its turn: what is large waits for an empty transport rather than for ever.
@@ -180,6 +221,13 @@ impl Session {
                 seated.is_waiting = false;
             }
             return Some(Transmit::Message { namespace: self.namespace, message, attempt });
+        }
+    }
+
+    /// Gives up, in all lanes, what is not worth sending any more.
+    pub fn expire(&mut self, now: Instant, books: &mut Books) {
+        for (_, seated) in &mut self.lanes {
+            seated.expire(now, self.client, books);
         }
     }
 
@@ -238,6 +286,16 @@ impl Session {
         self.lanes[place as usize].seat = seat;
     }
 
+    /// Lets the lane of a topic hear an acknowledgement, and gives it its turn if that opened its window.
+    fn settle_ack<T>(&mut self, topic: TopicId, books: &mut Books, hear: impl FnOnce(&mut Lane) -> T) -> Option<T> {
+        let place = self.lane_of(topic)?;
+        let seated = &mut self.lanes[place as usize];
+        let outcome = hear(&mut seated.lane);
+        seated.end_overflow(self.client, books);
+        seated.queue_up(place, &mut self.turns);
+        Some(outcome)
+    }
+
     fn abandon(&self, mut lane: Lane, books: &mut Books) {
         books.abandoned(lane.topic(), lane.len() as u64);
         if let Some(lost) = lane.take_lost() {
@@ -246,7 +304,20 @@ impl Session {
     }
 }
 
+/// The room a gap notice takes: one frame, and generously as many bytes as any answer.
+const GAP_FRAMES: u32 = 1;
+const GAP_BYTES: u64 = 256;
+
 impl SeatedLane {
+    /// Gives up what is not worth sending any more.
+    fn expire(&mut self, now: Instant, client: ClientId, books: &mut Books) {
+        let expired = self.lane.expire(now);
+        if expired > 0 {
+            books.expired(self.lane.topic(), expired);
+            self.end_overflow(client, books);
+        }
+    }
+
     /// Takes its turn if it has something to send and does not wait for one yet.
     fn queue_up(&mut self, place: u32, turns: &mut VecDeque<u32>) {
         if !self.is_waiting && self.lane.next().is_some() {

@@ -9,8 +9,8 @@ use crate::message::TopicId;
 
 /// What happened to the messages of one topic.
 ///
-/// The books balance: `offered = delivered + displaced + coalesced + rejected + too_large + exhausted + abandoned +
-/// resident`, where a message is offered once per lane and delivered once per first send (best effort) or ack
+/// The books balance: `offered = delivered + displaced + coalesced + rejected + too_large + expired + exhausted +
+/// abandoned + resident`, where a message is offered once per lane and delivered once per first send (best effort) or ack
 /// (at least once).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TopicStats {
@@ -36,6 +36,8 @@ pub struct TopicStats {
     pub rejected: u64,
     /// New messages refused because no lane of this topic could ever hold them.
     pub too_large: u64,
+    /// Messages whose time was over before they could be sent, or acked.
+    pub expired: u64,
     /// Queued messages replaced by a newer value.
     pub coalesced: u64,
     /// Messages sent again.
@@ -52,7 +54,7 @@ impl TopicStats {
     /// Messages lost to a client, each counted once.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.displaced + self.rejected + self.too_large + self.exhausted
+        self.displaced + self.rejected + self.too_large + self.expired + self.exhausted
     }
 }
 
@@ -67,11 +69,13 @@ pub enum AckOutcome {
     Unknown,
     /// The client is not subscribed to that topic.
     Foreign,
+    /// The client could not handle the message and wants it again.
+    Nacked,
 }
 
 impl AckOutcome {
     /// All of them, in the order of [`TopicStats::acks`].
-    pub const ALL: [Self; 4] = [Self::Released, Self::Late, Self::Unknown, Self::Foreign];
+    pub const ALL: [Self; 5] = [Self::Released, Self::Late, Self::Unknown, Self::Foreign, Self::Nacked];
 
     /// The name used in labels.
     #[must_use]
@@ -81,6 +85,7 @@ impl AckOutcome {
             Self::Late => "late",
             Self::Unknown => "unknown",
             Self::Foreign => "foreign",
+            Self::Nacked => "nacked",
         }
     }
 }

@@ -48,7 +48,7 @@ impl Stage {
         self.offset += 1;
         let id = MessageId { epoch: EPOCH, offset: Offset(self.offset) };
         let body = Body::plain(Bytes::from_static(b"tick"));
-        Arc::new(Message { topic: self.topic, id, key: key.map(Into::into), published: self.now, body })
+        Arc::new(Message { topic: self.topic, id, key: key.map(Into::into), published: self.now, expires: None, body })
     }
 
     fn publish(&mut self, message: &Arc<Message>) {

@@ -24,7 +24,8 @@ fn a_link_whose_room_is_too_small_for_what_is_next_asks_for_more() {
     while hub.poll_output(now).is_some() {}
 
     let id = MessageId { epoch: Epoch(7), offset: Offset(1) };
-    let message = Message { topic, id, key: None, published: now, body: Body::plain(Bytes::from_static(&[b'x'; 100])) };
+    let body = Body::plain(Bytes::from_static(&[b'x'; 100]));
+    let message = Message { topic, id, key: None, published: now, expires: None, body };
     hub.handle_room(link, Room { frames: 32, bytes: 99, is_empty: false }, now);
     let fanout = hub.publish(&Arc::new(message), None, now);
     assert_eq!(fanout.admitted, 1);

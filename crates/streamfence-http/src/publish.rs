@@ -1,5 +1,8 @@
 //! `POST /v1/publish`: a message in, what became of it out.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -26,7 +29,7 @@ struct Request {
     payload_base64: Option<String>,
     to: Option<String>,
     key: Option<String>,
-    ttl_ms: Option<IgnoredAny>,
+    ttl_ms: Option<NonZeroU32>,
     id: Option<IgnoredAny>,
     wait: Option<IgnoredAny>,
 }
@@ -70,8 +73,12 @@ impl Request {
             _ => return Err(Problem::bad_request("wanted payload or payloadBase64, one of the two")),
         };
         let payload = payload.map_err(|why| Problem::bad_request(why.to_string()))?;
-        Ok(match &self.key {
+        let payload = match &self.key {
             Some(key) => payload.with_key(key.as_str()),
+            None => payload,
+        };
+        Ok(match self.ttl_ms {
+            Some(ttl) => payload.with_ttl(Duration::from_millis(ttl.get().into())),
             None => payload,
         })
     }
@@ -82,7 +89,7 @@ impl Request {
     }
 
     fn refuse_unbuilt(&self) -> Result<(), Problem> {
-        for (key, value) in [("ttlMs", &self.ttl_ms), ("id", &self.id), ("wait", &self.wait)] {
+        for (key, value) in [("id", &self.id), ("wait", &self.wait)] {
             if value.is_some() {
                 return Err(Problem::bad_request(format!("{key} is not in this build")));
             }

@@ -107,7 +107,8 @@ pub static FAMILIES: &[Family] = &[
     measured("messages_received", Unit::Bytes, Stats(|s| s.received_bytes), "Bytes taken from clients."),
 
     family("messages_delivered", Stats(|s| s.delivered), "Messages taken by a client's transport, or acked where an ack is wanted."),
-    family("messages_dropped", Stats(TopicStats::dropped), "Messages lost to a client: displaced, rejected, too large or given up after the last retry."),
+    family("messages_dropped", Stats(TopicStats::dropped), "Messages lost to a client: displaced, rejected, too large, expired or given up after the last retry."),
+    family("messages_expired", Stats(|s| s.expired), "Messages whose time was over before they could be sent, or acked."),
     family("messages_coalesced", Stats(|s| s.coalesced), "Queued messages replaced by a newer value."),
     family("messages_abandoned", Stats(|s| s.abandoned), "Messages queued or unacked when their client left."),
     family("queue_overflow", Overflow, "Messages that did not fit a client's lane, by what became of them."),

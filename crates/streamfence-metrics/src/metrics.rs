@@ -247,6 +247,7 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
         displaced,
         rejected,
         too_large,
+        expired,
         coalesced,
         retries,
         exhausted,
@@ -264,6 +265,7 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
     total.displaced += displaced;
     total.rejected += rejected;
     total.too_large += too_large;
+    total.expired += expired;
     total.coalesced += coalesced;
     total.retries += retries;
     total.exhausted += exhausted;

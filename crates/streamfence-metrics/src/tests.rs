@@ -55,11 +55,12 @@ fn every_number_shows_under_its_name() {
         displaced: 10,
         rejected: 20,
         too_large: 30,
+        expired: 22,
         coalesced: 12,
         retries: 13,
         exhausted: 14,
         abandoned: 15,
-        acks: [16, 17, 18, 19],
+        acks: [16, 17, 18, 19, 20],
     };
     metrics.on_stats(quote(&catalog), &stats);
     metrics.on_stats(quote(&catalog), &TopicStats { published: 100, ..TopicStats::default() });
@@ -87,6 +88,7 @@ fn every_number_shows_under_its_name() {
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="late"} 17
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="unknown"} 18
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="foreign"} 19
+        streamfence_acks_total{namespace="/feed",topic="quote",outcome="nacked"} 20
         streamfence_build_info{version="0.1.0"} 1
     "#]]
     .assert_eq(&moved(&metrics.encode()));

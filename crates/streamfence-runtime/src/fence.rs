@@ -295,7 +295,8 @@ impl Fence {
         let id = log.next(self.0.sequencer.epoch());
         let body = encoder.encode(class, self.0.catalog.topic_name(topic), &payload, id, wall);
         log.count(body.bytes.len() as u64);
-        let message = Arc::new(Message { topic, id, key: payload.key().cloned(), published: now, body });
+        let expires = payload.ttl().or(class.ttl).and_then(|ttl| now.checked_add(ttl));
+        let message = Arc::new(Message { topic, id, key: payload.key().cloned(), published: now, expires, body });
         for permit in permits {
             permit.send(Publish { message: message.clone(), audience, vote: Vote(ballot.cloned()) });
         }

@@ -62,7 +62,6 @@ impl Handlers {
 }
 
 /// What a worker does with a message.
-#[derive(Clone)]
 pub(crate) enum Task {
     Handle(Handler),
     Relay { fence: WeakFence, topic: TopicId, echo: bool },
@@ -70,13 +69,14 @@ pub(crate) enum Task {
 
 /// A message on its way to its worker.
 pub(crate) struct Job {
+    /// The message brings it along: the handler that was set when it arrived.
+    pub(crate) task: Task,
     pub(crate) message: ClientMessage,
     pub(crate) request: Option<RequestId>,
 }
 
 /// Works through the messages of one client to one topic, in order.
 pub(crate) struct Worker {
-    pub(crate) task: Task,
     pub(crate) link: Link,
     pub(crate) namespace: NamespaceId,
     pub(crate) answer_when: InboundAck,
@@ -95,10 +95,10 @@ impl Worker {
         jobs
     }
 
-    async fn work(&self, Job { message, request }: Job) {
+    async fn work(&self, Job { task, message, request }: Job) {
         let (namespace, topic, client) = (message.namespace.clone(), message.topic.clone(), message.client);
         // A task of its own, so that a panicking handler ends this call and not the worker.
-        let outcome = match tokio::spawn(self.task.clone().run(message)).await {
+        let outcome = match tokio::spawn(task.run(message)).await {
             Ok(outcome) => outcome,
             Err(why) => {
                 tracing::error!(code = "handler_panicked", %namespace, %topic, %client, %why, "a message handler panicked");
@@ -140,7 +140,8 @@ impl Worker {
     }
 
     fn tell(&self, what: Transmit) {
-        self.link.push_vital(Input::Tell { namespace: self.namespace, what });
+        // Forgotten only where the client has been flooding for long: it did not wait for this answer.
+        let _ = self.link.push(Input::Tell { namespace: self.namespace, what });
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::num::NonZeroU16;
+use std::time::Duration;
 
 use streamfence_core::{
     ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, TopicId, Transmit, Transport,
@@ -14,8 +15,11 @@ use streamfence_core::{
 use crate::outlet::Outlet;
 use crate::payload::Payload;
 
-/// How many items a client may have waiting.
+/// How many items a client may have waiting, before its wishes are refused.
 pub(crate) const INBOX_ITEMS: usize = 1_024;
+/// How many before its acks, and our answers, are forgotten too: the largest window there is. A client whose acks were
+/// refused earlier would be sent again what it has.
+pub(crate) const INBOX_MOST: usize = u16::MAX as usize;
 /// How many bytes of payloads a client may have waiting.
 pub(crate) const INBOX_BYTES: u64 = 1024 * 1024;
 /// One thing a client said, or one thing that happened to it.
@@ -81,6 +85,26 @@ pub enum Input {
         /// The message.
         id: MessageId,
     },
+    /// A client has every message of a topic up to one.
+    AckUpTo {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// The topic.
+        topic: TopicId,
+        /// The last of the messages.
+        id: MessageId,
+    },
+    /// A client could not handle a message and wants it again.
+    Nack {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// The topic.
+        topic: TopicId,
+        /// The message.
+        id: MessageId,
+        /// How much later.
+        delay: Duration,
+    },
     /// The adapter, or a handler, has something to say to the client.
     Tell {
         /// The namespace.
@@ -101,9 +125,14 @@ impl Input {
         }
     }
 
-    /// Whether it is taken even when the inbox is full: what ends or begins a thing, of which there are few.
-    fn is_vital(&self) -> bool {
-        !matches!(self, Self::Subscribe { .. } | Self::Unsubscribe { .. } | Self::Publish { .. } | Self::Ack { .. })
+    /// How many items may wait before this one is refused.
+    fn limit(&self) -> usize {
+        match self {
+            Self::Subscribe { .. } | Self::Unsubscribe { .. } | Self::Publish { .. } => INBOX_ITEMS,
+            Self::Ack { .. } | Self::AckUpTo { .. } | Self::Nack { .. } | Self::Tell { .. } => INBOX_MOST,
+            // What begins or ends a thing, of which there are few.
+            Self::Open(_) | Self::Join { .. } | Self::Leave { .. } | Self::End(_) => usize::MAX,
+        }
     }
 
     /// What the client is told in place of what it wished for; nothing for an ack.
@@ -130,6 +159,8 @@ impl fmt::Debug for Input {
             Self::Unsubscribe { .. } => "Unsubscribe",
             Self::Publish { .. } => "Publish",
             Self::Ack { .. } => "Ack",
+            Self::AckUpTo { .. } => "AckUpTo",
+            Self::Nack { .. } => "Nack",
             Self::Tell { .. } => "Tell",
             Self::End(_) => "End",
         })
@@ -162,9 +193,13 @@ pub(crate) enum Reading {
 impl Inbox {
     pub(crate) fn push(&mut self, input: Input) -> (Result<(), InboxFull>, Option<Reading>) {
         let size = input.size_bytes();
-        let is_full = self.items.len() >= INBOX_ITEMS || self.bytes + size > INBOX_BYTES;
-        if is_full && !input.is_vital() {
-            self.items.extend(input.refusal());
+        // One payload that is larger than all may wait is still taken, alone: the adapter has let it in.
+        let fits = size == 0 || self.bytes == 0 || self.bytes + size <= INBOX_BYTES;
+        let has_place = fits && self.items.len() < input.limit();
+        if !has_place {
+            if self.items.len() < INBOX_MOST {
+                self.items.extend(input.refusal());
+            }
             return (Err(InboxFull), None);
         }
         if let Input::End(reason) = &input {
@@ -211,7 +246,7 @@ mod tests {
     fn reading_pauses_above_half_and_resumes_below() {
         let mut inbox = Inbox::default();
         let mut changes = Vec::new();
-        for _ in 0..INBOX_ITEMS {
+        for _ in 0..INBOX_MOST {
             changes.extend(inbox.push(ack()).1);
         }
         assert_eq!(changes, [Reading::Pause]);
@@ -221,5 +256,42 @@ mod tests {
             changes.extend(change);
         }
         assert_eq!(changes, [Reading::Pause, Reading::Resume]);
+    }
+
+    #[test]
+    fn a_payload_larger_than_the_inbox_is_taken_alone() {
+        let large = || Input::Publish {
+            namespace: NamespaceId(0),
+            topic: TopicId { index: 0, generation: 0 },
+            payload: Payload::binary(vec![0; INBOX_BYTES as usize + 1]),
+            request: None,
+        };
+        let mut inbox = Inbox::default();
+        assert_eq!(inbox.push(large()), (Ok(()), Some(Reading::Pause)));
+        assert_eq!(inbox.push(large()).0, Err(InboxFull));
+        assert!(inbox.push(ack()).0.is_ok());
+        assert_eq!(inbox.pop().1, Some(Reading::Resume));
+    }
+
+    #[test]
+    fn wishes_are_refused_before_acks_are_and_even_refusals_have_an_end() {
+        let wish = || Input::Subscribe {
+            namespace: NamespaceId(0),
+            topic: TopicId { index: 0, generation: 0 },
+            window: None,
+            request: None,
+        };
+        let mut inbox = Inbox::default();
+        for _ in 0..INBOX_ITEMS {
+            assert!(inbox.push(wish()).0.is_ok());
+        }
+        assert_eq!(inbox.push(wish()).0, Err(InboxFull));
+        assert!(matches!(inbox.items.back(), Some(Input::Tell { .. })));
+        assert!(inbox.push(ack()).0.is_ok());
+        for _ in 0..2 * INBOX_MOST {
+            assert_eq!(inbox.push(wish()).0, Err(InboxFull));
+        }
+        assert_eq!(inbox.items.len(), INBOX_MOST);
+        inbox.push(Input::End(CloseReason::Client)).0.expect("an end always finds a place");
     }
 }

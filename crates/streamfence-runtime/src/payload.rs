@@ -1,6 +1,7 @@
 //! What a publisher gives: JSON, serialised once, and binary attachments.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
@@ -24,6 +25,7 @@ pub struct Payload {
     json: Bytes,
     attachments: Vec<Bytes>,
     key: Option<Key>,
+    ttl: Option<Duration>,
 }
 
 impl Payload {
@@ -79,6 +81,13 @@ impl Payload {
         self
     }
 
+    /// How long the message is worth sending, in place of what its topic says.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
     /// The JSON text.
     #[must_use]
     pub fn json(&self) -> &Bytes {
@@ -103,6 +112,12 @@ impl Payload {
     #[must_use]
     pub fn key(&self) -> Option<&Key> {
         self.key.as_ref()
+    }
+
+    /// How long the message is worth sending, if the publisher said so.
+    #[must_use]
+    pub fn ttl(&self) -> Option<Duration> {
+        self.ttl
     }
 
     /// Its size as it came: the JSON and the attachments, in bytes.
@@ -130,7 +145,7 @@ impl Payload {
     }
 
     fn trusted(json: Bytes, attachments: Vec<Bytes>) -> Self {
-        Self { json, attachments, key: None }
+        Self { json, attachments, key: None, ttl: None }
     }
 }
 

@@ -217,6 +217,16 @@ impl Shard {
                     let _ = self.hub.handle_ack(session, topic, id, at);
                 }
             }
+            Input::AckUpTo { namespace, topic, id } => {
+                if let Some(session) = self.session(key, namespace) {
+                    let _ = self.hub.handle_ack_up_to(session, topic, id, at);
+                }
+            }
+            Input::Nack { namespace, topic, id, delay } => {
+                if let Some(session) = self.session(key, namespace) {
+                    let _ = self.hub.handle_nack(session, topic, id, delay, at);
+                }
+            }
             Input::Tell { namespace, what } => {
                 if let Some(session) = self.session(key, namespace) {
                     self.hub.tell(session, what, at);
@@ -262,8 +272,8 @@ impl Shard {
             let worker = joined
                 .workers
                 .entry(topic)
-                .or_insert_with(|| Worker { task, link, namespace, answer_when, watchers }.spawn());
-            worker.try_send(Job { message, request }).map_err(|_| {
+                .or_insert_with(|| Worker { link, namespace, answer_when, watchers }.spawn());
+            worker.try_send(Job { task, message, request }).map_err(|_| {
                 (ErrorCode::BackPressure, "too many messages wait for this topic's handler; slow down and try again")
             })
         });
@@ -442,6 +452,7 @@ impl Shard {
     fn tick(&mut self, now: Instant) {
         if now >= self.next_tick {
             self.next_tick = now + TICK;
+            self.hub.expire(now.into_std());
             self.hand_over_numbers(now);
         }
     }

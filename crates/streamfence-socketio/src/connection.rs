@@ -132,6 +132,10 @@ impl Member {
     /// Passes on what the client said, in order.
     pub(crate) fn push(&self, input: Input) {
         let mut state = self.lock();
+        if let Input::Unsubscribe { topic, .. } = &input {
+            // Given back in the order of the wishes, not of the answers: the next wish may take it again at once.
+            state.topics.retain(|other| other != topic);
+        }
         if !state.has_joined {
             if state.early.len() < EARLY_INPUTS {
                 state.early.push(input);
@@ -206,10 +210,6 @@ impl Member {
         }
         topics.push(topic);
         true
-    }
-
-    pub(crate) fn drop_subscription(&self, topic: TopicId) {
-        self.lock().topics.retain(|&other| other != topic);
     }
 
     pub(crate) fn connection(&self) -> Option<Arc<Connection>> {

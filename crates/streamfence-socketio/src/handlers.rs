@@ -4,6 +4,7 @@
 //! from inside its reader instead, one after the other, and never wait.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use socketioxide::adapter::LocalAdapter;
@@ -19,7 +20,7 @@ use streamfence_runtime::{Input, Payload};
 use crate::connection::{Connection, Member, Shared};
 use crate::layer::Door;
 use crate::link::LinkState;
-use crate::protocol::{Ack, BadWish, Publish, Subscribe, Topics, Unsubscribe, parse};
+use crate::protocol::{Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, parse};
 
 /// Marks our implementations of the library's traits.
 pub(crate) struct Fenced;
@@ -92,6 +93,7 @@ where
             socket.on("unsubscribe", ear(Wish::Unsubscribe));
             socket.on("publish", ear(Wish::Publish));
             socket.on("ack", ear(Wish::Ack));
+            socket.on("nack", ear(Wish::Nack));
             socket.on_disconnect(Exit { member: Arc::downgrade(&member) });
             Ok(())
         })
@@ -159,6 +161,7 @@ enum Wish {
     Unsubscribe,
     Publish,
     Ack,
+    Nack,
 }
 
 impl MessageHandler<LocalAdapter, Fenced> for Ear {
@@ -173,6 +176,7 @@ impl MessageHandler<LocalAdapter, Fenced> for Ear {
             Wish::Unsubscribe => heard.unsubscribe(&text, asked),
             Wish::Publish => heard.publish(&text, attachments.map(Vec::from).unwrap_or_default(), asked),
             Wish::Ack => heard.ack(&text, asked),
+            Wish::Nack => heard.nack(&text, asked),
         }
     }
 }
@@ -221,7 +225,7 @@ impl Heard<'_> {
     fn publish(&self, text: &str, attachments: Vec<Bytes>, asked: Asked) {
         let member = self.member;
         let request = member.ask(asked.sender, asked.id, None).next();
-        let wish = match parse::<Publish<'_>>(text).and_then(Publish::checked) {
+        let wish = match parse::<Publish<'_>>(text) {
             Ok(wish) => wish,
             Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
         };
@@ -241,6 +245,10 @@ impl Heard<'_> {
                     Some(key) => payload.with_key(&*key),
                     None => payload,
                 };
+                let payload = match wish.ttl_ms {
+                    Some(ttl) => payload.with_ttl(Duration::from_millis(ttl.get().into())),
+                    None => payload,
+                };
                 member.push(Input::Publish { namespace: member.namespace, topic, payload, request });
             }
             Err(why) => member.refuse(ErrorCode::BadRequest, &why.to_string(), name, request),
@@ -250,24 +258,46 @@ impl Heard<'_> {
     fn ack(&self, text: &str, asked: Asked) {
         let member = self.member;
         let request = member.ask(asked.sender, asked.id, None).next();
-        let (name, ids) = match parse::<Ack<'_>>(text).and_then(Ack::messages) {
+        let (name, acked) = match parse::<Ack<'_>>(text).and_then(Ack::messages) {
             Ok(understood) => understood,
             Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
         };
         let Some(topic) = self.find(&name) else {
             return member.refuse(ErrorCode::UnknownTopic, &self.unknown(&name), Some(&name), request);
         };
-        // What we never wrote is an id nobody has: it is counted as unknown and changes nothing.
-        let nobodys = MessageId { epoch: Epoch(0), offset: Offset(0) };
-        for id in ids {
-            let id = id.parse().unwrap_or(nobodys);
-            member.push(Input::Ack { namespace: member.namespace, topic, id });
+        let namespace = member.namespace;
+        match acked {
+            Acked::These(ids) => {
+                for id in ids {
+                    member.push(Input::Ack { namespace, topic, id: message_id(&id) });
+                }
+            }
+            Acked::UpTo(id) => member.push(Input::AckUpTo { namespace, topic, id: message_id(&id) }),
         }
+        self.done(request);
+    }
+
+    fn nack(&self, text: &str, asked: Asked) {
+        let member = self.member;
+        let request = member.ask(asked.sender, asked.id, None).next();
+        let wish = match parse::<Nack<'_>>(text) {
+            Ok(wish) => wish,
+            Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
+        };
+        let Some(topic) = self.find(&wish.topic) else {
+            return member.refuse(ErrorCode::UnknownTopic, &self.unknown(&wish.topic), Some(&wish.topic), request);
+        };
+        let delay = Duration::from_millis(wish.delay_ms.into());
+        let id = message_id(&wish.message_id);
+        member.push(Input::Nack { namespace: member.namespace, topic, id, delay });
+        self.done(request);
+    }
+
+    /// Answers whoever asked, after what was said before.
+    fn done(&self, request: Option<RequestId>) {
+        let namespace = self.member.namespace;
         if let Some(request) = request {
-            member.push(Input::Tell {
-                namespace: member.namespace,
-                what: Transmit::Done { namespace: member.namespace, request },
-            });
+            self.member.push(Input::Tell { namespace, what: Transmit::Done { namespace, request } });
         }
     }
 
@@ -309,4 +339,10 @@ impl Heard<'_> {
         let shown: String = topic.chars().take(64).collect();
         format!("unknown topic `{shown}` in namespace `{path}`")
     }
+}
+
+/// A message's id as a client has it. What we never wrote is an id nobody has: it is counted as unknown and changes
+/// nothing.
+fn message_id(text: &str) -> MessageId {
+    text.parse().unwrap_or(MessageId { epoch: Epoch(0), offset: Offset(0) })
 }

@@ -234,6 +234,10 @@ impl Door {
             Err(_elapsed) => return Err(Refusal::TooSlow),
         };
         let is_goodbye = body.split(|&byte| byte == PACKET_SEPARATOR).any(|packet| packet == b"1");
+        // What a websocket's stream does to its reader, its request does here.
+        if !is_goodbye && tokio::time::timeout(self.options.body_timeout, link.may_read()).await.is_err() {
+            return Err(Refusal::TooMuch);
+        }
         let response = self.ask(Request::from_parts(parts, Full::new(body))).await;
         if is_goodbye && response.status() == StatusCode::OK {
             link.end(CloseReason::Client);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socketioxide::SendError;
-use streamfence_core::{Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit};
+use streamfence_core::{Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport};
 use streamfence_runtime::Outlet;
 
 use crate::connection::{Connection, Member};
@@ -69,15 +69,14 @@ impl Outlet for SocketIoOutlet {
             place.map(|place| members.swap_remove(place))
         };
         let Some(member) = member else { return };
-        // A word that could only wait in a queue is no way to end anything.
-        if self.connection.state.is_blocked() || member.socket.clone().disconnect().is_err() {
+        if self.connection.is_stalled() || member.socket.clone().disconnect().is_err() {
             self.connection.state.kill(why);
         }
     }
 
     fn close(&mut self, why: CloseReason) {
         let members = std::mem::take(&mut *self.connection.members());
-        if self.connection.state.is_blocked() || members.is_empty() {
+        if self.connection.is_stalled() || members.is_empty() {
             self.connection.state.kill(why);
             return;
         }
@@ -98,6 +97,12 @@ impl Outlet for SocketIoOutlet {
 }
 
 impl Connection {
+    /// Whether a word to the client could only wait behind what it does not read, which is no way to end anything.
+    /// One that polls is between two polls every moment: it gets the word with the next.
+    fn is_stalled(&self) -> bool {
+        self.state.is_blocked() && self.state.transport() == Transport::WebSocket
+    }
+
     fn send_message(&self, member: &Member, message: &Message, attempt: u32) -> Result<(), SendError> {
         let packets = &self.shared.packets;
         let retry = packets.retry(message, attempt);
@@ -114,9 +119,6 @@ impl Connection {
 
     fn send_answer(&self, member: &Member, what: &Transmit) -> Result<(), SendError> {
         let Some(answer) = Answer::of(what, self.shared.fence.catalog()) else { return Ok(()) };
-        if let Transmit::Unsubscribed { topic, .. } = what {
-            member.drop_subscription(*topic);
-        }
         if let Some(event) = answer.event {
             let object = answer.object();
             let packet = event_packet(member.socket.ns(), event, &object);

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use streamfence_core::{CloseReason, Transport};
+use tokio::sync::Notify;
 
 use crate::link::{LinkLimits, LinkState, Peer};
 
@@ -19,6 +20,8 @@ pub struct Registry {
 struct Shared {
     capacity: usize,
     links: Mutex<Links>,
+    /// Told when the last connection has ended.
+    emptied: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +43,7 @@ impl Registry {
     /// A registry of at most so many connections.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { shared: Arc::new(Shared { capacity, links: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { capacity, links: Mutex::default(), emptied: Notify::new() }) }
     }
 
     /// Takes no further connections in; those that live go on.
@@ -66,6 +69,17 @@ impl Registry {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Waits until none lives.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let emptied = self.shared.emptied.notified();
+            if self.is_empty() {
+                return;
+            }
+            emptied.await;
+        }
     }
 
     /// Takes a new connection in, if there is a place left and it is not closed.
@@ -109,6 +123,9 @@ impl Registered {
         let forgotten = {
             let mut links = shared.links();
             links.living.remove(&self.id);
+            if links.living.is_empty() {
+                shared.emptied.notify_waiters();
+            }
             sid.and_then(|sid| links.sessions.remove(sid))
         };
         // Dropped without the lock: a last reference may have a lot to say.

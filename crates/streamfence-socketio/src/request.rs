@@ -33,6 +33,7 @@ pub(crate) enum Refusal {
     UnsupportedEncoding,
     TooLarge,
     TooSlow,
+    TooMuch,
     TooManyConnections,
 }
 
@@ -50,6 +51,7 @@ impl Refusal {
             Self::UnsupportedEncoding => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ""),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ""),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, ""),
+            Self::TooMuch => (StatusCode::TOO_MANY_REQUESTS, ""),
             Self::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, ""),
         };
         let mut response = Response::new(Full::from(body));

@@ -24,7 +24,7 @@ use tower::Layer;
 
 pub use self::builder::{ServerBuilder, StartError};
 pub use self::health::Health;
-pub use self::listener::{Listener, MemoryConnector, MemoryListener, memory};
+pub use self::listener::{Listener, MemoryConnector, MemoryListener, bind_unix, memory};
 use crate::layer::{FenceLayer, FenceService};
 use crate::link::{Peer, Stream};
 use crate::options::{Address, ServerOptions};
@@ -99,16 +99,15 @@ impl Server {
         }
     }
 
-    /// Takes no more connections and ends those that live. Whoever was told to go gets a moment to do so; the rest is
-    /// cut, and waited for within the drain time.
+    /// Ends the clients that live, then takes no more connections. Whoever was told to go gets a moment to do so, and
+    /// whoever polls to hear of it; the rest is cut, and waited for within the drain time.
     pub async fn stop(self) {
         self.refuse_clients();
+        let _all_left = tokio::time::timeout(FAREWELL, self.registry.emptied()).await;
         self.accepting.send_replace(false);
-        if !self.all_gone(FAREWELL).await {
-            self.registry.kill_all(CloseReason::ShuttingDown);
-            if !self.all_gone(self.shutdown_drain).await {
-                tracing::warn!(left = self.registry.len(), "connections outlived the drain time");
-            }
+        self.registry.kill_all(CloseReason::ShuttingDown);
+        if !self.all_gone(self.shutdown_drain).await {
+            tracing::warn!(left = self.registry.len(), "connections outlived the drain time");
         }
         self.accept_loop.abort();
         self.announce(|address| Event::ServerStopped { address });

@@ -5,15 +5,17 @@
 //!
 //! ```text
 //! room 9 | room 9 100 | room empty | room 9 empty      what the client's link takes now: frames, bytes, nothing below
-//! offer a b | offer 1-40                               publishes; with key=k size=100 frames=2 topic=u,
+//! offer a b | offer 1-40                               publishes; with key=k size=100 frames=2 topic=u ttl=1s,
 //!                                                      to=bob for one client, except=bob for all others
-//! ack a | ack a topic=u                                a name never offered is an id never sent
+//! ack a | ack a topic=u | ack a upto=yes               a name never offered is an id never sent
+//! nack a | nack a after=500ms                          could not be handled: again, later
 //! subscribe | subscribe u window=1 | unsubscribe u     without a topic: the first of the client's namespace
 //! join bob /feed | join bob /feed with ann             on a link of its own, or on ann's
 //! leave | close                                        the session, or its link with all sessions
 //! tell                                                 an answer that is no subscription
 //! +1s | +20ms | -1s                                    time; on the way forward everything due is done in between
 //! flood a b                                            the same as offer, and says when it is time to send
+//! tick                                                 gives up what has expired and was not touched since
 //! holds | books                                        what the lanes hold, and the totals
 //! ```
 //!
@@ -30,7 +32,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::{
-    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Hub, LinkKey, Message, MessageId,
+    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Gap, Hub, LinkKey, Message, MessageId,
     Namespace, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicId, TopicStats, Transmit, Transport,
     UnsubscribeReason,
 };
@@ -181,9 +183,9 @@ impl Stage {
                     }
                 }
             }
-            "ack" => {
+            "ack" | "nack" => {
                 for name in names(&command.words) {
-                    self.ack(actor, &name, command.option("topic"));
+                    self.ack(actor, &name, &command);
                 }
             }
             "subscribe" => {
@@ -210,6 +212,7 @@ impl Stage {
                 let namespace = self.actors[actor].namespace;
                 self.hub.tell(session, Transmit::Done { namespace, request: RequestId(0) }, now);
             }
+            "tick" => self.hub.expire(now),
             "holds" => self.holds(actor),
             "books" => self.books(),
             other => panic!("`{other}` is not a command"),
@@ -269,7 +272,8 @@ impl Stage {
         let attachments = (1..command.number("frames").unwrap_or(1)).map(|_| size..size).collect();
         let body = Body { bytes: Bytes::from(vec![b'.'; size]), payload: 0..size, attachments };
         let key = command.option("key").map(Into::into);
-        let message = Arc::new(Message { topic, id, key, published: self.instant(), body });
+        let expires = command.option("ttl").map(|ttl| self.instant() + duration(ttl));
+        let message = Arc::new(Message { topic, id, key, published: self.instant(), expires, body });
         self.messages.push((name.clone(), topic, id));
 
         let before = *self.hub.stats(topic);
@@ -293,14 +297,14 @@ impl Stage {
         let after = *self.hub.stats(topic);
         let (full, too_large) = (after.rejected - before.rejected, after.too_large - before.too_large);
         let (displaced, coalesced) = (after.displaced - before.displaced, after.coalesced - before.coalesced);
-        assert_eq!(u64::from(fanout.rejected), full + too_large, "{name}: the fanout tells what the books say");
         assert_eq!(u64::from(fanout.displaced), displaced, "{name}: the fanout tells what the books say");
         assert_eq!(u64::from(fanout.matched), after.offered - before.offered, "{name}: each lane is offered it once");
         assert_eq!(fanout.matched, fanout.admitted + fanout.rejected, "{name}: what is not admitted is rejected");
         if fanout.matched == 0 {
             self.note(&format!("nobody is there for {name}"));
         }
-        for (count, why) in [(full, "full"), (too_large, "too large")] {
+        let expired = u64::from(fanout.rejected) - full - too_large;
+        for (count, why) in [(full, "full"), (too_large, "too large"), (expired, "expired")] {
             match (count, fanout.matched) {
                 (0, _) => {}
                 (_, 1) => self.note(&format!("rejected {name}: {why}")),
@@ -314,17 +318,23 @@ impl Stage {
         }
     }
 
-    fn ack(&mut self, actor: usize, name: &str, claimed: Option<&str>) {
+    fn ack(&mut self, actor: usize, name: &str, command: &Command<'_>) {
         let known = self.messages.iter().find(|(known, ..)| known == name);
         let unknown = MessageId { epoch: EPOCH, offset: Offset(1_000_000) };
         let (topic, id) = known.map_or((self.topic_of(actor, None), unknown), |(_, topic, id)| (*topic, *id));
-        let topic = claimed.map_or(topic, |claimed| self.topic_named(claimed));
-        let outcome = self.hub.handle_ack(self.actors[actor].session, topic, id, self.instant());
+        let topic = command.option("topic").map_or(topic, |claimed| self.topic_named(claimed));
+        let (session, now) = (self.actors[actor].session, self.instant());
+        let (verb, outcome) = if command.verb == "nack" {
+            let delay = command.option("after").map_or(Duration::ZERO, duration);
+            ("nacked", self.hub.handle_nack(session, topic, id, delay, now))
+        } else if command.option("upto").is_some() {
+            ("acked up to", self.hub.handle_ack_up_to(session, topic, id, now))
+        } else {
+            ("acked", self.hub.handle_ack(session, topic, id, now))
+        };
         let text = match outcome {
-            Some(AckOutcome::Released) => format!("acked {name}"),
-            Some(AckOutcome::Late) => format!("acked {name}: late"),
-            Some(AckOutcome::Unknown) => format!("acked {name}: unknown"),
-            Some(AckOutcome::Foreign) => format!("acked {name}: foreign"),
+            Some(AckOutcome::Released | AckOutcome::Nacked) => format!("{verb} {name}"),
+            Some(outcome) => format!("{verb} {name}: {}", outcome.as_str()),
             None => "is gone".to_owned(),
         };
         self.say(actor, &text);
@@ -354,6 +364,7 @@ impl Stage {
                 (stats.coalesced, "coalesced"),
                 (stats.rejected, "rejected"),
                 (stats.too_large, "too large"),
+                (stats.expired, "expired"),
                 (stats.exhausted, "exhausted"),
                 (stats.abandoned, "abandoned"),
             ] {
@@ -393,11 +404,7 @@ impl Stage {
     }
 
     fn hear(&mut self, link: LinkKey, what: &Transmit) {
-        let (Transmit::Message { namespace, .. }
-        | Transmit::Subscribed { namespace, .. }
-        | Transmit::Unsubscribed { namespace, .. }
-        | Transmit::Done { namespace, .. }
-        | Transmit::Error { namespace, .. }) = *what;
+        let namespace = what.namespace();
         let there = |actor: &Actor| (actor.link, actor.namespace) == (link, namespace);
         let actor = self.actors.iter().rposition(there).expect("somebody is there to hear it");
         let text = match what {
@@ -414,6 +421,11 @@ impl Stage {
             }
             Transmit::Unsubscribed { topic, .. } => {
                 format!("told: unsubscribed from {}", self.catalog.topic_name(*topic))
+            }
+            Transmit::Gap { topic, gap, .. } => {
+                let topic = self.catalog.topic_name(*topic);
+                let Gap { from, to, count, reason } = gap;
+                format!("told: missed {count} of {topic}, {} to {}: {}", from.0, to.0, reason.as_str())
             }
             Transmit::Done { .. } => "told: published".to_owned(),
             Transmit::Error { code, .. } => format!("told: {}", code.as_str()),

@@ -202,6 +202,7 @@ impl System {
             id: MessageId { epoch: EPOCH, offset: Offset(self.offsets[draft.topic]) },
             key: draft.key.map(|key| key.to_string().into()),
             published: now,
+            expires: None,
             body: Body { bytes: Bytes::from(vec![0; draft.size]), payload: 0..draft.size, attachments },
         });
         self.messages.push(Arc::downgrade(&message));
@@ -628,6 +629,7 @@ fn heard(what: &Transmit) -> (usize, Said) {
             (namespace, Said::Unsubscribed { topic: topic.index as usize })
         }
         Transmit::Done { namespace, .. } => (namespace, Said::Done),
+        Transmit::Gap { .. } => unreachable!("no policy of the model tells of gaps"),
         Transmit::Error { .. } => unreachable!("nobody wished for an error"),
     };
     assert_eq!(said.size(), (what.frames(), what.size_bytes()));

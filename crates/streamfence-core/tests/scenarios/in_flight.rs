@@ -354,3 +354,59 @@ fn an_ack_timeout_too_long_for_any_clock_is_never_due() {
         );
     }
 }
+
+#[test]
+fn a_cumulative_ack_releases_all_before_it_and_opens_the_window() {
+    check(
+        at_least_once(3),
+        "room 9, offer a b c d e, ack b upto=yes, ack b upto=yes, ack x upto=yes, ack a, books",
+        expect![[r#"
+            0s  sent a (attempt 1)
+            0s  sent b (attempt 1)
+            0s  sent c (attempt 1)
+            0s  acked up to b
+            0s  sent d (attempt 1)
+            0s  sent e (attempt 1)
+            0s  acked up to b: late
+            0s  acked up to x: unknown
+            0s  acked a: late
+            0s  books of t: 5 offered 5 sent 2 delivered
+            0s  1 links, 3 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn a_nacked_message_is_sent_again_after_its_delay_as_one_more_attempt() {
+    check(
+        at_least_once(2),
+        "room 9, offer a b c, nack a after=500ms, +499ms, +1ms, nack a, +1s, nack x, nack c",
+        expect![[r#"
+            0s  sent a (attempt 1)
+            0s  sent b (attempt 1)
+            0s  nacked a
+            500ms  sent a (attempt 2)
+            500ms  nacked a
+            500ms  gave up on a
+            500ms  sent c (attempt 1)
+            1s  sent b (attempt 2)
+            1.5s  sent c (attempt 2)
+            1.5s  nacked x: unknown
+            1.5s  nacked c
+        "#]],
+    );
+}
+
+#[test]
+fn a_nack_waits_for_room_like_any_retry() {
+    check(
+        at_least_once(1),
+        "room 9, offer a, room 0, nack a, +5s, room 9, ack a",
+        expect![[r#"
+        0s  sent a (attempt 1)
+        0s  nacked a
+        5s  sent a (attempt 2)
+        5s  acked a
+    "#]],
+    );
+}

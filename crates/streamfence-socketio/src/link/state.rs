@@ -9,6 +9,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use streamfence_core::{CloseReason, Room, Transport};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::frame::{Frame, FrameTracker};
@@ -48,6 +49,8 @@ pub struct LinkState {
     is_websocket: AtomicBool,
     is_upgrading: AtomicBool,
     is_reading_paused: AtomicBool,
+    /// Told when reading goes on, or when the connection has ended: for requests, which have no stream to wake.
+    resumed: Notify,
     killed: OnceLock<CloseReason>,
     on_room: OnceLock<Hook>,
     end: Mutex<End>,
@@ -100,6 +103,7 @@ impl LinkState {
             is_websocket: AtomicBool::new(is_websocket),
             is_upgrading: AtomicBool::new(false),
             is_reading_paused: AtomicBool::new(false),
+            resumed: Notify::new(),
             killed: OnceLock::new(),
             on_room: OnceLock::new(),
             end: Mutex::default(),
@@ -147,6 +151,18 @@ impl LinkState {
         self.is_reading_paused.store(is_paused, Ordering::SeqCst);
         if !is_paused {
             self.wake_reader();
+            self.resumed.notify_waiters();
+        }
+    }
+
+    /// Waits until the peer may say more.
+    pub(crate) async fn may_read(&self) {
+        loop {
+            let resumed = self.resumed.notified();
+            if !self.is_reading_paused() || self.ended().is_some() {
+                return;
+            }
+            resumed.await;
         }
     }
 
@@ -179,6 +195,7 @@ impl LinkState {
             end.reason = Some(reason);
             end.hook.take()
         };
+        self.resumed.notify_waiters();
         self.registered.forget(self.sid());
         if let Some(hook) = hook {
             hook(reason);

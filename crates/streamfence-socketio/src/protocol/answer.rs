@@ -40,6 +40,19 @@ impl Answer {
                 is_ok: true,
                 request: *request,
             },
+            Transmit::Gap { topic, gap, .. } => Self {
+                event: Some("gap"),
+                fields: format!(
+                    r#""topic":{},"from":{},"to":{},"count":{},"reason":"{}""#,
+                    name(*topic),
+                    gap.from.0,
+                    gap.to.0,
+                    gap.count,
+                    gap.reason.as_str()
+                ),
+                is_ok: true,
+                request: None,
+            },
             Transmit::Done { request, .. } => {
                 Self { event: None, fields: String::new(), is_ok: true, request: Some(*request) }
             }

@@ -210,7 +210,7 @@ mod tests {
         let id = MessageId { epoch: Epoch(1), offset: Offset(7) };
         let published = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
         let body = encoder.encode(catalog.class(topic), "", payload, id, published);
-        let message = Message { topic, id, key: None, published: Instant::now(), body };
+        let message = Message { topic, id, key: None, published: Instant::now(), expires: None, body };
         (Packets::new(catalog), message)
     }
 

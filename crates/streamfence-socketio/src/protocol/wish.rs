@@ -29,7 +29,7 @@ pub(crate) struct Unsubscribe<'a> {
     topics: Option<Vec<String>>,
 }
 
-/// `publish {topic, payload, key?}`.
+/// `publish {topic, payload, key?, ttlMs?}`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Publish<'a> {
     #[serde(borrow)]
@@ -39,20 +39,31 @@ pub(crate) struct Publish<'a> {
     #[serde(borrow)]
     pub(crate) key: Option<Cow<'a, str>>,
     #[serde(rename = "ttlMs")]
-    ttl_ms: Option<IgnoredAny>,
+    pub(crate) ttl_ms: Option<std::num::NonZeroU32>,
 }
 
-/// `ack {topic, messageId | messageIds}`.
+/// `ack {topic, messageId | messageIds | upTo}`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ack<'a> {
     #[serde(borrow)]
-    pub(crate) topic: Cow<'a, str>,
+    topic: Cow<'a, str>,
     #[serde(borrow, rename = "messageId")]
     message_id: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "messageIds")]
     message_ids: Option<Vec<Cow<'a, str>>>,
-    #[serde(rename = "upTo")]
-    up_to: Option<IgnoredAny>,
+    #[serde(borrow, rename = "upTo")]
+    up_to: Option<Cow<'a, str>>,
+}
+
+/// `nack {topic, messageId, delayMs?}`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Nack<'a> {
+    #[serde(borrow)]
+    pub(crate) topic: Cow<'a, str>,
+    #[serde(borrow, rename = "messageId")]
+    pub(crate) message_id: Cow<'a, str>,
+    #[serde(default, rename = "delayMs")]
+    pub(crate) delay_ms: u32,
 }
 
 /// Why a wish cannot be understood; the client reads it.
@@ -73,23 +84,25 @@ impl<'a> Unsubscribe<'a> {
     }
 }
 
-impl Publish<'_> {
-    pub(crate) fn checked(self) -> Result<Self, BadWish> {
-        refuse_unbuilt("ttlMs", self.ttl_ms.as_ref())?;
-        Ok(self)
+impl<'a> Ack<'a> {
+    /// The topic, and the messages of it that the client has.
+    pub(crate) fn messages(self) -> Result<(Cow<'a, str>, Acked<'a>), BadWish> {
+        let acked = match (self.message_id, self.message_ids, self.up_to) {
+            (Some(id), None, None) => Acked::These(vec![id]),
+            (None, Some(ids), None) => Acked::These(ids),
+            (None, None, Some(id)) => Acked::UpTo(id),
+            _ => return Err(BadWish("wanted messageId, messageIds or upTo, one of the three".into())),
+        };
+        Ok((self.topic, acked))
     }
 }
 
-impl<'a> Ack<'a> {
-    /// The topic, and the messages of it that the client has.
-    pub(crate) fn messages(self) -> Result<(Cow<'a, str>, Vec<Cow<'a, str>>), BadWish> {
-        refuse_unbuilt("upTo", self.up_to.as_ref())?;
-        match (self.message_id, self.message_ids) {
-            (Some(id), None) => Ok((self.topic, vec![id])),
-            (None, Some(ids)) => Ok((self.topic, ids)),
-            _ => Err(BadWish("wanted messageId or messageIds, one of the two".into())),
-        }
-    }
+/// The messages a client has.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Acked<'a> {
+    These(Vec<Cow<'a, str>>),
+    /// This one and all before it.
+    UpTo(Cow<'a, str>),
 }
 
 /// One topic, or several that are answered together.
@@ -104,6 +117,9 @@ impl<'a> Topics<'a> {
         match (topic, topics) {
             (Some(topic), None) => Ok(Self::One(topic)),
             (None, Some(topics)) if topics.is_empty() => Err(BadWish("topics is empty; wanted at least one".into())),
+            (None, Some(topics)) if topics.len() > MAX_TOPICS => {
+                Err(BadWish(format!("topics has {} names; wanted at most {MAX_TOPICS}", topics.len())))
+            }
             (None, Some(topics)) => Ok(Self::Many(topics)),
             _ => Err(BadWish("wanted topic or topics, one of the two".into())),
         }
@@ -125,6 +141,9 @@ impl<'a> Topics<'a> {
         one.into_iter().chain(many.iter().map(String::as_str))
     }
 }
+
+/// How many topics one wish may be for: each gets an answer of its own.
+const MAX_TOPICS: usize = 256;
 
 fn refuse_unbuilt(key: &str, value: Option<&IgnoredAny>) -> Result<(), BadWish> {
     match value {
@@ -180,7 +199,11 @@ mod tests {
             parse(r#"["publish",{"topic":"a","payload":{ "n": 1 },"key":"k"}]"#).expect("it is well formed");
         assert_eq!(publish.payload.get(), r#"{ "n": 1 }"#);
         let ack: Ack<'_> = parse(r#"["ack",{"topic":"a","messageIds":["x","y"]}]"#).expect("it is well formed");
-        assert_eq!(ack.messages(), Ok(("a".into(), vec!["x".into(), "y".into()])));
+        assert_eq!(ack.messages(), Ok(("a".into(), Acked::These(vec!["x".into(), "y".into()]))));
+        let up_to: Ack<'_> = parse(r#"["ack",{"topic":"a","upTo":"x"}]"#).expect("it is well formed");
+        assert_eq!(up_to.messages(), Ok(("a".into(), Acked::UpTo("x".into()))));
+        let nack: Nack<'_> = parse(r#"["nack",{"topic":"a","messageId":"x","delayMs":5}]"#).expect("it is well formed");
+        assert_eq!((&*nack.topic, &*nack.message_id, nack.delay_ms), ("a", "x", 5));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::ConnectHandler;
 use streamfence_core::Event;
 use streamfence_runtime::Fence;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 
-use super::{Listener, Server};
+use super::{Listener, Server, bind_unix};
 use crate::adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
 use crate::options::{Address, ServerOptions};
 
@@ -86,8 +86,7 @@ impl ServerBuilder {
                 self.start_on(listener)
             }
             Address::Unix(path) => {
-                remove_stale_socket(path).await.map_err(cannot_bind)?;
-                let listener = UnixListener::bind(path).map_err(cannot_bind)?;
+                let listener = bind_unix(path).await.map_err(cannot_bind)?;
                 self.start_on(listener)
             }
         }
@@ -104,16 +103,6 @@ impl ServerBuilder {
         server.fence = Some(self.fence);
         Ok(server)
     }
-}
-
-/// Removes the socket of a process that is gone: one that nobody answers on. Anything else is left alone.
-async fn remove_stale_socket(path: &std::path::Path) -> io::Result<()> {
-    use std::os::unix::fs::FileTypeExt;
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-    if is_socket && tokio::net::UnixStream::connect(path).await.is_err() {
-        std::fs::remove_file(path)?;
-    }
-    Ok(())
 }
 
 /// Why a server cannot start.

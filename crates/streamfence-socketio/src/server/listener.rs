@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 
 use tokio::io::{DuplexStream, duplex};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use crate::link::{Peer, Stream};
@@ -37,6 +39,19 @@ impl Listener for UnixListener {
         let (stream, _) = Self::accept(self).await?;
         Ok((stream.into(), Peer::Unix))
     }
+}
+
+/// Listens on a Unix socket. One left over by a process that is gone, on which nobody answers, is replaced; anything
+/// else is left alone.
+///
+/// # Errors
+/// What the system says.
+pub async fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    if is_socket && UnixStream::connect(path).await.is_err() {
+        std::fs::remove_file(path)?;
+    }
+    UnixListener::bind(path)
 }
 
 /// A listener without a network.

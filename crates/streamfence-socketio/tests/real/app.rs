@@ -54,19 +54,3 @@ pub(crate) fn layer(options: &ServerOptions) -> (FenceLayer, SocketIo, News) {
     });
     (FenceLayer::new(service, options.clone()), io, News { joined, left })
 }
-
-/// Waits for something to be done, and fails when it is not in a reasonable time.
-pub(crate) async fn in_time<T>(what: &str, done: impl Future<Output = T>) -> T {
-    let done = tokio::time::timeout(Duration::from_secs(20), done).await;
-    done.unwrap_or_else(|_| panic!("not in time: {what}"))
-}
-
-/// Waits for a fact, and fails when it does not become one in a reasonable time.
-pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    in_time(what, async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    })
-    .await;
-}

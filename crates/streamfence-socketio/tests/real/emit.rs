@@ -2,8 +2,9 @@ use bytes::Bytes;
 use streamfence_socketio::Verbatim;
 use streamfence_socketio::link::Expected;
 
-use crate::app::{self, eventually};
-use crate::client::{Message, WebSocket};
+use crate::app;
+use crate::common::client::{Message, WebSocket};
+use crate::common::patience::eventually;
 
 #[tokio::test]
 async fn text_is_emitted_byte_for_byte() {

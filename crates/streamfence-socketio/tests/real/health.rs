@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::app;
-use crate::client::{Http, Message, WebSocket};
+use crate::common::client::{Http, Message, WebSocket};
+use crate::common::patience::eventually;
 
 const PIPE: usize = 64 * 1024;
 
@@ -59,7 +60,7 @@ async fn a_connection_without_a_place_is_told_so_and_closed() {
     assert_eq!(client.receive().await.expect("open"), Message::Text("42[\"echo\",\"a\"]".into()));
     // The place is the stream's, not the request's: it is free again when the websocket is gone.
     drop(client);
-    app::eventually("the link is gone", || app.layer.registry().is_empty()).await;
+    eventually("the link is gone", || app.layer.registry().is_empty()).await;
     let mut third = Http::new(app.connector.connect(PIPE).await.expect("listening"));
     assert_eq!(third.get("/healthz").await.status, 200);
 }

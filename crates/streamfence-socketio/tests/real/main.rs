@@ -1,7 +1,8 @@
 //! The layer and the server with the real Socket.IO library and clients that misbehave.
 
 mod app;
-mod client;
+#[path = "../common/mod.rs"]
+mod common;
 mod emit;
 mod health;
 mod polling;

@@ -6,8 +6,9 @@ use streamfence_socketio::link::Expected;
 use streamfence_socketio::{EngineTransport, ServerOptions};
 use tokio::io::AsyncWriteExt;
 
-use crate::app::{self, eventually};
-use crate::client::{Http, POLLING};
+use crate::app;
+use crate::common::client::{Http, POLLING};
+use crate::common::patience::eventually;
 
 const PIPE: usize = 64 * 1024;
 
@@ -22,7 +23,8 @@ async fn room_is_what_the_polls_have_taken() {
         link.expect(Expected::text(&Bytes::from_static(b"2[\"snapshot\",1]")));
         socket.emit("snapshot", &1).expect("the channel has room");
     }
-    assert_eq!(link.room().frames, 9);
+    // One poll is answered with 12 at most, though the window is larger.
+    assert_eq!(link.room().frames, 12 - 3);
     assert!(!link.is_busy());
     let answer = http.get(&target).await;
     assert_eq!(answer.body, ["42[\"snapshot\",1]"; 3].join("\u{1e}"));

@@ -1,8 +1,9 @@
 use streamfence_runtime::{Fence, Namespace, Overflow, Payload};
 use streamfence_socketio::server::{Server, memory};
 
-use crate::app::{in_time, options};
-use crate::client::{Message, WebSocket};
+use crate::app::options;
+use crate::common::client::{Message, WebSocket};
+use crate::common::patience::in_time;
 
 /// Messages beyond the half of the window, and beyond all of it, wait for more room than there is, and are told of it.
 #[tokio::test]

@@ -6,8 +6,9 @@ use streamfence_socketio::server::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::app::{self, eventually, in_time};
-use crate::client::{WebSocket, frame};
+use crate::app;
+use crate::common::client::{WebSocket, frame};
+use crate::common::patience::{eventually, in_time};
 
 fn impatient() -> ServerOptions {
     ServerOptions { stall_timeout: Duration::from_millis(400), ..app::options() }

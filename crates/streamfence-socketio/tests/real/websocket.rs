@@ -7,8 +7,9 @@ use streamfence_socketio::server::Server;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use crate::app::{self, eventually, in_time};
-use crate::client::{Http, Message, POLLING, WebSocket};
+use crate::app;
+use crate::common::client::{Http, Message, POLLING, WebSocket};
+use crate::common::patience::{eventually, in_time};
 
 const PIPE: usize = 64 * 1024;
 

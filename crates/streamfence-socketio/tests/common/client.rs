@@ -143,7 +143,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub(crate) async fn receive(&mut self) -> io::Result<Message> {
         loop {
             match self.receive_any().await? {
-                Message::Text(ping) if ping == "2" => self.send("3").await,
+                // Whoever is being cut off need not hear the answer.
+                Message::Text(ping) if ping == "2" => drop(self.stream.write_all(&frame(1, b"3")).await),
                 message => return Ok(message),
             }
         }
@@ -181,9 +182,13 @@ pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | opcode];
     match payload.len() {
         short @ ..126 => frame.push(0x80 | u8::try_from(short).expect("short")),
-        long => {
+        long @ ..65_536 => {
             frame.push(0x80 | 126);
-            frame.extend(u16::try_from(long).expect("not so long").to_be_bytes());
+            frame.extend(u16::try_from(long).expect("long").to_be_bytes());
+        }
+        longer => {
+            frame.push(0x80 | 127);
+            frame.extend((longer as u64).to_be_bytes());
         }
     }
     frame.extend([0; 4]);

@@ -1,0 +1,16 @@
+//! A fence under a real server, with clients that speak Socket.IO by hand.
+
+mod app;
+#[path = "../common/mod.rs"]
+mod common;
+mod talk;
+
+mod delivery;
+mod embedding;
+mod ends;
+mod examples;
+mod floods;
+mod namespaces;
+mod polling;
+mod publishing;
+mod subscriptions;
