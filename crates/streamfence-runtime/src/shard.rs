@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use streamfence_core::{
     Catalog, ClientId, ClientPublish, CloseReason, ErrorCode, Event, Hub, InboundAck, LinkKey, NamespaceId, Output,
-    RequestId, SessionKey, TopicId, Transmit,
+    RequestId, Room, SessionKey, TopicId, Transmit,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -382,8 +382,11 @@ impl Shard {
                 Some(Output::Event(event)) => self.parts.watchers.event(&event),
                 Some(Output::Starved(key)) => {
                     // What the hub knows may be old: more may be there already.
-                    if self.seat_mut(key).is_some_and(|seat| seat.outlet.await_room() != seat.room) {
-                        self.look_at_room(key, now);
+                    let more = self.seat_mut(key).map(|seat| (seat.outlet.await_room(), seat.room));
+                    if let Some((room, known)) = more
+                        && room != known
+                    {
+                        self.take_room(key, room, now);
                     }
                 }
                 Some(Output::Transmit(key, mut batch)) => {
@@ -403,8 +406,12 @@ impl Shard {
 
     /// Asks a transport what it takes now, and whether its writer still has to run.
     fn look_at_room(&mut self, key: LinkKey, now: Instant) {
+        let Some(room) = self.seat_mut(key).map(|seat| seat.outlet.room()) else { return };
+        self.take_room(key, room, now);
+    }
+
+    fn take_room(&mut self, key: LinkKey, room: Room, now: Instant) {
         let Some(seat) = self.seats.get_mut(key.index()).and_then(Option::as_mut) else { return };
-        let room = seat.outlet.room();
         let is_busy = !room.is_some() && !seat.outlet.is_blocked();
         match (seat.is_busy, is_busy) {
             (false, true) => self.busy += 1,

@@ -228,7 +228,11 @@ impl LinkState {
     /// What the fence may emit now.
     #[must_use]
     pub fn room(&self) -> Room {
-        let mut room = self.traffic().ledger.room();
+        self.room_below(&self.traffic().ledger)
+    }
+
+    fn room_below(&self, ledger: &Ledger) -> Room {
+        let mut room = ledger.room();
         if self.transport() == Transport::Polling {
             let below = self.limits.window_frames.saturating_sub(room.frames);
             room.frames = room.frames.min(POLLED_FRAMES.saturating_sub(below));
@@ -241,7 +245,7 @@ impl LinkState {
     pub fn await_room(&self) -> Room {
         let mut traffic = self.traffic();
         traffic.is_room_awaited = true;
-        traffic.ledger.room()
+        self.room_below(&traffic.ledger)
     }
 
     /// Whether the kernel said no, or, while polling, no poll waits for an answer.
