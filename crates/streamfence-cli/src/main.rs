@@ -9,6 +9,7 @@ mod exit;
 mod check;
 mod demo;
 mod log;
+mod say;
 mod serve;
 
 use std::process::ExitCode;
@@ -29,8 +30,6 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the version is the data that was asked for")]
 fn version() -> Result<(), exit::Failure> {
-    println!("streamfence {}", env!("CARGO_PKG_VERSION"));
-    Ok(())
+    say::line(concat!("streamfence ", env!("CARGO_PKG_VERSION")))
 }

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Listen, LogFormat, ServeArgs};
 use crate::exit::Failure;
-use crate::{demo, log};
+use crate::{demo, log, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let is_demo = args.config.is_none();
@@ -89,7 +89,7 @@ async fn serve(settings: Settings, is_demo: bool) -> Result<(), Failure> {
     if is_demo {
         tokio::spawn(demo::publish(fence.clone()));
         let server = servers.first().expect("the demo has a server").address();
-        say(&demo::guide(&server.to_string(), &admin_address.to_string()));
+        say::line(demo::guide(&server.to_string(), &admin_address.to_string()))?;
     }
 
     signals.next().await;
@@ -208,9 +208,4 @@ impl Listen {
             }
         }
     }
-}
-
-#[expect(clippy::print_stdout, reason = "what to try next is for whoever started the demo, not for a log")]
-fn say(text: &str) {
-    println!("{text}");
 }

@@ -4,6 +4,7 @@ mod process;
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use process::{Directory, Finished, Poller, Running, get, post, run};
@@ -45,6 +46,20 @@ fn version_is_data() {
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert_eq!(stdout, format!("streamfence {}\n", env!("CARGO_PKG_VERSION")));
     assert_eq!(run(&["--version"]).stdout, stdout);
+}
+
+#[test]
+fn data_that_cannot_be_written_is_a_failure_and_a_reader_that_has_gone_is_none() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has one");
+    let (read, closed) = std::io::pipe().expect("a pipe can be made");
+    drop(read);
+    for (stdout, wanted) in [(Stdio::from(full), 1), (Stdio::from(closed), 0)] {
+        let binary = Command::new(env!("CARGO_BIN_EXE_streamfence")).arg("version").stdout(stdout).output();
+        let Output { status, stderr, .. } = binary.expect("the binary runs");
+        let stderr = String::from_utf8(stderr).expect("it is text");
+        assert_eq!(status.code(), Some(wanted), "{stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+    }
 }
 
 #[test]

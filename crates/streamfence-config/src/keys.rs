@@ -165,7 +165,7 @@ pub const KEYS: &[Key] = &[
     key(Namespace, "path", Text { default: None }, "Its path, such as `/feed`; once in the file."),
     key(Namespace, "topics", List("names, or `{name: .., <policy keys>}`"), "Its topics; at least one."),
     key(Namespace, "authRequired", MustBeFalse, "Whether clients must prove who they are."),
-    later(Namespace, "sessionRetentionMs", "How long a lost session is kept for its client."),
+    key(Namespace, "sessionRetentionMs", number(0, DAY_MS, 30_000), "How long a lost session waits for its client, where the client asked for that; 0 is not at all."),
     later(Namespace, "slowClient", "What happens to a client that stays behind."),
 
     key(Policy, "deliveryMode", choice(&["BEST_EFFORT", "AT_LEAST_ONCE"]), "Whether messages wait for the client's ack."),

@@ -52,7 +52,8 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         }
     };
     let mut names = Taken::default();
-    let mut namespace = Namespace::new(&path);
+    let retention = Duration::from_millis(block.number("sessionRetentionMs"));
+    let mut namespace = Namespace::new(&path).session_retention(retention);
     let mut is_any_acked = false;
     for entry in entries {
         let Some((name, own)) = topic(entry, &part, &mut names, report) else { continue };

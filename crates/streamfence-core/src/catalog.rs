@@ -25,6 +25,8 @@ pub struct Catalog {
 pub struct NamespaceEntry {
     /// Its path, such as `/feed`.
     pub path: Arc<str>,
+    /// How long a lost session waits for its client, where the client asked for that.
+    pub session_retention: Duration,
     topics: HashMap<Arc<str>, TopicId>,
     /// In the order of the catalog's making.
     order: Vec<TopicId>,
@@ -159,7 +161,12 @@ impl Catalog {
         if self.by_path.insert(path.clone(), id).is_some() {
             return Err(CatalogError::DuplicateNamespace { namespace: path.to_string() });
         }
-        let mut entry = NamespaceEntry { path: path.clone(), topics: HashMap::new(), order: Vec::new() };
+        let mut entry = NamespaceEntry {
+            path: path.clone(),
+            session_retention: namespace.session_retention,
+            topics: HashMap::new(),
+            order: Vec::new(),
+        };
         for topic in &namespace.topics {
             let name: Arc<str> = topic.name.as_str().into();
             check_topic_name(&path, &name)?;

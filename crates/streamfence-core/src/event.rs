@@ -52,6 +52,27 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
+    /// A client that asked for it has lost its connection and is waited for.
+    SessionDetached {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The client.
+        client: ClientId,
+    },
+    /// A client that was waited for has come back.
+    SessionResumed {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The client.
+        client: ClientId,
+    },
+    /// A client that was waited for did not come back in time; what its lanes held is abandoned.
+    SessionExpired {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The client.
+        client: ClientId,
+    },
     /// A client subscribed.
     Subscribed {
         /// The namespace.
@@ -184,11 +205,13 @@ pub enum CloseReason {
     Server,
     /// The server is stopping.
     ShuttingDown,
+    /// The client has come back on another connection.
+    Replaced,
 }
 
 impl CloseReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Client,
         Self::Transport,
         Self::Heartbeat,
@@ -196,7 +219,18 @@ impl CloseReason {
         Self::Protocol,
         Self::Server,
         Self::ShuttingDown,
+        Self::Replaced,
     ];
+
+    /// Whether the connection was lost rather than ended by somebody's wish: then the client may come back.
+    #[must_use]
+    pub fn is_loss(self) -> bool {
+        match self {
+            // A transport that ends without a goodbye in the namespace is a lost one, however politely it ended.
+            Self::Client | Self::Transport | Self::Heartbeat | Self::Stalled | Self::Replaced => true,
+            Self::Protocol | Self::Server | Self::ShuttingDown => false,
+        }
+    }
 
     /// The name used in logs and labels.
     #[must_use]
@@ -209,6 +243,7 @@ impl CloseReason {
             Self::Protocol => "protocol",
             Self::Server => "server",
             Self::ShuttingDown => "shutting_down",
+            Self::Replaced => "replaced",
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
 
+mod retention;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::num::NonZeroU16;
@@ -86,6 +88,8 @@ pub struct Hub {
     /// Batches that came back empty.
     spare: Vec<Batch>,
     next_generation: u32,
+    /// How many sessions are detached.
+    detached: usize,
     /// The newest time seen.
     now: Option<Instant>,
     is_crowded: bool,
@@ -103,9 +107,14 @@ struct TopicSeats {
 #[derive(Debug)]
 struct Seated {
     session: Session,
+    /// Stale while the session is detached.
     link: LinkKey,
     /// The deadline filed for it, if any.
     filed: Option<Instant>,
+    /// How long it outlives its link; `None` is not at all.
+    retention: Option<Duration>,
+    /// Until when it waits for its client, while it is detached.
+    detached_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -160,6 +169,7 @@ impl Hub {
             deadlines: BinaryHeap::new(),
             spare: Vec::new(),
             next_generation: 0,
+            detached: 0,
             now: None,
             is_crowded: false,
         }
@@ -185,7 +195,13 @@ impl Hub {
         self.advance(now);
         self.link(link)?;
         let generation = self.generation();
-        let seated = Seated { session: Session::new(client, namespace), link, filed: None };
+        let seated = Seated {
+            session: Session::new(client, namespace),
+            link,
+            filed: None,
+            retention: None,
+            detached_until: None,
+        };
         let index = self.sessions.insert(Generation { generation, value: seated }) as u32;
         let key = SessionKey { index, generation };
         self.link_mut(link)?.join(key);
@@ -198,35 +214,25 @@ impl Hub {
     /// Ends a session; what its lanes held is counted as abandoned.
     pub fn leave(&mut self, key: SessionKey, reason: CloseReason, now: Instant) {
         self.advance(now);
-        if self.session(key).is_none() {
-            return;
-        }
-        let mut seated = self.sessions.remove(key.index as usize).value;
-        let backlog = seated.session.control_backlog();
-        for (topic, seat) in seated.session.close(&mut self.books) {
-            self.vacate(topic, seat);
-        }
-        let client = seated.session.client();
-        // The client may have come back before its old session left.
-        if self.by_client.get(&client) == Some(&key) {
-            self.by_client.remove(&client);
-        }
-        if let Some(link) = self.link_mut(seated.link) {
-            link.leave(key);
-            link.control_backlog -= backlog;
-        }
-        // What it could not say for want of room may have held up the others of its link.
-        self.file_ready(seated.link);
-        let namespace = self.path(seated.session.namespace());
-        self.books.push_event(Event::Disconnected { namespace, client, reason });
+        let Some(session) = self.session(key) else { return };
+        let (client, namespace) = (session.client(), self.path(session.namespace()));
+        let was_detached = self.sessions[key.index as usize].value.detached_until.is_some();
+        self.remove(key);
+        self.books.push_event(if was_detached {
+            Event::SessionExpired { namespace, client }
+        } else {
+            Event::Disconnected { namespace, client, reason }
+        });
     }
 
-    /// Ends a link and all its sessions.
+    /// Ends a link. Its sessions end with it, but for those that are retained and whose client may come back.
     pub fn close(&mut self, key: LinkKey, reason: CloseReason, now: Instant) {
-        self.advance(now);
+        let now = self.advance(now);
         let Some(link) = self.link(key) else { return };
         for session in link.sessions().to_vec() {
-            self.leave(session, reason, now);
+            if !self.detach(session, reason, now) {
+                self.leave(session, reason, now);
+            }
         }
         self.links.remove(key.index as usize);
     }
@@ -323,12 +329,10 @@ impl Hub {
         if self.session(key).is_none() {
             return;
         }
-        let seated = &mut self.sessions[key.index as usize].value;
-        seated.session.tell(what);
-        let link = seated.link;
-        if let Some(link) = self.link_mut(link) {
-            link.control_backlog += 1;
-        }
+        // Whoever is detached hears no answers: the client that comes back asks again.
+        let Some(link) = self.link_mut(self.sessions[key.index as usize].value.link) else { return };
+        link.control_backlog += 1;
+        self.sessions[key.index as usize].value.session.tell(what);
         self.settle(key, false);
     }
 
@@ -389,6 +393,10 @@ impl Hub {
                 continue;
             }
             seated.value.filed = None;
+            if seated.value.detached_until.is_some_and(|until| until <= now) {
+                self.end_detached(key);
+                continue;
+            }
             let clock = self.clock_of(key, now);
             self.sessions[key.index as usize].value.session.handle_timeout(clock, now, &mut self.books);
             self.settle(key, false);
@@ -418,15 +426,15 @@ impl Hub {
             let Some(link) = self.link_mut(key) else { continue };
             link.is_filed = false;
             let batch = self.gather(key, now);
-            self.file_ready_unless_stuck(key, batch.is_empty());
-            if batch.is_empty() {
-                self.recycle(batch);
-                if self.link(key).is_some_and(Link::is_ready) {
-                    return Some(Output::Starved(key));
-                }
-                continue;
+            if !batch.is_empty() {
+                self.file_ready(key);
+                return Some(Output::Transmit(key, batch));
             }
-            return Some(Output::Transmit(key, batch));
+            self.recycle(batch);
+            // A link that has room but not for what it would say next waits for more room, not for its turn.
+            if self.link(key).is_some_and(Link::is_ready) {
+                return Some(Output::Starved(key));
+            }
         }
     }
 
@@ -503,11 +511,12 @@ impl Hub {
         (entry.generation == key.generation).then_some(&entry.value.session)
     }
 
-    /// The link a session is on.
+    /// The link a session is on; `None` while it is detached.
     #[must_use]
     pub fn link_of(&self, key: SessionKey) -> Option<LinkKey> {
         self.session(key)?;
-        Some(self.sessions[key.index as usize].value.link)
+        let link = self.sessions[key.index as usize].value.link;
+        self.link(link).map(|_| link)
     }
 
     /// How many answers the sessions of a link have waiting: take no further wishes from a client that does not read
@@ -521,6 +530,27 @@ impl Hub {
     #[must_use]
     pub fn links(&self) -> usize {
         self.links.len()
+    }
+
+    /// Takes a session out, with its lanes and everything that points to it.
+    fn remove(&mut self, key: SessionKey) {
+        let mut seated = self.sessions.remove(key.index as usize).value;
+        self.detached -= usize::from(seated.detached_until.is_some());
+        let backlog = seated.session.control_backlog();
+        for (topic, seat) in seated.session.close(&mut self.books) {
+            self.vacate(topic, seat);
+        }
+        let client = seated.session.client();
+        // The client may have come back before its old session left.
+        if self.by_client.get(&client) == Some(&key) {
+            self.by_client.remove(&client);
+        }
+        if let Some(link) = self.link_mut(seated.link) {
+            link.leave(key);
+            link.control_backlog -= backlog;
+        }
+        // What it could not say for want of room may have held up the others of its link.
+        self.file_ready(seated.link);
     }
 
     fn acknowledge(
@@ -580,13 +610,8 @@ impl Hub {
     }
 
     fn file_ready(&mut self, key: LinkKey) {
-        self.file_ready_unless_stuck(key, false);
-    }
-
-    /// A link that has room but not for what it would say next waits for more room, not for its turn.
-    fn file_ready_unless_stuck(&mut self, key: LinkKey, is_stuck: bool) {
         let Some(link) = self.link_mut(key) else { return };
-        if link.is_ready() && !link.is_filed && !is_stuck {
+        if link.is_ready() && !link.is_filed {
             link.is_filed = true;
             self.ready.push_back(key);
         }
@@ -601,8 +626,11 @@ impl Hub {
 
     fn file_deadline(&mut self, key: SessionKey) {
         let seated = &self.sessions[key.index as usize].value;
-        let Some(due) = seated.session.poll_timeout() else { return };
-        let Some(due) = self.link(seated.link).and_then(|link| link.clock().instant_of(due)) else { return };
+        let on_link = || {
+            let due = seated.session.poll_timeout()?;
+            self.link(seated.link)?.clock().instant_of(due)
+        };
+        let Some(due) = seated.detached_until.or_else(on_link) else { return };
         if seated.filed.is_none_or(|filed| due < filed) {
             self.sessions[key.index as usize].value.filed = Some(due);
             self.deadlines.push(Reverse((due, key)));

@@ -90,6 +90,23 @@ impl InFlight {
         Some((sent.message.clone(), sent.attempts))
     }
 
+    /// Begins again on a new link: everything is to be sent again, in order. What was sent as often as it may be gets
+    /// one more ack timeout, since the client may have it.
+    pub fn resume(&mut self, clock: Duration) {
+        self.nearest = Duration::MAX;
+        self.overdue = 0;
+        for sent in &mut self.sent {
+            if sent.attempts > self.retry.max_retries.get() {
+                let due = clock.saturating_add(self.retry.ack_timeout);
+                sent.due = Some(due);
+                self.nearest = self.nearest.min(due);
+            } else {
+                sent.due = None;
+                self.overdue += 1;
+            }
+        }
+    }
+
     /// Releases a message the client says it has.
     pub fn handle_ack(&mut self, id: MessageId) -> AckOutcome {
         let Ok(place) = self.sent.binary_search_by_key(&id, |sent| sent.message.id) else {

@@ -168,6 +168,13 @@ impl Lane {
         (message, 1)
     }
 
+    /// Begins again on a new link, whose clock shows this: what is in flight is to be sent again.
+    pub fn resume(&mut self, clock: Duration) {
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.resume(clock);
+        }
+    }
+
     /// Releases a message the client says it has.
     pub fn handle_ack(&mut self, id: MessageId) -> AckOutcome {
         self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id))

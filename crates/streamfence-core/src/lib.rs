@@ -39,7 +39,7 @@ pub use message::{
     SessionKey, TopicId,
 };
 pub use namespace::{AtLeastOnce, ClientPublish, InboundAck, Metadata, Namespace, Topic, Wire};
-pub use output::{Batch, ErrorCode, Output, Transmit};
+pub use output::{Batch, ErrorCode, Output, Secret, Ticket, Transmit};
 pub use policy::{Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
 pub use session::Session;
 pub use stats::{AckOutcome, LaneSurvey, Observer, TopicStats};

@@ -30,19 +30,30 @@ use crate::policy::Overflow;
 pub struct Namespace {
     pub(crate) path: String,
     pub(crate) topics: Vec<Topic>,
+    pub(crate) session_retention: Duration,
     pub(crate) draft: Draft,
 }
+
+/// How long a lost session waits for its client, unless the namespace says otherwise.
+const SESSION_RETENTION: Duration = Duration::from_secs(30);
 
 impl Namespace {
     /// A namespace under a path, which starts with `/`.
     pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into(), topics: Vec::new(), draft: Draft::default() }
+        Self { path: path.into(), topics: Vec::new(), session_retention: SESSION_RETENTION, draft: Draft::default() }
     }
 
     /// Adds a topic with the namespace's settings.
     #[must_use]
     pub fn topic(self, name: impl Into<String>) -> Self {
         self.topic_with(Topic::new(name))
+    }
+
+    /// How long a lost session waits for its client, where the client asked for that; zero is not at all. Default: 30 s.
+    #[must_use]
+    pub fn session_retention(mut self, retention: Duration) -> Self {
+        self.session_retention = retention;
+        self
     }
 
     /// Adds a topic with settings of its own.

@@ -2,7 +2,9 @@
 //!
 //! Never behaviour: what to do with an output is the driver's business.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::event::{Event, UnsubscribeReason};
 use crate::gap::Gap;
@@ -60,6 +62,13 @@ pub enum Transmit {
         /// The question this answers.
         request: Option<RequestId>,
     },
+    /// The client has a session that survives its connection.
+    Session {
+        /// The namespace to say it in.
+        namespace: NamespaceId,
+        /// What it comes back with.
+        ticket: Box<Ticket>,
+    },
     /// The client missed something, just before the next message of the topic.
     Gap {
         /// The namespace to say it in.
@@ -99,6 +108,7 @@ impl Transmit {
             Self::Message { namespace, .. }
             | Self::Subscribed { namespace, .. }
             | Self::Unsubscribed { namespace, .. }
+            | Self::Session { namespace, .. }
             | Self::Gap { namespace, .. }
             | Self::Done { namespace, .. }
             | Self::Error { namespace, .. } => *namespace,
@@ -117,7 +127,7 @@ impl Transmit {
             Self::Message { message, .. } => message.frames(),
             // The event, and the acknowledgement that carries the same object.
             Self::Subscribed { .. } | Self::Unsubscribed { .. } | Self::Error { .. } => 2,
-            Self::Gap { .. } | Self::Done { .. } => 1,
+            Self::Session { .. } | Self::Gap { .. } | Self::Done { .. } => 1,
         }
     }
 
@@ -129,6 +139,39 @@ impl Transmit {
             Self::Message { message, .. } => message.size_bytes(),
             _ => CONTROL_BYTES,
         }
+    }
+}
+
+/// What a client comes back with after its connection was lost.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    /// The session's name, which is no secret.
+    pub id: String,
+    /// What proves that it is the client's.
+    pub secret: Secret,
+    /// How long the session waits for it.
+    pub retention: Duration,
+    /// Whether this is the session the client asked for; else it is a new one.
+    pub resumed: bool,
+    /// The topics it is subscribed to, still.
+    pub topics: Vec<TopicId>,
+}
+
+/// 128 random bits that only one client knows. Never shown by `Debug`, compared without telling how much was right.
+#[derive(Clone, Copy)]
+pub struct Secret(pub [u8; 16]);
+
+impl Secret {
+    /// Whether it is the same, in a time that does not depend on where they differ.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.iter().zip(other.0).fold(0, |difference, (mine, theirs)| difference | (mine ^ theirs)) == 0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
     }
 }
 

@@ -105,6 +105,23 @@ impl Session {
         admission
     }
 
+    /// Begins again on a new link: what was sent and not acked is to be sent again.
+    pub fn resume(&mut self, clock: Duration) {
+        self.nearest = Duration::MAX;
+        for (place, seated) in &mut self.lanes {
+            seated.lane.resume(clock);
+            if let Some(due) = seated.lane.poll_timeout() {
+                self.nearest = self.nearest.min(due);
+            }
+            seated.queue_up(place as u32, &mut self.turns);
+        }
+    }
+
+    /// Drops every answer, and says how many there were.
+    pub fn drop_answers(&mut self) -> usize {
+        std::mem::take(&mut self.control).len()
+    }
+
     /// Says something about the client's topics, before any message.
     pub fn tell(&mut self, what: Transmit) {
         self.control.push_back(what);

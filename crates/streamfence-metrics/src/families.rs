@@ -9,7 +9,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 use streamfence_core::{AckOutcome, LaneSurvey, TopicStats};
 
-use Source::{Acks, Active, Age, Build, Connected, Disconnected, Overflow, Stats, Survey};
+use Source::{Acks, Active, Age, Build, Connected, Disconnected, Overflow, Sessions, Stats, Survey};
 
 /// What all names begin with.
 pub(crate) const PREFIX: &str = "streamfence";
@@ -45,6 +45,8 @@ pub(crate) enum Source {
     Disconnected,
     /// Clients that are in it.
     Active,
+    /// Its sessions that survived a connection, by what became of them.
+    Sessions,
     /// What is running.
     Build,
 }
@@ -73,13 +75,14 @@ impl Family {
             Acks => &["namespace", "topic", "outcome"],
             Connected | Active => &["namespace"],
             Disconnected => &["namespace", "reason"],
+            Sessions => &["namespace", "outcome"],
             Build => &["version"],
         }
     }
 
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
-            Stats(_) | Overflow | Acks | Connected | Disconnected => MetricType::Counter,
+            Stats(_) | Overflow | Acks | Connected | Disconnected | Sessions => MetricType::Counter,
             Survey(_) | Age | Active => MetricType::Gauge,
             Build => MetricType::Info,
         }
@@ -100,6 +103,7 @@ pub static FAMILIES: &[Family] = &[
     family("connections", Connected, "Clients that joined a namespace."),
     family("disconnections", Disconnected, "Clients that left a namespace, by reason."),
     family("connections_active", Active, "Clients that are in a namespace."),
+    family("sessions", Sessions, "Sessions that were kept for a client that lost its connection, by what became of them."),
 
     family("messages_published", Stats(|s| s.published), "Messages published, whatever the number of clients."),
     measured("messages_published", Unit::Bytes, Stats(|s| s.published_bytes), "Bytes published, encoded."),

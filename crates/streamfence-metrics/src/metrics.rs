@@ -106,10 +106,24 @@ impl Observer for Metrics {
                     namespace.disconnected[index].fetch_add(1, Relaxed);
                 }
             }
+            Event::SessionDetached { namespace, .. } => self.count_session(namespace, 0),
+            Event::SessionResumed { namespace, .. } => self.count_session(namespace, 1),
+            Event::SessionExpired { namespace, .. } => self.count_session(namespace, 2),
             _ => {}
         }
     }
 }
+
+impl Metrics {
+    fn count_session(&self, namespace: &str, outcome: usize) {
+        if let Some(namespace) = self.totals.namespace(namespace) {
+            namespace.sessions[outcome].fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// What becomes of a session whose connection was lost.
+const SESSION_OUTCOMES: [&str; 3] = ["detached", "resumed", "expired"];
 
 #[derive(Debug, Default)]
 struct Totals {
@@ -126,6 +140,8 @@ struct Namespace {
     connected: AtomicU64,
     /// In the order of [`CloseReason::ALL`].
     disconnected: [AtomicU64; CloseReason::ALL.len()],
+    /// In the order of [`SESSION_OUTCOMES`].
+    sessions: [AtomicU64; SESSION_OUTCOMES.len()],
 }
 
 #[derive(Debug)]
@@ -168,7 +184,7 @@ impl Collector for Totals {
                 encoder.encode_descriptor(family.name, family.help, family.unit.as_ref(), family.metric_type())?;
             match family.source {
                 Source::Build => metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?,
-                Source::Connected | Source::Disconnected | Source::Active => {
+                Source::Connected | Source::Disconnected | Source::Active | Source::Sessions => {
                     for namespace in &self.namespaces {
                         namespace.encode(family, &mut metric)?;
                     }
@@ -196,6 +212,9 @@ impl Namespace {
                 }
                 Ok(())
             }
+            Source::Sessions => SESSION_OUTCOMES.into_iter().zip(&self.sessions).try_for_each(|(outcome, count)| {
+                counter(metric, &[labels[0], ("outcome", outcome)], count.load(Relaxed))
+            }),
             Source::Active => {
                 // A client may leave between the two readings: none is the fewest there can be.
                 let active = self.connected.load(Relaxed).saturating_sub(disconnected.iter().sum());

@@ -76,7 +76,8 @@ fn every_number_shows_under_its_name() {
         streamfence_messages_received_total{namespace="/feed",topic="quote"} 3
         streamfence_messages_received_bytes_total{namespace="/feed",topic="quote"} 4
         streamfence_messages_delivered_total{namespace="/feed",topic="quote"} 6
-        streamfence_messages_dropped_total{namespace="/feed",topic="quote"} 74
+        streamfence_messages_dropped_total{namespace="/feed",topic="quote"} 96
+        streamfence_messages_expired_total{namespace="/feed",topic="quote"} 22
         streamfence_messages_coalesced_total{namespace="/feed",topic="quote"} 12
         streamfence_messages_abandoned_total{namespace="/feed",topic="quote"} 15
         streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="displaced"} 10
@@ -162,12 +163,14 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_connections_total` | counter | `namespace` | Clients that joined a namespace. |
         | `streamfence_disconnections_total` | counter | `namespace`, `reason` | Clients that left a namespace, by reason. |
         | `streamfence_connections_active` | gauge | `namespace` | Clients that are in a namespace. |
+        | `streamfence_sessions_total` | counter | `namespace`, `outcome` | Sessions that were kept for a client that lost its connection, by what became of them. |
         | `streamfence_messages_published_total` | counter | `namespace`, `topic` | Messages published, whatever the number of clients. |
         | `streamfence_messages_published_bytes_total` | counter | `namespace`, `topic` | Bytes published, encoded. |
         | `streamfence_messages_received_total` | counter | `namespace`, `topic` | Messages taken from clients. |
         | `streamfence_messages_received_bytes_total` | counter | `namespace`, `topic` | Bytes taken from clients. |
         | `streamfence_messages_delivered_total` | counter | `namespace`, `topic` | Messages taken by a client's transport, or acked where an ack is wanted. |
-        | `streamfence_messages_dropped_total` | counter | `namespace`, `topic` | Messages lost to a client: displaced, rejected, too large or given up after the last retry. |
+        | `streamfence_messages_dropped_total` | counter | `namespace`, `topic` | Messages lost to a client: displaced, rejected, too large, expired or given up after the last retry. |
+        | `streamfence_messages_expired_total` | counter | `namespace`, `topic` | Messages whose time was over before they could be sent, or acked. |
         | `streamfence_messages_coalesced_total` | counter | `namespace`, `topic` | Queued messages replaced by a newer value. |
         | `streamfence_messages_abandoned_total` | counter | `namespace`, `topic` | Messages queued or unacked when their client left. |
         | `streamfence_queue_overflow_total` | counter | `namespace`, `topic`, `reason` | Messages that did not fit a client's lane, by what became of them. |
@@ -194,4 +197,26 @@ fn an_application_may_show_them_in_its_own_registry() {
     assert!(page.contains("orders_total 0\n"), "{page}");
     assert!(page.contains("streamfence_messages_published_total{namespace=\"/feed\",topic=\"quote\"} 5\n"), "{page}");
     assert!(!metrics.encode().contains("orders"));
+}
+
+#[test]
+fn sessions_are_counted_by_what_became_of_them() {
+    let metrics = Metrics::new(&catalog());
+    let (namespace, client): (Arc<str>, _) = ("/feed".into(), ClientId([0; 12]));
+    for times in 1..=3 {
+        metrics.on_event(&Event::SessionDetached { namespace: namespace.clone(), client });
+        if times > 1 {
+            metrics.on_event(&Event::SessionResumed { namespace: namespace.clone(), client });
+        }
+        if times > 2 {
+            metrics.on_event(&Event::SessionExpired { namespace: namespace.clone(), client });
+        }
+    }
+    expect![[r#"
+        streamfence_sessions_total{namespace="/feed",outcome="detached"} 3
+        streamfence_sessions_total{namespace="/feed",outcome="resumed"} 2
+        streamfence_sessions_total{namespace="/feed",outcome="expired"} 1
+        streamfence_build_info{version="0.1.0"} 1
+    "#]]
+    .assert_eq(&moved(&metrics.encode()));
 }

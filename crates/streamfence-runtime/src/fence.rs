@@ -190,8 +190,15 @@ impl Fence {
     /// It is called under a lock: it must only note what it is told.
     #[must_use]
     pub fn open(&self, reading: impl Fn(bool) + Send + Sync + 'static) -> Link {
-        let shards = self.0.shards.iter();
-        let shard = shards.min_by_key(|shard| shard.links.load(Ordering::Relaxed)).expect("a fence has shards");
+        self.open_on(None, reading)
+    }
+
+    /// The same, on the shard where the session waits that the client wants to resume.
+    #[must_use]
+    pub fn open_on(&self, shard: Option<usize>, reading: impl Fn(bool) + Send + Sync + 'static) -> Link {
+        let emptiest = || self.0.shards.iter().min_by_key(|shard| shard.links.load(Ordering::Relaxed));
+        let wanted = shard.and_then(|shard| self.0.shards.get(shard));
+        let shard = wanted.or_else(emptiest).expect("a fence has shards");
         // Counted here and not by the shard, or a storm of connections would all choose the same one.
         shard.links.fetch_add(1, Ordering::Relaxed);
         Link::new(shard.ready.clone(), Box::new(reading))

@@ -8,7 +8,7 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, TopicId, Transmit, Transport,
+    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, Secret, TopicId, Transmit, Transport,
     UnsubscribeReason,
 };
 
@@ -35,6 +35,8 @@ pub enum Input {
         client: ClientId,
         /// How it is connected.
         transport: Transport,
+        /// Whether it wants a session that survives its connection, and which.
+        session: Option<SessionWish>,
     },
     /// A client left a namespace.
     Leave {
@@ -114,6 +116,20 @@ pub enum Input {
     },
     /// The connection is gone.
     End(CloseReason),
+}
+
+/// A client that wants a session which survives its connection.
+#[derive(Clone, Copy, Debug)]
+pub enum SessionWish {
+    /// A new one.
+    New,
+    /// The one it had; a new one where that is gone, or the secret is wrong.
+    Resume {
+        /// The name it had.
+        client: ClientId,
+        /// What it was given.
+        secret: Secret,
+    },
 }
 
 impl Input {

@@ -15,6 +15,7 @@ mod sequencer;
 mod command;
 mod seat;
 mod shard;
+mod tickets;
 
 mod encoder;
 mod inbox;
@@ -32,7 +33,7 @@ pub use builder::{BuildError, FenceBuilder};
 pub use encoder::{Encoder, PlainEncoder};
 pub use fence::{EncoderInUse, Fence};
 pub use handler::{ClientMessage, HandlerError};
-pub use inbox::{InboxFull, Input};
+pub use inbox::{InboxFull, Input, SessionWish};
 pub use link::Link;
 pub use listener::Listener;
 pub use outlet::Outlet;
@@ -43,3 +44,4 @@ pub use streamfence_core::{
     AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, Event, InboundAck, MessageId, Metadata, Namespace,
     Observer, Overflow, Room, Topic, Wire,
 };
+pub use tickets::parse_session_id;

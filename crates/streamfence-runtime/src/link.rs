@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use streamfence_core::{ClientId, CloseReason, LinkKey, NamespaceId, Transport};
 use tokio::sync::Notify;
 
-use crate::inbox::{Inbox, InboxFull, Input, Reading};
+use crate::inbox::{Inbox, InboxFull, Input, Reading, SessionWish};
 use crate::outlet::Outlet;
 
 /// One connection, as its adapter sees it. Clones are the same connection.
@@ -43,10 +43,10 @@ impl Link {
         self.push_vital(Input::Open(outlet));
     }
 
-    /// A client enters a namespace and gets a name.
-    pub fn join(&self, namespace: NamespaceId, transport: Transport) -> ClientId {
+    /// A client enters a namespace and gets a name; one that resumes a session gets that session's name instead.
+    pub fn join(&self, namespace: NamespaceId, transport: Transport, session: Option<SessionWish>) -> ClientId {
         let client = random_client_id();
-        self.push_vital(Input::Join { namespace, client, transport });
+        self.push_vital(Input::Join { namespace, client, transport, session });
         client
     }
 

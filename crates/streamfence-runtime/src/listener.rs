@@ -34,6 +34,12 @@ pub trait Listener: Send + Sync + 'static {
     fn on_connected(&self, namespace: &str, client: ClientId, transport: Transport) {}
     /// A client left a namespace.
     fn on_disconnected(&self, namespace: &str, client: ClientId, reason: CloseReason) {}
+    /// A client that asked for it has lost its connection and is waited for.
+    fn on_session_detached(&self, namespace: &str, client: ClientId) {}
+    /// A client that was waited for has come back.
+    fn on_session_resumed(&self, namespace: &str, client: ClientId) {}
+    /// A client that was waited for did not come back in time.
+    fn on_session_expired(&self, namespace: &str, client: ClientId) {}
     /// A client subscribed.
     fn on_subscribed(&self, namespace: &str, topic: &str, client: ClientId) {}
     /// A subscription ended while its client stayed.
@@ -62,6 +68,9 @@ pub trait Listener: Send + Sync + 'static {
             Event::ServerStopped { address } => self.on_server_stopped(address),
             Event::Connected { namespace, client, transport } => self.on_connected(namespace, *client, *transport),
             Event::Disconnected { namespace, client, reason } => self.on_disconnected(namespace, *client, *reason),
+            Event::SessionDetached { namespace, client } => self.on_session_detached(namespace, *client),
+            Event::SessionResumed { namespace, client } => self.on_session_resumed(namespace, *client),
+            Event::SessionExpired { namespace, client } => self.on_session_expired(namespace, *client),
             Event::Subscribed { namespace, topic, client } => self.on_subscribed(namespace, topic, *client),
             Event::Unsubscribed { namespace, topic, client, reason } => {
                 self.on_unsubscribed(namespace, topic, *client, *reason);

@@ -7,15 +7,17 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use streamfence_core::{
-    Batch, ClientId, CloseReason, MessageId, NamespaceId, RequestId, Room, Transmit, Transport, UnsubscribeReason,
+    Batch, ClientId, CloseReason, MessageId, NamespaceId, RequestId, Room, Ticket, Transmit, Transport,
+    UnsubscribeReason,
 };
 use tokio::sync::Notify;
 
 use crate::fence::Fence;
-use crate::inbox::{InboxFull, Input};
+use crate::inbox::{InboxFull, Input, SessionWish};
 use crate::link::Link;
 use crate::outlet::Outlet;
 use crate::payload::Payload;
+use crate::tickets::parse_session_id;
 
 /// A client in one namespace, in memory.
 ///
@@ -97,12 +99,42 @@ impl MemoryClient {
     /// When the fence has no such namespace.
     #[must_use]
     pub fn connect(fence: &Fence, namespace: &str, capacity: u32) -> Self {
+        Self::enter(fence, namespace, capacity, None, None)
+    }
+
+    /// The same, asking for a session that survives the connection; [`MemoryClient::ticket`] waits for it.
+    ///
+    /// # Panics
+    /// When the fence has no such namespace.
+    #[must_use]
+    pub fn connect_retained(fence: &Fence, namespace: &str, capacity: u32) -> Self {
+        Self::enter(fence, namespace, capacity, None, Some(SessionWish::New))
+    }
+
+    /// Comes back with the ticket of a session; [`MemoryClient::ticket`] says whether it was still there.
+    ///
+    /// # Panics
+    /// When the fence has no such namespace, or the ticket's id is not one of a fence's.
+    #[must_use]
+    pub fn resume(fence: &Fence, namespace: &str, capacity: u32, ticket: &Ticket) -> Self {
+        let (shard, client) = parse_session_id(&ticket.id).expect("a fence wrote the ticket");
+        let wish = SessionWish::Resume { client, secret: ticket.secret };
+        Self::enter(fence, namespace, capacity, Some(shard), Some(wish))
+    }
+
+    fn enter(
+        fence: &Fence,
+        namespace: &str,
+        capacity: u32,
+        shard: Option<usize>,
+        session: Option<SessionWish>,
+    ) -> Self {
         let namespace = fence.catalog().namespace(namespace).expect("the namespace is in the catalog");
         let state = LineState { sent: VecDeque::new(), capacity, closed: None };
         let line = Arc::new(Line { state: Mutex::new(state), arrived: Notify::new() });
-        let link = fence.open(|_| ());
+        let link = fence.open_on(shard, |_| ());
         link.start(Box::new(MemoryOutlet(line.clone())));
-        let client = link.join(namespace, Transport::Other);
+        let client = link.join(namespace, Transport::Other, session);
         Self { link, line, fence: fence.clone(), namespace, client, next_request: 0 }
     }
 
@@ -110,6 +142,22 @@ impl MemoryClient {
     #[must_use]
     pub fn id(&self) -> ClientId {
         self.client
+    }
+
+    /// Waits for the ticket of its session.
+    pub async fn ticket(&mut self) -> Ticket {
+        match self.answer(|what| matches!(what, Transmit::Session { .. })).await {
+            Transmit::Session { ticket, .. } => {
+                self.client = parse_session_id(&ticket.id).expect("a fence wrote the ticket").1;
+                *ticket
+            }
+            _ => unreachable!("only a session was asked for"),
+        }
+    }
+
+    /// Loses its connection, without a goodbye.
+    pub fn lose(&self) {
+        self.link.end(CloseReason::Transport);
     }
 
     /// Changes how many unread messages it takes: 0 is a client that has stalled.

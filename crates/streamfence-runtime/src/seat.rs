@@ -36,6 +36,13 @@ impl Seat {
         Self { link, outlet, room: Room::NONE, sessions: Vec::new(), is_busy: false, is_parked: false }
     }
 
+    /// Notes what the transport takes now. Says whether its writer had still to run, and whether it has now.
+    pub(crate) fn take_room(&mut self, room: Room) -> (bool, bool) {
+        self.room = room;
+        let is_busy = !room.is_some() && !self.outlet.is_blocked();
+        (std::mem::replace(&mut self.is_busy, is_busy), is_busy)
+    }
+
     pub(crate) fn joined(&mut self, namespace: NamespaceId) -> Option<&mut Joined> {
         self.sessions.iter_mut().find(|joined| joined.namespace == namespace)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use streamfence_core::{
     Catalog, ClientId, ClientPublish, CloseReason, ErrorCode, Event, Hub, InboundAck, LinkKey, NamespaceId, Output,
-    RequestId, Room, SessionKey, TopicId, Transmit,
+    RequestId, Room, Secret, SessionKey, TopicId, Transmit, Transport,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -14,11 +14,12 @@ use tokio::time::Instant;
 use crate::command::{Audience, Control, Publish};
 use crate::fence::WeakFence;
 use crate::handler::{ClientMessage, Handlers, Job, Task, Worker};
-use crate::inbox::Input;
+use crate::inbox::{Input, SessionWish};
 use crate::link::{Link, ReadyList};
 use crate::payload::Payload;
 use crate::seat::{Joined, Seat};
 use crate::sequencer::Sequencer;
+use crate::tickets::Tickets;
 use crate::watch::Watchers;
 
 /// Publishes taken in one turn, before the clients get theirs.
@@ -60,8 +61,11 @@ pub(crate) struct Shard {
     busy: usize,
     busy_since: Option<Instant>,
     next_tick: Instant,
+    tickets: Tickets,
     drain: Option<Drain>,
     is_orphaned: bool,
+    /// Whether it has ended every connection for good: whoever comes now came too late.
+    is_closed: bool,
 }
 
 struct Drain {
@@ -80,8 +84,10 @@ impl Shard {
             busy: 0,
             busy_since: None,
             next_tick: Instant::now() + TICK,
+            tickets: Tickets::default(),
             drain: None,
             is_orphaned: false,
+            is_closed: false,
         }
     }
 
@@ -179,7 +185,12 @@ impl Shard {
 
     fn input(&mut self, link: &Link, input: Input, now: Instant) {
         let at = now.into_std();
-        if let Input::Open(outlet) = input {
+        if let Input::Open(mut outlet) = input {
+            if self.is_closed {
+                outlet.close(CloseReason::ShuttingDown);
+                self.parts.links.fetch_sub(1, Ordering::Relaxed);
+                return;
+            }
             let key = self.hub.open(at);
             link.set_seat(Some(key));
             if self.seats.len() <= key.index() {
@@ -191,12 +202,8 @@ impl Shard {
         let Some(key) = link.seat() else { return };
         match input {
             Input::Open(_) => unreachable!("handled above"),
-            Input::Join { namespace, client, transport } => {
-                if let Some(session) = self.hub.join(key, namespace, client, transport, at)
-                    && let Some(seat) = self.seat_mut(key)
-                {
-                    seat.sessions.push(Joined { namespace, session, workers: Default::default() });
-                }
+            Input::Join { namespace, client, transport, session } => {
+                self.join(key, namespace, client, transport, session, now);
             }
             Input::Leave { namespace, reason } => self.leave(key, namespace, reason, now),
             Input::Subscribe { namespace, topic, window, request } => {
@@ -234,6 +241,68 @@ impl Shard {
             }
             Input::End(reason) => self.end(key, reason, now),
         }
+    }
+
+    /// Lets a client in: with the session it had, with a new one that survives its connection, or as any other.
+    fn join(
+        &mut self,
+        key: LinkKey,
+        namespace: NamespaceId,
+        client: ClientId,
+        transport: Transport,
+        wish: Option<SessionWish>,
+        now: Instant,
+    ) {
+        let at = now.into_std();
+        let retention = self.parts.catalog.namespace_entry(namespace).session_retention;
+        let wish = wish.filter(|_| !retention.is_zero());
+        let resumed = match wish {
+            Some(SessionWish::Resume { client, secret }) => self.find_session(client, &secret, namespace),
+            _ => None,
+        };
+        let session = match resumed {
+            Some(session) => {
+                // Another connection may still have it: this one is the client's word that it does not want that one.
+                if let Some(old) = self.hub.link_of(session).and_then(|old| self.seat_mut(old)) {
+                    old.sessions.retain(|joined| joined.session != session);
+                    old.outlet.disconnect(namespace, CloseReason::Replaced);
+                }
+                self.hub.attach(session, key, transport, at).then_some(session)
+            }
+            None => self.hub.join(key, namespace, client, transport, at),
+        };
+        let Some(session) = session else { return };
+        if let Some(seat) = self.seat_mut(key) {
+            seat.sessions.push(Joined { namespace, session, workers: Default::default() });
+        }
+        if wish.is_none() {
+            return;
+        }
+        let Some(seated) = self.hub.session(session) else { return };
+        let (client, topics) = (seated.client(), seated.lanes().map(streamfence_core::Lane::topic).collect());
+        if resumed.is_none() {
+            self.tickets.issue(client);
+            self.hub.retain(session, retention);
+        }
+        let ticket = self.tickets.ticket(self.parts.index, client, retention, resumed.is_some(), topics);
+        if let Some(ticket) = ticket {
+            self.hub.tell(session, Transmit::Session { namespace, ticket: Box::new(ticket) }, at);
+        }
+    }
+
+    fn find_session(&self, client: ClientId, secret: &Secret, namespace: NamespaceId) -> Option<SessionKey> {
+        let session = self.hub.session_of(client).filter(|_| self.tickets.is_valid(client, secret))?;
+        self.hub.session(session).is_some_and(|session| session.namespace() == namespace).then_some(session)
+    }
+
+    /// Tells whoever watches, and forgets what a session that is gone leaves behind.
+    fn witness(&mut self, event: &Event) {
+        if let Event::Disconnected { client, .. } | Event::SessionExpired { client, .. } = event
+            && self.hub.session_of(*client).is_none()
+        {
+            self.tickets.forget(*client);
+        }
+        self.parts.watchers.event(event);
     }
 
     fn client_publish(
@@ -315,6 +384,11 @@ impl Shard {
                 let _ = answer.send(was_here);
             }
             Control::Drain(deadline, done) => {
+                // Nobody can come back any more, so nothing waits for them.
+                let abandoned = self.hub.expire_detached(now.into_std());
+                if abandoned > 0 {
+                    tracing::warn!(code = "sessions_lost", abandoned, "messages of clients that were away are lost");
+                }
                 let drain = self.drain.get_or_insert(Drain { deadline, done: Vec::new() });
                 // A second wish may only make it sooner.
                 drain.deadline = drain.deadline.min(deadline);
@@ -379,13 +453,11 @@ impl Shard {
         for _ in 0..OUTPUTS_PER_TURN {
             match self.hub.poll_output(now.into_std()) {
                 None => return false,
-                Some(Output::Event(event)) => self.parts.watchers.event(&event),
+                Some(Output::Event(event)) => self.witness(&event),
                 Some(Output::Starved(key)) => {
                     // What the hub knows may be old: more may be there already.
-                    let more = self.seat_mut(key).map(|seat| (seat.outlet.await_room(), seat.room));
-                    if let Some((room, known)) = more
-                        && room != known
-                    {
+                    let rooms = self.seat_mut(key).map(|seat| (seat.room, seat.outlet.await_room()));
+                    if let Some((_, room)) = rooms.filter(|(old, new)| old != new) {
                         self.take_room(key, room, now);
                     }
                 }
@@ -411,15 +483,9 @@ impl Shard {
     }
 
     fn take_room(&mut self, key: LinkKey, room: Room, now: Instant) {
-        let Some(seat) = self.seats.get_mut(key.index()).and_then(Option::as_mut) else { return };
-        let is_busy = !room.is_some() && !seat.outlet.is_blocked();
-        match (seat.is_busy, is_busy) {
-            (false, true) => self.busy += 1,
-            (true, false) => self.busy -= 1,
-            _ => {}
-        }
-        seat.is_busy = is_busy;
-        seat.room = room;
+        let Some(seat) = self.seat_mut(key) else { return };
+        let (was_busy, is_busy) = seat.take_room(room);
+        self.busy = self.busy + usize::from(is_busy) - usize::from(was_busy);
         self.busy_since = if self.busy == 0 { None } else { self.busy_since.or(Some(now)) };
         self.hub.handle_room(key, room, now.into_std());
     }
@@ -433,14 +499,16 @@ impl Shard {
 
     fn disconnect(&mut self, client: ClientId, reason: CloseReason, now: Instant) -> bool {
         let Some(session) = self.hub.session_of(client) else { return false };
-        let (Some(key), Some(namespace)) =
-            (self.hub.link_of(session), self.hub.session(session).map(streamfence_core::Session::namespace))
-        else {
-            return false;
-        };
-        self.leave(key, namespace, reason, now);
-        if let Some(seat) = self.seat_mut(key) {
-            seat.outlet.disconnect(namespace, reason);
+        let Some(namespace) = self.hub.session(session).map(streamfence_core::Session::namespace) else { return false };
+        match self.hub.link_of(session) {
+            Some(key) => {
+                self.leave(key, namespace, reason, now);
+                if let Some(seat) = self.seat_mut(key) {
+                    seat.outlet.disconnect(namespace, reason);
+                }
+            }
+            // Nobody is there to be told; the session is not waited for any more.
+            None => self.hub.leave(session, reason, now.into_std()),
         }
         true
     }
@@ -487,6 +555,7 @@ impl Shard {
             return;
         }
         let drain = self.drain.take().expect("it was there just now");
+        self.is_closed = true;
         self.close_all(CloseReason::ShuttingDown);
         self.hand_over_numbers(now);
         for done in drain.done {
@@ -506,7 +575,7 @@ impl Shard {
         }
         while let Some(output) = self.hub.poll_output(now.into_std()) {
             if let Output::Event(event) = output {
-                self.parts.watchers.event(&event);
+                self.witness(&event);
             }
         }
     }

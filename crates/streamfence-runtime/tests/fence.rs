@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{AckOutcome, ErrorCode, Event, TopicId, TopicStats};
+use streamfence_core::{AckOutcome, ErrorCode, Event, Secret, Ticket, TopicId, TopicStats};
 use streamfence_runtime::memory::MemoryClient;
 use streamfence_runtime::{
     AtLeastOnce, ClientId, ClientPublish, CloseReason, Fence, InboundAck, Listener, Namespace, Observer, Overflow,
@@ -282,6 +282,14 @@ async fn a_relay_reaches_the_others_and_the_sender_only_with_echo() {
     assert_eq!(numbers(&mut sender, 1).await, [2], "its own message did not come back");
 }
 
+#[tokio::test]
+async fn whoever_comes_after_the_end_is_sent_away() {
+    let fence = feed(Overflow::DropOldest, 2);
+    fence.shutdown(Duration::from_secs(1)).await;
+    let mut late = MemoryClient::connect(&fence, "/feed", 8);
+    assert_eq!(late.closed().await, CloseReason::ShuttingDown);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_acks_and_then_for_nobody() {
     let fence = Fence::builder().namespace(alerts()).shards(2).build().expect("the catalog is valid");
@@ -318,4 +326,81 @@ async fn a_stalled_client_can_be_disconnected() {
     assert_eq!(stalled.closed().await, CloseReason::Server);
     assert!(!fence.disconnect(stalled.id()).await, "it is gone");
     assert_eq!(fence.publish("/feed", "tick", number(1)).await.expect("the topic exists").matched, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_comes_back_gets_what_it_missed_and_nobody_else_does() {
+    let fence = Fence::builder().namespace(alerts()).shards(2).build().expect("the catalog is valid");
+    let mut client = MemoryClient::connect_retained(&fence, "/alerts", 8);
+    let ticket = client.ticket().await;
+    assert!(!ticket.resumed);
+    client.subscribe("alert").await;
+    fence.publish("/alerts", "alert", number(1)).await.expect("the topic exists");
+    let first = client.recv().await;
+    client.lose();
+    // Its place among the connections is free, and the next one gets it.
+    drop(client);
+    fence.publish("/alerts", "alert", number(2)).await.expect("the topic exists");
+
+    let forged = Ticket { secret: Secret([0; 16]), ..ticket.clone() };
+    let mut thief = MemoryClient::resume(&fence, "/alerts", 8, &forged);
+    let other = thief.ticket().await;
+    assert!(!other.resumed && other.id != ticket.id && other.topics.is_empty());
+
+    let mut back = MemoryClient::resume(&fence, "/alerts", 8, &ticket);
+    let again = back.ticket().await;
+    assert!(again.resumed && again.id == ticket.id && again.topics.len() == 1);
+    let second = back.recv().await;
+    assert_eq!((second.text(), second.id, second.attempt), ("1", first.id, 2), "what was not acked is sent again");
+    back.ack("alert", second.id);
+    let missed = back.recv().await;
+    assert_eq!((missed.text(), missed.attempt), ("2", 1));
+    back.ack("alert", missed.id);
+    let report = fence.publish("/alerts", "alert", number(3)).await.expect("the topic exists");
+    assert_eq!(report.matched, 1, "the session is there once, whatever the number of its connections");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_waits_for_its_retention_and_no_longer() {
+    let (events, mut heard) = mpsc::unbounded_channel();
+    let namespace = alerts().session_retention(Duration::from_secs(5));
+    let fence = Fence::builder().namespace(namespace).listener(Recorder(events)).build().expect("the catalog is valid");
+    let mut client = MemoryClient::connect_retained(&fence, "/alerts", 8);
+    let ticket = client.ticket().await;
+    client.subscribe("alert").await;
+    client.lose();
+    let lost = tokio::time::Instant::now();
+    while !matches!(heard.recv().await, Some(Event::SessionExpired { .. })) {}
+    assert_eq!(lost.elapsed().as_secs(), 5);
+    assert_eq!(fence.publish("/alerts", "alert", number(1)).await.expect("the topic exists").matched, 0);
+    assert!(!MemoryClient::resume(&fence, "/alerts", 8, &ticket).ticket().await.resumed);
+}
+
+#[tokio::test]
+async fn a_client_that_is_away_can_be_disconnected_and_does_not_come_back() {
+    let fence = Fence::builder().namespace(alerts()).shards(1).build().expect("the catalog is valid");
+    let mut client = MemoryClient::connect_retained(&fence, "/alerts", 8);
+    let ticket = client.ticket().await;
+    client.subscribe("alert").await;
+    client.lose();
+    assert!(fence.disconnect(client.id()).await);
+    let mut back = MemoryClient::resume(&fence, "/alerts", 8, &ticket);
+    assert!(!back.ticket().await.resumed);
+    back.subscribe("alert").await;
+    fence.publish("/alerts", "alert", number(1)).await.expect("the topic exists");
+    assert_eq!(back.recv().await.text(), "1", "its connection is not the one that was ended");
+}
+
+#[tokio::test]
+async fn a_second_connection_takes_a_session_over() {
+    let fence = Fence::builder().namespace(alerts()).shards(2).build().expect("the catalog is valid");
+    let mut first = MemoryClient::connect_retained(&fence, "/alerts", 8);
+    let ticket = first.ticket().await;
+    first.subscribe("alert").await;
+    let mut second = MemoryClient::resume(&fence, "/alerts", 8, &ticket);
+    assert!(second.ticket().await.resumed);
+    assert_eq!(first.closed().await, CloseReason::Replaced);
+    drop(first);
+    fence.publish("/alerts", "alert", number(1)).await.expect("the topic exists");
+    assert_eq!(second.recv().await.text(), "1");
 }

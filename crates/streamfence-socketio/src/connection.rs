@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use socketioxide::extract::{AckSender, SocketRef};
 use streamfence_core::{CloseReason, ErrorCode, NamespaceId, RequestId, TopicId, Transmit};
-use streamfence_runtime::{Fence, Input, Link};
+use streamfence_runtime::{Fence, Input, Link, SessionWish};
 
 use crate::link::LinkState;
 use crate::options::ServerOptions;
@@ -33,9 +33,11 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Opens a link of the fence for a connection. The connection lives until its transport has ended.
-    pub(crate) fn open(state: &Arc<LinkState>, shared: &Arc<Shared>) -> Arc<Self> {
+    ///
+    /// It is best opened on the shard where the session waits that the client wants back.
+    pub(crate) fn open(state: &Arc<LinkState>, shared: &Arc<Shared>, shard: Option<usize>) -> Arc<Self> {
         let reader = Arc::downgrade(state);
-        let link = shared.fence.open(move |may_read| {
+        let link = shared.fence.open_on(shard, move |may_read| {
             if let Some(state) = reader.upgrade() {
                 state.pause_reading(!may_read);
             }
@@ -59,10 +61,16 @@ impl Connection {
     }
 
     /// A client asks to enter a namespace. What it says before it has entered waits.
-    pub(crate) fn enter(self: &Arc<Self>, namespace: NamespaceId, socket: SocketRef) -> Arc<Member> {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        namespace: NamespaceId,
+        socket: SocketRef,
+        session: Option<SessionWish>,
+    ) -> Arc<Member> {
         let member = Arc::new(Member {
             namespace,
             socket,
+            session,
             connection: Arc::downgrade(self),
             state: Mutex::new(MemberState::default()),
         });
@@ -88,6 +96,8 @@ impl Connection {
 pub(crate) struct Member {
     pub(crate) namespace: NamespaceId,
     pub(crate) socket: SocketRef,
+    /// Whether the client wants a session that survives the connection.
+    session: Option<SessionWish>,
     connection: Weak<Connection>,
     state: Mutex<MemberState>,
 }
@@ -122,11 +132,16 @@ impl Member {
         let Some(connection) = self.connection() else { return };
         let mut state = self.lock();
         state.has_joined = true;
-        connection.link.join(self.namespace, connection.state.transport());
+        connection.link.join(self.namespace, connection.state.transport(), self.session);
         for input in state.early.drain(..) {
             // A refusal for want of room is told to the client by the link itself.
             let _ = connection.link.push(input);
         }
+    }
+
+    /// The client has its session back, and with it the subscriptions that it had.
+    pub(crate) fn restore(&self, topics: &[TopicId]) {
+        self.lock().topics.extend_from_slice(topics);
     }
 
     /// Passes on what the client said, in order.

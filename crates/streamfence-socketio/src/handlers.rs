@@ -20,7 +20,7 @@ use streamfence_runtime::{Input, Payload};
 use crate::connection::{Connection, Member, Shared};
 use crate::layer::Door;
 use crate::link::LinkState;
-use crate::protocol::{Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, parse};
+use crate::protocol::{Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, parse, session_wish};
 
 /// Marks our implementations of the library's traits.
 pub(crate) struct Fenced;
@@ -86,8 +86,13 @@ where
             }
             let state = socket.req_parts().extensions.get::<Arc<LinkState>>();
             let state = state.ok_or_else(|| Box::new("this server does not stand behind its layer") as _)?;
-            let connection = state.connection(|| Connection::open(state, &self.shared));
-            let member = connection.enter(self.namespace, SocketRef::from(socket.clone()));
+            let wish = match auth {
+                Some(Value::Str(auth, _)) => session_wish(auth),
+                _ => None,
+            };
+            let shard = wish.as_ref().and_then(|(shard, _)| *shard);
+            let connection = state.connection(|| Connection::open(state, &self.shared, shard));
+            let member = connection.enter(self.namespace, SocketRef::from(socket.clone()), wish.map(|(_, wish)| wish));
             let ear = |wish| Ear { wish, member: Arc::downgrade(&member), shared: self.shared.clone() };
             socket.on("subscribe", ear(Wish::Subscribe));
             socket.on("unsubscribe", ear(Wish::Unsubscribe));

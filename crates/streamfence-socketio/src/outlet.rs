@@ -119,6 +119,9 @@ impl Connection {
 
     fn send_answer(&self, member: &Member, what: &Transmit) -> Result<(), SendError> {
         let Some(answer) = Answer::of(what, self.shared.fence.catalog()) else { return Ok(()) };
+        if let Transmit::Session { ticket, .. } = what {
+            member.restore(&ticket.topics);
+        }
         if let Some(event) = answer.event {
             let object = answer.object();
             let packet = event_packet(member.socket.ns(), event, &object);

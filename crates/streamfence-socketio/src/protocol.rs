@@ -6,4 +6,4 @@ mod wish;
 
 pub(crate) use answer::{Answer, ack_packet, event_packet};
 pub(crate) use packet::{Packets, SocketIoEncoder};
-pub(crate) use wish::{Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, parse};
+pub(crate) use wish::{Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, parse, session_wish};

@@ -12,6 +12,7 @@
 //! subscribe | subscribe u window=1 | unsubscribe u     without a topic: the first of the client's namespace
 //! join bob /feed | join bob /feed with ann             on a link of its own, or on ann's
 //! leave | close                                        the session, or its link with all sessions
+//! retain 10s | return                                  the session outlives its link; it gets a new one, without room
 //! tell                                                 an answer that is no subscription
 //! +1s | +20ms | -1s                                    time; on the way forward everything due is done in between
 //! flood a b                                            the same as offer, and says when it is time to send
@@ -205,6 +206,16 @@ impl Stage {
                 let namespace = self.catalog.namespace(command.words[1]).expect("the scene has the namespace");
                 let with = command.words.get(3).map(|other| self.actors[self.actor(other)].link);
                 self.join(command.words[0], namespace, with);
+            }
+            "retain" => self.hub.retain(session, duration(command.words[0])),
+            "return" => {
+                let link = self.hub.open(now);
+                self.rooms.push((link, Room::NONE));
+                if self.hub.attach(session, link, Transport::Other, now) {
+                    self.actors[actor].link = link;
+                } else {
+                    self.say(actor, "comes back too late");
+                }
             }
             "leave" => self.hub.leave(session, CloseReason::Client, now),
             "close" => self.hub.close(link, CloseReason::Transport, now),
@@ -427,6 +438,7 @@ impl Stage {
                 let Gap { from, to, count, reason } = gap;
                 format!("told: missed {count} of {topic}, {} to {}: {}", from.0, to.0, reason.as_str())
             }
+            Transmit::Session { .. } => "told: its session".to_owned(),
             Transmit::Done { .. } => "told: published".to_owned(),
             Transmit::Error { code, .. } => format!("told: {}", code.as_str()),
         };
@@ -437,6 +449,9 @@ impl Stage {
         let (client, text) = match event {
             Event::Connected { client, namespace, .. } => (client, format!("joined {namespace}")),
             Event::Disconnected { client, reason, .. } => (client, format!("left ({})", reason.as_str())),
+            Event::SessionDetached { client, .. } => (client, "is waited for".to_owned()),
+            Event::SessionResumed { client, .. } => (client, "is back".to_owned()),
+            Event::SessionExpired { client, .. } => (client, "is waited for no more".to_owned()),
             Event::Subscribed { client, topic, .. } => (client, format!("subscribed to {topic}")),
             Event::Unsubscribed { client, topic, .. } => (client, format!("unsubscribed from {topic}")),
             Event::OverflowBegan { client, .. } => (client, "overflow began".to_owned()),

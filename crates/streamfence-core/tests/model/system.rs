@@ -629,6 +629,7 @@ fn heard(what: &Transmit) -> (usize, Said) {
             (namespace, Said::Unsubscribed { topic: topic.index as usize })
         }
         Transmit::Done { namespace, .. } => (namespace, Said::Done),
+        Transmit::Session { .. } => unreachable!("no client of the model is retained"),
         Transmit::Gap { .. } => unreachable!("no policy of the model tells of gaps"),
         Transmit::Error { .. } => unreachable!("nobody wished for an error"),
     };

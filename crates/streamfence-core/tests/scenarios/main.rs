@@ -8,6 +8,7 @@ mod hub;
 mod in_flight;
 mod lane;
 mod link;
+mod retention;
 mod session;
 
 use std::time::Duration;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use streamfence_core::{Catalog, RequestId, Transmit};
 
 use super::packet::{json, namespace_part};
+use super::wish::secret_text;
 
 /// One answer: `subscribed {topic, ..}`, and `{ok: true, topic, ..}` for who asked.
 #[derive(Debug)]
@@ -39,6 +40,19 @@ impl Answer {
                 fields: format!(r#""topic":{},"reason":"{}""#, name(*topic), reason.as_str()),
                 is_ok: true,
                 request: *request,
+            },
+            Transmit::Session { ticket, .. } => Self {
+                event: Some("session"),
+                fields: format!(
+                    r#""id":{},"secret":"{}","retentionMs":{},"resumed":{},"topics":[{}]"#,
+                    json(&ticket.id),
+                    secret_text(&ticket.secret),
+                    ticket.retention.as_millis(),
+                    ticket.resumed,
+                    ticket.topics.iter().map(|topic| name(*topic)).collect::<Vec<_>>().join(",")
+                ),
+                is_ok: true,
+                request: None,
             },
             Transmit::Gap { topic, gap, .. } => Self {
                 event: Some("gap"),

@@ -8,6 +8,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use streamfence_core::Secret;
+use streamfence_runtime::{SessionWish, parse_session_id};
 
 /// `subscribe {topic | topics, window?}`.
 #[derive(Debug, Deserialize)]
@@ -64,6 +66,48 @@ pub(crate) struct Nack<'a> {
     pub(crate) message_id: Cow<'a, str>,
     #[serde(default, rename = "delayMs")]
     pub(crate) delay_ms: u32,
+}
+
+/// The auth of a CONNECT, as far as it is about sessions: `{session: true | {id, secret}}`.
+#[derive(Debug, Deserialize)]
+struct Auth<'a> {
+    #[serde(borrow)]
+    session: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Offered<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    secret: Cow<'a, str>,
+}
+
+/// Whether a client wants a session that survives its connection, and on which shard it would be. Whatever is not such
+/// a wish is none: the rest of the auth is the application's.
+pub(crate) fn session_wish(auth: &str) -> Option<(Option<usize>, SessionWish)> {
+    let wish = serde_json::from_str::<Auth<'_>>(auth).ok()?.session?.get();
+    if wish == "true" {
+        return Some((None, SessionWish::New));
+    }
+    let offered: Offered<'_> = serde_json::from_str(wish).ok()?;
+    // What we never wrote is a session that is gone.
+    Some(match (parse_session_id(&offered.id), parse_secret(&offered.secret)) {
+        (Some((shard, client)), Some(secret)) => (Some(shard), SessionWish::Resume { client, secret }),
+        _ => (None, SessionWish::New),
+    })
+}
+
+/// A secret as 32 hexadecimal digits.
+pub(crate) fn secret_text(secret: &Secret) -> String {
+    secret.0.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn parse_secret(text: &str) -> Option<Secret> {
+    let digits: Vec<u8> =
+        text.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    (digits.len() == 32).then(|| bytes.try_into().ok().map(Secret))?
 }
 
 /// Why a wish cannot be understood; the client reads it.
@@ -204,6 +248,24 @@ mod tests {
         assert_eq!(up_to.messages(), Ok(("a".into(), Acked::UpTo("x".into()))));
         let nack: Nack<'_> = parse(r#"["nack",{"topic":"a","messageId":"x","delayMs":5}]"#).expect("it is well formed");
         assert_eq!((&*nack.topic, &*nack.message_id, nack.delay_ms), ("a", "x", 5));
+    }
+
+    #[test]
+    fn sessions_are_asked_for_and_offered() {
+        let secret = Secret([0xa5; 16]);
+        assert!(matches!(session_wish(r#"{"session":true,"token":"x"}"#), Some((None, SessionWish::New))));
+        let offered = format!(r#"{{"session":{{"id":"1.AAAAAAAAAAAAAAAA","secret":"{}"}}}}"#, secret_text(&secret));
+        let Some((Some(1), SessionWish::Resume { secret: read, .. })) = session_wish(&offered) else {
+            panic!("it was offered: {offered}")
+        };
+        assert!(read.matches(&secret));
+        for new in [r#"{"session":{"id":"x","secret":"y"}}"#, r#"{"session":{"id":"1.AAAAAAAAAAAAAAAA","secret":"é"}}"#]
+        {
+            assert!(matches!(session_wish(new), Some((None, SessionWish::New))), "{new}");
+        }
+        for none in ["", "7", "{}", r#"{"session":false}"#, r#"{"session":7}"#, r#"{"session":{"id":7}}"#] {
+            assert!(session_wish(none).is_none(), "{none}");
+        }
     }
 
     #[test]

@@ -1,0 +1,104 @@
+//! Sessions that outlive their link, for clients that asked for it.
+//!
+//! ```text
+//! join, retain --> attached --link closes--> detached --attach in time--> attached
+//!                     | leave                   | too late
+//!                     v                         v
+//!                   gone                     expired
+//! ```
+//!
+//! A detached session has no clock and no room, so nothing of it is sent, retried or given up; its lanes go on taking
+//! messages by their policies. When it is attached again, what was sent and not acked is sent first.
+
+use std::time::{Duration, Instant};
+
+use super::{Hub, Seated};
+use crate::event::{CloseReason, Event, Transport};
+use crate::message::{LinkKey, SessionKey};
+
+/// How many sessions of a hub may be detached at once; the next ones end with their connection.
+const DETACHED_AT_ONCE: usize = 10_000;
+
+impl Hub {
+    /// From now on the session outlives its link by so much.
+    pub fn retain(&mut self, key: SessionKey, retention: Duration) {
+        if self.session(key).is_some() {
+            self.sessions[key.index as usize].value.retention = Some(retention);
+        }
+    }
+
+    /// Gives a session, detached or not, another link: the client has come back. What was sent and not acked is sent
+    /// again, before anything new. `false` when the session or the link is gone.
+    pub fn attach(&mut self, key: SessionKey, link: LinkKey, transport: Transport, now: Instant) -> bool {
+        let now = self.advance(now);
+        if self.session(key).is_none() || self.link(link).is_none() {
+            return false;
+        }
+        if self.link_of(key).is_some() {
+            self.detach(key, CloseReason::Replaced, now);
+        }
+        let seated = &mut self.sessions[key.index as usize].value;
+        if seated.detached_until.take().is_some() {
+            self.detached -= 1;
+        }
+        seated.link = link;
+        seated.filed = None;
+        let (client, namespace) = (seated.session.client(), seated.session.namespace());
+        if let Some(link) = self.link_mut(link) {
+            link.join(key);
+        }
+        let clock = self.clock_of(key, now);
+        self.sessions[key.index as usize].value.session.resume(clock);
+        let namespace = self.path(namespace);
+        self.books.push_event(Event::Connected { namespace: namespace.clone(), client, transport });
+        self.books.push_event(Event::SessionResumed { namespace, client });
+        self.settle(key, false);
+        true
+    }
+
+    /// Ends every detached session now, and says how many messages they held.
+    pub fn expire_detached(&mut self, now: Instant) -> u64 {
+        self.advance(now);
+        let before = self.books.resident();
+        let detached = self.sessions.iter().filter(|(_, entry)| entry.value.detached_until.is_some());
+        let keys: Vec<_> =
+            detached.map(|(index, entry)| SessionKey { index: index as u32, generation: entry.generation }).collect();
+        for key in keys {
+            self.end_detached(key);
+        }
+        before - self.books.resident()
+    }
+
+    /// Takes a session off its link and keeps it, where it is one to be kept and there is place for one more.
+    pub(super) fn detach(&mut self, key: SessionKey, reason: CloseReason, now: Instant) -> bool {
+        let Seated { link, retention: Some(retention), .. } = self.sessions[key.index as usize].value else {
+            return false;
+        };
+        if !reason.is_loss() || self.detached >= DETACHED_AT_ONCE {
+            return false;
+        }
+        let seated = &mut self.sessions[key.index as usize].value;
+        let unsaid = seated.session.drop_answers();
+        seated.detached_until = Some(now + retention);
+        seated.filed = None;
+        let (client, namespace) = (seated.session.client(), seated.session.namespace());
+        self.detached += 1;
+        if let Some(link) = self.link_mut(link) {
+            link.leave(key);
+            link.control_backlog -= unsaid;
+        }
+        let namespace = self.path(namespace);
+        self.books.push_event(Event::Disconnected { namespace: namespace.clone(), client, reason });
+        self.books.push_event(Event::SessionDetached { namespace, client });
+        self.file_deadline(key);
+        true
+    }
+
+    /// Ends a session whose client did not come back.
+    pub(super) fn end_detached(&mut self, key: SessionKey) {
+        let seated = &self.sessions[key.index as usize].value;
+        let (client, namespace) = (seated.session.client(), self.path(seated.session.namespace()));
+        self.remove(key);
+        self.books.push_event(Event::SessionExpired { namespace, client });
+    }
+}

@@ -1,0 +1,196 @@
+//! Sessions that outlive their link.
+
+use expect_test::expect;
+use streamfence_core::Overflow;
+
+use crate::{at_least_once, best_effort, both, check};
+
+#[test]
+fn what_was_not_acked_is_sent_again_first_and_nothing_is_lost() {
+    let script =
+        "retain 10s, room 9, offer a b, ack a, close, +1s, offer c d, +5s, return, room 9, ack b, ack c, ack d";
+    check(
+        at_least_once(2),
+        script,
+        expect![[r#"
+        0s  sent a (attempt 1)
+        0s  sent b (attempt 1)
+        0s  acked a
+        0s  left (transport)
+        0s  is waited for
+        6s  joined /a
+        6s  is back
+        6s  sent b (attempt 2)
+        6s  sent c (attempt 1)
+        6s  acked b
+        6s  sent d (attempt 1)
+        6s  acked c
+        6s  acked d
+    "#]],
+    );
+}
+
+#[test]
+fn a_session_nobody_asked_to_keep_ends_with_its_link() {
+    check(
+        at_least_once(2),
+        "room 9, offer a, close, return, books",
+        expect![[r#"
+        0s  sent a (attempt 1)
+        0s  left (transport)
+        0s  comes back too late
+        0s  books of t: 1 offered 1 sent 1 abandoned
+        0s  1 links, 0 messages resident
+    "#]],
+    );
+}
+
+#[test]
+fn whoever_comes_back_too_late_finds_nothing() {
+    check(
+        at_least_once(1),
+        "retain 10s, room 9, offer a b, close, +10s, return, offer c, books",
+        expect![[r#"
+        0s  sent a (attempt 1)
+        0s  left (transport)
+        0s  is waited for
+        10s  is waited for no more
+        10s  comes back too late
+        10s  nobody is there for c
+        10s  books of t: 2 offered 1 sent 2 abandoned
+        10s  1 links, 0 messages resident
+    "#]],
+    );
+}
+
+#[test]
+fn attempts_count_over_connections_and_the_last_gets_its_time() {
+    let script = "retain 60s, room 9, offer a b, close, +30s, return, room 9, close, return, room 9, +1s, ack b";
+    check(
+        at_least_once(1),
+        script,
+        expect![[r#"
+        0s  sent a (attempt 1)
+        0s  left (transport)
+        0s  is waited for
+        30s  joined /a
+        30s  is back
+        30s  sent a (attempt 2)
+        30s  left (transport)
+        30s  is waited for
+        30s  joined /a
+        30s  is back
+        31s  gave up on a
+        31s  sent b (attempt 1)
+        31s  acked b
+    "#]],
+    );
+}
+
+#[test]
+fn nothing_is_retried_or_given_up_while_nobody_is_there() {
+    check(
+        at_least_once(1),
+        "retain 60s, room 9, offer a, close, +50s, holds, return, room 9, ack a",
+        expect![[r#"
+        0s  sent a (attempt 1)
+        0s  left (transport)
+        0s  is waited for
+        50s  holds t: 1 messages, 10 bytes
+        50s  joined /a
+        50s  is back
+        50s  sent a (attempt 2)
+        50s  acked a
+    "#]],
+    );
+}
+
+#[test]
+fn lanes_keep_their_policies_while_nobody_is_there() {
+    let namespace = best_effort(Overflow::DropOldest).max_queued_messages(2);
+    check(
+        namespace,
+        "retain 10s, close, offer a b c, return, room 9",
+        expect![[r#"
+        0s  left (transport)
+        0s  is waited for
+        0s  displaced 1
+        0s  overflow began
+        0s  joined /a
+        0s  is back
+        0s  sent b
+        0s  sent c
+        0s  overflow ended: 1 lost
+    "#]],
+    );
+}
+
+#[test]
+fn a_goodbye_ends_a_session_that_would_be_kept() {
+    check(
+        at_least_once(1),
+        "retain 10s, room 9, offer a, leave, return, offer b",
+        expect![[r#"
+        0s  sent a (attempt 1)
+        0s  left (client)
+        0s  comes back too late
+        0s  nobody is there for b
+    "#]],
+    );
+}
+
+#[test]
+fn a_second_connection_takes_over_from_a_first_that_lives() {
+    check(
+        at_least_once(1),
+        "retain 10s, room 9, offer a, return, room 9, ack a, offer b",
+        expect![[r#"
+        0s  sent a (attempt 1)
+        0s  left (replaced)
+        0s  is waited for
+        0s  joined /a
+        0s  is back
+        0s  sent a (attempt 2)
+        0s  acked a
+        0s  sent b (attempt 1)
+    "#]],
+    );
+}
+
+#[test]
+fn answers_are_not_kept_for_whoever_is_away() {
+    check(
+        both(),
+        "retain 10s, tell, close, tell, unsubscribe t, return, room 9, offer a, offer b topic=u",
+        expect![[r#"
+            0s  left (transport)
+            0s  is waited for
+            0s  unsubscribed from t
+            0s  joined /a
+            0s  is back
+            0s  nobody is there for a
+            0s  sent b (attempt 1)
+        "#]],
+    );
+}
+
+#[test]
+fn one_session_of_a_link_may_be_kept_and_the_other_not() {
+    let script = "join bob /a with ann, bob: subscribe u, room 9, retain 10s, close, holds, bob: holds, return";
+    check(
+        both(),
+        script,
+        expect![[r#"
+        0s  bob: joined /a
+        0s  bob: subscribed to u
+        0s  bob: told: subscribed to u after 0
+        0s  left (transport)
+        0s  is waited for
+        0s  bob: left (transport)
+        0s  holds t: 0 messages, 0 bytes; u: 0 messages, 0 bytes
+        0s  bob: is gone
+        0s  joined /a
+        0s  is back
+    "#]],
+    );
+}
