@@ -1,8 +1,9 @@
-//! The commands of this repository: `cargo xtask ci`, `tidy`, `e2e`.
+//! The commands of this repository: `cargo xtask ci`, `tidy`, `e2e`, `bench`.
 //!
 //! None of our crates is a dependency: the commands must build when those do not.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command finds out goes to its user")]
 
+mod bench;
 mod ci;
 mod e2e;
 mod tidy;
@@ -30,6 +31,8 @@ enum Command {
     Tidy,
     /// Runs real Socket.IO clients against the real binary.
     E2e(e2e::Args),
+    /// Measures what a delivered message costs, beside bare sockets and the stock library.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -49,5 +52,6 @@ fn run(command: &Command) -> Result<()> {
         Command::Ci(args) => ci::run(&sh, args),
         Command::Tidy => tidy::run(&sh),
         Command::E2e(args) => e2e::run(&sh, args),
+        Command::Bench(args) => bench::run(&sh, args),
     }
 }

@@ -426,12 +426,15 @@ impl Hub {
             let Some(link) = self.link_mut(key) else { continue };
             link.is_filed = false;
             let batch = self.gather(key, now);
-            self.file_ready_unless_stuck(key, batch.is_empty());
-            if batch.is_empty() {
-                self.recycle(batch);
-                continue;
+            if !batch.is_empty() {
+                self.file_ready(key);
+                return Some(Output::Transmit(key, batch));
             }
-            return Some(Output::Transmit(key, batch));
+            self.recycle(batch);
+            // A link that has room but not for what it would say next waits for more room, not for its turn.
+            if self.link(key).is_some_and(Link::is_ready) {
+                return Some(Output::Starved(key));
+            }
         }
     }
 
@@ -607,13 +610,8 @@ impl Hub {
     }
 
     fn file_ready(&mut self, key: LinkKey) {
-        self.file_ready_unless_stuck(key, false);
-    }
-
-    /// A link that has room but not for what it would say next waits for more room, not for its turn.
-    fn file_ready_unless_stuck(&mut self, key: LinkKey, is_stuck: bool) {
         let Some(link) = self.link_mut(key) else { return };
-        if link.is_ready() && !link.is_filed && !is_stuck {
+        if link.is_ready() && !link.is_filed {
             link.is_filed = true;
             self.ready.push_back(key);
         }

@@ -20,6 +20,8 @@ pub enum Output {
     /// Hand these to the link's transport, which has room for all of them. Give the batch back with
     /// [`Hub::recycle`](crate::Hub::recycle) once it is empty, so that the next one costs no allocation.
     Transmit(LinkKey, Batch),
+    /// The link has room, but not for what it would say next: say its room again when there is more.
+    Starved(LinkKey),
     /// Tell whoever observes.
     Event(Event),
 }

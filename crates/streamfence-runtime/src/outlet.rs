@@ -4,14 +4,21 @@ use streamfence_core::{Batch, CloseReason, NamespaceId, Room};
 
 /// One connection, called only by its shard.
 ///
-/// A transport whose room changed, or that became blocked, calls [`Link::wake`](crate::Link::wake); the shard then
-/// asks again.
+/// A transport that said it had no room, or of which more was wanted, calls [`Link::wake`](crate::Link::wake) when there
+/// is more, and so does one that became blocked or ceased to be; the shard then asks again. What is free beyond that it
+/// sees with the next send.
 pub trait Outlet: Send {
     /// Takes all of it and leaves the batch empty: the core hands out no more than there is [`Outlet::room`].
     fn send(&mut self, batch: &mut Batch);
 
     /// What it takes now: a level, not a grant.
     fn room(&self) -> Room;
+
+    /// The same, and a wake is owed when there is more: what is next needs more than there was. A transport that wakes
+    /// the shard with every change of its room owes nothing beside.
+    fn await_room(&mut self) -> Room {
+        self.room()
+    }
 
     /// Whether it is the network that holds it up. A link without room that is not blocked is merely waiting for its
     /// turn on our CPU, and the shard takes no further publishes meanwhile; a blocked one holds nobody.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use streamfence_core::{NamespaceId, SessionKey, TopicId};
+use streamfence_core::{NamespaceId, Room, SessionKey, TopicId};
 use tokio::sync::mpsc;
 
 use crate::handler::Job;
@@ -15,6 +15,8 @@ pub(crate) struct Seat {
     pub(crate) outlet: Box<dyn Outlet>,
     /// A handful: one per namespace the connection has joined.
     pub(crate) sessions: Vec<Joined>,
+    /// What the hub was told last.
+    pub(crate) room: Room,
     /// Whether it was left without room by its last send and its writer has not run since.
     pub(crate) is_busy: bool,
     /// Whether its inbox waits until the client has heard the answers to its last wishes.
@@ -31,7 +33,14 @@ pub(crate) struct Joined {
 
 impl Seat {
     pub(crate) fn new(link: Link, outlet: Box<dyn Outlet>) -> Self {
-        Self { link, outlet, sessions: Vec::new(), is_busy: false, is_parked: false }
+        Self { link, outlet, room: Room::NONE, sessions: Vec::new(), is_busy: false, is_parked: false }
+    }
+
+    /// Notes what the transport takes now. Says whether its writer had still to run, and whether it has now.
+    pub(crate) fn take_room(&mut self, room: Room) -> (bool, bool) {
+        self.room = room;
+        let is_busy = !room.is_some() && !self.outlet.is_blocked();
+        (std::mem::replace(&mut self.is_busy, is_busy), is_busy)
     }
 
     pub(crate) fn joined(&mut self, namespace: NamespaceId) -> Option<&mut Joined> {

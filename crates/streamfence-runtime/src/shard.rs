@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use streamfence_core::{
     Catalog, ClientId, ClientPublish, CloseReason, ErrorCode, Event, Hub, InboundAck, LinkKey, NamespaceId, Output,
-    RequestId, Secret, SessionKey, TopicId, Transmit, Transport,
+    RequestId, Room, Secret, SessionKey, TopicId, Transmit, Transport,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -454,6 +454,13 @@ impl Shard {
             match self.hub.poll_output(now.into_std()) {
                 None => return false,
                 Some(Output::Event(event)) => self.witness(&event),
+                Some(Output::Starved(key)) => {
+                    // What the hub knows may be old: more may be there already.
+                    let rooms = self.seat_mut(key).map(|seat| (seat.room, seat.outlet.await_room()));
+                    if let Some((_, room)) = rooms.filter(|(old, new)| old != new) {
+                        self.take_room(key, room, now);
+                    }
+                }
                 Some(Output::Transmit(key, mut batch)) => {
                     if let Some(seat) = self.seat_mut(key) {
                         seat.outlet.send(&mut batch);
@@ -471,15 +478,14 @@ impl Shard {
 
     /// Asks a transport what it takes now, and whether its writer still has to run.
     fn look_at_room(&mut self, key: LinkKey, now: Instant) {
-        let Some(seat) = self.seats.get_mut(key.index()).and_then(Option::as_mut) else { return };
-        let room = seat.outlet.room();
-        let is_busy = !room.is_some() && !seat.outlet.is_blocked();
-        match (seat.is_busy, is_busy) {
-            (false, true) => self.busy += 1,
-            (true, false) => self.busy -= 1,
-            _ => {}
-        }
-        seat.is_busy = is_busy;
+        let Some(room) = self.seat_mut(key).map(|seat| seat.outlet.room()) else { return };
+        self.take_room(key, room, now);
+    }
+
+    fn take_room(&mut self, key: LinkKey, room: Room, now: Instant) {
+        let Some(seat) = self.seat_mut(key) else { return };
+        let (was_busy, is_busy) = seat.take_room(room);
+        self.busy = self.busy + usize::from(is_busy) - usize::from(was_busy);
         self.busy_since = if self.busy == 0 { None } else { self.busy_since.or(Some(now)) };
         self.hub.handle_room(key, room, now.into_std());
     }

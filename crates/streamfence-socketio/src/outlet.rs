@@ -9,7 +9,7 @@ use streamfence_runtime::Outlet;
 
 use crate::connection::{Connection, Member};
 use crate::link::Expected;
-use crate::protocol::{Answer, ack_packet, event_packet, text_of};
+use crate::protocol::{Answer, ack_packet, event_packet};
 use crate::verbatim::Verbatim;
 
 /// Emits through the library and writes down what is on its way, so that the connection knows its room.
@@ -50,7 +50,12 @@ impl Outlet for SocketIoOutlet {
     }
 
     fn room(&self) -> Room {
-        self.connection.state.room()
+        let room = self.connection.state.room();
+        if room.is_some() { room } else { self.connection.state.await_room() }
+    }
+
+    fn await_room(&mut self) -> Room {
+        self.connection.state.await_room()
     }
 
     fn is_blocked(&self) -> bool {
@@ -103,7 +108,7 @@ impl Connection {
         let retry = packets.retry(message, attempt);
         let body = retry.as_ref().unwrap_or(&message.body);
         let attachments: Vec<Bytes> = body.attachments().collect();
-        let expected = Expected::text(&text_of(body));
+        let expected = Expected::beginning(&body.bytes, body.text().len());
         let expected = match attachments.len() as u32 {
             0 => expected,
             count => expected.with_attachments(count, (body.bytes.len() - body.text().len()) as u64),

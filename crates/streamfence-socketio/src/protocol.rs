@@ -5,5 +5,5 @@ mod packet;
 mod wish;
 
 pub(crate) use answer::{Answer, ack_packet, event_packet};
-pub(crate) use packet::{Packets, SocketIoEncoder, text_of};
+pub(crate) use packet::{Packets, SocketIoEncoder};
 pub(crate) use wish::{Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, parse, session_wish};

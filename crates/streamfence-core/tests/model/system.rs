@@ -373,6 +373,7 @@ impl Driver {
         while let Some(output) = self.hub.poll_output(now) {
             match output {
                 Output::Event(event) => outputs.events.push(event),
+                Output::Starved(_) => {}
                 Output::Transmit(key, batch) => {
                     let link = self.links.iter().position(|&link| link == Some(key)).expect("the link is open");
                     assert!(!batch.is_empty(), "an empty batch is no output");

@@ -32,9 +32,13 @@ impl Expected {
     /// A packet of one text frame.
     #[must_use]
     pub fn text(text: &Bytes) -> Self {
-        let text_bytes = text.len() as u64;
-        let prefix = text.slice(..text.len().min(PREFIX_BYTES));
-        Self { frames: 1, bytes: text_bytes, text_bytes, prefix, ack_at: None }
+        Self::beginning(text, text.len())
+    }
+
+    /// A packet of one text frame, whose text is the first `len` bytes of a buffer.
+    pub(crate) fn beginning(buffer: &Bytes, len: usize) -> Self {
+        let prefix = buffer.slice(..len.min(PREFIX_BYTES));
+        Self { frames: 1, bytes: len as u64, text_bytes: len as u64, prefix, ack_at: None }
     }
 
     /// The same packet followed by so many attachments of so many bytes together.
@@ -92,6 +96,8 @@ pub struct Ledger {
     frames: u64,
     /// Sum of `bytes` over `expected`.
     bytes: u64,
+    /// The most entries since it was last empty.
+    peak: usize,
     /// How many attachments of the oldest entry are still to pass, once its text has.
     attachments_left: u32,
 }
@@ -100,7 +106,7 @@ impl Ledger {
     /// An empty ledger with a window of so many frames.
     #[must_use]
     pub fn new(window_frames: u32) -> Self {
-        Self { window_frames, expected: VecDeque::new(), frames: 0, bytes: 0, attachments_left: 0 }
+        Self { window_frames, expected: VecDeque::new(), frames: 0, bytes: 0, peak: 0, attachments_left: 0 }
     }
 
     /// Writes a packet down. To be called before the packet is emitted: it may leave at once.
@@ -108,6 +114,7 @@ impl Ledger {
         self.frames += u64::from(packet.frames);
         self.bytes += packet.bytes;
         self.expected.push_back(packet);
+        self.peak = self.peak.max(self.expected.len());
     }
 
     /// Takes the newest packet out again, because emitting it failed.
@@ -164,12 +171,16 @@ impl Ledger {
     }
 
     fn release(&mut self, count: usize) {
-        let released: Vec<_> = self.expected.drain(..count).collect();
-        for packet in &released {
-            self.subtract(packet);
+        for _ in 0..count {
+            let packet = self.expected.pop_front().expect("no more is released than was found");
+            self.subtract(&packet);
         }
-        if self.expected.is_empty() && self.expected.capacity() > KEPT_CAPACITY {
-            self.expected.shrink_to(KEPT_CAPACITY);
+        if self.expected.is_empty() {
+            // Whoever has bursts keeps the memory for them, and gives it back when they are over.
+            let needed = std::mem::take(&mut self.peak).max(KEPT_CAPACITY);
+            if self.expected.capacity() > 2 * needed {
+                self.expected.shrink_to(needed);
+            }
         }
     }
 
@@ -183,7 +194,7 @@ impl Ledger {
 pub const PREFIX_BYTES: usize = 96;
 /// How many entries are compared with a packet before it is taken for the application's.
 const LOOK_AHEAD: usize = 32;
-/// How many entries an idle connection keeps memory for.
+/// How many entries a quiet connection keeps memory for.
 const KEPT_CAPACITY: usize = 4;
 
 #[cfg(test)]

@@ -71,6 +71,8 @@ struct Traffic {
     blocked_since: Option<Instant>,
     /// When a byte came from the peer.
     last_heard: Instant,
+    /// Whether somebody waits for more room than there was.
+    is_room_awaited: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -89,6 +91,7 @@ impl LinkState {
             // A polling session begins without a poll that waits.
             blocked_since: (!is_websocket).then(Instant::now),
             last_heard: Instant::now(),
+            is_room_awaited: false,
             reader: None,
             writer: None,
         };
@@ -199,7 +202,8 @@ impl LinkState {
         }
     }
 
-    /// Sets what is called, from inside the stream's own poll, whenever room returned or [`Self::is_blocked`] changed.
+    /// Sets what is called, from inside the stream's own poll, when awaited room returned or [`Self::is_blocked`]
+    /// changed.
     ///
     /// It must be cheap and must not wait. Only the first call counts.
     pub fn set_on_room(&self, hook: impl Fn() + Send + Sync + 'static) {
@@ -224,12 +228,24 @@ impl LinkState {
     /// What the fence may emit now.
     #[must_use]
     pub fn room(&self) -> Room {
-        let mut room = self.traffic().ledger.room();
+        self.room_below(&self.traffic().ledger)
+    }
+
+    fn room_below(&self, ledger: &Ledger) -> Room {
+        let mut room = ledger.room();
         if self.transport() == Transport::Polling {
             let below = self.limits.window_frames.saturating_sub(room.frames);
             room.frames = room.frames.min(POLLED_FRAMES.saturating_sub(below));
         }
         room
+    }
+
+    /// What the fence may emit now, and a call of the hook of [`Self::set_on_room`] is owed when there is more.
+    #[must_use]
+    pub fn await_room(&self) -> Room {
+        let mut traffic = self.traffic();
+        traffic.is_room_awaited = true;
+        self.room_below(&traffic.ledger)
     }
 
     /// Whether the kernel said no, or, while polling, no poll waits for an answer.
@@ -334,7 +350,8 @@ impl LinkState {
                 [b'b', ..] => Some(Seen::Binary),
                 _ => None,
             });
-            packets.fold(false, |has_room, packet| traffic.ledger.saw(packet) | has_room)
+            let has_room = packets.fold(false, |has_room, packet| traffic.ledger.saw(packet) | has_room);
+            has_room && std::mem::take(&mut traffic.is_room_awaited)
         };
         if has_room {
             self.tell_room();
@@ -358,7 +375,7 @@ impl LinkState {
             } else if is_blocked {
                 traffic.blocked_since = Some(Instant::now());
             }
-            (has_room, is_all && is_blocked)
+            (has_room && std::mem::take(&mut traffic.is_room_awaited), is_all && is_blocked)
         };
         if has_room || is_unblocked {
             self.tell_room();

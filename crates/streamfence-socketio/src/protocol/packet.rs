@@ -11,7 +11,6 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use streamfence_core::{Body, Catalog, Class, Message, MessageId, Metadata, TopicId, Wire};
 use streamfence_runtime::{Encoder, Payload};
 
@@ -182,11 +181,6 @@ pub(crate) fn json(text: &str) -> String {
 
 fn put(text: &mut Vec<u8>, what: std::fmt::Arguments<'_>) {
     text.write_fmt(what).expect("a vector takes everything");
-}
-
-/// The text of a body as shared bytes.
-pub(crate) fn text_of(body: &Body) -> Bytes {
-    body.bytes.slice(..body.text().len())
 }
 
 #[cfg(test)]

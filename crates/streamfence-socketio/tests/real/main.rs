@@ -6,5 +6,6 @@ mod common;
 mod emit;
 mod health;
 mod polling;
+mod sizes;
 mod stalled;
 mod websocket;

@@ -83,7 +83,7 @@ async fn what_is_emitted_within_the_room_arrives_and_no_room_is_lost() {
             link.set_on_room(move || told.notify_one());
             for number in 0..MESSAGES {
                 let text = Bytes::from(format!("2[\"snapshot\",{number}]"));
-                while !link.room().takes(1, text.len() as u64) {
+                while !link.await_room().takes(1, text.len() as u64) {
                     has_room.notified().await;
                 }
                 link.expect(Expected::text(&text));

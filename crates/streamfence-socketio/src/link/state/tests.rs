@@ -47,7 +47,7 @@ fn a_poll_response_gives_the_room_of_its_packets_back() {
     link.expect(Expected::text(&Bytes::from_static(b"2[\"a\"]")));
     link.expect(Expected::text(&Bytes::from_static(b"51-[\"b\"]")).with_attachments(1, 3));
     link.expect(Expected::text(&Bytes::from_static(b"2[\"c\"]")));
-    assert_eq!(link.room().frames, 0);
+    assert_eq!(link.await_room().frames, 0);
     link.saw_payload(b"2\x1e42[\"a\"]\x1e42[\"application\"]\x1e451-[\"b\"]\x1ebAQID");
     assert_eq!(link.room().frames, 3);
     assert_eq!(told.load(Ordering::SeqCst), 1);
@@ -93,4 +93,20 @@ fn an_upgrade_is_claimed_once() {
     assert!(!link.begin_upgrade());
     assert_eq!(link.transport(), Transport::WebSocket);
     assert!(!link.is_blocked());
+}
+
+#[test]
+fn room_that_nobody_awaits_returns_without_a_word() {
+    let link = polling();
+    let told = counted(&link);
+    let packet = || Expected::text(&Bytes::from_static(b"2[\"a\"]"));
+    link.expect(packet());
+    link.expect(packet());
+    link.expect(packet());
+    link.saw_payload(b"42[\"a\"]");
+    assert_eq!((link.room().frames, told.load(Ordering::SeqCst)), (2, 0));
+    assert_eq!(link.await_room().frames, 2);
+    link.saw_payload(b"42[\"a\"]");
+    link.saw_payload(b"42[\"a\"]");
+    assert_eq!((link.room().frames, told.load(Ordering::SeqCst)), (4, 1));
 }
