@@ -90,6 +90,8 @@ pub struct Hub {
     next_generation: u32,
     /// How many sessions are detached.
     detached: usize,
+    /// Whether nobody can come back any more, so that no session outlives its link.
+    keeps_none: bool,
     /// The newest time seen.
     now: Option<Instant>,
     is_crowded: bool,
@@ -170,6 +172,7 @@ impl Hub {
             spare: Vec::new(),
             next_generation: 0,
             detached: 0,
+            keeps_none: false,
             now: None,
             is_crowded: false,
         }

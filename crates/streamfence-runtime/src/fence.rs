@@ -24,6 +24,9 @@ use crate::sequencer::Sequencer;
 use crate::shard::{Shard, ShardParts};
 use crate::watch::Watchers;
 
+/// What a drain counts as that is longer than time can tell.
+const LONGEST_DRAIN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Delivery control for a set of namespaces. Clones are the same fence.
 ///
 /// ```
@@ -165,7 +168,8 @@ impl Fence {
     /// every connection.
     pub async fn shutdown(&self, drain: Duration) {
         self.0.is_closing.store(true, Ordering::Release);
-        let deadline = Instant::now() + drain;
+        let now = Instant::now();
+        let deadline = now.checked_add(drain).unwrap_or_else(|| now + LONGEST_DRAIN);
         self.ask_all(|answer| Control::Drain(deadline, answer)).await;
     }
 

@@ -317,6 +317,19 @@ async fn a_shutdown_waits_for_acks_and_then_for_nobody() {
 }
 
 #[tokio::test]
+async fn a_shutdown_may_take_for_ever() {
+    let fence = Fence::builder().namespace(alerts()).shards(2).build().expect("the catalog is valid");
+    let mut client = MemoryClient::connect(&fence, "/alerts", 8);
+    client.subscribe("alert").await;
+    fence.publish("/alerts", "alert", number(1)).await.expect("the topic exists");
+    let shutdown = tokio::spawn(async move { fence.shutdown(Duration::MAX).await });
+    let message = client.recv().await;
+    client.ack("alert", message.id);
+    shutdown.await.expect("the shutdown finished");
+    assert_eq!(client.closed().await, CloseReason::ShuttingDown);
+}
+
+#[tokio::test]
 async fn a_stalled_client_can_be_disconnected() {
     let fence = feed(Overflow::DropOldest, 2);
     let mut stalled = MemoryClient::connect(&fence, "/feed", 8);

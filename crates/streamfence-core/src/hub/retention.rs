@@ -12,12 +12,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Hub, Seated};
+use super::Hub;
 use crate::event::{CloseReason, Event, Transport};
 use crate::message::{LinkKey, SessionKey};
 
 /// How many sessions of a hub may be detached at once; the next ones end with their connection.
 const DETACHED_AT_ONCE: usize = 10_000;
+/// What a retention counts as that is longer than time can tell.
+const LONGEST_RETENTION: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl Hub {
     /// From now on the session outlives its link by so much.
@@ -35,7 +37,8 @@ impl Hub {
             return false;
         }
         if self.link_of(key).is_some() {
-            self.detach(key, CloseReason::Replaced, now);
+            // Without a look at how many are detached: it is not for a moment.
+            self.take_off(key, CloseReason::Replaced);
         }
         let seated = &mut self.sessions[key.index as usize].value;
         if seated.detached_until.take().is_some() {
@@ -56,9 +59,10 @@ impl Hub {
         true
     }
 
-    /// Ends every detached session now, and says how many messages they held.
+    /// Ends every detached session now, keeps none from now on, and says how many messages they held.
     pub fn expire_detached(&mut self, now: Instant) -> u64 {
         self.advance(now);
+        self.keeps_none = true;
         let before = self.books.resident();
         let detached = self.sessions.iter().filter(|(_, entry)| entry.value.detached_until.is_some());
         let keys: Vec<_> =
@@ -71,27 +75,34 @@ impl Hub {
 
     /// Takes a session off its link and keeps it, where it is one to be kept and there is place for one more.
     pub(super) fn detach(&mut self, key: SessionKey, reason: CloseReason, now: Instant) -> bool {
-        let Seated { link, retention: Some(retention), .. } = self.sessions[key.index as usize].value else {
-            return false;
-        };
-        if !reason.is_loss() || self.detached >= DETACHED_AT_ONCE {
+        let Some(retention) = self.sessions[key.index as usize].value.retention else { return false };
+        if !reason.is_loss() || self.keeps_none || self.detached >= DETACHED_AT_ONCE {
             return false;
         }
+        self.take_off(key, reason);
+        let until = now.checked_add(retention).unwrap_or_else(|| now + LONGEST_RETENTION);
+        self.sessions[key.index as usize].value.detached_until = Some(until);
+        self.detached += 1;
+        self.file_deadline(key);
+        true
+    }
+
+    /// Takes a session off its link, which must know no more of it.
+    fn take_off(&mut self, key: SessionKey, reason: CloseReason) {
         let seated = &mut self.sessions[key.index as usize].value;
+        let link = seated.link;
         let unsaid = seated.session.drop_answers();
-        seated.detached_until = Some(now + retention);
         seated.filed = None;
         let (client, namespace) = (seated.session.client(), seated.session.namespace());
-        self.detached += 1;
         if let Some(link) = self.link_mut(link) {
             link.leave(key);
             link.control_backlog -= unsaid;
         }
+        // What it could not say for want of room may have held up the others of its link.
+        self.file_ready(link);
         let namespace = self.path(namespace);
         self.books.push_event(Event::Disconnected { namespace: namespace.clone(), client, reason });
         self.books.push_event(Event::SessionDetached { namespace, client });
-        self.file_deadline(key);
-        true
     }
 
     /// Ends a session whose client did not come back.

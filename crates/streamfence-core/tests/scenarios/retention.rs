@@ -1,7 +1,12 @@
 //! Sessions that outlive their link.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use expect_test::expect;
-use streamfence_core::Overflow;
+use streamfence_core::{
+    Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Namespace, NamespaceId, Overflow, SessionKey, Transport,
+};
 
 use crate::{at_least_once, best_effort, both, check};
 
@@ -193,4 +198,76 @@ fn one_session_of_a_link_may_be_kept_and_the_other_not() {
         0s  is back
     "#]],
     );
+}
+
+/// A hub with one namespace, and a client in it whose session is kept for so long.
+struct Kept {
+    hub: Hub,
+    namespace: NamespaceId,
+    now: Instant,
+}
+
+impl Kept {
+    #[expect(clippy::disallowed_methods, reason = "a hub begins at some instant; only differences show")]
+    fn new() -> Self {
+        let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t")).build().expect("it is valid");
+        let namespace = catalog.namespace("/a").expect("it was just added");
+        Self { hub: Hub::new(Arc::new(catalog), Epoch(1)), namespace, now: Instant::now() }
+    }
+
+    fn join(&mut self, client: u32, retention: Duration) -> (LinkKey, SessionKey) {
+        let mut id = [0; 12];
+        id[..4].copy_from_slice(&client.to_be_bytes());
+        let link = self.hub.open(self.now);
+        let session = self.hub.join(link, self.namespace, ClientId(id), Transport::Other, self.now);
+        let session = session.expect("the link is open");
+        self.hub.retain(session, retention);
+        (link, session)
+    }
+
+    fn lose(&mut self, link: LinkKey) {
+        self.hub.close(link, CloseReason::Transport, self.now);
+        while self.hub.poll_output(self.now).is_some() {}
+    }
+}
+
+#[test]
+fn a_session_is_taken_over_however_many_are_waited_for() {
+    let mut kept = Kept::new();
+    let (first, session) = kept.join(0, Duration::from_secs(10));
+    for client in 1..=10_001 {
+        let (link, _) = kept.join(client, Duration::from_secs(10));
+        kept.lose(link);
+    }
+    let second = kept.hub.open(kept.now);
+    assert!(kept.hub.attach(session, second, Transport::Other, kept.now));
+    kept.lose(first);
+    assert_eq!(kept.hub.link_of(session), Some(second), "the connection it left is nothing to it any more");
+    kept.hub.leave(session, CloseReason::Client, kept.now);
+    kept.lose(second);
+    assert!(kept.hub.session(session).is_none());
+    assert_eq!(kept.hub.links(), 0);
+}
+
+#[test]
+fn a_hub_that_ends_waits_for_nobody_who_is_lost_meanwhile() {
+    let mut kept = Kept::new();
+    let (before, gone) = kept.join(0, Duration::from_secs(10));
+    let (link, session) = kept.join(1, Duration::from_secs(10));
+    kept.lose(before);
+    assert!(kept.hub.session(gone).is_some());
+    kept.hub.expire_detached(kept.now);
+    assert!(kept.hub.session(gone).is_none());
+    kept.lose(link);
+    assert!(kept.hub.session(session).is_none());
+}
+
+#[test]
+fn a_retention_longer_than_time_is_for_ever() {
+    let mut kept = Kept::new();
+    let (link, session) = kept.join(0, Duration::MAX);
+    kept.lose(link);
+    kept.now += Duration::from_secs(1_000_000);
+    kept.hub.handle_timeout(kept.now);
+    assert!(kept.hub.session(session).is_some());
 }
