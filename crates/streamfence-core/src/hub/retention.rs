@@ -35,7 +35,8 @@ impl Hub {
             return false;
         }
         if self.link_of(key).is_some() {
-            self.detach(key, CloseReason::Replaced, now);
+            // Whether it would have been kept makes no difference: its client is here.
+            self.unlink(key, CloseReason::Replaced);
         }
         let seated = &mut self.sessions[key.index as usize].value;
         if seated.detached_until.take().is_some() {
@@ -71,27 +72,34 @@ impl Hub {
 
     /// Takes a session off its link and keeps it, where it is one to be kept and there is place for one more.
     pub(super) fn detach(&mut self, key: SessionKey, reason: CloseReason, now: Instant) -> bool {
-        let Seated { link, retention: Some(retention), .. } = self.sessions[key.index as usize].value else {
+        let Seated { retention: Some(retention), .. } = self.sessions[key.index as usize].value else {
             return false;
         };
         if !reason.is_loss() || self.detached >= DETACHED_AT_ONCE {
             return false;
         }
+        self.unlink(key, reason);
+        self.sessions[key.index as usize].value.detached_until = Some(now + retention);
+        self.detached += 1;
+        self.file_deadline(key);
+        true
+    }
+
+    /// Takes a session off its link, and drops the answers that nobody will hear.
+    fn unlink(&mut self, key: SessionKey, reason: CloseReason) {
         let seated = &mut self.sessions[key.index as usize].value;
         let unsaid = seated.session.drop_answers();
-        seated.detached_until = Some(now + retention);
         seated.filed = None;
-        let (client, namespace) = (seated.session.client(), seated.session.namespace());
-        self.detached += 1;
-        if let Some(link) = self.link_mut(link) {
+        let (link_key, client, namespace) = (seated.link, seated.session.client(), seated.session.namespace());
+        if let Some(link) = self.link_mut(link_key) {
             link.leave(key);
             link.control_backlog -= unsaid;
         }
+        // What it could not say for want of room may have held up the others of the link.
+        self.file_ready(link_key);
         let namespace = self.path(namespace);
         self.books.push_event(Event::Disconnected { namespace: namespace.clone(), client, reason });
         self.books.push_event(Event::SessionDetached { namespace, client });
-        self.file_deadline(key);
-        true
     }
 
     /// Ends a session whose client did not come back.
