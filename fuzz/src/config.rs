@@ -8,7 +8,7 @@ pub fn config(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     for (format, name) in [(Format::Yaml, "fuzz.yaml"), (Format::Json, "fuzz.json")] {
         let lookup = |reference: Reference<'_>| match reference {
-            Reference::Env(name) if name.is_empty() => Err("it has no name".to_owned()),
+            Reference::Env("") => Err("it has no name".to_owned()),
             Reference::Env(name) => Ok(name.to_owned()),
             Reference::File(_) => Err("there are no files here".to_owned()),
         };

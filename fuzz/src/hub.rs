@@ -272,7 +272,7 @@ impl World {
         let size = usize::from(draft.size) * 5 / 4;
         let mut body = Body::plain(Bytes::from(vec![0; size]));
         if draft.attachments {
-            body.attachments = Box::new([size / 2..size]);
+            body.attachments = Box::new([size / 2..size * 3 / 4, size * 3 / 4..size]);
             body.payload = 0..size / 2;
         }
         let message = Arc::new(Message {
