@@ -38,6 +38,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", full: false, run: clippy },
     Step { name: "rustdoc", full: false, run: rustdoc },
     Step { name: "test", full: false, run: test },
+    Step { name: "fuzz", full: false, run: fuzz },
     Step { name: "deny", full: false, run: deny },
     Step { name: "e2e", full: false, run: e2e },
     Step { name: "features", full: true, run: features },
@@ -89,6 +90,14 @@ fn rustdoc(sh: &Shell) -> Result<()> {
 
 fn test(sh: &Shell) -> Result<()> {
     Ok(cmd!(sh, "cargo test --workspace --all-features --locked").run()?)
+}
+
+/// Builds nothing of libfuzzer: the corpora are replayed by the functions the targets call.
+fn fuzz(sh: &Shell) -> Result<()> {
+    let target = sh.current_dir().join("target/fuzz");
+    let _there = sh.push_dir("fuzz");
+    cmd!(sh, "cargo fmt --check").run()?;
+    Ok(cmd!(sh, "cargo test --locked --target-dir {target}").run()?)
 }
 
 fn deny(sh: &Shell) -> Result<()> {

@@ -181,6 +181,18 @@ impl InFlight {
         }
     }
 
+    /// Gives up what would be sent again next and is not worth it any more, and says how many messages those were. It may
+    /// have waited for room, or for its client to come back.
+    pub fn expire(&mut self, now: Instant) -> u64 {
+        let mut expired = 0;
+        while self.next_resend().is_some_and(|message| message.is_expired(now)) {
+            let place = self.sent.iter().position(|sent| sent.due.is_none());
+            self.remove(place.expect("something is overdue: `next_resend` said so"));
+            expired += 1;
+        }
+        expired
+    }
+
     /// When to call [`InFlight::handle_timeout`], on the link's clock; never too late, perhaps too early.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {

@@ -120,10 +120,11 @@ impl Lane {
         admission
     }
 
-    /// Gives up what is queued and not worth sending any more, and says how many messages that were.
+    /// Gives up what waits to be sent and is not worth it any more, and says how many messages that were.
     pub fn expire(&mut self, now: Instant) -> u64 {
+        let overdue = self.in_flight.as_mut().map_or(0, |in_flight| in_flight.expire(now));
         if self.nearest_expiry.is_none_or(|at| at > now) {
-            return 0;
+            return overdue;
         }
         self.nearest_expiry = None;
         let before = self.queue.len();
@@ -150,7 +151,7 @@ impl Lane {
                 newest.insert(queued.message.key.clone(), number);
             }
         }
-        (before - self.queue.len()) as u64
+        overdue + (before - self.queue.len()) as u64
     }
 
     /// Sends the next message: what is overdue goes before what is new. Says which attempt it is.

@@ -21,6 +21,10 @@ mod origin;
 mod request;
 mod verbatim;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
 pub use layer::{FenceLayer, FenceService};
 pub use options::{Address, EngineTransport, ServerOptions};

@@ -449,3 +449,16 @@ fn jitter_spreads_the_retries_of_clients_and_is_the_same_every_time() {
     "#]],
     );
 }
+
+#[test]
+fn what_expired_while_it_waited_for_room_to_be_sent_again_is_given_up() {
+    check(
+        at_least_once(2),
+        "room 1, offer a ttl=2s, room 1 5, +1s, +5s, room 9, books",
+        expect![[r#"
+            0s  sent a (attempt 1)
+            6s  books of t: 1 offered 1 sent 1 expired
+            6s  1 links, 0 messages resident
+        "#]],
+    );
+}

@@ -51,6 +51,68 @@ fn a_session_nobody_asked_to_keep_ends_with_its_link() {
 }
 
 #[test]
+fn what_expired_while_its_client_was_away_is_not_sent_again() {
+    check(
+        at_least_once(2),
+        "retain 60s, room 9, offer a ttl=5s, offer b, close, +10s, return, room 9, ack b, books",
+        expect![[r#"
+            0s  sent a (attempt 1)
+            0s  sent b (attempt 1)
+            0s  left (transport)
+            0s  is waited for
+            10s  joined /a
+            10s  is back
+            10s  sent b (attempt 2)
+            10s  acked b
+            10s  books of t: 2 offered 3 sent 1 retried 1 delivered 1 expired
+            10s  1 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn a_client_that_moves_is_on_one_link_only_whether_it_is_retained_or_not() {
+    let script = "room 9, offer a, return, offer b, room 9, ack a, ack b, books";
+    check(
+        at_least_once(2),
+        script,
+        expect![[r#"
+        0s  sent a (attempt 1)
+        0s  left (replaced)
+        0s  is waited for
+        0s  joined /a
+        0s  is back
+        0s  sent a (attempt 2)
+        0s  sent b (attempt 1)
+        0s  acked a
+        0s  acked b
+        0s  books of t: 2 offered 3 sent 1 retried 2 delivered
+        0s  2 links, 0 messages resident
+    "#]],
+    );
+}
+
+#[test]
+fn a_session_that_moves_away_holds_up_nobody_on_its_old_link() {
+    let script =
+        "join bob /a with ann, bob: subscribe, room 99, room 9 50, offer a size=100 to=ann, offer b to=bob, return";
+    check(
+        best_effort(Overflow::RejectNew),
+        script,
+        expect![[r#"
+        0s  bob: joined /a
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 0
+        0s  left (replaced)
+        0s  is waited for
+        0s  joined /a
+        0s  is back
+        0s  bob: sent b
+    "#]],
+    );
+}
+
+#[test]
 fn whoever_comes_back_too_late_finds_nothing() {
     check(
         at_least_once(1),

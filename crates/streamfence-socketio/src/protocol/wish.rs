@@ -157,12 +157,15 @@ pub(crate) enum Topics<'a> {
 }
 
 impl<'a> Topics<'a> {
+    /// How many topics one wish may be for: each gets an answer of its own.
+    pub(crate) const MOST: usize = 256;
+
     fn of(topic: Option<Cow<'a, str>>, topics: Option<Vec<String>>) -> Result<Self, BadWish> {
         match (topic, topics) {
             (Some(topic), None) => Ok(Self::One(topic)),
             (None, Some(topics)) if topics.is_empty() => Err(BadWish("topics is empty; wanted at least one".into())),
-            (None, Some(topics)) if topics.len() > MAX_TOPICS => {
-                Err(BadWish(format!("topics has {} names; wanted at most {MAX_TOPICS}", topics.len())))
+            (None, Some(topics)) if topics.len() > Self::MOST => {
+                Err(BadWish(format!("topics has {} names; wanted at most {}", topics.len(), Self::MOST)))
             }
             (None, Some(topics)) => Ok(Self::Many(topics)),
             _ => Err(BadWish("wanted topic or topics, one of the two".into())),
@@ -185,9 +188,6 @@ impl<'a> Topics<'a> {
         one.into_iter().chain(many.iter().map(String::as_str))
     }
 }
-
-/// How many topics one wish may be for: each gets an answer of its own.
-const MAX_TOPICS: usize = 256;
 
 fn refuse_unbuilt(key: &str, value: Option<&IgnoredAny>) -> Result<(), BadWish> {
     match value {
