@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { Manager } from "socket.io-client";
+
 import { collect, connect, next, open, subscribe } from "./lib/client.mjs";
 import { startServer } from "./lib/server.mjs";
 import { inParallel, within } from "./lib/wait.mjs";
@@ -140,4 +142,51 @@ test("a client that does not ask is not kept", async (t) => {
   lose(socket);
   await server.metricIs("streamfence_connections_active", { namespace: "/alerts" }, 0);
   assert.equal((await server.publish("/alerts", "alert", 1)).matched, 0);
+});
+
+test("a session is resumed whatever namespace its connection joins first, on whatever shard it waits", async (t) => {
+  const server = await startServer(
+    t,
+    `
+servers:
+  feed:
+    host: 127.0.0.1
+    port: 0
+    namespaces:
+      - { path: /feed, topics: [tick] }
+      - { path: /alerts, topics: [alert], deliveryMode: AT_LEAST_ONCE, maxRetries: 3, maxInFlight: 8 }
+`,
+  );
+  // Bystanders push each new connection to another shard.
+  for (let round = 0; round < 6; round++) {
+    const { socket, ticket } = await enter(t, server, true);
+    await subscribe(socket, "alert");
+    lose(socket);
+    await server.metricIs("streamfence_sessions_total", { namespace: "/alerts", outcome: "detached" }, 2 * round + 1);
+    await connect(t, server.url(), "/feed");
+    assert.equal((await server.publish("/alerts", "alert", round)).admitted, 1);
+
+    const manager = new Manager(server.url(), { transports: ["websocket"], reconnection: false });
+    t.after(() => manager._close?.());
+    const feed = manager.socket("/feed");
+    await next(feed, "connect");
+    const alerts = manager.socket("/alerts", { auth: { session: ticket } });
+    const got = collect(alerts, "alert");
+    const [back] = await next(alerts, "session");
+    assert.ok(back.resumed, `round ${round}`);
+    await got.count(1);
+    assert.equal(got.payloads[0], round);
+    alerts.emit("ack", { topic: "alert", messageId: got.items[0][1].messageId });
+    // Both namespaces of the connection are served, whatever shards they are on.
+    await subscribe(feed, "tick");
+    const ticks = collect(feed, "tick");
+    await server.publish("/feed", "tick", round);
+    await ticks.count(1);
+    feed.io.engine.transport.ws.terminate();
+    await server.metricIs("streamfence_sessions_total", { namespace: "/alerts", outcome: "detached" }, 2 * round + 2);
+    // Its session waits on and takes what is published; the next round counts its own.
+    const gone = await enter(t, server, { id: back.id, secret: back.secret });
+    gone.socket.disconnect();
+    await server.metricIs("streamfence_lanes", { namespace: "/alerts", topic: "alert" }, 0);
+  }
 });

@@ -92,7 +92,11 @@ async fn serve(settings: Settings, is_demo: bool) -> Result<(), Failure> {
         say::line(demo::guide(&server.to_string(), &admin_address.to_string()))?;
     }
 
-    signals.next().await;
+    tokio::select! {
+        () = signals.next() => {}
+        // Its clients hear nothing more; whoever supervises us starts a process that works.
+        () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
+    }
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
     tokio::select! {

@@ -252,6 +252,8 @@ impl Shard {
                     }
                     self.hub.recycle(batch);
                 }
+                // Every writer says its room again whenever it has written, so nothing is owed here.
+                Output::Starved(_) => {}
                 // Who came, who went, who began to lose messages: for a log and for metrics.
                 Output::Event(_) => {}
             }

@@ -10,5 +10,11 @@ pub(crate) async fn healthz() -> &'static str {
 }
 
 pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, &'static str) {
-    if api.fence.is_closing() { (StatusCode::SERVICE_UNAVAILABLE, "draining\n") } else { (StatusCode::OK, "ready\n") }
+    if api.fence.has_failed() {
+        (StatusCode::SERVICE_UNAVAILABLE, "failed\n")
+    } else if api.fence.is_closing() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else {
+        (StatusCode::OK, "ready\n")
+    }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use streamfence_core::{
     Catalog, ClientId, CloseReason, CoalesceKey, Epoch, Event, Message, MessageId, Observer, TopicId,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::builder::FenceBuilder;
@@ -62,6 +62,7 @@ struct Inner {
     watchers: Arc<Watchers>,
     handlers: Arc<Handlers>,
     is_closing: AtomicBool,
+    failed: watch::Sender<bool>,
 }
 
 struct ShardHandle {
@@ -184,10 +185,30 @@ impl Fence {
         &self.0.catalog
     }
 
+    /// How many shards it has.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.0.shards.len()
+    }
+
     /// Whether it has begun to shut down.
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.0.is_closing.load(Ordering::Acquire)
+    }
+
+    /// Waits until a shard has failed, which is a bug of ours: its clients hear nothing more and every publish is
+    /// refused. Nothing mends that but a new process.
+    pub async fn failed(&self) {
+        let mut failed = self.0.failed.subscribe();
+        // The sender is in this fence, so the wait ends with a failure or not at all.
+        let _ = failed.wait_for(|has_failed| *has_failed).await;
+    }
+
+    /// Whether a shard has failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        *self.0.failed.borrow()
     }
 
     /// Opens a connection on the shard that has the fewest; for adapters.
@@ -202,12 +223,13 @@ impl Fence {
     /// The same, on the shard where the session waits that the client wants to resume.
     #[must_use]
     pub fn open_on(&self, shard: Option<usize>, reading: impl Fn(bool) + Send + Sync + 'static) -> Link {
-        let emptiest = || self.0.shards.iter().min_by_key(|shard| shard.links.load(Ordering::Relaxed));
-        let wanted = shard.and_then(|shard| self.0.shards.get(shard));
-        let shard = wanted.or_else(emptiest).expect("a fence has shards");
+        let shards = || self.0.shards.iter().enumerate();
+        let emptiest = || shards().min_by_key(|(_, shard)| shard.links.load(Ordering::Relaxed));
+        let wanted = shard.and_then(|wanted| shards().nth(wanted));
+        let (index, shard) = wanted.or_else(emptiest).expect("a fence has shards");
         // Counted here and not by the shard, or a storm of connections would all choose the same one.
         shard.links.fetch_add(1, Ordering::Relaxed);
-        Link::new(shard.ready.clone(), Box::new(reading))
+        Link::new(index, shard.ready.clone(), Box::new(reading))
     }
 
     /// Gives the fence the encoder that assembles its packets; for adapters.
@@ -242,6 +264,7 @@ impl Fence {
         }
         let sequencer = Arc::new(Sequencer::new(epoch, &catalog));
         let handlers = Arc::new(Handlers::default());
+        let (failed, _) = watch::channel(false);
         Self(Arc::new_cyclic(|fence: &Weak<Inner>| {
             let start_shard = |index| {
                 let (publishes, publish_inbox) = mpsc::channel(PUBLISH_SLOTS);
@@ -260,7 +283,14 @@ impl Fence {
                     handlers: handlers.clone(),
                     fence: WeakFence(fence.clone()),
                 });
-                tokio::spawn(shard.run());
+                let running = tokio::spawn(shard.run());
+                let failed = failed.clone();
+                tokio::spawn(async move {
+                    if let Err(why) = running.await {
+                        tracing::error!(code = "shard_failed", shard = index, %why, "a shard has failed");
+                        failed.send_replace(true);
+                    }
+                });
                 ShardHandle { publishes, control, ready, links }
             };
             Inner {
@@ -271,6 +301,7 @@ impl Fence {
                 watchers: watchers.clone(),
                 handlers: handlers.clone(),
                 is_closing: AtomicBool::new(false),
+                failed: failed.clone(),
             }
         }))
     }

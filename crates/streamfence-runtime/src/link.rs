@@ -23,19 +23,28 @@ pub(crate) struct LinkShared {
     ready: Arc<ReadyList>,
     /// Told whether to read from the client; called with the inbox locked, so that the last word is the right one.
     reading: Box<dyn Fn(bool) + Send + Sync>,
+    /// Which shard serves it.
+    shard: usize,
     /// Its place among the outlets of its shard; written and read by the shard alone.
     seat: Mutex<Option<LinkKey>>,
 }
 
 impl Link {
-    pub(crate) fn new(ready: Arc<ReadyList>, reading: Box<dyn Fn(bool) + Send + Sync>) -> Self {
+    pub(crate) fn new(shard: usize, ready: Arc<ReadyList>, reading: Box<dyn Fn(bool) + Send + Sync>) -> Self {
         Self(Arc::new(LinkShared {
             inbox: Mutex::default(),
             is_filed: AtomicBool::new(false),
             ready,
             reading,
+            shard,
             seat: Mutex::new(None),
         }))
+    }
+
+    /// Which shard serves it.
+    #[must_use]
+    pub fn shard(&self) -> usize {
+        self.0.shard
     }
 
     /// Begins: from now on the client hears through this outlet.

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{AckOutcome, ErrorCode, Event, Secret, Ticket, TopicId, TopicStats};
+use streamfence_core::{
+    AckOutcome, Batch, ErrorCode, Event, NamespaceId, Secret, Ticket, TopicId, TopicStats, Transport,
+};
 use streamfence_runtime::memory::MemoryClient;
 use streamfence_runtime::{
     AtLeastOnce, ClientId, ClientPublish, CloseReason, CoalesceKey, Fence, InboundAck, Listener, Namespace, Observer,
-    Overflow, Payload, PublishError,
+    Outlet, Overflow, Payload, PublishError, Room, SessionWish,
 };
 use tokio::sync::mpsc;
 
@@ -451,4 +453,38 @@ async fn values_are_told_apart_by_a_pointer_into_the_payload_or_by_the_publisher
     }
     let bid = |bid, symbol| format!(r#"{{"bid":{bid},"symbol":"{symbol}"}}"#);
     assert_eq!(heard, [bid(3, "EURUSD"), bid(2, "USDJPY"), bid(4, "EURUSD"), "6".to_owned()]);
+}
+
+/// A transport with a bug.
+struct Broken;
+
+impl Outlet for Broken {
+    fn send(&mut self, _: &mut Batch) {
+        panic!("the adapter's own bug");
+    }
+
+    fn room(&self) -> Room {
+        Room { frames: 1, bytes: 1, is_empty: true }
+    }
+
+    fn is_blocked(&self) -> bool {
+        false
+    }
+
+    fn disconnect(&mut self, _: NamespaceId, _: CloseReason) {}
+
+    fn close(&mut self, _: CloseReason) {}
+}
+
+#[tokio::test]
+async fn a_shard_that_fails_is_told_of() {
+    let fence = feed(Overflow::DropOldest, 8);
+    assert!(!fence.has_failed());
+    let namespace = fence.catalog().namespace("/feed").expect("it is in the catalog");
+    let link = fence.open(|_| ());
+    link.start(Box::new(Broken));
+    link.join(namespace, Transport::Other, Some(SessionWish::New));
+    fence.failed().await;
+    assert!(fence.has_failed());
+    assert_eq!(fence.publish("/feed", "tick", number(1)).await, Err(PublishError::ShuttingDown));
 }

@@ -24,40 +24,70 @@ pub(crate) struct Shared {
 }
 
 /// A connection that has come as far as a fenced namespace.
+///
+/// It has a link to one shard, and to another only where a client comes back to a session that waits there.
 pub(crate) struct Connection {
-    pub(crate) link: Link,
     pub(crate) state: Arc<LinkState>,
     pub(crate) shared: Arc<Shared>,
+    links: Mutex<Vec<Link>>,
     members: Mutex<Vec<Arc<Member>>>,
 }
 
 impl Connection {
-    /// Opens a link of the fence for a connection. The connection lives until its transport has ended.
-    ///
-    /// It is best opened on the shard where the session waits that the client wants back.
-    pub(crate) fn open(state: &Arc<LinkState>, shared: &Arc<Shared>, shard: Option<usize>) -> Arc<Self> {
-        let reader = Arc::downgrade(state);
-        let link = shared.fence.open_on(shard, move |may_read| {
-            if let Some(state) = reader.upgrade() {
-                state.pause_reading(!may_read);
-            }
-        });
+    /// A connection without links. It lives until its transport has ended.
+    pub(crate) fn open(state: &Arc<LinkState>, shared: &Arc<Shared>) -> Arc<Self> {
         let connection = Arc::new(Self {
-            link: link.clone(),
             state: state.clone(),
             shared: shared.clone(),
+            links: Mutex::default(),
             members: Mutex::default(),
         });
-        link.start(Box::new(SocketIoOutlet::new(connection.clone())));
-        let woken = link.clone();
-        state.set_on_room(move || woken.wake());
+        let woken = Arc::downgrade(&connection);
+        state.set_on_room(move || {
+            if let Some(connection) = woken.upgrade() {
+                connection.links().iter().for_each(Link::wake);
+            }
+        });
         let ended = connection.clone();
         state.set_on_end(move |reason| {
             // The library's sockets and this connection hold each other; this is where they let go.
             ended.members().clear();
-            ended.link.end(reason);
+            ended.links().iter().for_each(|link| link.end(reason));
         });
         connection
+    }
+
+    /// The link to the shard where a session waits; without one to look for, the link that is there, or a first one.
+    fn link_to(self: &Arc<Self>, shard: Option<usize>) -> Link {
+        // An id may name a shard that never was.
+        let shard = shard.filter(|shard| *shard < self.shared.fence.shards());
+        let mut links = self.links();
+        let found = links.iter().find(|link| shard.is_none_or(|shard| link.shard() == shard));
+        if let Some(link) = found {
+            return link.clone();
+        }
+        let reader = Arc::downgrade(&self.state);
+        let link = self.shared.fence.open_on(shard, move |may_read| {
+            if let Some(state) = reader.upgrade() {
+                state.pause_reading(!may_read);
+            }
+        });
+        link.start(Box::new(SocketIoOutlet::new(self.clone(), link.shard())));
+        // What has ended before it had this link cannot have ended it.
+        match self.state.ended() {
+            Some(reason) => link.end(reason),
+            None => links.push(link.clone()),
+        }
+        link
+    }
+
+    /// Whether no other shard serves any of its namespaces.
+    pub(crate) fn has_one_link(&self) -> bool {
+        self.links().len() == 1
+    }
+
+    fn links(&self) -> MutexGuard<'_, Vec<Link>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A client asks to enter a namespace. What it says before it has entered waits.
@@ -65,12 +95,14 @@ impl Connection {
         self: &Arc<Self>,
         namespace: NamespaceId,
         socket: SocketRef,
+        shard: Option<usize>,
         session: Option<SessionWish>,
     ) -> Arc<Member> {
         let member = Arc::new(Member {
             namespace,
             socket,
             session,
+            link: self.link_to(shard),
             connection: Arc::downgrade(self),
             state: Mutex::new(MemberState::default()),
         });
@@ -82,8 +114,14 @@ impl Connection {
 
     /// A client has left a namespace.
     pub(crate) fn leave(&self, namespace: NamespaceId, reason: CloseReason) {
-        self.members().retain(|member| member.namespace != namespace);
-        self.link.leave(namespace, reason);
+        let member = {
+            let mut members = self.members();
+            let place = members.iter().position(|member| member.namespace == namespace);
+            place.map(|place| members.swap_remove(place))
+        };
+        if let Some(member) = member {
+            member.link.leave(namespace, reason);
+        }
     }
 
     /// The namespaces joined, locked.
@@ -98,6 +136,8 @@ pub(crate) struct Member {
     pub(crate) socket: SocketRef,
     /// Whether the client wants a session that survives the connection.
     session: Option<SessionWish>,
+    /// To the shard that serves it.
+    pub(crate) link: Link,
     connection: Weak<Connection>,
     state: Mutex<MemberState>,
 }
@@ -132,16 +172,22 @@ impl Member {
         let Some(connection) = self.connection() else { return };
         let mut state = self.lock();
         state.has_joined = true;
-        connection.link.join(self.namespace, connection.state.transport(), self.session);
+        self.link.join(self.namespace, connection.state.transport(), self.session);
         for input in state.early.drain(..) {
             // A refusal for want of room is told to the client by the link itself.
-            let _ = connection.link.push(input);
+            let _ = self.link.push(input);
         }
     }
 
     /// The client has its session back, and with it the subscriptions that it had.
     pub(crate) fn restore(&self, topics: &[TopicId]) {
-        self.lock().topics.extend_from_slice(topics);
+        let kept = &mut self.lock().topics;
+        for topic in topics {
+            // A wish may have come before this.
+            if !kept.contains(topic) {
+                kept.push(*topic);
+            }
+        }
     }
 
     /// Passes on what the client said, in order.
@@ -158,10 +204,8 @@ impl Member {
             return;
         }
         drop(state);
-        if let Some(connection) = self.connection() {
-            // A refusal for want of room is told to the client by the link itself.
-            let _ = connection.link.push(input);
-        }
+        // A refusal for want of room is told to the client by the link itself.
+        let _ = self.link.push(input);
     }
 
     /// Tells the client that a wish was refused.

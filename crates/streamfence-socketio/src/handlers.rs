@@ -91,8 +91,9 @@ where
                 _ => None,
             };
             let shard = wish.as_ref().and_then(|(shard, _)| *shard);
-            let connection = state.connection(|| Connection::open(state, &self.shared, shard));
-            let member = connection.enter(self.namespace, SocketRef::from(socket.clone()), wish.map(|(_, wish)| wish));
+            let connection = state.connection(|| Connection::open(state, &self.shared));
+            let member =
+                connection.enter(self.namespace, SocketRef::from(socket.clone()), shard, wish.map(|(_, wish)| wish));
             let ear = |wish| Ear { wish, member: Arc::downgrade(&member), shared: self.shared.clone() };
             socket.on("subscribe", ear(Wish::Subscribe));
             socket.on("unsubscribe", ear(Wish::Unsubscribe));

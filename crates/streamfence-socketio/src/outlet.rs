@@ -15,11 +15,13 @@ use crate::verbatim::Verbatim;
 /// Emits through the library and writes down what is on its way, so that the connection knows its room.
 pub(crate) struct SocketIoOutlet {
     connection: Arc<Connection>,
+    /// Whose outlet it is: another shard may serve other namespaces of the connection.
+    shard: usize,
 }
 
 impl SocketIoOutlet {
-    pub(crate) fn new(connection: Arc<Connection>) -> Self {
-        Self { connection }
+    pub(crate) fn new(connection: Arc<Connection>, shard: usize) -> Self {
+        Self { connection, shard }
     }
 }
 
@@ -75,12 +77,15 @@ impl Outlet for SocketIoOutlet {
     }
 
     fn close(&mut self, why: CloseReason) {
-        let members = std::mem::take(&mut *self.connection.members());
-        if self.connection.is_stalled() || members.is_empty() {
+        let all = std::mem::take(&mut *self.connection.members());
+        let nobody_is_there = all.is_empty();
+        let (mine, others): (Vec<_>, _) = all.into_iter().partition(|member| member.link.shard() == self.shard);
+        self.connection.members().extend(others);
+        if self.connection.is_stalled() || (nobody_is_there && self.connection.has_one_link()) {
             self.connection.state.kill(why);
             return;
         }
-        for member in members {
+        for member in mine {
             let what = Transmit::Error {
                 namespace: member.namespace,
                 code: ErrorCode::ShuttingDown,

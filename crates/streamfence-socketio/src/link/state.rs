@@ -3,7 +3,7 @@
 //! Never a decision: it says what room there is, who is told, and whether the connection is to die.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
@@ -48,7 +48,8 @@ pub struct LinkState {
     is_blocked: AtomicBool,
     is_websocket: AtomicBool,
     is_upgrading: AtomicBool,
-    is_reading_paused: AtomicBool,
+    /// How many want reading to pause.
+    pauses: AtomicU32,
     /// Told when reading goes on, or when the connection has ended: for requests, which have no stream to wake.
     resumed: Notify,
     killed: OnceLock<CloseReason>,
@@ -102,7 +103,7 @@ impl LinkState {
             is_blocked: AtomicBool::new(!is_websocket),
             is_websocket: AtomicBool::new(is_websocket),
             is_upgrading: AtomicBool::new(false),
-            is_reading_paused: AtomicBool::new(false),
+            pauses: AtomicU32::new(0),
             resumed: Notify::new(),
             killed: OnceLock::new(),
             on_room: OnceLock::new(),
@@ -148,7 +149,11 @@ impl LinkState {
 
     /// Stops reading from the peer, or goes on: for an inbox that fills faster than it is emptied.
     pub fn pause_reading(&self, is_paused: bool) {
-        self.is_reading_paused.store(is_paused, Ordering::SeqCst);
+        if is_paused {
+            self.pauses.fetch_add(1, Ordering::SeqCst);
+        } else {
+            self.pauses.fetch_sub(1, Ordering::SeqCst);
+        }
         if !is_paused {
             self.wake_reader();
             self.resumed.notify_waiters();
@@ -406,7 +411,7 @@ impl LinkState {
     }
 
     pub(crate) fn is_reading_paused(&self) -> bool {
-        self.is_reading_paused.load(Ordering::SeqCst)
+        self.pauses.load(Ordering::SeqCst) > 0
     }
 
     /// Remembers who is to be woken when reading may go on, or when the connection is killed.
