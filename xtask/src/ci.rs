@@ -10,6 +10,8 @@ use crate::{e2e, tidy, tools};
 /// Pinned: a new version of a judge is a change of the law.
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_HACK: &str = "0.6.46";
+const CARGO_FUZZ: &str = "0.13.2";
+const CARGO_MUTANTS: &str = "27.1.0";
 
 /// What to run of it.
 #[derive(clap::Args)]
@@ -42,6 +44,8 @@ const STEPS: &[Step] = &[
     Step { name: "deny", full: false, run: deny },
     Step { name: "e2e", full: false, run: e2e },
     Step { name: "features", full: true, run: features },
+    Step { name: "fuzz-build", full: true, run: fuzz_build },
+    Step { name: "mutants", full: true, run: mutants },
 ];
 
 /// Runs the steps one after the other and stops at the first that fails.
@@ -124,6 +128,25 @@ fn features(sh: &Shell) -> Result<()> {
         bail!("a set of features does not compile alone: {error}");
     }
     Ok(())
+}
+
+/// The targets themselves compile under libfuzzer.
+fn fuzz_build(sh: &Shell) -> Result<()> {
+    let fuzz = tools::cargo_tool(sh, "cargo-fuzz", CARGO_FUZZ)?;
+    // Coverage needs a switch that stable compilers keep locked; a fuzzer is no product.
+    let build = cmd!(sh, "{fuzz} build --sanitizer none --features libfuzzer").env("RUSTC_BOOTSTRAP", "1");
+    build.run().context("cargo fuzz build")
+}
+
+/// A share of the mutants of the core, another one each day: each must make a test fail.
+fn mutants(sh: &Shell) -> Result<()> {
+    const SHARES: u64 = 40;
+    let mutants = tools::cargo_tool(sh, "cargo-mutants", CARGO_MUTANTS)?;
+    let days = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs() / 86_400;
+    let share = format!("{}/{SHARES}", days % SHARES);
+    let target = tools::target_dir(sh)?.join("mutants");
+    let run = cmd!(sh, "{mutants} mutants --package streamfence-core --shard {share} --timeout 120 --output {target}");
+    run.run().context("a mutant survived: kill it with a test, or say in the code why it changes nothing")
 }
 
 #[cfg(test)]

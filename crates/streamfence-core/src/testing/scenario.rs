@@ -477,6 +477,7 @@ impl Stage {
                 let limits = lane.policy().limits;
                 assert!(lane.len() as u64 <= u64::from(limits.messages.get()), "{} holds too many", actor.name);
                 assert!(lane.bytes() <= limits.bytes.get(), "{} holds too much", actor.name);
+                assert_eq!(lane.is_empty(), lane.oldest().is_none(), "{}'s lane knows whether it is empty", actor.name);
                 resident += lane.len() as u64;
             }
         }
