@@ -5,7 +5,7 @@
 mod layers;
 mod source;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use cargo_metadata::{DependencyKind, Metadata, Package};
 use xshell::{Shell, cmd};
 
@@ -15,12 +15,7 @@ const DOCUMENTS: [&str; 6] =
 
 /// Checks the whole repository and fails with all that was found, not only the first.
 pub(crate) fn run(sh: &Shell) -> Result<()> {
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .current_dir(sh.current_dir())
-        .no_deps()
-        .other_options(["--locked".to_owned()])
-        .exec()
-        .context("cargo metadata")?;
+    let metadata = crate::tools::metadata(sh)?;
 
     let mut findings = Vec::new();
     check_documents(sh, &mut findings);

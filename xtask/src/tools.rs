@@ -13,13 +13,17 @@ pub(crate) fn root() -> PathBuf {
 
 /// Where cargo puts what it builds, wherever the environment moved it.
 pub(crate) fn target_dir(sh: &Shell) -> Result<PathBuf> {
-    let metadata = cargo_metadata::MetadataCommand::new()
+    Ok(metadata(sh)?.target_directory.into_std_path_buf())
+}
+
+/// What cargo knows of the workspace's own crates.
+pub(crate) fn metadata(sh: &Shell) -> Result<cargo_metadata::Metadata> {
+    cargo_metadata::MetadataCommand::new()
         .current_dir(sh.current_dir())
         .no_deps()
         .other_options(["--locked".to_owned()])
         .exec()
-        .context("cargo metadata")?;
-    Ok(metadata.target_directory.into_std_path_buf())
+        .context("cargo metadata")
 }
 
 /// The path of a cargo tool at this version, installed under the target directory when it is not there yet.

@@ -53,10 +53,7 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         }
     };
     let mut names = Taken::default();
-    let pointer = block.text("coalesceKey");
-    if let Some(at) = block.place_of("coalesceKey").filter(|_| pointer != "topic" && !pointer.starts_with('/')) {
-        report.error(&part, at, no_pointer(pointer));
-    }
+    check_pointer(&block, &part, report);
     // Read once here and not once a topic, so that a mistake in it is one.
     let backoff = block.block("retryBackoff", &[Section::Backoff], &part, report);
     let retention = Duration::from_millis(block.number("sessionRetentionMs"));
@@ -68,10 +65,7 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         let policy = own.over(&block);
         let is_acked = policy.text("deliveryMode") == "AT_LEAST_ONCE";
         is_any_acked |= is_acked;
-        let pointer = policy.text("coalesceKey");
-        if let Some(at) = own.place_of("coalesceKey").filter(|_| pointer != "topic" && !pointer.starts_with('/')) {
-            report.error(&part, at, no_pointer(pointer));
-        }
+        check_pointer(&own, &part, report);
         if policy.is_sound {
             check_promise(&policy, is_acked, &part, report);
         }
@@ -132,9 +126,17 @@ fn topic(mut entry: Node, part: &str, names: &mut Taken, report: &mut Report<'_>
     Some((name, own))
 }
 
-fn no_pointer(found: &str) -> Problem {
-    let wanted = "topic, or a JSON pointer such as /symbol".to_owned();
-    Problem::WrongValue { key: "coalesceKey".to_owned(), found: crate::raw::shown(found), wanted }
+/// Checks, where a block says what tells values apart, that it is something that can.
+fn check_pointer(block: &Block, part: &str, report: &mut Report<'_>) {
+    let found = block.text("coalesceKey");
+    if let Some(at) = block.place_of("coalesceKey")
+        && found != "topic"
+        && !found.starts_with('/')
+    {
+        let wanted = "topic, or a JSON pointer such as /symbol".to_owned();
+        let found = crate::raw::shown(found);
+        report.error(part, at, Problem::WrongValue { key: "coalesceKey".to_owned(), found, wanted });
+    }
 }
 
 /// Checks that the settings of a topic do not break what it promises.

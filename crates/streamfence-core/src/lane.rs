@@ -218,8 +218,10 @@ impl Lane {
 
     /// Takes what the client must be told before [`Lane::send`], if it missed something before the next message.
     pub fn take_gap(&mut self) -> Option<Gap> {
-        let is_resend = self.in_flight.as_ref().is_some_and(|in_flight| in_flight.next_resend().is_some());
-        self.queue.front_mut().filter(|_| !is_resend)?.gaps.pop()
+        if !self.has_gap() {
+            return None;
+        }
+        self.queue.front_mut()?.gaps.pop()
     }
 
     /// Whether the client must be told of a gap before the next message.

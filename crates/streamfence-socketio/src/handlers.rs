@@ -236,9 +236,7 @@ impl Heard<'_> {
             Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
         };
         let name = Some(&*wish.topic);
-        let Some(topic) = self.find(&wish.topic) else {
-            return member.refuse(ErrorCode::UnknownTopic, &self.unknown(&wish.topic), name, request);
-        };
+        let Some(topic) = self.find_or_refuse(&wish.topic, request) else { return };
         let size = wish.payload.get().len() + attachments.iter().map(Bytes::len).sum::<usize>();
         let most = self.shared.options.max_payload_bytes;
         if size > most as usize {
@@ -268,9 +266,7 @@ impl Heard<'_> {
             Ok(understood) => understood,
             Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
         };
-        let Some(topic) = self.find(&name) else {
-            return member.refuse(ErrorCode::UnknownTopic, &self.unknown(&name), Some(&name), request);
-        };
+        let Some(topic) = self.find_or_refuse(&name, request) else { return };
         let namespace = member.namespace;
         match acked {
             Acked::These(ids) => {
@@ -290,9 +286,7 @@ impl Heard<'_> {
             Ok(wish) => wish,
             Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
         };
-        let Some(topic) = self.find(&wish.topic) else {
-            return member.refuse(ErrorCode::UnknownTopic, &self.unknown(&wish.topic), Some(&wish.topic), request);
-        };
+        let Some(topic) = self.find_or_refuse(&wish.topic, request) else { return };
         let delay = Duration::from_millis(wish.delay_ms.into());
         let id = message_id(&wish.message_id);
         member.push(Input::Nack { namespace: member.namespace, topic, id, delay });
@@ -333,6 +327,15 @@ impl Heard<'_> {
                 Err((code, why)) => self.member.refuse(code, &why, Some(name), request),
             }
         }
+    }
+
+    /// The topic of that name; where there is none, the client is told so.
+    fn find_or_refuse(&self, topic: &str, request: Option<RequestId>) -> Option<TopicId> {
+        let found = self.find(topic);
+        if found.is_none() {
+            self.member.refuse(ErrorCode::UnknownTopic, &self.unknown(topic), Some(topic), request);
+        }
+        found
     }
 
     fn find(&self, topic: &str) -> Option<TopicId> {
