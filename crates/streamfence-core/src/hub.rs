@@ -554,7 +554,8 @@ impl Hub {
             let due = seated.session.poll_timeout()?;
             self.link(seated.link)?.clock().instant_of(due)
         };
-        let Some(due) = seated.detached_until.or_else(on_link) else { return };
+        let attached = || on_link().into_iter().chain(seated.session.poll_alarm()).min();
+        let Some(due) = seated.detached_until.or_else(attached) else { return };
         if seated.filed.is_none_or(|filed| due < filed) {
             self.sessions[key.index as usize].value.filed = Some(due);
             self.deadlines.push(Reverse((due, key)));

@@ -30,6 +30,9 @@ pub struct Session {
     turns: VecDeque<u32>,
     /// No lane has a deadline before this, on the link's clock. Made exact whenever it is reached.
     nearest: Duration,
+    /// Nothing is due before this in real time, which runs on while the link has no room. Made exact whenever it is
+    /// reached.
+    alarm: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -52,6 +55,7 @@ impl Session {
             control: VecDeque::new(),
             turns: VecDeque::new(),
             nearest: Duration::MAX,
+            alarm: None,
         }
     }
 
@@ -163,11 +167,18 @@ impl Session {
         outcome
     }
 
-    /// Looks for overdue messages.
+    /// Does what is due, on the link's clock and in real time.
     pub fn handle_timeout(&mut self, clock: Duration, now: Instant, books: &mut Books) {
-        if clock < self.nearest {
-            return;
+        if self.alarm.is_some_and(|at| at <= now) {
+            self.alarm = None;
         }
+        if clock >= self.nearest {
+            self.handle_overdue(clock, now, books);
+        }
+    }
+
+    /// Looks for messages that were not acked in time.
+    fn handle_overdue(&mut self, clock: Duration, now: Instant, books: &mut Books) {
         self.nearest = Duration::MAX;
         let client = self.client;
         for (place, seated) in &mut self.lanes {
@@ -252,6 +263,12 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         (self.nearest != Duration::MAX).then_some(self.nearest)
+    }
+
+    /// When to call [`Session::handle_timeout`] in real time; never too late, perhaps too early.
+    #[must_use]
+    pub fn poll_alarm(&self) -> Option<Instant> {
+        self.alarm
     }
 
     /// The client.
