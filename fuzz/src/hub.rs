@@ -7,7 +7,7 @@ use bytes::Bytes;
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, NamespaceId,
     Offset, Output, Overflow, RequestId, Room, Session, SessionKey, Topic, TopicId, Transmit, Transport,
-    UnsubscribeReason,
+    UnsubscribeReason, Wishes,
 };
 
 /// Plays whatever a driver may do to a hub, in any order, with keys that are stale as often as not.
@@ -94,6 +94,7 @@ impl World {
         let second = Namespace::new("/second")
             .topic_with(small("oldest").best_effort(Overflow::DropOldest).gap_notices(true))
             .topic_with(small("values").best_effort(Overflow::Coalesce))
+            .topic_with(small("paced").best_effort(Overflow::DropOldest).max_frequency(20.0).gap_notices(true))
             .topic_with(small("both").best_effort(Overflow::DropOldest).coalesce(true).gap_notices(true));
         let builder = Catalog::builder().namespace(first).namespace(second);
         let catalog = Arc::new(builder.build().expect("the policies fit together"));
@@ -120,7 +121,7 @@ impl World {
             Input::Open | Input::Join { .. } => {}
             Input::Subscribe { session, topic, window } => {
                 let Some((session, topic)) = self.asking(session, topic) else { return };
-                let position = self.hub.subscribe(session, topic, window, None, now);
+                let position = self.hub.subscribe(session, topic, Wishes { window, ..Wishes::default() }, None, now);
                 let last = Offset(self.offsets[topic.index as usize]);
                 assert!(position.is_none_or(|position| position.offset == last), "a subscriber comes after the last");
             }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Text};
+use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Text, Texts};
 use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, Topic};
 
 /// One key of the file.
@@ -101,6 +101,11 @@ pub enum Kind {
         /// What holds without it; `None` where it must be given.
         default: Option<&'static str>,
     },
+    /// A text, or a list of texts that count together.
+    Texts {
+        /// What holds without it.
+        default: &'static str,
+    },
     /// A list, described by the text.
     List(&'static str),
     /// A block of keys of its own.
@@ -189,7 +194,7 @@ pub const KEYS: &[Key] = &[
     key(Policy, "retryBackoff", Block, "How the ack timeout grows from attempt to attempt."),
     key(Policy, "maxInFlight", number(1, U16, 1), "How many messages may be sent and not yet acked; at most `maxQueuedMessagesPerClient`."),
     key(Policy, "coalesce", Flag { default: false }, "Whether a message first replaces the queued one of the same key, in its place."),
-    key(Policy, "coalesceKey", Text { default: Some("topic") }, "What makes two messages versions of one value, unless their publisher gives a key: `topic`, or a JSON pointer into the payload such as `/symbol`."),
+    key(Policy, "coalesceKey", Texts { default: "topic" }, "What makes two messages versions of one value, unless their publisher gives a key: `topic`, or a JSON pointer into the payload such as `/symbol`, or a list of them such as `[/symbol, /venue]`."),
     key(Policy, "coalesceFallback", choice(&["reject", "dropOldest"]), "What gives way when a COALESCE lane is full of other keys: the new message, or the oldest."),
     key(Policy, "allowPolling", Flag { default: true }, "Whether clients that poll may subscribe."),
     key(Policy, "inboundAckPolicy", choice(&["ACK_ON_RECEIPT", "ACK_AFTER_HANDLER_SUCCESS"]), "When a client's publish is answered."),
@@ -198,10 +203,10 @@ pub const KEYS: &[Key] = &[
     key(Policy, "wire", choice(&["topicEvent", "envelope"]), "The shape of a message on the wire."),
     key(Policy, "metadata", choice(&["whenAcked", "always", "full"]), "Which messages carry metadata, and how much."),
     key(Policy, "ack", Choice { of: &["event"], later: &["native"] }, "How a client acks."),
-    later(Policy, "onSubscribe", "What a new subscriber gets at once."),
+    key(Policy, "onSubscribe", choice(&["none", "last"]), "What a new subscriber gets at once: nothing, or the newest message, of each key where the topic coalesces (by `coalesce`, COALESCE or `maxFrequency`); of at most 10000 keys, those published last."),
     key(Policy, "ttlMs", number(0, DAY_MS, 0), "How long a message is worth sending, unless its publisher says otherwise; 0 is for ever."),
     key(Policy, "gapNotices", Flag { default: false }, "Whether a client is told, in order, of what it missed."),
-    later(Policy, "maxFrequency", "How often a client gets the newest value."),
+    key(Policy, "maxFrequency", Decimal { min: 0.0, max: 1000.0, default: 0.0 }, "How many values of one key a client gets in a second at most, always the newest; 0 is as many as there are. BEST_EFFORT only; a client may ask for fewer."),
     later(Policy, "onRetryExhausted", "What happens when the last retry is not acked."),
     later(Policy, "deadLetterCapacity", "How many messages given up are kept."),
     later(Policy, "receiptWindow", "How far a best-effort client's handler may lag."),
@@ -309,6 +314,7 @@ impl Kind {
                 (takes, coded(of[0]))
             }
             Text { default: Some(default) } => ("a text".to_owned(), coded(default)),
+            Texts { default } => ("a text, or a list of texts".to_owned(), coded(default)),
             Text { default: None } => ("a text".to_owned(), "must be given".to_owned()),
             List(of) => (format!("a list of {of}"), String::new()),
             Block => ("a block of keys".to_owned(), String::new()),

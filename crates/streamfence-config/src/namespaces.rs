@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use streamfence_core::{
-    AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, Overflow, Topic,
-    Wire,
+    AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, OnSubscribe,
+    Overflow, Topic, Wire,
 };
 
 use crate::block::{Block, Report};
@@ -53,7 +53,7 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         }
     };
     let mut names = Taken::default();
-    check_pointer(&block, &part, report);
+    check_pointers(&block, &part, report);
     // Read once here and not once a topic, so that a mistake in it is one.
     let backoff = block.block("retryBackoff", &[Section::Backoff], &part, report);
     let retention = Duration::from_millis(block.number("sessionRetentionMs"));
@@ -65,7 +65,7 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         let policy = own.over(&block);
         let is_acked = policy.text("deliveryMode") == "AT_LEAST_ONCE";
         is_any_acked |= is_acked;
-        check_pointer(&own, &part, report);
+        check_pointers(&own, &part, report);
         if policy.is_sound {
             check_promise(&policy, is_acked, &part, report);
         }
@@ -127,13 +127,14 @@ fn topic(mut entry: Node, part: &str, names: &mut Taken, report: &mut Report<'_>
 }
 
 /// Checks, where a block says what tells values apart, that it is something that can.
-fn check_pointer(block: &Block, part: &str, report: &mut Report<'_>) {
-    let found = block.text("coalesceKey");
-    if let Some(at) = block.place_of("coalesceKey")
-        && found != "topic"
-        && !found.starts_with('/')
-    {
-        let wanted = "topic, or a JSON pointer such as /symbol".to_owned();
+fn check_pointers(block: &Block, part: &str, report: &mut Report<'_>) {
+    let Some(at) = block.place_of("coalesceKey") else { return };
+    let texts = block.texts("coalesceKey");
+    if texts == ["topic"] {
+        return;
+    }
+    if let Some(found) = texts.into_iter().find(|text| !text.starts_with('/')) {
+        let wanted = "topic, a JSON pointer such as /symbol, or a list of pointers".to_owned();
         let found = crate::raw::shown(found);
         report.error(part, at, Problem::WrongValue { key: "coalesceKey".to_owned(), found, wanted });
     }
@@ -156,6 +157,9 @@ fn check_promise(policy: &Block, is_acked: bool, part: &str, report: &mut Report
     }
     if policy.flag("coalesce") {
         breaks("coalesce", "true", "false");
+    }
+    if policy.decimal("maxFrequency") > 0.0 {
+        breaks("maxFrequency", &policy.decimal("maxFrequency").to_string(), "0");
     }
     if policy.number("maxRetries") == 0 {
         breaks("maxRetries", "0", "at least 1");
@@ -211,9 +215,15 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
     topic
         .gap_notices(policy.flag("gapNotices"))
         .coalesce(policy.flag("coalesce") || (!is_acked && policy.text("overflowAction") == "COALESCE"))
-        .coalesce_key(match policy.text("coalesceKey") {
-            "topic" => CoalesceKey::Topic,
-            pointer => CoalesceKey::Pointer(pointer.to_owned()),
+        .coalesce_key(match policy.texts("coalesceKey").as_slice() {
+            ["topic"] => CoalesceKey::Topic,
+            pointers => CoalesceKey::Pointers(pointers.iter().map(|&pointer| pointer.to_owned()).collect()),
+        })
+        .max_frequency(policy.decimal("maxFrequency"))
+        .on_subscribe(match policy.text("onSubscribe") {
+            "none" => OnSubscribe::Nothing,
+            "last" => OnSubscribe::Last,
+            other => unreachable!("the table of keys has no greeting {other}"),
         })
         .max_queued_messages(policy.number("maxQueuedMessagesPerClient") as u32)
         .max_queued_bytes(policy.number("maxQueuedBytesPerClient"))

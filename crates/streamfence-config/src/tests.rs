@@ -5,6 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
+use streamfence_core::Delivery;
 
 use crate::keys::snake_case;
 use crate::{Format, KEYS, Kind, Reference, Section, Settings, load, parse, reference};
@@ -129,6 +130,7 @@ fn defaults_are_those_of_the_contract() {
                 delivery: BestEffort {
                     overflow: RejectNew,
                     coalesce: false,
+                    max_frequency: None,
                 },
                 limits: Limits {
                     messages: 64,
@@ -137,6 +139,7 @@ fn defaults_are_those_of_the_contract() {
                 gap_notices: false,
             },
             coalesce_key: Topic,
+            on_subscribe: Nothing,
             ttl: None,
             wire: TopicEvent,
             metadata: WhenAcked,
@@ -167,9 +170,33 @@ fn a_topic_has_its_namespaces_policy_but_for_what_it_says_itself() {
     expect![[r#"
         a AtLeastOnce { window: 8, retry: Retry { ack_timeout: 1s, max_retries: 4, backoff: Backoff { multiplier_permille: 1000, max: 60s, jitter_permille: 0 } }, overflow: RejectNew } WhenAcked
         b AtLeastOnce { window: 2, retry: Retry { ack_timeout: 1s, max_retries: 4, backoff: Backoff { multiplier_permille: 1000, max: 60s, jitter_permille: 0 } }, overflow: RejectNew } WhenAcked
-        c BestEffort { overflow: Coalesce, coalesce: true } Full
+        c BestEffort { overflow: Coalesce, coalesce: true, max_frequency: None } Full
     "#]]
     .assert_eq(&topics.concat());
+}
+
+#[test]
+fn values_are_told_apart_by_all_that_is_named_and_paced_by_topic() {
+    let text = namespace(
+        "coalesceKey: [/symbol, /venue]\nmaxFrequency: 2.5\nonSubscribe: last\ntopics:\n  - a\n  - {name: b, coalesceKey: /id, onSubscribe: none}\n  - {name: c, coalesceKey: topic, maxFrequency: 0, deliveryMode: AT_LEAST_ONCE, maxRetries: 1}",
+    );
+    let settings = read(&text, Format::Yaml).unwrap();
+    let classes = settings.catalog.topics().map(|topic| settings.catalog.class(topic));
+    let told: Vec<_> = classes
+        .map(|class| {
+            let frequency = match class.policy.delivery {
+                Delivery::BestEffort { max_frequency, .. } => max_frequency,
+                Delivery::AtLeastOnce { .. } => None,
+            };
+            format!("{} {:?} {frequency:?} {:?}\n", class.name, class.coalesce_key, class.on_subscribe)
+        })
+        .collect();
+    expect![[r#"
+        a Pointers(["/symbol", "/venue"]) Some(Frequency { interval: 400ms }) Last
+        b Pointers(["/id"]) Some(Frequency { interval: 400ms }) Nothing
+        c Topic None Last
+    "#]]
+    .assert_eq(&told.concat());
 }
 
 #[test]
@@ -180,6 +207,12 @@ fn every_constraint_is_an_error_at_its_place() {
             f.yaml:6:23: maxRetries is 0; AT_LEAST_ONCE wants at least 1 (servers.s.namespaces[0] /n a)
             f.yaml:7:25: overflowAction is DROP_OLDEST; AT_LEAST_ONCE wants REJECT_NEW (servers.s.namespaces[0] /n a)
             f.yaml:8:19: coalesce is true; AT_LEAST_ONCE wants false (servers.s.namespaces[0] /n a)
+        "#]],
+    );
+    check(
+        &namespace("maxFrequency: 2.5\ntopics: [{name: a, deliveryMode: AT_LEAST_ONCE, maxRetries: 3}, b]"),
+        expect![[r#"
+            f.yaml:5:23: maxFrequency is 2.5; AT_LEAST_ONCE wants 0 (servers.s.namespaces[0] /n a)
         "#]],
     );
     check(
@@ -444,9 +477,21 @@ fn every_word_of_a_choice_has_its_effect_and_every_later_word_is_refused_as_such
     "#]],
     );
     check(
+        &file_with(Section::Policy, "coalesceKey", "[/symbol, '', 7]"),
+        expect![[r#"
+            f.yaml:6:22: coalesceKey is a list; wanted a text, or a list of texts, none of them empty (servers.s.namespaces[0])
+        "#]],
+    );
+    check(
+        &file_with(Section::Policy, "coalesceKey", "[/symbol, topic]"),
+        expect![[r#"
+        f.yaml:6:22: coalesceKey is "topic"; wanted topic, a JSON pointer such as /symbol, or a list of pointers (servers.s.namespaces[0] /n)
+    "#]],
+    );
+    check(
         &file_with(Section::Policy, "coalesceKey", "symbol"),
         expect![[r#"
-            f.yaml:6:22: coalesceKey is "symbol"; wanted topic, or a JSON pointer such as /symbol (servers.s.namespaces[0] /n)
+            f.yaml:6:22: coalesceKey is "symbol"; wanted topic, a JSON pointer such as /symbol, or a list of pointers (servers.s.namespaces[0] /n)
         "#]],
     );
 }

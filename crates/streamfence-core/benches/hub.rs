@@ -10,7 +10,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, Epoch, Hub, LinkKey, Message, MessageId, Namespace, NamespaceId, Offset,
-    Output, Overflow, Room, SessionKey, TopicId, Transport,
+    Output, Overflow, Room, SessionKey, TopicId, Transport, Wishes,
 };
 
 const SESSIONS: usize = 10_000;
@@ -88,7 +88,7 @@ impl Shard {
         let clients: Vec<_> = clients.collect();
         // Neighbours in memory do not subscribe one after the other.
         for index in 0..SESSIONS {
-            hub.subscribe(clients[index * 7_919 % SESSIONS].1, TOPIC, None, None, now);
+            hub.subscribe(clients[index * 7_919 % SESSIONS].1, TOPIC, Wishes::default(), None, now);
         }
         Self { hub, clients, now, offset: 0, body: Bytes::from(vec![b'.'; 256]) }
     }

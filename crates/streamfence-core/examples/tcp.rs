@@ -55,7 +55,7 @@ use std::time::{Duration, Instant};
 use bytes::{BufMut, Bytes, BytesMut};
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, ErrorCode, Hub, LinkKey, Message, MessageId, Namespace,
-    NamespaceId, Offset, Output, Overflow, RequestId, Room, SessionKey, Topic, Transmit, Transport,
+    NamespaceId, Offset, Output, Overflow, RequestId, Room, SessionKey, Topic, Transmit, Transport, Wishes,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -198,7 +198,7 @@ impl Shard {
         };
         match (frame.kind, read_id(&frame.payload)) {
             (kind::SUBSCRIBE, _) => {
-                self.hub.subscribe(session, topic, None, None, now);
+                self.hub.subscribe(session, topic, Wishes::default(), None, now);
             }
             (kind::PUBLISH, _) => {
                 let offset = &mut self.offsets[topic.index as usize];

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use crate::message::{ClassId, NamespaceId, TopicId};
 use crate::namespace::{
-    AtLeastOnce, ClientPublish, CoalesceKey, Draft, DraftDelivery, InboundAck, Metadata, Namespace, Wire,
+    AtLeastOnce, ClientPublish, CoalesceKey, Draft, DraftDelivery, InboundAck, Metadata, Namespace, OnSubscribe, Wire,
 };
-use crate::policy::{Backoff, Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+use crate::policy::{Backoff, Delivery, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
 
 /// All namespaces and topics, with their policies.
 #[derive(Debug, Default)]
@@ -57,6 +57,8 @@ pub struct Class {
     pub policy: Policy,
     /// What makes two messages versions of one value, where lanes coalesce.
     pub coalesce_key: CoalesceKey,
+    /// What a new subscriber gets at once.
+    pub on_subscribe: OnSubscribe,
     /// How long a message is worth sending, unless its publisher says otherwise; `None` is for ever.
     pub ttl: Option<Duration>,
     /// The shape of a message on the wire.
@@ -188,6 +190,7 @@ impl Catalog {
                 name,
                 policy,
                 coalesce_key: draft.coalesce_key.clone().unwrap_or_default(),
+                on_subscribe: draft.on_subscribe.unwrap_or_default(),
                 ttl: draft.ttl,
                 wire: draft.wire.unwrap_or_default(),
                 metadata: draft.metadata.unwrap_or_default(),
@@ -221,10 +224,17 @@ impl Draft {
             },
         };
         let coalesce = self.coalesce.unwrap_or(false);
+        let max_frequency = match self.max_frequency {
+            None | Some(0.0) => None,
+            Some(hertz) => Some(Frequency::hertz(hertz).map_err(|why| CatalogError::Policy { topic: topic(), why })?),
+        };
         let delivery = match self.delivery.unwrap_or(DraftDelivery::BestEffort(Overflow::RejectNew)) {
-            DraftDelivery::BestEffort(overflow) => Delivery::BestEffort { overflow, coalesce },
+            DraftDelivery::BestEffort(overflow) => Delivery::BestEffort { overflow, coalesce, max_frequency },
             DraftDelivery::AtLeastOnce(_) if coalesce => {
                 return Err(CatalogError::CoalescedAtLeastOnce { topic: topic() });
+            }
+            DraftDelivery::AtLeastOnce(_) if max_frequency.is_some() => {
+                return Err(CatalogError::PacedAtLeastOnce { topic: topic() });
             }
             DraftDelivery::AtLeastOnce(AtLeastOnce {
                 window,
@@ -249,10 +259,11 @@ impl Draft {
                 }
             }
         };
-        if let Some(CoalesceKey::Pointer(pointer)) = &self.coalesce_key
-            && !pointer.starts_with('/')
-        {
-            return Err(CatalogError::BadPointer { topic: topic(), pointer: pointer.clone() });
+        if let Some(CoalesceKey::Pointers(pointers)) = &self.coalesce_key {
+            let bad = pointers.iter().find(|pointer| !pointer.starts_with('/')).cloned();
+            if let Some(pointer) = bad.or_else(|| pointers.is_empty().then(String::new)) {
+                return Err(CatalogError::BadPointer { topic: topic(), pointer });
+            }
         }
         if let Some(ttl) = self.ttl {
             above_zero("ttl", ttl.as_nanos().try_into().unwrap_or(u64::MAX))?;
@@ -372,6 +383,12 @@ pub enum CatalogError {
     /// An at-least-once topic would lose messages by design.
     #[error("topic `{topic}`: coalesce with at-least-once would lose messages; wanted one of the two")]
     CoalescedAtLeastOnce {
+        /// Namespace and topic.
+        topic: String,
+    },
+    /// An at-least-once topic would leave out values by design.
+    #[error("topic `{topic}`: max_frequency with at-least-once would lose messages; wanted one of the two")]
+    PacedAtLeastOnce {
         /// Namespace and topic.
         topic: String,
     },

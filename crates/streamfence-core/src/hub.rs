@@ -2,12 +2,12 @@
 //!
 //! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
 
+pub mod last_values;
 mod look;
 mod retention;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use slab::Slab;
 use crate::books::Books;
 use crate::catalog::Catalog;
 use crate::event::{CloseReason, Event, Transport, UnsubscribeReason};
-use crate::lane::Admission;
+use crate::lane::{Admission, Wishes};
 use crate::link::{Link, Room};
 use crate::message::{
     ClientId, Epoch, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId, SessionKey, TopicId,
@@ -24,6 +24,7 @@ use crate::message::{
 use crate::output::{Batch, Output, Transmit};
 use crate::session::Session;
 use crate::stats::AckOutcome;
+use last_values::LastValues;
 
 /// How many things one batch holds at most: enough for one full window, few enough that nobody waits long.
 const BATCH_LENGTH: usize = 64;
@@ -54,7 +55,7 @@ const SPARE_DEADLINES: usize = 64;
 /// let mut hub = Hub::new(catalog, epoch);
 /// let link = hub.open(now);
 /// let session = hub.join(link, feed, ClientId([1; 12]), Transport::Other, now).expect("the link is open");
-/// hub.subscribe(session, tick, None, None, now);
+/// hub.subscribe(session, tick, Wishes::default(), None, now);
 /// hub.publish(&Arc::new(Message {
 ///     topic: tick,
 ///     id: MessageId { epoch, offset: Offset(1) },
@@ -105,6 +106,8 @@ struct TopicSeats {
     seats: Vec<(SessionKey, u32)>,
     /// The last message taken.
     position: Position,
+    /// What a newcomer gets at once, where the topic has that.
+    last: Option<Box<LastValues>>,
 }
 
 #[derive(Debug)]
@@ -161,7 +164,11 @@ impl Hub {
     #[must_use]
     pub fn new(catalog: Arc<Catalog>, epoch: Epoch) -> Self {
         let start = Position { epoch, offset: Offset(0) };
-        let topics = catalog.topics().map(|_| TopicSeats { seats: Vec::new(), position: start }).collect();
+        let seats = |topic| {
+            let last = LastValues::of(catalog.class(topic)).map(Box::new);
+            TopicSeats { seats: Vec::new(), position: start, last }
+        };
+        let topics = catalog.topics().map(seats).collect();
         Self {
             books: Books::new(catalog),
             topics,
@@ -242,27 +249,29 @@ impl Hub {
     }
 
     /// Subscribes a session, and says so to the client in the order of its messages: everything after the answer's
-    /// position comes after the answer. A second subscription changes nothing and is answered the same.
+    /// position comes after the answer. Where the topic has it so, its last values follow the answer at once. A second
+    /// subscription changes nothing and is answered the same.
     ///
-    /// `window` may only lower the policy's. `None` when the session is gone.
+    /// Wishes may only lower what the policy gives. `None` when the session is gone.
     pub fn subscribe(
         &mut self,
         key: SessionKey,
         topic: TopicId,
-        window: Option<NonZeroU16>,
+        wishes: Wishes,
         request: Option<RequestId>,
         now: Instant,
     ) -> Option<Position> {
-        self.advance(now);
+        let now = self.advance(now);
         let position = self.topics[topic.index as usize].position;
         let seated = &mut self.sessions.get_mut(key.index as usize).filter(|s| s.generation == key.generation)?.value;
         let (client, namespace) = (seated.session.client(), seated.session.namespace());
-        if let Some(place) = seated.session.subscribe(topic, window, &self.books) {
+        if let Some(place) = seated.session.subscribe(topic, wishes, &self.books) {
             let seats = &mut self.topics[topic.index as usize].seats;
             seated.session.seat(place, seats.len() as u32);
             seats.push((key, place));
-            let (namespace, topic) = self.books.names(topic);
-            self.books.push_event(Event::Subscribed { namespace, topic, client });
+            let (path, name) = self.books.names(topic);
+            self.books.push_event(Event::Subscribed { namespace: path, topic: name, client });
+            self.offer_last(key, place, topic, now);
         }
         self.tell(key, Transmit::Subscribed { namespace, client, topic, position, request }, now);
         Some(position)
@@ -298,6 +307,9 @@ impl Hub {
     pub fn publish(&mut self, message: &Arc<Message>, except: Option<ClientId>, now: Instant) -> Fanout {
         self.advance(now);
         self.take_position(message);
+        if let Some(last) = &mut self.topics[message.topic.index as usize].last {
+            last.remember(message);
+        }
         let mut fanout = Fanout::default();
         let seats = std::mem::take(&mut self.topics[message.topic.index as usize].seats);
         for &(key, place) in &seats {
@@ -415,6 +427,9 @@ impl Hub {
         let now = self.advance(now);
         for (_, entry) in &mut self.sessions {
             entry.value.session.expire(now, &mut self.books);
+        }
+        for last in self.topics.iter_mut().filter_map(|topic| topic.last.as_mut()) {
+            last.expire(now);
         }
     }
 

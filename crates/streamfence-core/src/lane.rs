@@ -7,10 +7,11 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::conflation::Conflation;
 use crate::gap::{Gap, Gaps, LossReason};
 use crate::in_flight::{GiveUp, InFlight};
 use crate::message::{Key, Message, MessageId, Offset, TopicId};
-use crate::policy::{Delivery, Overflow, Policy};
+use crate::policy::{Delivery, Frequency, Overflow, Policy};
 use crate::stats::AckOutcome;
 
 /// A bounded queue with a policy.
@@ -18,6 +19,7 @@ use crate::stats::AckOutcome;
 /// ```text
 /// offer --> [ queued ... ] --send--> gone                      best effort
 /// offer --> [ queued ... ] --send--> [ in flight ] --ack--> gone   at least once
+/// offer --> [ held ] --interval over--> [ queued ... ] --send--> gone   best effort with a frequency
 /// ```
 #[derive(Debug)]
 pub struct Lane {
@@ -34,11 +36,14 @@ pub struct Lane {
     newest: Option<Box<HashMap<Option<Key>, u64>>>,
     /// Only for at-least-once.
     in_flight: Option<Box<InFlight>>,
+    /// Only for lanes with a frequency: what was sent of late, and what is held for it. Invariant: a key is queued or
+    /// waits, never both.
+    conflation: Option<Box<Conflation>>,
     /// Messages lost since the lane began to overflow; 0 while it does not.
     lost: u64,
     /// What was lost behind the last entry of `queue`.
     gaps: Gaps,
-    /// No entry of `queue` expires before this: while nothing expires, that costs one comparison.
+    /// Nothing that is queued or held expires before this: while nothing expires, that costs one comparison.
     nearest_expiry: Option<Instant>,
 }
 
@@ -79,20 +84,31 @@ pub enum Rejection {
     Expired,
 }
 
+/// What a client asks for when it subscribes; the default asks for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// How many messages may be sent to it and not yet acked, where messages are acked.
+    pub window: Option<NonZeroU16>,
+    /// How often it gets a value of one key at most, where messages are not acked. A topic without a frequency has
+    /// this one for the client.
+    pub max_frequency: Option<Frequency>,
+}
+
 impl Lane {
-    /// An empty lane. `window` may only lower the policy's; `salt` makes its timeouts differ from other lanes'.
+    /// An empty lane. Wishes may only lower what the policy gives; `salt` makes its timeouts differ from other lanes'.
     #[must_use]
-    pub fn new(topic: TopicId, policy: Policy, window: Option<NonZeroU16>, salt: u64) -> Self {
+    pub fn new(topic: TopicId, policy: Policy, wishes: Wishes, salt: u64) -> Self {
+        let Wishes { window, max_frequency } = wishes;
+        let policy = policy.at_most(max_frequency);
         let in_flight = match policy.delivery {
             Delivery::BestEffort { .. } => None,
             Delivery::AtLeastOnce { window: widest, retry, .. } => {
                 Some(Box::new(InFlight::new(window.map_or(widest, |wanted| wanted.min(widest)), retry, salt)))
             }
         };
-        let coalesces = match policy.delivery {
-            // It holds one value, whatever the key: there is nothing to find by key.
-            Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } | Delivery::AtLeastOnce { .. } => false,
-            Delivery::BestEffort { overflow, coalesce } => coalesce || overflow == Overflow::Coalesce,
+        let conflation = match policy.delivery {
+            Delivery::BestEffort { max_frequency: Some(frequency), .. } => Some(Box::new(Conflation::new(frequency))),
+            _ => None,
         };
         Self {
             topic,
@@ -100,8 +116,9 @@ impl Lane {
             queue: VecDeque::new(),
             queued_bytes: 0,
             first: 0,
-            newest: coalesces.then(Box::default),
+            newest: policy.coalesces_by_key().then(Box::default),
             in_flight,
+            conflation,
             lost: 0,
             gaps: Gaps::default(),
             nearest_expiry: None,
@@ -120,13 +137,16 @@ impl Lane {
         admission
     }
 
-    /// Gives up what waits to be sent and is not worth it any more, and says how many messages that were.
+    /// Lets values go whose interval is over, gives up what waits to be sent and is not worth it any more, and says how
+    /// many messages were given up.
     pub fn expire(&mut self, now: Instant) -> u64 {
+        self.release(now);
         let overdue = self.in_flight.as_mut().map_or(0, |in_flight| in_flight.expire(now));
         if self.nearest_expiry.is_none_or(|at| at > now) {
             return overdue;
         }
         self.nearest_expiry = None;
+        let held = self.expire_held(now);
         let before = self.queue.len();
         let mut gaps = Gaps::default();
         for mut queued in std::mem::take(&mut self.queue) {
@@ -151,20 +171,47 @@ impl Lane {
                 newest.insert(queued.message.key.clone(), number);
             }
         }
-        overdue + (before - self.queue.len()) as u64
+        overdue + held + (before - self.queue.len()) as u64
+    }
+
+    /// Gives up the held values whose time is over, and says how many those were.
+    fn expire_held(&mut self, now: Instant) -> u64 {
+        let Some(conflation) = &mut self.conflation else { return 0 };
+        let (mut expired, gaps, notes) = (0, &mut self.gaps, self.policy.gap_notices);
+        conflation.expire(now, |message| {
+            expired += 1;
+            if notes {
+                gaps.note(message.id.offset, LossReason::Expired);
+            }
+        });
+        let nearest = conflation.values().filter_map(|message| message.expires).min();
+        self.nearest_expiry = earlier(self.nearest_expiry, nearest);
+        expired
+    }
+
+    /// Queues the held values whose interval is over.
+    fn release(&mut self, now: Instant) {
+        while let Some(message) = self.conflation.as_mut().and_then(|conflation| conflation.release(now)) {
+            self.push_back(&message);
+        }
     }
 
     /// Sends the next message: what is overdue goes before what is new. Says which attempt it is.
     ///
     /// # Panics
     /// When there is nothing to send: ask [`Lane::next`] first.
-    pub fn send(&mut self, clock: Duration) -> (Arc<Message>, u32) {
+    pub fn send(&mut self, clock: Duration, now: Instant) -> (Arc<Message>, u32) {
         if let Some((message, attempt)) = self.in_flight.as_mut().and_then(|in_flight| in_flight.resend(clock)) {
             return (message, attempt);
         }
         let message = self.pop_front().expect("there is a queued message: `next` said so").message;
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.record(message.clone(), clock);
+        }
+        if let Some(conflation) = &mut self.conflation {
+            conflation.sent(pace_key(&self.policy, &message), now);
+            // With very many keys the first of them is free before its time.
+            self.release(now);
         }
         (message, 1)
     }
@@ -207,6 +254,12 @@ impl Lane {
         self.in_flight.as_ref().and_then(|in_flight| in_flight.poll_timeout())
     }
 
+    /// When a held value may be sent: call [`Lane::expire`] then, in real time.
+    #[must_use]
+    pub fn poll_alarm(&self) -> Option<Instant> {
+        self.conflation.as_ref().and_then(|conflation| conflation.due())
+    }
+
     /// The message [`Lane::send`] would send.
     #[must_use]
     pub fn next(&self) -> Option<&Arc<Message>> {
@@ -243,10 +296,10 @@ impl Lane {
         &self.policy
     }
 
-    /// How many messages it holds, queued and in flight.
+    /// How many messages it holds: queued, held for their interval, and in flight.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.queue.len() + self.in_flight.as_ref().map_or(0, |in_flight| in_flight.len())
+        self.queue.len() + self.held() + self.in_flight.as_ref().map_or(0, |in_flight| in_flight.len())
     }
 
     /// Whether it holds nothing.
@@ -255,16 +308,19 @@ impl Lane {
         self.len() == 0
     }
 
-    /// How many bytes it holds, queued and in flight.
+    /// How many bytes it holds: queued, held for their interval, and in flight.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.queued_bytes + self.in_flight.as_ref().map_or(0, |in_flight| in_flight.bytes())
+        let held = self.conflation.as_ref().map_or(0, |conflation| conflation.bytes());
+        self.queued_bytes + held + self.in_flight.as_ref().map_or(0, |in_flight| in_flight.bytes())
     }
 
     /// The oldest message it holds.
     #[must_use]
     pub fn oldest(&self) -> Option<&Arc<Message>> {
-        self.in_flight.as_ref().and_then(|in_flight| in_flight.oldest()).or_else(|| self.front())
+        let sent = self.in_flight.as_ref().and_then(|in_flight| in_flight.oldest());
+        let held = || self.conflation.as_ref().and_then(|conflation| conflation.front());
+        sent.or_else(|| self.front()).or_else(held)
     }
 
     /// Whether it is more than half full: time to let the client drain it before more is published.
@@ -283,9 +339,14 @@ impl Lane {
 
     /// Ends an overflow once the lane has caught up, and says how many messages it cost.
     ///
-    /// It has caught up when the next message would be sent at once: nothing is queued, and the window is open.
+    /// It has caught up when the next message would be sent at once: nothing is queued, and the window is open. Values
+    /// held for their interval are no backlog, unless they are what fills the lane.
     pub(crate) fn end_overflow(&mut self) -> Option<u64> {
-        let has_caught_up = || self.queue.is_empty() && self.in_flight.as_ref().is_none_or(|window| window.has_space());
+        let has_caught_up = || {
+            self.queue.is_empty()
+                && self.in_flight.as_ref().is_none_or(|window| window.has_space())
+                && (self.held() == 0 || !self.is_crowded())
+        };
         (self.lost > 0 && has_caught_up()).then(|| std::mem::take(&mut self.lost))
     }
 
@@ -316,7 +377,7 @@ impl Lane {
         if !self.fits(message.size_bytes()) {
             return Admission::Rejected(Rejection::Full);
         }
-        self.push_back(message);
+        self.take_in(message);
         Admission::PLAIN
     }
 
@@ -326,12 +387,15 @@ impl Lane {
             self.displace_front().expect("an empty best-effort lane fits every message that is not too large");
             displaced += 1;
         }
-        self.push_back(message);
+        self.take_in(message);
         Admission::Admitted { coalesced: 0, displaced }
     }
 
     fn replace_all(&mut self, message: &Arc<Message>) -> Admission {
-        let coalesced = self.queue.len() as u32;
+        let queued = self.queue.len() as u64;
+        let held = self.conflation.as_mut().map_or(0, |conflation| {
+            std::iter::from_fn(|| conflation.pop_front()).count() // One at most, since all values share one key.
+        });
         // What was missed before the old values is still missed; the old values themselves are not.
         let mut gaps = Gaps::default();
         for mut queued in self.queue.drain(..) {
@@ -339,14 +403,17 @@ impl Lane {
             gaps = queued.gaps;
         }
         gaps.move_before(&mut self.gaps);
-        self.first += u64::from(coalesced);
+        self.first += queued;
         self.queued_bytes = 0;
-        self.push_back(message);
-        Admission::Admitted { coalesced, displaced: 0 }
+        self.take_in(message);
+        Admission::Admitted { coalesced: queued as u32 + held as u32, displaced: 0 }
     }
 
-    /// Puts the message in the place of the queued one with its key, if this lane coalesces and there is one.
+    /// Puts the message in the place of the queued or held one with its key, if this lane coalesces and there is one.
     fn replace_same_key(&mut self, message: &Arc<Message>, overflow: Overflow) -> Option<Admission> {
+        if let Some(admission) = self.replace_held(message, overflow) {
+            return Some(admission);
+        }
         let number = *self.newest.as_ref()?.get(&message.key)?;
         let place = number.checked_sub(self.first)? as usize;
         let grown = self.bytes() - self.queue[place].message.size_bytes() + message.size_bytes();
@@ -364,7 +431,7 @@ impl Lane {
             self.displace_front().expect("`place` entries are queued before the older value");
             displaced += 1;
             let place = place - displaced as usize;
-            let grown = self.queued_bytes - self.queue[place].message.size_bytes() + message.size_bytes();
+            let grown = self.bytes() - self.queue[place].message.size_bytes() + message.size_bytes();
             if grown <= self.policy.limits.bytes.get() {
                 self.replace(place, message);
                 return Some(Admission::Admitted { coalesced: 1, displaced });
@@ -378,6 +445,30 @@ impl Lane {
         Some(Admission::Admitted { coalesced: 1, displaced: displaced + more })
     }
 
+    /// Holds the message in place of the held one with its key.
+    fn replace_held(&mut self, message: &Arc<Message>, overflow: Overflow) -> Option<Admission> {
+        let conflation = self.conflation.as_mut()?;
+        let older = conflation.held(message.key.as_ref())?.size_bytes();
+        if self.queued_bytes + conflation.bytes() - older + message.size_bytes() > self.policy.limits.bytes.get() {
+            if overflow != Overflow::DropOldest {
+                return Some(Admission::Rejected(Rejection::Full));
+            }
+            // The older value gives way to the newer one first, and then the others, the oldest before.
+            conflation.remove(message.key.as_ref());
+            let Admission::Admitted { displaced, .. } = self.displace_until_admitted(message) else {
+                unreachable!("displacing always admits a message that is not too large")
+            };
+            return Some(Admission::Admitted { coalesced: 1, displaced });
+        }
+        conflation.hold(message.key.as_ref(), message);
+        self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
+        Some(Admission::Admitted { coalesced: 1, displaced: 0 })
+    }
+
+    fn held(&self) -> usize {
+        self.conflation.as_ref().map_or(0, |conflation| conflation.len())
+    }
+
     fn front(&self) -> Option<&Arc<Message>> {
         self.queue.front().map(|queued| &queued.message)
     }
@@ -385,6 +476,19 @@ impl Lane {
     fn fits(&self, more: u64) -> bool {
         let limits = &self.policy.limits;
         (self.len() as u64) < u64::from(limits.messages.get()) && self.bytes() + more <= limits.bytes.get()
+    }
+
+    /// Queues the message, or holds it while its key waits.
+    fn take_in(&mut self, message: &Arc<Message>) {
+        if let Some(conflation) = &mut self.conflation
+            && let key = pace_key(&self.policy, message)
+            && conflation.is_waiting(key)
+        {
+            conflation.hold(key, message);
+            self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
+        } else {
+            self.push_back(message);
+        }
     }
 
     fn push_back(&mut self, message: &Arc<Message>) {
@@ -403,9 +507,13 @@ impl Lane {
         self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
     }
 
-    /// Gives up the oldest, and notes before the next that the client missed it.
+    /// Gives up the oldest, which is what would be sent first, and notes before the next that the client missed it.
     fn displace_front(&mut self) -> Option<()> {
-        let Queued { message, mut gaps } = self.pop_front()?;
+        let Some(Queued { message, mut gaps }) = self.pop_front() else {
+            let message = self.conflation.as_mut()?.pop_front()?;
+            self.miss(message.id.offset, LossReason::Displaced);
+            return Some(());
+        };
         if self.policy.gap_notices {
             gaps.note(message.id.offset, LossReason::Displaced);
         }
@@ -434,6 +542,11 @@ impl Lane {
     }
 }
 
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+/// What a frequency is counted by: the key, but for a lane that holds one value whatever the key.
+fn pace_key<'a>(policy: &Policy, message: &'a Message) -> Option<&'a Key> {
+    message.key.as_ref().filter(|_| policy.coalesces_by_key())
+}
+
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }

@@ -11,6 +11,7 @@ pub mod message;
 pub mod namespace;
 pub mod policy;
 
+pub mod conflation;
 pub mod gap;
 pub mod hub;
 pub mod in_flight;
@@ -32,14 +33,16 @@ pub use event::{CloseReason, Event, Transport, UnsubscribeReason};
 pub use gap::{Gap, LossReason};
 pub use hub::{Fanout, Hub};
 pub use in_flight::InFlight;
-pub use lane::{Admission, Lane, Rejection};
+pub use lane::{Admission, Lane, Rejection, Wishes};
 pub use link::Room;
 pub use message::{
     Body, ClassId, ClientId, Epoch, Key, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId,
     SessionKey, TopicId,
 };
-pub use namespace::{AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, Topic, Wire};
+pub use namespace::{
+    AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, OnSubscribe, Topic, Wire,
+};
 pub use output::{Batch, ErrorCode, Output, Secret, Ticket, Transmit};
-pub use policy::{Backoff, Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+pub use policy::{Backoff, Delivery, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
 pub use session::Session;
 pub use stats::{AckOutcome, LaneSurvey, Observer, TopicStats};

@@ -88,6 +88,8 @@ pub(crate) struct Draft {
     pub(crate) max_queued_bytes: Option<u64>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) gap_notices: Option<bool>,
+    pub(crate) max_frequency: Option<f64>,
+    pub(crate) on_subscribe: Option<OnSubscribe>,
     pub(crate) wire: Option<Wire>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) client_publish: Option<ClientPublish>,
@@ -113,6 +115,8 @@ impl Draft {
             max_queued_bytes: self.max_queued_bytes.or(parent.max_queued_bytes),
             ttl: self.ttl.or(parent.ttl),
             gap_notices: self.gap_notices.or(parent.gap_notices),
+            max_frequency: self.max_frequency.or(parent.max_frequency),
+            on_subscribe: self.on_subscribe.or(parent.on_subscribe),
             wire: self.wire.or(parent.wire),
             metadata: self.metadata.or(parent.metadata),
             client_publish: self.client_publish.or(parent.client_publish),
@@ -181,6 +185,22 @@ macro_rules! settings {
             #[must_use]
             pub fn gap_notices(mut self, yes: bool) -> Self {
                 self.draft.gap_notices = Some(yes);
+                self
+            }
+
+            /// How many values of one key a client gets in a second at most: after one was sent, the next is held for
+            /// the rest of the interval, and a newer one takes its place. Best effort only. Default: 0, as many as there
+            /// are; a client may ask for fewer.
+            #[must_use]
+            pub fn max_frequency(mut self, hertz: f64) -> Self {
+                self.draft.max_frequency = Some(hertz);
+                self
+            }
+
+            /// What a new subscriber gets at once. Default: [`OnSubscribe::Nothing`].
+            #[must_use]
+            pub fn on_subscribe(mut self, what: OnSubscribe) -> Self {
+                self.draft.on_subscribe = Some(what);
                 self
             }
 
@@ -301,9 +321,28 @@ pub enum CoalesceKey {
     /// That they are of one topic: the newest message is the only one that counts.
     #[default]
     Topic,
-    /// What stands at this JSON pointer (RFC 6901) of their payloads, such as `/symbol`. Messages where nothing stands
-    /// there are versions of one value too.
-    Pointer(String),
+    /// What stands at these JSON pointers (RFC 6901) of their payloads, such as `/symbol`: all of it together. Messages
+    /// where nothing stands at any of them are versions of one value too. At least one pointer.
+    Pointers(Vec<String>),
+}
+
+impl CoalesceKey {
+    /// What stands at one JSON pointer.
+    pub fn pointer(pointer: impl Into<String>) -> Self {
+        Self::Pointers(vec![pointer.into()])
+    }
+}
+
+/// What a new subscriber gets at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnSubscribe {
+    /// Nothing: it hears what is published from now on.
+    #[default]
+    Nothing,
+    /// The newest message, or the newest of each key where the topic coalesces: of up to
+    /// [`VALUES_KEPT`](crate::hub::VALUES_KEPT) keys, those published last. Messages for one client alone are not among
+    /// them, nor is what has expired.
+    Last,
 }
 
 /// The shape of a message on the wire.

@@ -3,7 +3,6 @@
 //! A complete machine: it knows nothing of other clients, sockets, tasks or clocks. Never another session.
 
 use std::collections::VecDeque;
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use slab::Slab;
 
 use crate::books::Books;
 use crate::in_flight::GiveUp;
-use crate::lane::{Admission, Lane, Rejection};
+use crate::lane::{Admission, Lane, Rejection, Wishes, earlier};
 use crate::link::Room;
 use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
 use crate::output::Transmit;
@@ -60,11 +59,11 @@ impl Session {
     }
 
     /// Opens a lane and says where it stands. A second subscription to a topic changes nothing and is `None`.
-    pub fn subscribe(&mut self, topic: TopicId, window: Option<NonZeroU16>, books: &Books) -> Option<u32> {
+    pub fn subscribe(&mut self, topic: TopicId, wishes: Wishes, books: &Books) -> Option<u32> {
         if self.lane_of(topic).is_some() {
             return None;
         }
-        let lane = Lane::new(topic, books.catalog().class(topic).policy, window, self.salt());
+        let lane = Lane::new(topic, books.catalog().class(topic).policy, wishes, self.salt());
         Some(self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0 }) as u32)
     }
 
@@ -104,6 +103,9 @@ impl Session {
         };
         if lost > 0 && seated.lane.begin_overflow(lost) {
             books.overflow_began(message.topic, self.client);
+        }
+        if let Some(at) = seated.lane.poll_alarm() {
+            self.alarm = earlier(self.alarm, Some(at));
         }
         seated.queue_up(place, &mut self.turns);
         admission
@@ -171,9 +173,23 @@ impl Session {
     pub fn handle_timeout(&mut self, clock: Duration, now: Instant, books: &mut Books) {
         if self.alarm.is_some_and(|at| at <= now) {
             self.alarm = None;
+            self.release_held(now, books);
         }
         if clock >= self.nearest {
             self.handle_overdue(clock, now, books);
+        }
+    }
+
+    /// Gives lanes their turn whose held values may be sent now.
+    fn release_held(&mut self, now: Instant, books: &mut Books) {
+        for (place, seated) in &mut self.lanes {
+            if let Some(at) = seated.lane.poll_alarm() {
+                if at <= now {
+                    seated.expire(now, self.client, books);
+                }
+                self.alarm = earlier(self.alarm, seated.lane.poll_alarm());
+            }
+            seated.queue_up(place as u32, &mut self.turns);
         }
     }
 
@@ -235,7 +251,7 @@ impl Session {
                 return None;
             }
             room.take(frames, bytes);
-            let (message, attempt) = seated.lane.send(clock);
+            let (message, attempt) = seated.lane.send(clock, now);
             let wants_ack = seated.lane.policy().is_at_least_once();
             books.sent(self.client, &message, attempt, wants_ack);
             seated.end_overflow(self.client, books);

@@ -1,12 +1,12 @@
 //! What a message costs in memory: nothing per session, once a lane has reached its size.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, Offset,
-    Output, Overflow, Room, SessionKey, TopicId, Transmit, Transport,
+    OnSubscribe, Output, Overflow, Room, SessionKey, TopicId, Transmit, Transport, Wishes,
 };
 
 const EPOCH: Epoch = Epoch(7);
@@ -40,7 +40,7 @@ impl Stage {
         let link = self.hub.open(self.now);
         let joined = self.hub.join(link, namespace, ClientId(client), Transport::Other, self.now);
         let session = joined.expect("the link is open");
-        self.hub.subscribe(session, self.topic, None, None, self.now);
+        self.hub.subscribe(session, self.topic, Wishes::default(), None, self.now);
         self.sessions.push((link, session));
     }
 
@@ -95,6 +95,7 @@ fn publish_poll_and_ack_cost_nothing_per_session() {
         Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest),
         Namespace::new("/a").topic("t").best_effort(Overflow::Coalesce),
         Namespace::new("/a").topic("t").best_effort(Overflow::SnapshotOnly),
+        Namespace::new("/a").topic("t").best_effort(Overflow::Coalesce).on_subscribe(OnSubscribe::Last),
         Namespace::new("/a").topic("t").at_least_once(AtLeastOnce::default().window(4)),
     ];
     for namespace in namespaces {
@@ -119,6 +120,50 @@ fn publish_poll_and_ack_cost_nothing_per_session() {
 }
 
 #[test]
+fn values_that_are_held_for_their_interval_cost_nothing_per_session() {
+    let mut stage = Stage::new(Namespace::new("/a").topic("t").max_frequency(10.0), 100);
+    for round in 0..40 {
+        // Two values within an interval: one goes, the other is held, and a third takes its place.
+        let messages = [(); 3].map(|()| stage.message(Some(if round % 2 == 0 { "even" } else { "odd" })));
+        let count = allocations(|| {
+            stage.give_room();
+            stage.publish(&messages[0]);
+            let at_once = stage.drain();
+            stage.publish(&messages[1]);
+            stage.publish(&messages[2]);
+            assert_eq!(stage.drain(), 0, "they wait");
+            stage.now += Duration::from_millis(100);
+            stage.hub.handle_timeout(stage.now);
+            assert_eq!((at_once, stage.drain()), (100, 100), "one at once, and the newest of the others");
+            stage.now += Duration::from_millis(100);
+        });
+        assert!(round < 10 || count == 0, "{count} allocations in round {round}");
+    }
+}
+
+#[test]
+fn ten_thousand_values_due_at_once_go_in_one_walk() {
+    let namespace = Namespace::new("/a").topic("t").max_frequency(1.0).max_queued_messages(10_000);
+    let mut stage = Stage::new(namespace.max_queued_bytes(1 << 30), 1);
+    let mut sent = 0;
+    for round in 0..3 {
+        for key in 0..10_000 {
+            let message = stage.message(Some(&key.to_string()));
+            stage.publish(&message);
+        }
+        assert_eq!(stage.hub.resident(), 10_000);
+        stage.now += Duration::from_secs(1);
+        stage.hub.handle_timeout(stage.now);
+        let before = sent;
+        while sent - before < 10_000 {
+            stage.give_room();
+            sent += stage.drain();
+        }
+        assert_eq!((stage.hub.resident(), sent), (0, (round + 1) * 10_000));
+    }
+}
+
+#[test]
 fn a_full_lane_that_displaces_costs_nothing() {
     let namespace = Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest).max_queued_messages(8);
     let mut stage = Stage::new(namespace, 100);
@@ -136,6 +181,7 @@ fn a_lane_forgets_the_keys_of_what_has_left() {
         Namespace::new("/a").topic("t").best_effort(Overflow::Coalesce),
         Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest).coalesce(true).max_queued_messages(4),
         Namespace::new("/a").topic("t").best_effort(Overflow::SnapshotOnly).coalesce(true),
+        Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest).max_frequency(1_000.0),
     ];
     for namespace in namespaces {
         let told = format!("{namespace:?}");
@@ -146,6 +192,7 @@ fn a_lane_forgets_the_keys_of_what_has_left() {
                 stage.publish(&message);
                 // Now and then the client reads; in between the lane makes way on its own.
                 if key % 16 == 0 {
+                    stage.now += Duration::from_millis(1);
                     stage.give_room();
                     stage.drain();
                 }

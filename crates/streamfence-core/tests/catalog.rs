@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use streamfence_core::{
-    AtLeastOnce, Catalog, ClientPublish, Delivery, InboundAck, Limits, Metadata, Namespace, Overflow, Topic, Wire,
+    AtLeastOnce, Catalog, ClientPublish, CoalesceKey, Delivery, Frequency, InboundAck, Limits, Metadata, Namespace,
+    OnSubscribe, Overflow, Topic, Wire,
 };
 
 #[expect(clippy::needless_pass_by_value, reason = "a case reads best without borrows")]
@@ -75,6 +76,11 @@ fn what_cannot_be_kept_is_refused_with_its_place() {
         vec![feed().at_least_once(AtLeastOnce::default()).coalesce(true)],
         expect!["topic `/feed tick`: coalesce with at-least-once would lose messages; wanted one of the two"],
     );
+    refuse(vec![feed().at_least_once(AtLeastOnce::default()).max_frequency(1.5)], expect!["topic `/feed tick`: max_frequency with at-least-once would lose messages; wanted one of the two"]);
+    refuse(vec![feed().max_frequency(-1.0)], expect!["topic `/feed tick`: max_frequency: wanted a finite number above 0"]);
+    refuse(vec![feed().max_frequency(f64::INFINITY)], expect!["topic `/feed tick`: max_frequency: wanted a finite number above 0"]);
+    refuse(vec![feed().coalesce_key(CoalesceKey::Pointers(Vec::new()))], expect![[r#"topic `/feed tick`: coalesce key "" is no JSON pointer; wanted one such as `/symbol`"#]]);
+    refuse(vec![feed().coalesce_key(CoalesceKey::Pointers(vec!["/a".into(), "b".into()]))], expect![[r#"topic `/feed tick`: coalesce key "b" is no JSON pointer; wanted one such as `/symbol`"#]]);
     refuse(
         vec![feed().at_least_once(AtLeastOnce::default().window(65))],
         expect!["topic `/feed tick`: max_in_flight 65 exceeds max_queued_messages 64"],
@@ -85,11 +91,15 @@ fn what_cannot_be_kept_is_refused_with_its_place() {
 fn what_nobody_said_is_the_default() {
     let catalog = Catalog::builder().namespace(feed()).build().expect("it is valid");
     let class = catalog.class(catalog.topics().next().expect("there is one"));
-    assert_eq!(class.policy.delivery, Delivery::BestEffort { overflow: Overflow::RejectNew, coalesce: false });
+    assert_eq!(
+        class.policy.delivery,
+        Delivery::BestEffort { overflow: Overflow::RejectNew, coalesce: false, max_frequency: None }
+    );
     assert_eq!(class.policy.limits, Limits::default());
     assert_eq!((class.wire, class.metadata), (Wire::TopicEvent, Metadata::WhenAcked));
     assert_eq!((class.client_publish, class.inbound_ack), (ClientPublish::Handler, InboundAck::OnReceipt));
     assert!(class.allow_polling && class.echo);
+    assert_eq!((&class.coalesce_key, class.on_subscribe), (&CoalesceKey::Topic, OnSubscribe::Nothing));
 }
 
 #[test]
@@ -111,6 +121,16 @@ fn a_topic_says_it_over_its_namespace_and_the_order_of_words_does_not_matter() {
         assert_eq!(class.wire, Wire::Envelope);
         assert_eq!((class.namespace, &*class.path), (feed, "/feed"));
     }
+}
+
+#[test]
+fn a_frequency_is_an_interval_between_nothing_and_a_day() {
+    let interval = |hertz| Frequency::hertz(hertz).expect("it is above zero").interval();
+    assert_eq!((interval(4.0), interval(0.5)), (Duration::from_millis(250), Duration::from_secs(2)));
+    let day = Duration::from_secs(24 * 60 * 60);
+    assert_eq!((interval(1e-9), interval(f64::MIN_POSITIVE)), (day, day));
+    assert_eq!((interval(5e-324), interval(f64::MAX)), (day, Duration::ZERO));
+    assert!([0.0, -0.0, f64::NAN, f64::INFINITY].into_iter().all(|none| Frequency::hertz(none).is_err()));
 }
 
 #[test]

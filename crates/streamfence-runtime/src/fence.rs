@@ -336,7 +336,7 @@ impl Fence {
         let class = self.0.catalog.class(topic);
         let key = payload.key().cloned().or_else(|| match &class.coalesce_key {
             CoalesceKey::Topic => None,
-            CoalesceKey::Pointer(pointer) => payload.key_at(pointer),
+            CoalesceKey::Pointers(pointers) => payload.key_at(pointers),
         });
         let (wall, now) = (SystemTime::now(), Instant::now().into_std());
         let mut log = self.0.sequencer.lock(topic);

@@ -4,12 +4,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::num::NonZeroU16;
 use std::time::Duration;
 
 use streamfence_core::{
     ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, Secret, TopicId, Transmit, Transport,
-    UnsubscribeReason,
+    UnsubscribeReason, Wishes,
 };
 
 use crate::outlet::Outlet;
@@ -51,8 +50,8 @@ pub enum Input {
         namespace: NamespaceId,
         /// The topic.
         topic: TopicId,
-        /// How many unacked messages the client wants at most.
-        window: Option<NonZeroU16>,
+        /// What the client asks for.
+        wishes: Wishes,
         /// What to answer by.
         request: Option<RequestId>,
     },
@@ -294,7 +293,7 @@ mod tests {
         let wish = || Input::Subscribe {
             namespace: NamespaceId(0),
             topic: TopicId { index: 0, generation: 0 },
-            window: None,
+            wishes: Wishes::default(),
             request: None,
         };
         let mut inbox = Inbox::default();

@@ -42,6 +42,6 @@ pub use report::{PublishError, PublishReport};
 pub use streamfence_core as core;
 pub use streamfence_core::{
     AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, InboundAck, MessageId, Metadata,
-    Namespace, Observer, Overflow, Room, Topic, Wire,
+    Namespace, Observer, OnSubscribe, Overflow, Room, Topic, Wire,
 };
 pub use tickets::parse_session_id;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use streamfence_core::{
     Batch, ClientId, CloseReason, MessageId, NamespaceId, RequestId, Room, Ticket, Transmit, Transport,
-    UnsubscribeReason,
+    UnsubscribeReason, Wishes,
 };
 use tokio::sync::Notify;
 
@@ -173,7 +173,8 @@ impl MemoryClient {
     pub async fn subscribe(&mut self, topic: &str) {
         let topic = self.topic(topic);
         let request = self.request();
-        let wish = Input::Subscribe { namespace: self.namespace, topic, window: None, request: Some(request) };
+        let wishes = Wishes::default();
+        let wish = Input::Subscribe { namespace: self.namespace, topic, wishes, request: Some(request) };
         self.link.push(wish).expect("a test does not overrun the inbox");
         self.answer(|what| matches!(what, Transmit::Subscribed { request: Some(r), .. } if *r == request)).await;
     }

@@ -206,9 +206,9 @@ impl Shard {
                 self.join(key, namespace, client, transport, session, now);
             }
             Input::Leave { namespace, reason } => self.leave(key, namespace, reason, now),
-            Input::Subscribe { namespace, topic, window, request } => {
+            Input::Subscribe { namespace, topic, wishes, request } => {
                 if let Some(session) = self.session(key, namespace) {
-                    self.hub.subscribe(session, topic, window, request, at);
+                    self.hub.subscribe(session, topic, wishes, request, at);
                 }
             }
             Input::Unsubscribe { namespace, topic, reason, request } => {

@@ -425,7 +425,7 @@ async fn values_are_told_apart_by_a_pointer_into_the_payload_or_by_the_publisher
     let quotes = Namespace::new("/feed")
         .topic("quote")
         .best_effort(Overflow::Coalesce)
-        .coalesce_key(CoalesceKey::Pointer("/symbol".into()));
+        .coalesce_key(CoalesceKey::pointer("/symbol"));
     let fence = Fence::builder().namespace(quotes).shards(1).build().expect("the catalog is valid");
     let mut client = MemoryClient::connect(&fence, "/feed", 8);
     client.subscribe("quote").await;

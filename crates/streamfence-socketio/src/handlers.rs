@@ -13,7 +13,7 @@ use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts,
 use socketioxide::socket::{DisconnectReason, Socket};
 use streamfence_core::{
     CloseReason, Epoch, ErrorCode, MessageId, NamespaceId, Offset, RequestId, TopicId, Transmit, Transport,
-    UnsubscribeReason,
+    UnsubscribeReason, Wishes,
 };
 use streamfence_runtime::{Input, Payload};
 
@@ -201,22 +201,26 @@ struct Heard<'a> {
 
 impl Heard<'_> {
     fn subscribe(&self, text: &str, asked: Asked) {
-        let understood = parse::<Subscribe<'_>>(text).and_then(|wish| Ok((wish.window, wish.topics()?)));
-        let (window, topics) = match understood {
-            Ok((window, topics)) => (window, Ok(topics)),
-            Err(why) => (None, Err(why)),
+        let (topics, wishes) = match parse(text).and_then(Subscribe::understood) {
+            Ok((topics, wishes)) => (Ok(topics), wishes),
+            Err(why) => (Err(why), Wishes::default()),
         };
         self.each_topic(topics, asked, |topic, request| {
             let member = self.member;
             let polls = member.connection().is_some_and(|link| link.state.transport() == Transport::Polling);
-            if polls && !self.shared.fence.catalog().class(topic).allow_polling {
+            let class = self.shared.fence.catalog().class(topic);
+            if polls && !class.allow_polling {
                 return Err((ErrorCode::TransportRejected, "this topic is not for clients that poll".to_owned()));
+            }
+            if wishes.max_frequency.is_some() && class.policy.is_at_least_once() {
+                let why = "maxFrequency leaves out values, and this topic leaves out none";
+                return Err((ErrorCode::BadRequest, why.to_owned()));
             }
             let most = self.shared.options.max_subscriptions_per_client;
             if !member.take_subscription(topic, most as usize) {
                 return Err((ErrorCode::LimitExceeded, format!("{most} subscriptions are the most a client may have")));
             }
-            Ok(Input::Subscribe { namespace: member.namespace, topic, window, request })
+            Ok(Input::Subscribe { namespace: member.namespace, topic, wishes, request })
         });
     }
 

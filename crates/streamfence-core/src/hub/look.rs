@@ -125,7 +125,7 @@ mod tests {
             let link = hub.open(start);
             let joined = hub.join(link, NamespaceId(0), ClientId([name; 12]), Transport::Other, start);
             let session = joined.expect("the link is open");
-            hub.subscribe(session, topic, None, None, start);
+            hub.subscribe(session, topic, Wishes::default(), None, start);
             session
         });
         assert_eq!(hub.survey(topic, start), LaneSurvey { lanes: 2, ..LaneSurvey::default() });

@@ -10,6 +10,7 @@
 //! ack a | ack a topic=u | ack a upto=yes               a name never offered is an id never sent
 //! nack a | nack a after=500ms                          could not be handled: again, later
 //! subscribe | subscribe u window=1 | unsubscribe u     without a topic: the first of the client's namespace
+//! subscribe t freq=2                                   and of each key two values a second at most
 //! join bob /feed | join bob /feed with ann             on a link of its own, or on ann's
 //! leave | close                                        the session, or its link with all sessions
 //! retain 10s | return                                  the session outlives its link; it gets a new one, without room
@@ -33,9 +34,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::{
-    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Gap, Hub, LinkKey, Message, MessageId,
-    Namespace, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicId, TopicStats, Transmit, Transport,
-    UnsubscribeReason,
+    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Frequency, Gap, Hub, LinkKey, Message,
+    MessageId, Namespace, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicId, TopicStats, Transmit,
+    Transport, UnsubscribeReason, Wishes,
 };
 
 /// The namespaces of a scene. The first is where `ann` is.
@@ -144,7 +145,7 @@ impl Stage {
         let first = NamespaceId(0);
         stage.join("ann", first, None);
         for &topic in stage.catalog.clone().namespace_entry(first).topics() {
-            stage.hub.subscribe(stage.actors[0].session, topic, None, None, stage.instant());
+            stage.hub.subscribe(stage.actors[0].session, topic, Wishes::default(), None, stage.instant());
         }
         stage.handle_room(0, Room { frames: 99, bytes: PLENTY, is_empty: true });
         stage.take_outputs();
@@ -191,8 +192,10 @@ impl Stage {
             }
             "subscribe" => {
                 let topic = self.topic_of(actor, command.words.first().copied());
+                let max_frequency = command.number("freq").map(|hertz| Frequency::hertz(hertz).expect("a frequency"));
                 let window = command.number("window").and_then(NonZeroU16::new);
-                if self.hub.subscribe(session, topic, window, None, now).is_none() {
+                let wishes = Wishes { window, max_frequency };
+                if self.hub.subscribe(session, topic, wishes, None, now).is_none() {
                     self.say(actor, "is gone");
                 }
             }

@@ -10,7 +10,7 @@ use proptest_state_machine::StateMachineTest;
 use streamfence_core::{
     AckOutcome, Body, Catalog, CatalogBuilder, ClientId, CloseReason, Epoch, Event, Fanout, Hub, LinkKey, Message,
     MessageId, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicId, TopicStats, Transmit, Transport,
-    UnsubscribeReason,
+    UnsubscribeReason, Wishes,
 };
 
 use super::lane::{Lane, Letter};
@@ -346,8 +346,8 @@ impl Driver {
                     Step::Leave(_) => hub.leave(key, CloseReason::Client, now),
                     Step::Tell(_) => hub.tell(key, Transmit::Done { namespace, request: RequestId(0) }, now),
                     Step::Subscribe(_, topic, window) => {
-                        let window = window.and_then(NonZeroU16::new);
-                        hub.subscribe(key, topic_id(topic_of(slot, topic)), window, None, now);
+                        let wishes = Wishes { window: window.and_then(NonZeroU16::new), ..Wishes::default() };
+                        hub.subscribe(key, topic_id(topic_of(slot, topic)), wishes, None, now);
                     }
                     Step::Unsubscribe(_, topic) => {
                         let topic = topic_id(topic_of(slot, topic));

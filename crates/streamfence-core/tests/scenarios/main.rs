@@ -10,6 +10,7 @@ mod lane;
 mod link;
 mod retention;
 mod session;
+mod values;
 
 use std::time::Duration;
 
