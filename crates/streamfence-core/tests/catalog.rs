@@ -76,11 +76,26 @@ fn what_cannot_be_kept_is_refused_with_its_place() {
         vec![feed().at_least_once(AtLeastOnce::default()).coalesce(true)],
         expect!["topic `/feed tick`: coalesce with at-least-once would lose messages; wanted one of the two"],
     );
-    refuse(vec![feed().at_least_once(AtLeastOnce::default()).max_frequency(1.5)], expect!["topic `/feed tick`: max_frequency with at-least-once would lose messages; wanted one of the two"]);
-    refuse(vec![feed().max_frequency(-1.0)], expect!["topic `/feed tick`: max_frequency: wanted a finite number above 0"]);
-    refuse(vec![feed().max_frequency(f64::INFINITY)], expect!["topic `/feed tick`: max_frequency: wanted a finite number above 0"]);
-    refuse(vec![feed().coalesce_key(CoalesceKey::Pointers(Vec::new()))], expect![[r#"topic `/feed tick`: coalesce key "" is no JSON pointer; wanted one such as `/symbol`"#]]);
-    refuse(vec![feed().coalesce_key(CoalesceKey::Pointers(vec!["/a".into(), "b".into()]))], expect![[r#"topic `/feed tick`: coalesce key "b" is no JSON pointer; wanted one such as `/symbol`"#]]);
+    refuse(
+        vec![feed().at_least_once(AtLeastOnce::default()).max_frequency(1.5)],
+        expect!["topic `/feed tick`: max_frequency with at-least-once would lose messages; wanted one of the two"],
+    );
+    refuse(
+        vec![feed().max_frequency(-1.0)],
+        expect!["topic `/feed tick`: max_frequency: wanted a finite number above 0"],
+    );
+    refuse(
+        vec![feed().max_frequency(f64::INFINITY)],
+        expect!["topic `/feed tick`: max_frequency: wanted a finite number above 0"],
+    );
+    refuse(
+        vec![feed().coalesce_key(CoalesceKey::Pointers(Vec::new()))],
+        expect![[r#"topic `/feed tick`: coalesce key "" is no JSON pointer; wanted one such as `/symbol`"#]],
+    );
+    refuse(
+        vec![feed().coalesce_key(CoalesceKey::Pointers(vec!["/a".into(), "b".into()]))],
+        expect![[r#"topic `/feed tick`: coalesce key "b" is no JSON pointer; wanted one such as `/symbol`"#]],
+    );
     refuse(
         vec![feed().at_least_once(AtLeastOnce::default().window(65))],
         expect!["topic `/feed tick`: max_in_flight 65 exceeds max_queued_messages 64"],

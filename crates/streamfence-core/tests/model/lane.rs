@@ -18,11 +18,22 @@ pub(crate) struct Sent {
     pub(crate) due: Option<u64>,
 }
 
+/// A key that had a value sent of late, and the newest one since.
+#[derive(Debug)]
+struct Wait {
+    key: Option<u8>,
+    /// In real time.
+    until: u64,
+    held: Option<Letter>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Lane {
     rule: Rule,
     window: u16,
     queue: Vec<Letter>,
+    /// In the order in which they were sent.
+    waits: Vec<Wait>,
     pub(crate) sent: Vec<Sent>,
     /// The highest offset sent.
     newest: u64,
@@ -34,16 +45,17 @@ impl Lane {
             Promise::BestEffort { .. } => 0,
             Promise::AtLeastOnce { window, .. } => wanted.unwrap_or(window).min(window),
         };
-        Self { rule, window, queue: Vec::new(), sent: Vec::new(), newest: 0 }
+        Self { rule, window, queue: Vec::new(), waits: Vec::new(), sent: Vec::new(), newest: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.queue.len() + self.sent.len()
+        self.queue.len() + self.held().count() + self.sent.len()
     }
 
     pub(crate) fn bytes(&self) -> u64 {
         let size = |letter: &Letter| letter.draft.size as u64;
-        self.queue.iter().map(size).sum::<u64>() + self.sent.iter().map(|sent| size(&sent.letter)).sum::<u64>()
+        let waiting = self.queue.iter().chain(self.held());
+        waiting.map(size).sum::<u64>() + self.sent.iter().map(|sent| size(&sent.letter)).sum::<u64>()
     }
 
     pub(crate) fn offer(&mut self, letter: Letter, stats: &mut TopicStats) {
@@ -54,12 +66,30 @@ impl Lane {
         }
         let (overflow, coalesce) = match self.rule.promise {
             Promise::AtLeastOnce { .. } => (Overflow::RejectNew, false),
-            Promise::BestEffort { overflow, coalesce } => (overflow, coalesce || overflow == Overflow::Coalesce),
+            Promise::BestEffort { overflow, coalesce, pace_ms } => {
+                (overflow, coalesce || overflow == Overflow::Coalesce || pace_ms.is_some())
+            }
         };
         if overflow == Overflow::SnapshotOnly {
-            stats.coalesced += self.queue.len() as u64;
-            self.queue = vec![letter];
+            stats.coalesced += self.len() as u64;
+            self.queue.clear();
+            self.waits.iter_mut().for_each(|wait| wait.held = None);
+            self.take_in(letter);
             return;
+        }
+        if let Some(place) = self.waits.iter().position(|wait| wait.held.is_some() && wait.key == letter.draft.key) {
+            let older = self.waits[place].held.replace(letter.clone());
+            if self.bytes() <= self.rule.max_bytes {
+                stats.coalesced += 1;
+                return;
+            }
+            if overflow != Overflow::DropOldest {
+                self.waits[place].held = older;
+                stats.rejected += 1;
+                return;
+            }
+            self.waits[place].held = None;
+            stats.coalesced += 1;
         }
         let older = self.queue.iter().position(|other| coalesce && other.draft.key == letter.draft.key);
         if let Some(mut older) = older {
@@ -85,17 +115,50 @@ impl Lane {
                 older -= 1;
             }
         }
-        self.queue.push(letter);
-        while self.len() > self.rule.max_messages as usize || self.bytes() > self.rule.max_bytes {
-            if overflow == Overflow::DropOldest {
-                self.queue.remove(0);
-                stats.displaced += 1;
-            } else {
-                self.queue.pop();
+        let size = letter.draft.size as u64;
+        while self.len() >= self.rule.max_messages as usize || self.bytes() + size > self.rule.max_bytes {
+            if overflow != Overflow::DropOldest {
                 stats.rejected += 1;
                 return;
             }
+            if self.queue.is_empty() {
+                let first = self.waits.iter_mut().find(|wait| wait.held.is_some()).expect("the lane is not empty");
+                first.held = None;
+            } else {
+                self.queue.remove(0);
+            }
+            stats.displaced += 1;
         }
+        self.take_in(letter);
+    }
+
+    /// Lets the keys go whose time has come in real time, and queues what they held.
+    pub(crate) fn release(&mut self, now: u64) {
+        while self.waits.first().is_some_and(|wait| wait.until <= now) {
+            self.queue.extend(self.waits.remove(0).held);
+        }
+    }
+
+    /// When the next held value may go, in real time.
+    pub(crate) fn alarm(&self) -> Option<u64> {
+        self.waits.iter().filter(|wait| wait.held.is_some()).map(|wait| wait.until).min()
+    }
+
+    fn take_in(&mut self, letter: Letter) {
+        let key = self.pace_key(&letter);
+        match self.waits.iter_mut().find(|wait| wait.key == key) {
+            Some(wait) => wait.held = Some(letter),
+            None => self.queue.push(letter),
+        }
+    }
+
+    fn held(&self) -> impl Iterator<Item = &Letter> {
+        self.waits.iter().filter_map(|wait| wait.held.as_ref())
+    }
+
+    fn pace_key(&self, letter: &Letter) -> Option<u8> {
+        let is_snapshot = matches!(self.rule.promise, Promise::BestEffort { overflow: Overflow::SnapshotOnly, .. });
+        letter.draft.key.filter(|_| !is_snapshot)
     }
 
     /// What would leave next, and which attempt it would be.
@@ -107,11 +170,13 @@ impl Lane {
         self.queue.first().filter(|_| is_open).map(|letter| (letter, 1))
     }
 
-    pub(crate) fn send(&mut self, clock: u64, stats: &mut TopicStats) {
+    pub(crate) fn send(&mut self, clock: u64, now: u64, stats: &mut TopicStats) {
         let due = self.wants_ack().map(|timeout| clock + timeout);
         let keeps_order = !matches!(
             self.rule.promise,
-            Promise::BestEffort { coalesce: true, .. } | Promise::BestEffort { overflow: Overflow::Coalesce, .. }
+            Promise::BestEffort { coalesce: true, .. }
+                | Promise::BestEffort { overflow: Overflow::Coalesce, .. }
+                | Promise::BestEffort { pace_ms: Some(_), .. }
         );
         stats.sent += 1;
         if let Some(overdue) = self.sent.iter_mut().find(|sent| sent.due.is_none()) {
@@ -125,6 +190,11 @@ impl Lane {
         assert!(!keeps_order || letter.offset > self.newest, "first attempts leave in order");
         self.newest = self.newest.max(letter.offset);
         stats.sent_bytes += letter.draft.size as u64;
+        if let Promise::BestEffort { pace_ms: Some(pace), .. } = self.rule.promise {
+            let key = self.pace_key(&letter);
+            assert!(self.waits.iter().all(|wait| wait.key != key), "a value is sent only when its key does not wait");
+            self.waits.push(Wait { key, until: now + pace, held: None });
+        }
         if due.is_some() {
             self.sent.push(Sent { letter, attempts: 1, due });
         } else {

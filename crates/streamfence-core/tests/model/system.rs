@@ -62,6 +62,8 @@ struct Model {
     sessions: [Option<Session>; SLOTS],
     stats: [TopicStats; TOPICS],
     lost: u64,
+    /// In real time, which runs on where a link has no room.
+    now_ms: u64,
 }
 
 #[derive(Default)]
@@ -98,6 +100,7 @@ impl StateMachineTest for System {
                 sessions: Default::default(),
                 stats: Default::default(),
                 lost: 0,
+                now_ms: 0,
             },
             start,
             now_ms: 0,
@@ -443,6 +446,9 @@ impl Model {
                 return Some(outcome);
             }
             Step::Pass(ms) => {
+                self.now_ms += ms;
+                let lanes = self.sessions.iter_mut().flatten().flat_map(|session| session.lanes.iter_mut().flatten());
+                lanes.for_each(|lane| lane.release(self.now_ms));
                 for link in self.links.iter_mut().flatten().filter(|link| has_room(&link.room)) {
                     link.clock_ms += ms;
                 }
@@ -521,7 +527,7 @@ impl Model {
                         session.wishes(index * NAMESPACES + namespace).contains(&said),
                         "{said:?} was not its turn"
                     );
-                    session.send(topic % TOPICS_EACH, clock, &mut self.stats[topic]);
+                    session.send(topic % TOPICS_EACH, clock, self.now_ms, &mut self.stats[topic]);
                 } else {
                     assert_eq!(session.control.pop_front(), Some(said), "answers leave in order");
                 }
@@ -558,14 +564,16 @@ impl Model {
         }
     }
 
-    /// In how many milliseconds a message is due, where a clock runs.
+    /// In how many milliseconds a message is due, where a clock runs, or a held value.
     fn next_deadline(&self) -> Option<u64> {
         let waits = |slot: usize| {
             let link = self.links[slot / NAMESPACES].as_ref().filter(|link| has_room(&link.room))?;
             let lanes = self.sessions[slot].iter().flat_map(|session| session.lanes.iter().flatten());
             lanes.flat_map(|lane| &lane.sent).filter_map(|sent| sent.due).map(|due| due - link.clock_ms).min()
         };
-        (0..SLOTS).filter_map(waits).min()
+        let lanes = self.sessions.iter().flatten().flat_map(|session| session.lanes.iter().flatten());
+        let held = lanes.filter_map(Lane::alarm).map(|at| at - self.now_ms);
+        (0..SLOTS).filter_map(waits).chain(held).min()
     }
 }
 
@@ -593,7 +601,7 @@ impl Session {
         self.lanes.iter().enumerate().filter_map(next).collect()
     }
 
-    fn send(&mut self, topic: usize, clock: u64, stats: &mut TopicStats) {
+    fn send(&mut self, topic: usize, clock: u64, now: u64, stats: &mut TopicStats) {
         for (other, lane) in self.lanes.iter().enumerate() {
             let waits = other != topic && lane.as_ref().is_some_and(|lane| lane.next().is_some());
             let count = &mut self.lane_overtaken_by[other][topic];
@@ -601,7 +609,7 @@ impl Session {
             assert!(*count <= 1, "a lane is overtaken once at most");
         }
         self.lane_overtaken_by[topic] = Default::default();
-        self.lanes[topic].as_mut().expect("it had a wish").send(clock, stats);
+        self.lanes[topic].as_mut().expect("it had a wish").send(clock, now, stats);
     }
 }
 
