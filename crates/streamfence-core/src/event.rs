@@ -256,6 +256,8 @@ pub enum UnsubscribeReason {
     Client,
     /// The application did.
     Server,
+    /// A reload took the topic away.
+    Removed,
 }
 
 impl UnsubscribeReason {
@@ -265,6 +267,7 @@ impl UnsubscribeReason {
         match self {
             Self::Client => "client",
             Self::Server => "server",
+            Self::Removed => "removed",
         }
     }
 }
