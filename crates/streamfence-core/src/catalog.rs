@@ -177,6 +177,12 @@ impl Catalog {
         &self.classes[topic.index as usize]
     }
 
+    /// Whether this is what its topic is under this catalog, and not a memory of an earlier one.
+    #[must_use]
+    pub fn is_current(&self, topic: &TopicEntry) -> bool {
+        self.classes.get(topic.id.index as usize).is_some_and(|class| Arc::ptr_eq(class, &topic.class))
+    }
+
     /// The name a topic has in the catalog, which is its metric label.
     #[must_use]
     pub fn topic_name(&self, topic: TopicId) -> &Arc<str> {

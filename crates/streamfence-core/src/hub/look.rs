@@ -70,6 +70,11 @@ impl Hub {
         (entry.generation == key.generation).then_some(&entry.value.session)
     }
 
+    /// All sessions, detached ones too.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter().map(|(_, entry)| &entry.value.session)
+    }
+
     /// The link a session is on; `None` while it is detached.
     #[must_use]
     pub fn link_of(&self, key: SessionKey) -> Option<LinkKey> {

@@ -1,6 +1,6 @@
 //! A hub that goes on under another catalog, with its links, sessions and lanes as they are.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ pub struct Reload {
     /// The new catalog, made with [`Catalog::following`] from the one before.
     pub catalog: Arc<Catalog>,
     /// The topics made from patterns that are still there, each with its class of the new catalog.
-    pub made: HashMap<TopicId, Arc<TopicEntry>>,
+    pub made: BTreeMap<TopicId, Arc<TopicEntry>>,
 }
 
 impl Hub {

@@ -2,7 +2,7 @@
 //!
 //! Never a delivery rule.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use crate::catalog::Catalog;
@@ -15,7 +15,7 @@ pub(super) struct Topics {
     /// Those of the catalog, by class.
     fixed: Vec<Seats>,
     /// Those made from patterns that are held by anybody.
-    made: HashMap<TopicId, Made>,
+    made: BTreeMap<TopicId, Made>,
     /// The life of the logs of a shard whose topics nobody has published to yet.
     epoch: Epoch,
 }
@@ -44,7 +44,7 @@ impl Seats {
 
 impl Topics {
     pub(super) fn new(catalog: &Catalog, epoch: Epoch) -> Self {
-        let mut topics = Self { fixed: Vec::new(), made: HashMap::new(), epoch };
+        let mut topics = Self { fixed: Vec::new(), made: BTreeMap::new(), epoch };
         topics.reload(catalog);
         topics
     }
@@ -79,8 +79,8 @@ impl Topics {
             }
             return &mut self.fixed[index];
         }
-        let made = self.made.entry(topic.id);
-        &mut made.or_insert_with(|| Made { seats: Seats::new(epoch), topic: Arc::downgrade(topic) }).seats
+        let new = || Made { seats: Seats::new(topic.epoch.unwrap_or(epoch)), topic: Arc::downgrade(topic) };
+        &mut self.made.entry(topic.id).or_insert_with(new).seats
     }
 
     /// Takes the place of a message in its topic's log.
@@ -92,8 +92,8 @@ impl Topics {
 
     /// The seats of all topics of a class, of a pattern those of everything made from it.
     pub(super) fn of_class(&self, class: u32) -> impl Iterator<Item = &Seats> {
-        // Walks what is made from all patterns: once per tick, and only where there are patterns.
-        let made = self.made.iter().filter(move |(id, _)| id.index == class).map(|(_, made)| &made.seats);
+        let ids = TopicId { index: class, generation: 0 }..=TopicId { index: class, generation: u32::MAX };
+        let made = self.made.range(ids).map(|(_, made)| &made.seats);
         self.fixed.get(class as usize).into_iter().chain(made)
     }
 

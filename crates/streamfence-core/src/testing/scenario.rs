@@ -27,7 +27,7 @@
 //! After every command all outputs are taken, and the invariants are checked that need no script: nothing leaves
 //! without room, limits hold, the books balance.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Weak};
@@ -35,6 +35,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::script::{Command, duration, fold_series, names, number};
 use crate::{
     AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Found, Gap, Hub, LinkKey, Message,
     MessageId, Namespace, NamespaceId, Offset, Output, Reload, RequestId, Room, SessionKey, TopicEntry, TopicId,
@@ -104,7 +105,7 @@ struct Stage {
     /// Every message offered, by the name the script gives it.
     messages: Vec<(String, TopicId, MessageId)>,
     /// The topics made from patterns, by name, and how many there ever were.
-    made: HashMap<Arc<str>, Weak<TopicEntry>>,
+    made: BTreeMap<Arc<str>, Weak<TopicEntry>>,
     numbers: u32,
     /// The scenes still to be reloaded.
     next: VecDeque<Scene>,
@@ -122,37 +123,6 @@ struct Actor {
     client: ClientId,
 }
 
-/// One command, taken apart: whose it is, its verb, its words and its `key=value` options.
-struct Command<'a> {
-    actor: &'a str,
-    verb: &'a str,
-    words: Vec<&'a str>,
-    options: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> Command<'a> {
-    fn parse(text: &'a str) -> Self {
-        let (actor, rest) = text.split_once(':').unwrap_or(("ann", text));
-        let mut all = rest.split_whitespace();
-        let verb = all.next().expect("a command has a verb");
-        let (options, words): (Vec<_>, Vec<_>) = all.partition(|word| word.contains('='));
-        let options = options.into_iter().filter_map(|option| option.split_once('=')).collect();
-        Self { actor, verb, words, options }
-    }
-
-    fn option(&self, wanted: &str) -> Option<&'a str> {
-        self.options.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value)
-    }
-
-    fn number<T: std::str::FromStr>(&self, wanted: &str) -> Option<T> {
-        self.option(wanted).map(number)
-    }
-}
-
-fn number<T: std::str::FromStr>(text: &str) -> T {
-    text.parse().unwrap_or_else(|_| panic!("`{text}` is not a number"))
-}
-
 impl Stage {
     #[expect(clippy::disallowed_methods, reason = "a scene begins at some instant; only differences show")]
     fn new(scene: Scene) -> Self {
@@ -165,7 +135,7 @@ impl Stage {
             actors: Vec::new(),
             rooms: Vec::new(),
             messages: Vec::new(),
-            made: HashMap::new(),
+            made: BTreeMap::new(),
             numbers: 0,
             next: VecDeque::new(),
             is_reloaded: false,
@@ -547,13 +517,13 @@ impl Stage {
         let scene = self.next.pop_front().expect("there is a scene for every reload");
         self.catalog = Arc::new(scene.catalog().following(&self.catalog));
         let catalog = self.catalog.clone();
-        let mut made = HashMap::new();
+        let mut made = BTreeMap::new();
         for topic in self.made.values().filter_map(Weak::upgrade) {
             let found = catalog.find(topic.class.namespace, &topic.name);
             if let Some(Found::Pattern(class)) = found
                 && class.id.0 == topic.id.index
             {
-                made.insert(topic.id, TopicEntry::made(class, topic.name.clone(), topic.id.generation));
+                made.insert(topic.id, topic.under(class));
             }
         }
         self.made = made.values().map(|topic| (topic.name.clone(), Arc::downgrade(topic))).collect();
@@ -586,7 +556,7 @@ impl Stage {
             return Some(known);
         }
         self.numbers += 1;
-        let made = TopicEntry::made(class, name.into(), self.numbers);
+        let made = TopicEntry::made(class, name.into(), self.numbers, EPOCH);
         self.made.insert(name.into(), Arc::downgrade(&made));
         Some(made)
     }
@@ -605,44 +575,4 @@ impl Stage {
     fn instant(&self) -> Instant {
         self.start + self.now
     }
-}
-
-/// The names of messages: as they stand, and `1-40` for a series.
-fn names(words: &[&str]) -> Vec<String> {
-    let series = |word: &&str| match word.split_once('-') {
-        Some((from, to)) => (number::<u32>(from)..=number(to)).map(|n| n.to_string()).collect(),
-        None => vec![(*word).to_owned()],
-    };
-    words.iter().flat_map(series).collect()
-}
-
-fn duration(text: &str) -> Duration {
-    match text.strip_suffix("ms") {
-        Some(millis) => Duration::from_millis(number(millis)),
-        None => Duration::from_secs(number(text.strip_suffix('s').unwrap_or(text))),
-    }
-}
-
-/// Writes `sent 1`, `sent 2`, `sent 3` as `sent 1-3`.
-fn fold_series(trace: &str) -> String {
-    let mut folded: Vec<String> = Vec::new();
-    let mut series: Option<(&str, u32, u32, &str)> = None;
-    for line in trace.lines() {
-        let place = line.split_once("sent ").and_then(|(before, after)| {
-            let (name, rest) = after.split_once(' ').unwrap_or((after, ""));
-            Some((before, name.parse::<u32>().ok()?, rest))
-        });
-        series = match (series, place) {
-            (Some((before, first, last, rest)), Some((b, name, r))) if (before, last + 1, rest) == (b, name, r) => {
-                folded.pop();
-                folded.push(format!("{before}sent {first}-{name} {rest}").trim_end().to_owned());
-                Some((before, first, name, rest))
-            }
-            (_, place) => {
-                folded.push(line.to_owned());
-                place.map(|(before, name, rest)| (before, name, name, rest))
-            }
-        };
-    }
-    folded.into_iter().map(|line| line + "\n").collect()
 }
