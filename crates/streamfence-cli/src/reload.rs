@@ -10,10 +10,6 @@ use crate::serve::{options, settings};
 
 /// Reads the file again; says what holds now.
 pub(crate) async fn reload(args: &ServeArgs, old: Settings, fence: &Fence, servers: &[Server]) -> Settings {
-    if args.config.is_none() {
-        tracing::warn!(code = "reload_refused", "there is no file to read again: `serve` was started without -c");
-        return old;
-    }
     let new = match settings(args) {
         Ok(new) => new,
         Err(why) => {

@@ -66,7 +66,8 @@ pub(crate) fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
 async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> {
     // Before anything says that it listens: whoever reads that may stop us at once.
     let mut signals = Signals::new()?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(Failure::other)?;
+    // Without a file there is nothing to read again, and a terminal that closes ends the demo.
+    let mut hangup = args.config.as_ref().map(|_| signal(SignalKind::hangup())).transpose().map_err(Failure::other)?;
     let metrics = Metrics::new(&settings.catalog);
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(std::sync::Arc::new(metrics.clone()))
@@ -95,7 +96,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
     loop {
         tokio::select! {
             () = signals.next() => break,
-            _ = hangup.recv() => settings = reload::reload(args, settings, &fence, &servers).await,
+            () = hung_up(&mut hangup) => settings = reload::reload(args, settings, &fence, &servers).await,
             // Its clients hear nothing more; whoever supervises us starts a process that works.
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
         }
@@ -144,6 +145,16 @@ async fn serve_admin(api: Api, listen: &streamfence_config::Listen) -> Result<Ad
     drop(serving);
     tracing::info!(server = "admin", address = %address, "listening");
     Ok(address)
+}
+
+/// Waits for the next SIGHUP, where it is listened to.
+async fn hung_up(hangup: &mut Option<tokio::signal::unix::Signal>) {
+    match hangup {
+        Some(hangup) => {
+            hangup.recv().await;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// SIGTERM and SIGINT, which stop.

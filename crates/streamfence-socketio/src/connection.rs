@@ -188,6 +188,11 @@ impl Member {
         }
     }
 
+    /// A subscription ended without the client's wish, and leaves its place.
+    pub(crate) fn give_back(&self, topic: TopicId) {
+        self.lock().topics.retain(|other| *other != topic);
+    }
+
     /// Passes on what the client said, in order.
     pub(crate) fn push(&self, input: Input) {
         let mut state = self.lock();

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socketioxide::SendError;
-use streamfence_core::{Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport};
+use streamfence_core::{
+    Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport, UnsubscribeReason,
+};
 use streamfence_runtime::Outlet;
 
 use crate::connection::{Connection, Member};
@@ -123,8 +125,12 @@ impl Connection {
 
     fn send_answer(&self, member: &Member, what: &Transmit) -> Result<(), SendError> {
         let Some(answer) = Answer::of(what) else { return Ok(()) };
-        if let Transmit::Session { ticket, .. } = what {
-            member.restore(&ticket.topics);
+        match what {
+            Transmit::Session { ticket, .. } => member.restore(&ticket.topics),
+            Transmit::Unsubscribed { topic, reason, .. } if *reason != UnsubscribeReason::Client => {
+                member.give_back(topic.id);
+            }
+            _ => {}
         }
         if let Some(event) = answer.event {
             let object = answer.object();
