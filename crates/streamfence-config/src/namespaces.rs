@@ -66,6 +66,14 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         let is_acked = policy.text("deliveryMode") == "AT_LEAST_ONCE";
         is_any_acked |= is_acked;
         check_pointers(&own, &part, report);
+        if let Some(at) = policy.place_of("onSubscribe")
+            && policy.text("onSubscribe") == "last"
+            && name.ends_with('*')
+        {
+            let wanted = "none, since a topic made from a pattern ends when unused".to_owned();
+            let (key, found) = ("onSubscribe".to_owned(), "last".to_owned());
+            report.error(&part, at, Problem::WrongValue { key, found, wanted });
+        }
         if policy.is_sound {
             check_promise(&policy, is_acked, &part, report);
         }
@@ -112,6 +120,10 @@ fn topic(mut entry: Node, part: &str, names: &mut Taken, report: &mut Report<'_>
     match Catalog::builder().namespace(Namespace::new("/any").topic(&name)).build() {
         Err(CatalogError::ReservedTopic { .. }) => {
             let wanted = "a name that is no control event's".to_owned();
+            report.error(part, at, Problem::WrongValue { key: "topic".to_owned(), found: format!("{name:?}"), wanted });
+        }
+        Err(CatalogError::BadPattern { .. }) => {
+            let wanted = "`*` at the end of a pattern and nowhere else".to_owned();
             report.error(part, at, Problem::WrongValue { key: "topic".to_owned(), found: format!("{name:?}"), wanted });
         }
         Err(_) => {
@@ -225,6 +237,7 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
             "last" => OnSubscribe::Last,
             other => unreachable!("the table of keys has no greeting {other}"),
         })
+        .max_topics(policy.number("maxTopics") as u32)
         .max_queued_messages(policy.number("maxQueuedMessagesPerClient") as u32)
         .max_queued_bytes(policy.number("maxQueuedBytesPerClient"))
         .allow_polling(policy.flag("allowPolling"))

@@ -147,6 +147,8 @@ fn defaults_are_those_of_the_contract() {
             inbound_ack: OnReceipt,
             allow_polling: true,
             echo: true,
+            max_topics: 10000,
+            is_removed: false,
         }
     "#]]
     .assert_debug_eq(settings.catalog.class(topic));
@@ -208,6 +210,12 @@ fn every_constraint_is_an_error_at_its_place() {
             f.yaml:7:25: overflowAction is DROP_OLDEST; AT_LEAST_ONCE wants REJECT_NEW (servers.s.namespaces[0] /n a)
             f.yaml:8:19: coalesce is true; AT_LEAST_ONCE wants false (servers.s.namespaces[0] /n a)
         "#]],
+    );
+    check(
+        &namespace("onSubscribe: last\ntopics: [a, {name: b.*, onSubscribe: none}, 'c.*']"),
+        expect![[r#"
+        f.yaml:5:22: onSubscribe is last; wanted none, since a topic made from a pattern ends when unused (servers.s.namespaces[0] /n c.*)
+    "#]],
     );
     check(
         &namespace("maxFrequency: 2.5\ntopics: [{name: a, deliveryMode: AT_LEAST_ONCE, maxRetries: 3}, b]"),

@@ -49,12 +49,24 @@ impl Conflation {
         }
     }
 
+    /// Goes on with another interval, counted from when the values were sent.
+    pub(crate) fn reload(&mut self, frequency: Frequency) {
+        let interval = frequency.interval();
+        for wait in &mut self.waits {
+            wait.until = wait.until + interval - self.interval;
+        }
+        self.interval = interval;
+    }
+
     /// Notes that a value of a key is being sent: the next one waits.
     pub(crate) fn sent(&mut self, key: Option<&Key>, now: Instant) {
         let number = self.first + self.waits.len() as u64;
         let key = key.cloned();
-        let before = self.by_key.insert(key.clone(), number);
-        debug_assert!(before.is_none(), "{key:?} is sent while it waits");
+        if self.by_key.contains_key(&key) {
+            // Two values of it were queued when the lane had no frequency yet. The first began the interval.
+            return;
+        }
+        self.by_key.insert(key.clone(), number);
         self.waits.push_back(Wait { key, until: now + self.interval, held: None });
     }
 
@@ -163,11 +175,19 @@ impl Conflation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Body, Epoch, MessageId, Offset, TopicId};
+    use crate::catalog::Catalog;
+    use crate::message::{Body, Epoch, MessageId, Offset};
+    use crate::namespace::Namespace;
+    use crate::topic::TopicEntry;
+
+    fn topic() -> Arc<TopicEntry> {
+        let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t")).build().expect("it is valid");
+        catalog.entry(catalog.topics().next().expect("there is one")).clone()
+    }
 
     fn value(key: u64, now: Instant) -> Arc<Message> {
         Arc::new(Message {
-            topic: TopicId { index: 0, generation: 0 },
+            topic: topic(),
             id: MessageId { epoch: Epoch(7), offset: Offset(key + 1) },
             key: Some(key.to_string().into()),
             published: now,

@@ -2,6 +2,8 @@
 //!
 //! Never another lane: a lane decides from its own policy and its own content alone.
 
+mod held;
+
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use crate::in_flight::{GiveUp, InFlight};
 use crate::message::{Key, Message, MessageId, Offset, TopicId};
 use crate::policy::{Delivery, Frequency, Overflow, Policy};
 use crate::stats::AckOutcome;
+use crate::topic::TopicEntry;
 
 /// A bounded queue with a policy.
 ///
@@ -23,7 +26,7 @@ use crate::stats::AckOutcome;
 /// ```
 #[derive(Debug)]
 pub struct Lane {
-    topic: TopicId,
+    topic: Arc<TopicEntry>,
     policy: Policy,
     queue: VecDeque<Queued>,
     /// Sum of `size_bytes` over `queue`.
@@ -34,11 +37,12 @@ pub struct Lane {
     /// queued.
     #[expect(clippy::box_collection, reason = "most lanes do not coalesce, and there are very many lanes")]
     newest: Option<Box<HashMap<Option<Key>, u64>>>,
-    /// Only for at-least-once.
+    /// Only for at-least-once, and for what was sent while the lane was that.
     in_flight: Option<Box<InFlight>>,
-    /// Only for lanes with a frequency: what was sent of late, and what is held for it. Invariant: a key is queued or
-    /// waits, never both.
+    /// Only for lanes with a frequency: what was sent of late, and what is held for it.
     conflation: Option<Box<Conflation>>,
+    /// What its client asked for, which may only lower what the policy gives.
+    wishes: Wishes,
     /// Messages lost since the lane began to overflow; 0 while it does not.
     lost: u64,
     /// What was lost behind the last entry of `queue`.
@@ -73,6 +77,17 @@ impl Admission {
     const PLAIN: Self = Self::Admitted { coalesced: 0, displaced: 0 };
 }
 
+/// A message that leaves its lane.
+#[derive(Debug)]
+pub struct Sending {
+    /// The message.
+    pub message: Arc<Message>,
+    /// How often it has been sent with this, from 1.
+    pub attempt: u32,
+    /// Whether it stays in flight until its client acks it; else it is delivered with this.
+    pub awaits_ack: bool,
+}
+
 /// Why a message was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
@@ -97,32 +112,36 @@ pub struct Wishes {
 impl Lane {
     /// An empty lane. Wishes may only lower what the policy gives; `salt` makes its timeouts differ from other lanes'.
     #[must_use]
-    pub fn new(topic: TopicId, policy: Policy, wishes: Wishes, salt: u64) -> Self {
-        let Wishes { window, max_frequency } = wishes;
-        let policy = policy.at_most(max_frequency);
-        let in_flight = match policy.delivery {
-            Delivery::BestEffort { .. } => None,
-            Delivery::AtLeastOnce { window: widest, retry, .. } => {
-                Some(Box::new(InFlight::new(window.map_or(widest, |wanted| wanted.min(widest)), retry, salt)))
-            }
-        };
-        let conflation = match policy.delivery {
-            Delivery::BestEffort { max_frequency: Some(frequency), .. } => Some(Box::new(Conflation::new(frequency))),
-            _ => None,
-        };
-        Self {
+    pub fn new(topic: Arc<TopicEntry>, wishes: Wishes, salt: u64) -> Self {
+        let policy = topic.class.policy.at_most(wishes.max_frequency);
+        let mut lane = Self {
             topic,
             policy,
             queue: VecDeque::new(),
             queued_bytes: 0,
             first: 0,
-            newest: policy.coalesces_by_key().then(Box::default),
-            in_flight,
-            conflation,
+            newest: None,
+            in_flight: None,
+            conflation: None,
+            wishes,
             lost: 0,
             gaps: Gaps::default(),
             nearest_expiry: None,
+        };
+        lane.follow_policy(salt);
+        lane
+    }
+
+    /// Goes on under the settings its topic has now: for what is offered, sent and due from now on. Discards nothing,
+    /// and a message keeps the promise it was published under.
+    pub fn reload(&mut self, topic: Arc<TopicEntry>, salt: u64) {
+        let policy = topic.class.policy.at_most(self.wishes.max_frequency);
+        if policy.max_frequency().is_none() || policy.coalesces_by_key() != self.policy.coalesces_by_key() {
+            self.hold_no_more();
         }
+        self.policy = policy;
+        self.topic = topic;
+        self.follow_policy(salt);
     }
 
     /// Offers a message to the lane and says what became of it.
@@ -165,55 +184,29 @@ impl Lane {
         gaps.move_before(&mut self.gaps);
         // Every entry has a new place: the index is written anew.
         self.first += before as u64;
-        if let Some(newest) = &mut self.newest {
-            newest.clear();
-            for (number, queued) in (self.first..).zip(&self.queue) {
-                newest.insert(queued.message.key.clone(), number);
-            }
-        }
+        self.index_newest();
         overdue + held + (before - self.queue.len()) as u64
-    }
-
-    /// Gives up the held values whose time is over, and says how many those were.
-    fn expire_held(&mut self, now: Instant) -> u64 {
-        let Some(conflation) = &mut self.conflation else { return 0 };
-        let (mut expired, gaps, notes) = (0, &mut self.gaps, self.policy.gap_notices);
-        conflation.expire(now, |message| {
-            expired += 1;
-            if notes {
-                gaps.note(message.id.offset, LossReason::Expired);
-            }
-        });
-        let nearest = conflation.values().filter_map(|message| message.expires).min();
-        self.nearest_expiry = earlier(self.nearest_expiry, nearest);
-        expired
-    }
-
-    /// Queues the held values whose interval is over.
-    fn release(&mut self, now: Instant) {
-        while let Some(message) = self.conflation.as_mut().and_then(|conflation| conflation.release(now)) {
-            self.push_back(&message);
-        }
     }
 
     /// Sends the next message: what is overdue goes before what is new. Says which attempt it is.
     ///
     /// # Panics
     /// When there is nothing to send: ask [`Lane::next`] first.
-    pub fn send(&mut self, clock: Duration, now: Instant) -> (Arc<Message>, u32) {
+    pub fn send(&mut self, clock: Duration, now: Instant) -> Sending {
         if let Some((message, attempt)) = self.in_flight.as_mut().and_then(|in_flight| in_flight.resend(clock)) {
-            return (message, attempt);
+            return Sending { message, attempt, awaits_ack: true };
         }
         let message = self.pop_front().expect("there is a queued message: `next` said so").message;
-        if let Some(in_flight) = &mut self.in_flight {
-            in_flight.record(message.clone(), clock);
+        match &mut self.in_flight {
+            Some(in_flight) if message.wants_ack() => {
+                in_flight.record(message.clone(), clock);
+                Sending { message, attempt: 1, awaits_ack: true }
+            }
+            _ => {
+                self.begin_interval(&message, now);
+                Sending { message, attempt: 1, awaits_ack: false }
+            }
         }
-        if let Some(conflation) = &mut self.conflation {
-            conflation.sent(pace_key(&self.policy, &message), now);
-            // With very many keys the first of them is free before its time.
-            self.release(now);
-        }
-        (message, 1)
     }
 
     /// Begins again on a new link, whose clock shows this: what is in flight is to be sent again.
@@ -265,7 +258,9 @@ impl Lane {
     pub fn next(&self) -> Option<&Arc<Message>> {
         match &self.in_flight {
             None => self.front(),
-            Some(in_flight) => in_flight.next_resend().or_else(|| self.front().filter(|_| in_flight.has_space())),
+            Some(in_flight) => in_flight
+                .next_resend()
+                .or_else(|| self.front().filter(|message| in_flight.has_space() || !message.wants_ack())),
         }
     }
 
@@ -287,7 +282,13 @@ impl Lane {
     /// The topic it is of.
     #[must_use]
     pub fn topic(&self) -> TopicId {
-        self.topic
+        self.topic.id
+    }
+
+    /// The topic it is of, with its name and class.
+    #[must_use]
+    pub fn entry(&self) -> &Arc<TopicEntry> {
+        &self.topic
     }
 
     /// The policy it keeps.
@@ -355,6 +356,37 @@ impl Lane {
         (self.lost > 0).then(|| std::mem::take(&mut self.lost))
     }
 
+    /// Has what its policy needs, and no more.
+    fn follow_policy(&mut self, salt: u64) {
+        if let Delivery::AtLeastOnce { window, retry, .. } = self.policy.delivery {
+            let window = self.wishes.window.map_or(window, |wanted| wanted.min(window));
+            match &mut self.in_flight {
+                Some(in_flight) => in_flight.reload(window, retry),
+                None => self.in_flight = Some(Box::new(InFlight::new(window, retry, salt))),
+            }
+        }
+        match (&mut self.conflation, self.policy.max_frequency()) {
+            (Some(conflation), Some(frequency)) => conflation.reload(frequency),
+            (conflation, frequency) => *conflation = frequency.map(|frequency| Box::new(Conflation::new(frequency))),
+        }
+        if !self.policy.coalesces_by_key() {
+            self.newest = None;
+        } else if self.newest.is_none() {
+            self.newest = Some(Box::default());
+            self.index_newest();
+        }
+    }
+
+    /// Writes anew which entry holds the newest value of a key.
+    fn index_newest(&mut self) {
+        if let Some(newest) = &mut self.newest {
+            newest.clear();
+            for (number, queued) in (self.first..).zip(&self.queue) {
+                newest.insert(queued.message.key.clone(), number);
+            }
+        }
+    }
+
     fn decide(&mut self, message: &Arc<Message>, now: Instant) -> Admission {
         if message.is_expired(now) {
             return Admission::Rejected(Rejection::Expired);
@@ -364,6 +396,10 @@ impl Lane {
         }
         match self.policy.delivery {
             Delivery::AtLeastOnce { .. } => self.admit_or_reject(message),
+            // What is in flight from a time when the lane was at-least-once does not give way.
+            Delivery::BestEffort { .. } if !self.fits_beside_in_flight(message.size_bytes()) => {
+                Admission::Rejected(Rejection::Full)
+            }
             Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } => self.replace_all(message),
             Delivery::BestEffort { overflow, .. } => match (self.replace_same_key(message, overflow), overflow) {
                 (Some(admission), _) => admission,
@@ -393,9 +429,7 @@ impl Lane {
 
     fn replace_all(&mut self, message: &Arc<Message>) -> Admission {
         let queued = self.queue.len() as u64;
-        let held = self.conflation.as_mut().map_or(0, |conflation| {
-            std::iter::from_fn(|| conflation.pop_front()).count() // One at most, since all values share one key.
-        });
+        let held = self.drop_held();
         // What was missed before the old values is still missed; the old values themselves are not.
         let mut gaps = Gaps::default();
         for mut queued in self.queue.drain(..) {
@@ -416,8 +450,10 @@ impl Lane {
         }
         let number = *self.newest.as_ref()?.get(&message.key)?;
         let place = number.checked_sub(self.first)? as usize;
-        let grown = self.bytes() - self.queue[place].message.size_bytes() + message.size_bytes();
-        if grown <= self.policy.limits.bytes.get() {
+        let older = self.queue[place].message.size_bytes();
+        let grown = self.bytes() - older + message.size_bytes();
+        // A lane whose limit was lowered may hold too much already; this does not make it more.
+        if grown <= self.policy.limits.bytes.get() || message.size_bytes() <= older {
             self.replace(place, message);
             return Some(Admission::Admitted { coalesced: 1, displaced: 0 });
         }
@@ -445,30 +481,6 @@ impl Lane {
         Some(Admission::Admitted { coalesced: 1, displaced: displaced + more })
     }
 
-    /// Holds the message in place of the held one with its key.
-    fn replace_held(&mut self, message: &Arc<Message>, overflow: Overflow) -> Option<Admission> {
-        let conflation = self.conflation.as_mut()?;
-        let older = conflation.held(message.key.as_ref())?.size_bytes();
-        if self.queued_bytes + conflation.bytes() - older + message.size_bytes() > self.policy.limits.bytes.get() {
-            if overflow != Overflow::DropOldest {
-                return Some(Admission::Rejected(Rejection::Full));
-            }
-            // The older value gives way to the newer one first, and then the others, the oldest before.
-            conflation.remove(message.key.as_ref());
-            let Admission::Admitted { displaced, .. } = self.displace_until_admitted(message) else {
-                unreachable!("displacing always admits a message that is not too large")
-            };
-            return Some(Admission::Admitted { coalesced: 1, displaced });
-        }
-        conflation.hold(message.key.as_ref(), message);
-        self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
-        Some(Admission::Admitted { coalesced: 1, displaced: 0 })
-    }
-
-    fn held(&self) -> usize {
-        self.conflation.as_ref().map_or(0, |conflation| conflation.len())
-    }
-
     fn front(&self) -> Option<&Arc<Message>> {
         self.queue.front().map(|queued| &queued.message)
     }
@@ -478,17 +490,13 @@ impl Lane {
         (self.len() as u64) < u64::from(limits.messages.get()) && self.bytes() + more <= limits.bytes.get()
     }
 
-    /// Queues the message, or holds it while its key waits.
-    fn take_in(&mut self, message: &Arc<Message>) {
-        if let Some(conflation) = &mut self.conflation
-            && let key = pace_key(&self.policy, message)
-            && conflation.is_waiting(key)
-        {
-            conflation.hold(key, message);
-            self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
-        } else {
-            self.push_back(message);
-        }
+    /// Whether it would fit if nothing were queued.
+    fn fits_beside_in_flight(&self, size: u64) -> bool {
+        let limits = &self.policy.limits;
+        self.in_flight.as_ref().is_none_or(|in_flight| {
+            (in_flight.len() as u64) < u64::from(limits.messages.get())
+                && in_flight.bytes() + size <= limits.bytes.get()
+        })
     }
 
     fn push_back(&mut self, message: &Arc<Message>) {
@@ -540,11 +548,6 @@ impl Lane {
         self.queued_bytes -= message.size_bytes();
         Some(queued)
     }
-}
-
-/// What a frequency is counted by: the key, but for a lane that holds one value whatever the key.
-fn pace_key<'a>(policy: &Policy, message: &'a Message) -> Option<&'a Key> {
-    message.key.as_ref().filter(|_| policy.coalesces_by_key())
 }
 
 pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {

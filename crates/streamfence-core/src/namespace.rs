@@ -43,7 +43,8 @@ impl Namespace {
         Self { path: path.into(), topics: Vec::new(), session_retention: SESSION_RETENTION, draft: Draft::default() }
     }
 
-    /// Adds a topic with the namespace's settings.
+    /// Adds a topic with the namespace's settings. A name that ends in `*` is a pattern: a topic is made of every name
+    /// that begins so, when somebody subscribes or publishes to it, and is gone with its last subscriber.
     #[must_use]
     pub fn topic(self, name: impl Into<String>) -> Self {
         self.topic_with(Topic::new(name))
@@ -96,6 +97,7 @@ pub(crate) struct Draft {
     pub(crate) inbound_ack: Option<InboundAck>,
     pub(crate) allow_polling: Option<bool>,
     pub(crate) echo: Option<bool>,
+    pub(crate) max_topics: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +125,7 @@ impl Draft {
             inbound_ack: self.inbound_ack.or(parent.inbound_ack),
             allow_polling: self.allow_polling.or(parent.allow_polling),
             echo: self.echo.or(parent.echo),
+            max_topics: self.max_topics.or(parent.max_topics),
         }
     }
 }
@@ -239,6 +242,13 @@ macro_rules! settings {
                 self
             }
 
+            /// How many topics may be made at once from one whose name is a pattern, such as `orders.*`. Default: 10 000.
+            #[must_use]
+            pub fn max_topics(mut self, topics: u32) -> Self {
+                self.draft.max_topics = Some(topics);
+                self
+            }
+
             /// Whether a relayed message also reaches the client that published it. Default: yes.
             #[must_use]
             pub fn echo(mut self, yes: bool) -> Self {
@@ -341,7 +351,7 @@ pub enum OnSubscribe {
     Nothing,
     /// The newest message, or the newest of each key where the topic coalesces: of up to
     /// [`VALUES_KEPT`](crate::hub::VALUES_KEPT) keys, those published last. Messages for one client alone are not among
-    /// them, nor is what has expired.
+    /// them, nor is what has expired. Not for patterns, whose topics end when nobody uses them.
     Last,
 }
 

@@ -55,6 +55,15 @@ impl Policy {
         }
     }
 
+    /// How often a client gets a value of one key at most; `None` is as often as there is one.
+    #[must_use]
+    pub fn max_frequency(&self) -> Option<Frequency> {
+        match self.delivery {
+            Delivery::BestEffort { max_frequency, .. } => max_frequency,
+            Delivery::AtLeastOnce { .. } => None,
+        }
+    }
+
     /// The same policy for a client that asked for no more values than this: the lower of the two counts. An
     /// at-least-once policy stays as it is, since it may leave out nothing.
     #[must_use]

@@ -4,11 +4,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, Secret, TopicId, Transmit, Transport,
-    UnsubscribeReason, Wishes,
+    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, Secret, TopicEntry, TopicId, Transmit,
+    Transport, UnsubscribeReason, Wishes,
 };
 
 use crate::outlet::Outlet;
@@ -49,7 +50,7 @@ pub enum Input {
         /// The namespace.
         namespace: NamespaceId,
         /// The topic.
-        topic: TopicId,
+        topic: Arc<TopicEntry>,
         /// What the client asks for.
         wishes: Wishes,
         /// What to answer by.
@@ -60,7 +61,7 @@ pub enum Input {
         /// The namespace.
         namespace: NamespaceId,
         /// The topic.
-        topic: TopicId,
+        topic: Arc<TopicEntry>,
         /// Who ends it.
         reason: UnsubscribeReason,
         /// What to answer by.
@@ -71,7 +72,7 @@ pub enum Input {
         /// The namespace.
         namespace: NamespaceId,
         /// The topic.
-        topic: TopicId,
+        topic: Arc<TopicEntry>,
         /// The message.
         payload: Payload,
         /// What to answer by.
@@ -249,6 +250,12 @@ impl Inbox {
 mod tests {
     use super::*;
 
+    fn topic() -> Arc<TopicEntry> {
+        let namespace = streamfence_core::Namespace::new("/feed").topic("tick");
+        let catalog = streamfence_core::Catalog::builder().namespace(namespace).build().expect("it is valid");
+        catalog.entry(catalog.topics().next().expect("it has a topic")).clone()
+    }
+
     fn ack() -> Input {
         Input::Ack {
             namespace: NamespaceId(0),
@@ -277,7 +284,7 @@ mod tests {
     fn a_payload_larger_than_the_inbox_is_taken_alone() {
         let large = || Input::Publish {
             namespace: NamespaceId(0),
-            topic: TopicId { index: 0, generation: 0 },
+            topic: topic(),
             payload: Payload::binary(vec![0; INBOX_BYTES as usize + 1]),
             request: None,
         };
@@ -290,12 +297,8 @@ mod tests {
 
     #[test]
     fn wishes_are_refused_before_acks_are_and_even_refusals_have_an_end() {
-        let wish = || Input::Subscribe {
-            namespace: NamespaceId(0),
-            topic: TopicId { index: 0, generation: 0 },
-            wishes: Wishes::default(),
-            request: None,
-        };
+        let wish =
+            || Input::Subscribe { namespace: NamespaceId(0), topic: topic(), wishes: Wishes::default(), request: None };
         let mut inbox = Inbox::default();
         for _ in 0..INBOX_ITEMS {
             assert!(inbox.push(wish()).0.is_ok());

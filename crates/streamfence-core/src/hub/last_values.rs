@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use super::Hub;
 use crate::catalog::Class;
-use crate::message::{Key, Message, MessageId, SessionKey, TopicId};
+use crate::message::{Key, Message, MessageId, SessionKey};
 use crate::namespace::OnSubscribe;
+use crate::topic::TopicEntry;
 
 /// Of how many keys a topic keeps the newest value; then the key gives way that was published least recently.
 pub const VALUES_KEPT: usize = 10_000;
@@ -31,11 +32,15 @@ impl LastValues {
     /// What a topic of this class has to remember; `None` is nothing.
     pub(super) fn of(class: &Class) -> Option<Self> {
         let is_by_key = class.policy.coalesces_by_key();
-        (class.on_subscribe == OnSubscribe::Last).then(|| Self {
+        (class.on_subscribe == OnSubscribe::Last && !class.is_removed).then(|| Self {
             is_by_key,
             newest: HashMap::new(),
             order: VecDeque::new(),
         })
+    }
+
+    pub(super) fn is_by_key(&self) -> bool {
+        self.is_by_key
     }
 
     /// Takes in a message that was published to everyone.
@@ -85,8 +90,8 @@ fn is_newest(newest: &HashMap<Option<Key>, Arc<Message>>, (id, key): &(MessageId
 impl Hub {
     /// Offers a new lane what its topic remembers. What the lane has no place for is lost as anything else is: it is
     /// counted, and told where gaps are told, so that a client knows that its picture is not whole.
-    pub(super) fn offer_last(&mut self, key: SessionKey, place: u32, topic: TopicId, now: Instant) {
-        let Some(last) = &self.topics[topic.index as usize].last else { return };
+    pub(super) fn offer_last(&mut self, key: SessionKey, place: u32, topic: &Arc<TopicEntry>, now: Instant) {
+        let Some(last) = &self.topics.open(topic).last else { return };
         let session = &mut self.sessions[key.index as usize].value.session;
         for message in last.values().filter(|message| !message.is_expired(now)) {
             // Nobody waits for a report: whoever published it has had one.
@@ -100,9 +105,9 @@ mod tests {
     use super::*;
     use crate::*;
 
-    fn message(offset: u64, key: u64, now: Instant) -> Arc<Message> {
+    fn message(topic: &Arc<TopicEntry>, offset: u64, key: u64, now: Instant) -> Arc<Message> {
         Arc::new(Message {
-            topic: TopicId { index: 0, generation: 0 },
+            topic: topic.clone(),
             id: MessageId { epoch: Epoch(7), offset: Offset(offset) },
             key: Some(key.to_string().into()),
             published: now,
@@ -116,18 +121,18 @@ mod tests {
     fn the_key_published_least_recently_gives_way_and_memory_has_an_end() {
         let namespace = Namespace::new("/a").topic("t").coalesce(true).on_subscribe(OnSubscribe::Last);
         let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
-        let class = catalog.class(catalog.topics().next().expect("there is one"));
-        let (mut last, now) = (LastValues::of(class).expect("it remembers"), Instant::now());
+        let topic = catalog.entry(catalog.topics().next().expect("there is one"));
+        let (mut last, now) = (LastValues::of(&topic.class).expect("it remembers"), Instant::now());
         let kept = VALUES_KEPT as u64;
         for key in 0..kept {
-            last.remember(&message(key + 1, key, now));
+            last.remember(&message(topic, key + 1, key, now));
         }
         // Keys 0 and 1 are published again and again: they are not the ones to go.
         for round in 0..5 * kept {
-            last.remember(&message(kept + 1 + round, 1 - round % 2, now));
+            last.remember(&message(topic, kept + 1 + round, 1 - round % 2, now));
             assert!(last.order.len() <= 2 * VALUES_KEPT + SPARE_PLACES);
         }
-        last.remember(&message(7 * kept, kept, now));
+        last.remember(&message(topic, 7 * kept, kept, now));
         let keys: Vec<_> =
             last.values().map(|message| message.key.as_deref().expect("each has one").to_owned()).collect();
         assert_eq!(keys.len(), VALUES_KEPT);

@@ -201,7 +201,7 @@ impl System {
         self.offsets[draft.topic] += 1;
         let attachments = (1..draft.frames).map(|_| draft.size..draft.size).collect();
         let message = Arc::new(Message {
-            topic: topic_id(draft.topic),
+            topic: self.catalog.entry(topic_id(draft.topic)).clone(),
             id: MessageId { epoch: EPOCH, offset: Offset(self.offsets[draft.topic]) },
             key: draft.key.map(|key| key.to_string().into()),
             published: now,
@@ -350,11 +350,12 @@ impl Driver {
                     Step::Tell(_) => hub.tell(key, Transmit::Done { namespace, request: RequestId(0) }, now),
                     Step::Subscribe(_, topic, window) => {
                         let wishes = Wishes { window: window.and_then(NonZeroU16::new), ..Wishes::default() };
-                        hub.subscribe(key, topic_id(topic_of(slot, topic)), wishes, None, now);
+                        let topic = hub.catalog().entry(topic_id(topic_of(slot, topic))).clone();
+                        hub.subscribe(key, &topic, wishes, None, now);
                     }
                     Step::Unsubscribe(_, topic) => {
-                        let topic = topic_id(topic_of(slot, topic));
-                        hub.unsubscribe(key, topic, UnsubscribeReason::Server, None, now);
+                        let topic = hub.catalog().entry(topic_id(topic_of(slot, topic))).clone();
+                        hub.unsubscribe(key, &topic, UnsubscribeReason::Server, None, now);
                     }
                     Step::Ack(_, topic, nth) => {
                         let topic = topic_of(slot, topic);
@@ -627,14 +628,14 @@ fn heard(what: &Transmit) -> (usize, Said) {
     let (namespace, said) = match what {
         Transmit::Message { namespace, message, attempt } => {
             let (frames, bytes) = (message.frames(), message.size_bytes());
-            let (topic, offset) = (message.topic.index as usize, message.id.offset.0);
+            let (topic, offset) = (message.topic.id.index as usize, message.id.offset.0);
             (namespace, Said::Message { topic, offset, attempt: *attempt, frames, bytes })
         }
         Transmit::Subscribed { namespace, topic, position, .. } => {
-            (namespace, Said::Subscribed { topic: topic.index as usize, offset: position.offset.0 })
+            (namespace, Said::Subscribed { topic: topic.id.index as usize, offset: position.offset.0 })
         }
         Transmit::Unsubscribed { namespace, topic, .. } => {
-            (namespace, Said::Unsubscribed { topic: topic.index as usize })
+            (namespace, Said::Unsubscribed { topic: topic.id.index as usize })
         }
         Transmit::Done { namespace, .. } => (namespace, Said::Done),
         Transmit::Session { .. } => unreachable!("no client of the model is retained"),

@@ -1,6 +1,7 @@
 //! Topics that carry values: how often, which, and what a newcomer gets.
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
+use streamfence_core::testing::scenario;
 use streamfence_core::{Namespace, OnSubscribe, Overflow, Topic};
 
 use crate::{at_least_once, best_effort, check};
@@ -457,5 +458,168 @@ fn a_session_that_came_back_is_not_given_the_last_values_again() {
             0s  is back
             0s  told: subscribed to t after 1
         "#]],
+    );
+}
+
+/// Plays a script in which `reload` brings another namespace.
+fn check_reload(scene: Namespace, next: Namespace, script: &str, trace: Expect) {
+    trace.assert_eq(&scenario::run_reloaded(scene, vec![next.into()], script));
+}
+
+#[test]
+fn another_frequency_counts_at_once_from_when_a_value_was_sent() {
+    let script = "room 99, offer 1, offer 2, +100ms, reload, +2s, offer 3, offer 4, +2s";
+    check_reload(
+        paced(Overflow::RejectNew),
+        best_effort(Overflow::RejectNew).max_frequency(4.0),
+        script,
+        expect![[r#"
+            0s  sent 1
+            100ms  reloaded
+            250ms  sent 2
+            2.1s  sent 3
+            2.35s  sent 4
+        "#]],
+    );
+    check_reload(
+        paced(Overflow::RejectNew),
+        best_effort(Overflow::RejectNew).max_frequency(1.0),
+        script,
+        expect![[r#"
+            0s  sent 1
+            100ms  reloaded
+            1s  sent 2
+            2.1s  sent 3
+            3.1s  sent 4
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_held_goes_when_there_is_no_frequency_any_more() {
+    let script =
+        "room 99, offer a1 key=a, offer a2 key=a, offer b1 key=b, offer b2 key=b, reload, offer a3 key=a, +1s, books";
+    check_reload(
+        paced(Overflow::RejectNew),
+        best_effort(Overflow::RejectNew),
+        script,
+        expect![[r#"
+        0s  sent a1
+        0s  sent b1
+        0s  reloaded
+        0s  sent a2
+        0s  sent b2
+        0s  sent a3
+        1s  books of t: 5 offered 5 sent 5 delivered
+        1s  1 links, 0 messages resident
+    "#]],
+    );
+    check_reload(
+        paced(Overflow::RejectNew),
+        at_least_once(9),
+        script,
+        expect![[r#"
+        0s  sent a1
+        0s  sent b1
+        0s  reloaded
+        0s  sent a2
+        0s  sent b2
+        0s  sent a3 (attempt 1)
+        1s  sent a3 (attempt 2)
+        1s  books of t: 5 offered 6 sent 1 retried 4 delivered
+        1s  1 links, 1 messages resident
+    "#]],
+    );
+    check_reload(
+        paced(Overflow::RejectNew),
+        paced(Overflow::SnapshotOnly),
+        script,
+        expect![[r#"
+        0s  sent a1
+        0s  sent b1
+        0s  reloaded
+        0s  sent a2
+        0s  sent b2
+        500ms  sent a3
+        1s  books of t: 5 offered 5 sent 5 delivered
+        1s  1 links, 0 messages resident
+    "#]],
+    );
+}
+
+#[test]
+fn a_queue_from_before_the_frequency_goes_as_it_is() {
+    check_reload(
+        best_effort(Overflow::RejectNew),
+        paced(Overflow::RejectNew),
+        "offer 1 2 3, reload, room 99, offer 4, offer 5, +1s, offer 6, books",
+        expect![[r#"
+            0s  reloaded
+            0s  sent 1-3
+            0s  coalesced 1
+            500ms  sent 5
+            1s  sent 6
+            1s  books of t: 6 offered 5 sent 5 delivered 1 coalesced
+            1s  1 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn a_client_keeps_its_wish_under_another_catalog() {
+    check_reload(
+        best_effort(Overflow::RejectNew),
+        paced(Overflow::RejectNew),
+        "unsubscribe, subscribe freq=1, reload, room 99, offer 1, offer 2, +2s",
+        expect![[r#"
+            0s  unsubscribed from t
+            0s  subscribed to t
+            0s  reloaded
+            0s  told: unsubscribed from t
+            0s  told: subscribed to t after 0
+            0s  sent 1
+            1s  sent 2
+        "#]],
+    );
+}
+
+#[test]
+fn values_are_remembered_from_when_a_topic_says_so_and_until_it_says_otherwise() {
+    let script = "offer a key=a, reload, offer b key=b, join bob /a, bob: room 99, bob: subscribe";
+    check_reload(
+        best_effort(Overflow::Coalesce),
+        remembered(),
+        script,
+        expect![[r#"
+        0s  reloaded
+        0s  bob: joined /a
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 2
+        0s  bob: sent b
+    "#]],
+    );
+    check_reload(
+        remembered(),
+        best_effort(Overflow::Coalesce),
+        script,
+        expect![[r#"
+        0s  reloaded
+        0s  bob: joined /a
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 2
+    "#]],
+    );
+    check_reload(
+        remembered(),
+        remembered().max_queued_messages(9),
+        script,
+        expect![[r#"
+        0s  reloaded
+        0s  bob: joined /a
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 2
+        0s  bob: sent a
+        0s  bob: sent b
+    "#]],
     );
 }
