@@ -68,7 +68,7 @@ pub(crate) struct Ledger {
 enum Fate {
     /// It is queued.
     Queued,
-    /// It is lost.
+    /// It is lost, or a newer value has taken its place.
     Lost,
     /// Its lane holds messages in doubt, and so it may be either.
     Unsure,
@@ -90,9 +90,10 @@ struct Totals {
 
 impl Ledger {
     pub(crate) fn new(rule: Arc<Rule>, wanted: Option<u16>) -> Self {
-        let window = rule
-            .promise()
-            .map(|(widest, retry)| Window::new(wanted.map_or(widest, |wanted| usize::from(wanted).min(widest)), retry));
+        let window = rule.promise().map(|(widest, attempts)| {
+            let most = wanted.map_or(widest, |wanted| usize::from(wanted).min(widest));
+            Window::new(most, attempts, rule.patience)
+        });
         let keys = rule.keys as usize + 1;
         Self {
             rule,
@@ -129,6 +130,12 @@ impl Ledger {
         match self.rule.order() {
             Order::Newest => self.offer_newest(letter, after, now),
             Order::ByKey => {
+                // Only for want of bytes may an older value stay where a newer one is to be.
+                if self.rule.displaces() || before.bytes + letter.size <= most_bytes {
+                    for (_, fate) in self.waiting.iter_mut().filter(|(older, _)| older.key == letter.key) {
+                        *fate = Fate::Lost;
+                    }
+                }
                 self.waiting.push_back((letter, Fate::Unsure));
                 Taken::default()
             }
@@ -297,6 +304,7 @@ impl Ledger {
             load.messages <= limits.messages.get().into() && load.bytes <= limits.bytes.get(),
             "limits: a lane holds {load:?} of {limits:?}"
         );
+        assert!(load.messages > 0 || !self.is_overflowing, "events: an overflow goes on in an empty lane");
         let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
         assert!(load.messages >= unacked.0 as u64, "window: a lane forgot what is in flight");
         if self.rule.is_plain() {

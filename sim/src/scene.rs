@@ -6,9 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{
-    AtLeastOnce, Catalog, CatalogBuilder, Delivery, Namespace, NamespaceId, Overflow, Policy, Retry, Topic, TopicId,
-};
+use streamfence_core::{AtLeastOnce, Catalog, Delivery, Namespace, NamespaceId, Overflow, Policy, Topic, TopicId};
 
 use crate::dice::Dice;
 
@@ -29,11 +27,21 @@ pub(crate) struct Rule {
     pub(crate) topic: TopicId,
     pub(crate) namespace: NamespaceId,
     pub(crate) policy: Policy,
+    pub(crate) patience: Patience,
     /// The longest time to live of its messages, in milliseconds; `None` where they live for ever.
     pub(crate) ttl_ms: Option<u64>,
     pub(crate) keys: u64,
     pub(crate) largest: u64,
     pub(crate) attachments: bool,
+}
+
+/// How long a client may take to ack, where it is to ack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    ack_timeout_ms: u64,
+    multiplier: f64,
+    longest_ms: u64,
+    jitter: f64,
 }
 
 /// What a lane does with the order of its messages.
@@ -112,10 +120,20 @@ pub(crate) const ACTS: &[(u64, Act)] = &[
 
 impl Scene {
     pub(crate) fn new(dice: &mut Dice) -> Self {
-        let namespaces = (0..dice.between(2, 4)).map(|n| namespace(n, dice));
-        let built = namespaces.fold(Catalog::builder(), CatalogBuilder::namespace).build();
-        let catalog = Arc::new(built.expect("every drawn policy can be kept"));
-        let rules = catalog.topics().map(|topic| Arc::new(Rule::new(&catalog, topic, dice))).collect();
+        let mut patience = Vec::new();
+        let mut catalog = Catalog::builder();
+        for number in 0..dice.between(2, 4) {
+            let mut namespace = Namespace::new(format!("/n{number}"));
+            for name in 0..dice.between(1, 4) {
+                patience.push(Patience::new(dice));
+                namespace =
+                    namespace.topic_with(topic(Topic::new(format!("t{name}")), patience[patience.len() - 1], dice));
+            }
+            catalog = catalog.namespace(namespace);
+        }
+        let catalog = Arc::new(catalog.build().expect("every drawn policy can be kept"));
+        let topics = catalog.topics().zip(patience);
+        let rules = topics.map(|(topic, patience)| Arc::new(Rule::new(&catalog, topic, patience, dice))).collect();
         let clients = dice.between(60, 300);
         Self {
             catalog,
@@ -127,15 +145,8 @@ impl Scene {
     }
 }
 
-fn namespace(number: u64, dice: &mut Dice) -> Namespace {
-    let topics = 0..dice.between(1, 4);
-    topics.fold(Namespace::new(format!("/n{number}")), |namespace, name| {
-        namespace.topic_with(topic(Topic::new(format!("t{name}")), dice))
-    })
-}
-
 /// Everything that may be said of a topic.
-fn topic(topic: Topic, dice: &mut Dice) -> Topic {
+fn topic(topic: Topic, patience: Patience, dice: &mut Dice) -> Topic {
     let messages = dice.pick(&[1, 2, 4, 8, 16, 64]);
     let topic = topic
         .max_queued_messages(messages)
@@ -144,23 +155,49 @@ fn topic(topic: Topic, dice: &mut Dice) -> Topic {
     if dice.chance(40) {
         let promise = AtLeastOnce::default()
             .window(dice.between(1, u64::from(messages.min(8))) as u16)
-            .ack_timeout(Duration::from_millis(dice.pick(&[20, 200, 1_000, 5_000])))
+            .ack_timeout(Duration::from_millis(patience.ack_timeout_ms))
             .max_retries(dice.between(1, 4) as u32)
-            .backoff(dice.pick(&[1.0, 1.5, 2.0, 10.0]), Duration::from_millis(dice.pick(&[0, 500, 60_000])))
-            .jitter(dice.pick(&[0.0, 0.2, 1.0]));
+            .backoff(patience.multiplier, Duration::from_millis(patience.longest_ms))
+            .jitter(patience.jitter);
         return topic.at_least_once(promise);
     }
     let overflow = [Overflow::RejectNew, Overflow::DropOldest, Overflow::Coalesce, Overflow::SnapshotOnly];
     topic.best_effort(dice.pick(&overflow)).coalesce(dice.chance(25))
 }
 
+impl Patience {
+    fn new(dice: &mut Dice) -> Self {
+        Self {
+            ack_timeout_ms: dice.pick(&[20, 200, 1_000, 5_000]),
+            multiplier: dice.pick(&[1.0, 1.0, 1.5, 2.0, 10.0]),
+            longest_ms: dice.pick(&[0, 500, 60_000]),
+            jitter: dice.pick(&[0.0, 0.0, 0.2, 1.0]),
+        }
+    }
+
+    pub(crate) fn ack_timeout(&self) -> Duration {
+        Duration::from_millis(self.ack_timeout_ms)
+    }
+
+    /// When an attempt may be called unacked, at the earliest and at the latest. What is reckoned in fractions is not
+    /// exact to the nanosecond.
+    pub(crate) fn of_attempt(&self, attempt: u32) -> (Duration, Duration) {
+        let longest = self.longest_ms.max(self.ack_timeout_ms) as f64;
+        let full = (self.ack_timeout_ms as f64 * self.multiplier.powi(attempt as i32 - 1)).min(longest) / 1_000.0;
+        let grain = if self.multiplier > 1.0 || self.jitter > 0.0 { 1e-6 } else { 0.0 };
+        let earliest = (full * (1.0 - self.jitter) - grain).max(0.0);
+        (Duration::from_secs_f64(earliest), Duration::from_secs_f64(full + grain))
+    }
+}
+
 impl Rule {
-    fn new(catalog: &Catalog, topic: TopicId, dice: &mut Dice) -> Self {
+    fn new(catalog: &Catalog, topic: TopicId, patience: Patience, dice: &mut Dice) -> Self {
         let class = catalog.class(topic);
         Self {
             topic,
             namespace: class.namespace,
             policy: class.policy,
+            patience,
             ttl_ms: dice.chance(40).then(|| dice.pick(&[5, 100, 2_000, 60_000])),
             keys: dice.between(1, 6),
             // Now and then a message is larger than any lane.
@@ -189,10 +226,13 @@ impl Rule {
         self.ttl_ms.is_none() && self.order() != Order::ByKey
     }
 
-    pub(crate) fn promise(&self) -> Option<(usize, Retry)> {
+    /// The widest window, and how often a message is sent, where messages are to be acked.
+    pub(crate) fn promise(&self) -> Option<(usize, u32)> {
         match self.policy.delivery {
             Delivery::BestEffort { .. } => None,
-            Delivery::AtLeastOnce { window, retry, .. } => Some((usize::from(window.get()), retry)),
+            Delivery::AtLeastOnce { window, retry, .. } => {
+                Some((usize::from(window.get()), 1 + retry.max_retries.get()))
+            }
         }
     }
 }

@@ -4,14 +4,17 @@
 
 use std::time::Duration;
 
-use streamfence_core::{AckOutcome, Retry};
+use streamfence_core::AckOutcome;
 
 use super::Letter;
+use crate::scene::Patience;
 
 #[derive(Debug)]
 pub(crate) struct Window {
     most: usize,
-    retry: Retry,
+    /// How often a message is sent.
+    attempts: u32,
+    patience: Patience,
     /// By offset.
     sent: Vec<Sent>,
     /// The highest offset heard.
@@ -30,8 +33,8 @@ struct Sent {
 }
 
 impl Window {
-    pub(crate) fn new(most: usize, retry: Retry) -> Self {
-        Self { most, retry, sent: Vec::new(), newest: 0 }
+    pub(crate) fn new(most: usize, attempts: u32, patience: Patience) -> Self {
+        Self { most, attempts, patience, sent: Vec::new(), newest: 0 }
     }
 
     pub(crate) fn hear_first(&mut self, letter: Letter, clock: Duration, now: Duration) {
@@ -52,7 +55,7 @@ impl Window {
         let sent = &self.sent[place];
         assert_eq!(sent.letter.size, size, "retry: {offset} has another size than at first");
         assert_eq!(attempt, sent.attempts + 1, "retry: the attempts of {offset} are not counted one by one");
-        assert!(attempt <= 1 + self.retry.max_retries.get(), "retry: {offset} was sent {attempt} times");
+        assert!(attempt <= self.attempts, "retry: {offset} was sent {attempt} times");
         assert!(
             clock >= sent.earliest,
             "retry: {offset} was sent again at {clock:?} of its link, {:?} is the earliest",
@@ -69,14 +72,14 @@ impl Window {
         let place = self.place(offset).unwrap_or_else(|| panic!("exhaustion: {offset} was settled or never sent"));
         let sent = self.sent.remove(place);
         assert_eq!(attempts, sent.attempts, "exhaustion: {offset} was not sent so often");
-        assert_eq!(attempts, 1 + self.retry.max_retries.get(), "exhaustion: {offset} has attempts left");
+        assert_eq!(attempts, self.attempts, "exhaustion: {offset} has attempts left");
         assert!(clock >= sent.earliest, "exhaustion: {offset} was given up at {clock:?}, before {:?}", sent.earliest);
     }
 
     pub(crate) fn resume(&mut self, clock: Duration) {
         for sent in &mut self.sent {
-            if sent.attempts > self.retry.max_retries.get() {
-                sent.earliest = clock + self.retry.ack_timeout;
+            if sent.attempts >= self.attempts {
+                sent.earliest = clock + self.patience.ack_timeout();
                 sent.latest = sent.earliest;
             } else {
                 (sent.earliest, sent.latest, sent.comes_first) = (clock, clock, true);
@@ -155,9 +158,8 @@ impl Window {
         self.sent.binary_search_by_key(&offset, |sent| sent.letter.offset).ok()
     }
 
-    /// No luck shortens a timeout by more than the jitter, and none makes it longer.
     fn due(&self, attempt: u32, clock: Duration) -> (Duration, Duration) {
-        let after = |luck| clock.saturating_add(self.retry.timeout(attempt, luck));
-        (after(u64::MAX), after(0))
+        let (earliest, latest) = self.patience.of_attempt(attempt);
+        (clock + earliest, clock + latest)
     }
 }

@@ -59,6 +59,8 @@ impl World {
             let reason = if self.dice.chance(50) { CloseReason::ShuttingDown } else { CloseReason::Transport };
             self.shards[client.shard].close(link, reason, self.keeps_none);
         }
+        self.settle();
+        self.shards.iter().for_each(Shard::check_all);
         self.shards.iter_mut().for_each(Shard::expire_detached);
         self.settle();
         self.sleep_until_nothing_is_due();

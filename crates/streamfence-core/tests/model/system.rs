@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use proptest_state_machine::StateMachineTest;
 use streamfence_core::{
-    AckOutcome, Body, Catalog, CatalogBuilder, ClientId, CloseReason, Epoch, Event, Fanout, Hub, LinkKey, Message,
-    MessageId, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicId, TopicStats, Transmit, Transport,
-    UnsubscribeReason,
+    AckOutcome, Body, Catalog, CatalogBuilder, ClientId, CloseReason, Epoch, Event, Fanout, Hub, LinkKey, LossReason,
+    Message, MessageId, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicId, TopicStats, Transmit,
+    Transport, UnsubscribeReason,
 };
 
-use super::lane::{Lane, Letter};
+use super::lane::{Lane, Letter, Next};
 use super::world::{Draft, LINKS, NAMESPACES, Rule, SLOTS, Step, TOPICS, TOPICS_EACH, World, namespaces};
 
 const EPOCH: Epoch = Epoch(7);
@@ -37,6 +37,8 @@ struct Driver {
     only: Option<usize>,
     links: [Option<LinkKey>; LINKS],
     sessions: [Option<SessionKey>; SLOTS],
+    /// Which of them outlive their link.
+    retained: [bool; SLOTS],
     /// A session that was gone from the start.
     gone: SessionKey,
 }
@@ -53,6 +55,7 @@ enum Said {
     Message { topic: usize, offset: u64, attempt: u32, frames: u32, bytes: u64 },
     Subscribed { topic: usize, offset: u64 },
     Unsubscribed { topic: usize },
+    Gap { topic: usize, from: u64, to: u64, count: usize, reason: LossReason },
     Done,
 }
 
@@ -61,6 +64,9 @@ struct Model {
     links: [Option<Link>; LINKS],
     sessions: [Option<Session>; SLOTS],
     stats: [TopicStats; TOPICS],
+    now_ms: u64,
+    /// Offers that were refused.
+    refused: u64,
     lost: u64,
 }
 
@@ -72,6 +78,9 @@ struct Link {
 
 struct Session {
     client: ClientId,
+    retention: Option<u64>,
+    /// Until when it waits for its client.
+    away_until: Option<u64>,
     control: VecDeque<Said>,
     lanes: [Option<Lane>; TOPICS_EACH],
     /// How often each session of the link, and each lane of the session, spoke while this one waited.
@@ -97,6 +106,8 @@ impl StateMachineTest for System {
                 links: Default::default(),
                 sessions: Default::default(),
                 stats: Default::default(),
+                now_ms: 0,
+                refused: 0,
                 lost: 0,
             },
             start,
@@ -131,6 +142,9 @@ impl StateMachineTest for System {
             system.play(&Step::Close(link));
         }
         system.inspect();
+        // Nobody comes back.
+        system.play(&Step::Pass(1_000));
+        system.inspect();
         for driver in system.lonely.iter().chain([&system.all]) {
             assert_eq!(driver.hub.links(), 0, "no link is left");
             assert_eq!(driver.hub.resident(), 0, "no message is left");
@@ -155,6 +169,7 @@ impl System {
         if let Step::Pass(ms) = step {
             self.now_ms += ms;
         }
+        self.model.now_ms = self.now_ms;
         let now = self.start + Duration::from_millis(self.now_ms);
         let message = match step {
             Step::Publish(draft, _) | Step::PublishTo(_, draft) => Some(self.write(draft, now)),
@@ -174,7 +189,7 @@ impl System {
         assert_eq!(answer, answers.fold(Answer::default(), Answer::and), "the hub answers like its lonely sessions");
         drop(message);
 
-        let before = self.model.stats;
+        let before = (self.model.stats, self.model.refused);
         let expected = self.model.play(step, client, except, &self.offsets);
         assert_eq!(answer.outcome, expected, "the ack does what it does in the model");
         if let Some(fanout) = answer.fanout {
@@ -189,6 +204,7 @@ impl System {
             assert_eq!(alone.events, outputs.events.iter().filter(theirs).cloned().collect::<Vec<_>>());
         }
         self.model.hear(&outputs);
+        self.notice_looks();
         self.model.check_silence();
         self.model.forget_waits();
         self.check_deadline(now);
@@ -202,11 +218,27 @@ impl System {
             id: MessageId { epoch: EPOCH, offset: Offset(self.offsets[draft.topic]) },
             key: draft.key.map(|key| key.to_string().into()),
             published: now,
-            expires: None,
+            expires: draft.ttl_ms.map(|ttl| now + Duration::from_millis(ttl)),
             body: Body { bytes: Bytes::from(vec![0; draft.size]), payload: 0..draft.size, attachments },
         });
         self.messages.push(Arc::downgrade(&message));
         message
+    }
+
+    /// A lane gives up what has expired when it is looked at, which it may be without a word. It does so whole or not
+    /// at all, so how much it holds says whether it was.
+    fn notice_looks(&mut self) {
+        for (slot, session) in self.model.sessions.iter_mut().enumerate() {
+            let real = self.all.sessions[slot].and_then(|key| self.all.hub.session(key));
+            let (Some(session), Some(real)) = (session, real) else { continue };
+            for (place, lane) in session.lanes.iter_mut().enumerate() {
+                let (Some(lane), topic) = (lane, topic_of(slot, place)) else { continue };
+                let held = real.lanes().find(|lane| lane.topic() == topic_id(topic)).map(streamfence_core::Lane::len);
+                if held != Some(lane.len()) {
+                    lane.expire(self.now_ms, &mut self.model.stats[topic]);
+                }
+            }
+        }
     }
 
     /// The hub wakes up in time, and never for nothing twice.
@@ -286,7 +318,7 @@ impl Driver {
         let gone = hub.join(link, NamespaceId(0), ClientId([0; 12]), Transport::Other, now).expect("it is open");
         hub.close(link, CloseReason::Client, now);
         while hub.poll_output(now).is_some() {}
-        Self { hub, only, links: [None; LINKS], sessions: [None; SLOTS], gone }
+        Self { hub, only, links: [None; LINKS], sessions: [None; SLOTS], retained: [false; SLOTS], gone }
     }
 
     fn play(
@@ -309,6 +341,38 @@ impl Driver {
                 answer.fanout = hub.publish_to(key, message, now);
             }
             (Step::Pass(_), _) => hub.handle_timeout(now),
+            (Step::Tick, _) => hub.expire(now),
+            (&Step::TakeOver(link), _) if is_mine(link) => {
+                if let Some(old) = self.links[link] {
+                    let new = hub.open(now);
+                    for slot in link * NAMESPACES..(link + 1) * NAMESPACES {
+                        let key = self.sessions[slot].filter(|&key| hub.link_of(key) == Some(old));
+                        if let Some(key) = key.filter(|_| self.retained[slot]) {
+                            assert!(hub.attach(key, new, Transport::Other, now), "whoever is there may come back");
+                        }
+                    }
+                    hub.close(old, CloseReason::Transport, now);
+                    self.links[link] = Some(new);
+                }
+            }
+            (&Step::Attach(slot), _) if is_mine(link_of(slot)) => {
+                if let (Some(key), Some(link)) = (self.sessions[slot], self.links[link_of(slot)])
+                    && hub.link_of(key).is_none()
+                {
+                    let is_there = hub.session(key).is_some();
+                    assert_eq!(
+                        hub.attach(key, link, Transport::Other, now),
+                        is_there,
+                        "whoever is there may come back"
+                    );
+                }
+            }
+            (&Step::Retain(slot, ms), _) if is_mine(link_of(slot)) => {
+                if let Some(key) = self.sessions[slot].filter(|&key| hub.session(key).is_some()) {
+                    hub.retain(key, Duration::from_millis(ms));
+                    self.retained[slot] = true;
+                }
+            }
             (&Step::Open(link), _) if is_mine(link) => {
                 self.links[link].get_or_insert_with(|| hub.open(now));
             }
@@ -325,6 +389,7 @@ impl Driver {
                 if let Some(link) = self.links[link_of(slot)].filter(|_| is_free) {
                     let namespace = NamespaceId((slot % NAMESPACES) as u32);
                     self.sessions[slot] = hub.join(link, namespace, client, Transport::Other, now);
+                    self.retained[slot] = false;
                 }
             }
             (&Step::Room(link, frames, bytes, is_empty), _) if is_mine(link) => {
@@ -337,7 +402,9 @@ impl Driver {
                 | Step::Tell(slot)
                 | Step::Subscribe(slot, ..)
                 | Step::Unsubscribe(slot, _)
-                | Step::Ack(slot, ..)),
+                | Step::Ack(slot, ..)
+                | Step::AckUpTo(slot, ..)
+                | Step::Nack(slot, ..)),
                 _,
             ) if is_mine(link_of(slot)) => {
                 let Some(key) = self.sessions[slot] else { return answer };
@@ -353,12 +420,16 @@ impl Driver {
                         let topic = topic_id(topic_of(slot, topic));
                         hub.unsubscribe(key, topic, UnsubscribeReason::Server, None, now);
                     }
-                    Step::Ack(_, topic, nth) => {
+                    Step::Ack(_, topic, nth) | Step::AckUpTo(_, topic, nth) | Step::Nack(_, topic, nth, _) => {
                         let topic = topic_of(slot, topic);
                         // Beyond the last message too: an ack of what does not exist.
                         let offset = Offset((offsets[topic] + 1).saturating_sub(nth));
-                        let id = MessageId { epoch: EPOCH, offset };
-                        answer.outcome = hub.handle_ack(key, topic_id(topic), id, now);
+                        let (topic, id) = (topic_id(topic), MessageId { epoch: EPOCH, offset });
+                        answer.outcome = match *step {
+                            Step::Nack(_, _, _, ms) => hub.handle_nack(key, topic, id, Duration::from_millis(ms), now),
+                            Step::AckUpTo(..) => hub.handle_ack_up_to(key, topic, id, now),
+                            _ => hub.handle_ack(key, topic, id, now),
+                        };
                     }
                     _ => unreachable!("the outer match names them all"),
                 }
@@ -399,9 +470,35 @@ impl Model {
                 self.links[link].get_or_insert_default();
             }
             Step::Close(link) => {
-                self.links[link] = None;
+                if self.links[link].take().is_some() {
+                    for slot in link * NAMESPACES..(link + 1) * NAMESPACES {
+                        self.lose(slot);
+                    }
+                }
+            }
+            Step::TakeOver(link) => {
+                *self.links[link].as_mut()? = Link::default();
                 for slot in link * NAMESPACES..(link + 1) * NAMESPACES {
-                    self.leave(slot);
+                    let session = self.sessions[slot].as_mut().filter(|session| session.away_until.is_none());
+                    match session {
+                        Some(session) if session.retention.is_some() => session.resume(0),
+                        Some(_) => self.leave(slot),
+                        None => {}
+                    }
+                }
+            }
+            Step::Attach(slot) => {
+                let clock = self.links[slot / NAMESPACES].as_ref()?.clock_ms;
+                self.sessions[slot].as_mut().filter(|session| session.away_until.is_some())?.resume(clock);
+            }
+            Step::Retain(slot, ms) => self.sessions[slot].as_mut()?.retention = Some(ms),
+            Step::Tick => {
+                for (slot, session) in self.sessions.iter_mut().enumerate() {
+                    for (topic, lane) in session.iter_mut().flat_map(|session| session.lanes.iter_mut().enumerate()) {
+                        if let Some(lane) = lane {
+                            lane.expire(self.now_ms, &mut self.stats[topic_of(slot, topic)]);
+                        }
+                    }
                 }
             }
             Step::Join(slot) => {
@@ -414,15 +511,15 @@ impl Model {
                 let all = topic_of(slot, topic);
                 let session = self.sessions[slot].as_mut()?;
                 session.lanes[topic].get_or_insert_with(|| Lane::new(self.rules[all], window));
-                session.control.push_back(Said::Subscribed { topic: all, offset: offsets[all] });
+                session.answer(Said::Subscribed { topic: all, offset: offsets[all] });
             }
             Step::Unsubscribe(slot, topic) => {
                 let session = self.sessions[slot].as_mut()?;
                 let lane = session.lanes[topic].take();
                 self.stats[topic_of(slot, topic)].abandoned += lane.map_or(0, |lane| lane.len() as u64);
-                session.control.push_back(Said::Unsubscribed { topic: topic_of(slot, topic) });
+                session.answer(Said::Unsubscribed { topic: topic_of(slot, topic) });
             }
-            Step::Tell(slot) => self.sessions[slot].as_mut()?.control.push_back(Said::Done),
+            Step::Tell(slot) => self.sessions[slot].as_mut()?.answer(Said::Done),
             Step::Publish(ref draft, _) => {
                 for slot in 0..SLOTS {
                     if self.sessions[slot].as_ref().is_some_and(|session| Some(session.client) != except) {
@@ -442,22 +539,60 @@ impl Model {
                 self.stats[all].acks[outcome as usize] += 1;
                 return Some(outcome);
             }
+            Step::AckUpTo(slot, topic, nth) => {
+                let all = topic_of(slot, topic);
+                let offset = (offsets[all] + 1).saturating_sub(nth);
+                let lane = self.sessions[slot].as_mut()?.lanes[topic].as_mut();
+                let (outcome, count) =
+                    lane.map_or((AckOutcome::Foreign, 1), |lane| lane.ack_up_to(offset, &mut self.stats[all]));
+                self.stats[all].acks[outcome as usize] += count;
+                return Some(outcome);
+            }
+            Step::Nack(slot, topic, nth, delay) => {
+                let all = topic_of(slot, topic);
+                let offset = (offsets[all] + 1).saturating_sub(nth);
+                let link = self.links[slot / NAMESPACES].as_ref().map_or(0, |link| link.clock_ms);
+                let session = self.sessions[slot].as_mut()?;
+                let due = delay + if session.away_until.is_some() { 0 } else { link };
+                let lane = session.lanes[topic].as_mut();
+                let outcome = lane.map_or(AckOutcome::Foreign, |lane| lane.nack(offset, due));
+                self.stats[all].acks[outcome as usize] += 1;
+                return Some(outcome);
+            }
             Step::Pass(ms) => {
+                for slot in 0..SLOTS {
+                    let until = self.sessions[slot].as_ref().and_then(|session| session.away_until);
+                    if until.is_some_and(|until| until <= self.now_ms) {
+                        self.leave(slot);
+                    }
+                }
                 for link in self.links.iter_mut().flatten().filter(|link| has_room(&link.room)) {
                     link.clock_ms += ms;
                 }
                 for slot in 0..SLOTS {
                     let Some(link) = &self.links[slot / NAMESPACES] else { continue };
-                    let lanes = self.sessions[slot].iter_mut().flat_map(|session| session.lanes.iter_mut().enumerate());
-                    for (topic, lane) in lanes {
+                    let there = self.sessions[slot].iter_mut().filter(|session| session.away_until.is_none());
+                    for (topic, lane) in there.flat_map(|session| session.lanes.iter_mut().enumerate()) {
                         if let Some(lane) = lane {
-                            lane.pass(link.clock_ms, &mut self.stats[topic_of(slot, topic)]);
+                            lane.pass(link.clock_ms, self.now_ms, &mut self.stats[topic_of(slot, topic)]);
                         }
                     }
                 }
             }
         }
         None
+    }
+
+    /// Its link is gone.
+    fn lose(&mut self, slot: usize) {
+        let Some(session) = self.sessions[slot].as_mut().filter(|session| session.away_until.is_none()) else { return };
+        match session.retention {
+            None => self.leave(slot),
+            Some(retention) => {
+                session.away_until = Some(self.now_ms + retention);
+                session.control.clear();
+            }
+        }
     }
 
     fn leave(&mut self, slot: usize) {
@@ -471,20 +606,22 @@ impl Model {
         if draft.topic / TOPICS_EACH != slot % NAMESPACES {
             return;
         }
-        let letter = Letter { offset: offsets[draft.topic], draft: draft.clone() };
+        let expires = draft.ttl_ms.map(|ttl| self.now_ms + ttl);
+        let letter = Letter { offset: offsets[draft.topic], draft: draft.clone(), expires, missed: Vec::new() };
         let session = self.sessions[slot].as_mut();
         if let Some(lane) = session.and_then(|session| session.lanes[draft.topic % TOPICS_EACH].as_mut()) {
-            lane.offer(letter, &mut self.stats[draft.topic]);
+            let is_taken = lane.offer(letter, self.now_ms, &mut self.stats[draft.topic]);
+            self.refused += u64::from(!is_taken);
         }
     }
 
-    fn check_fanout(&self, fanout: Fanout, before: &[TopicStats; TOPICS]) {
+    fn check_fanout(&self, fanout: Fanout, (before, refused): &([TopicStats; TOPICS], u64)) {
         let since = |field: fn(&TopicStats) -> u64| -> u64 {
             self.stats.iter().zip(before).map(|(after, before)| field(after) - field(before)).sum()
         };
         assert_eq!(u64::from(fanout.matched), since(|stats| stats.offered));
         assert_eq!(u64::from(fanout.displaced), since(|stats| stats.displaced));
-        assert_eq!(u64::from(fanout.rejected), since(|stats| stats.rejected + stats.too_large));
+        assert_eq!(u64::from(fanout.rejected), self.refused - refused);
         assert_eq!(fanout.matched, fanout.admitted + fanout.rejected);
     }
 
@@ -509,19 +646,25 @@ impl Model {
                 let sessions = &mut self.sessions[index * NAMESPACES..][..NAMESPACES];
                 for (other, session) in sessions.iter_mut().enumerate() {
                     let Some(session) = session else { continue };
-                    let waits = other != namespace && !session.wishes(index * NAMESPACES + other).is_empty();
+                    let waits =
+                        other != namespace && !session.wishes(index * NAMESPACES + other, self.now_ms).is_empty();
                     let count = &mut session.overtaken_by[namespace];
                     *count = if waits { *count + 1 } else { 0 };
                     assert!(*count <= 1, "a session is overtaken once at most");
                 }
                 let session = sessions[namespace].as_mut().expect("nothing is said to who has left");
                 session.overtaken_by = Default::default();
-                if let Said::Message { topic, .. } = said {
-                    assert!(
-                        session.wishes(index * NAMESPACES + namespace).contains(&said),
-                        "{said:?} was not its turn"
-                    );
-                    session.send(topic % TOPICS_EACH, clock, &mut self.stats[topic]);
+                if let Said::Message { topic, .. } | Said::Gap { topic, .. } = said {
+                    let wishes = session.wishes(index * NAMESPACES + namespace, self.now_ms);
+                    assert!(wishes.contains(&said), "{said:?} was not its turn: {wishes:?}");
+                    let lane = session.lanes[topic % TOPICS_EACH].as_mut().expect("it had a wish");
+                    lane.expire(self.now_ms, &mut self.stats[topic]);
+                    if let Said::Gap { .. } = said {
+                        // What was missed is told in the turn of what comes after it.
+                        lane.tell();
+                    } else {
+                        session.send(topic % TOPICS_EACH, clock, self.now_ms, &mut self.stats[topic]);
+                    }
                 } else {
                     assert_eq!(session.control.pop_front(), Some(said), "answers leave in order");
                 }
@@ -534,11 +677,13 @@ impl Model {
         for (index, link) in self.links.iter().enumerate() {
             let Some(link) = link else { continue };
             let slots = index * NAMESPACES..(index + 1) * NAMESPACES;
-            let wishes: Vec<Said> = slots
-                .filter_map(|slot| self.sessions[slot].as_ref().map(|session| session.wishes(slot)))
-                .flatten()
-                .collect();
-            let all_fit = wishes.iter().all(|&said| fits(&link.room, said));
+            let wishes_at = |now| -> Vec<Said> {
+                let there = slots.clone().filter_map(|slot| Some((slot, self.sessions[slot].as_ref()?)));
+                there.flat_map(|(slot, session)| session.wishes(slot, now)).collect()
+            };
+            // What has expired since somebody looked last may still hold up others, until the next tick.
+            let (held, wishes) = (wishes_at(0), wishes_at(self.now_ms));
+            let all_fit = held.iter().chain(&wishes).all(|&said| fits(&link.room, said));
             assert!(wishes.is_empty() || !all_fit, "there was room for {wishes:?} in {:?}", link.room);
         }
     }
@@ -547,11 +692,11 @@ impl Model {
     fn forget_waits(&mut self) {
         for (slot, session) in self.sessions.iter_mut().enumerate() {
             let Some(session) = session else { continue };
-            if session.wishes(slot).is_empty() {
+            if session.wishes(slot, self.now_ms).is_empty() {
                 session.overtaken_by = Default::default();
             }
             for (lane, counts) in session.lanes.iter().zip(&mut session.lane_overtaken_by) {
-                if lane.as_ref().is_none_or(|lane| lane.next().is_none()) {
+                if lane.as_ref().is_none_or(|lane| lane.looked_at(self.now_ms).next().is_none()) {
                     *counts = Default::default();
                 }
             }
@@ -560,12 +705,14 @@ impl Model {
 
     /// In how many milliseconds a message is due, where a clock runs.
     fn next_deadline(&self) -> Option<u64> {
+        let back = self.sessions.iter().flatten().filter_map(|session| session.away_until);
         let waits = |slot: usize| {
             let link = self.links[slot / NAMESPACES].as_ref().filter(|link| has_room(&link.room))?;
-            let lanes = self.sessions[slot].iter().flat_map(|session| session.lanes.iter().flatten());
+            let there = self.sessions[slot].iter().filter(|session| session.away_until.is_none());
+            let lanes = there.flat_map(|session| session.lanes.iter().flatten());
             lanes.flat_map(|lane| &lane.sent).filter_map(|sent| sent.due).map(|due| due - link.clock_ms).min()
         };
-        (0..SLOTS).filter_map(waits).min()
+        (0..SLOTS).filter_map(waits).chain(back.map(|until| until - self.now_ms)).min()
     }
 }
 
@@ -573,6 +720,8 @@ impl Session {
     fn new(client: ClientId) -> Self {
         Self {
             client,
+            retention: None,
+            away_until: None,
             control: VecDeque::new(),
             lanes: Default::default(),
             overtaken_by: Default::default(),
@@ -580,22 +729,48 @@ impl Session {
         }
     }
 
-    /// What it might say next: its first answer, or else the next message of any lane.
-    fn wishes(&self, slot: usize) -> Vec<Said> {
+    /// Whoever is away hears no answers.
+    fn answer(&mut self, said: Said) {
+        if self.away_until.is_none() {
+            self.control.push_back(said);
+        }
+    }
+
+    /// Its client has come back on a link whose clock shows this.
+    fn resume(&mut self, clock: u64) {
+        self.away_until = None;
+        self.control.clear();
+        self.overtaken_by = Default::default();
+        self.lane_overtaken_by = Default::default();
+        for lane in self.lanes.iter_mut().flatten() {
+            lane.resume(clock);
+        }
+    }
+
+    /// What it might say next: its first answer, or else what is next in any lane.
+    fn wishes(&self, slot: usize, now: u64) -> Vec<Said> {
+        if self.away_until.is_some() {
+            return Vec::new();
+        }
         if let Some(&first) = self.control.front() {
             return vec![first];
         }
         let next = |(topic, lane): (usize, &Option<Lane>)| {
-            let (letter, attempt) = lane.as_ref()?.next()?;
-            let (frames, bytes) = (letter.draft.frames, letter.draft.size as u64);
-            Some(Said::Message { topic: topic_of(slot, topic), offset: letter.offset, attempt, frames, bytes })
+            let (lane, topic) = (lane.as_ref()?.looked_at(now), topic_of(slot, topic));
+            Some(match lane.next()? {
+                Next::Gap { from, to, count, reason } => Said::Gap { topic, from, to, count, reason },
+                Next::Letter(letter, attempt) => {
+                    let (frames, bytes) = (letter.draft.frames, letter.draft.size as u64);
+                    Said::Message { topic, offset: letter.offset, attempt, frames, bytes }
+                }
+            })
         };
         self.lanes.iter().enumerate().filter_map(next).collect()
     }
 
-    fn send(&mut self, topic: usize, clock: u64, stats: &mut TopicStats) {
+    fn send(&mut self, topic: usize, clock: u64, now: u64, stats: &mut TopicStats) {
         for (other, lane) in self.lanes.iter().enumerate() {
-            let waits = other != topic && lane.as_ref().is_some_and(|lane| lane.next().is_some());
+            let waits = other != topic && lane.as_ref().is_some_and(|lane| lane.looked_at(now).next().is_some());
             let count = &mut self.lane_overtaken_by[other][topic];
             *count = if waits { *count + 1 } else { 0 };
             assert!(*count <= 1, "a lane is overtaken once at most");
@@ -610,7 +785,7 @@ impl Said {
         match self {
             Self::Message { frames, bytes, .. } => (frames, bytes),
             Self::Subscribed { .. } | Self::Unsubscribed { .. } => (2, 256),
-            Self::Done => (1, 256),
+            Self::Gap { .. } | Self::Done => (1, 256),
         }
     }
 }
@@ -629,8 +804,11 @@ fn heard(what: &Transmit) -> (usize, Said) {
             (namespace, Said::Unsubscribed { topic: topic.index as usize })
         }
         Transmit::Done { namespace, .. } => (namespace, Said::Done),
-        Transmit::Session { .. } => unreachable!("no client of the model is retained"),
-        Transmit::Gap { .. } => unreachable!("no policy of the model tells of gaps"),
+        Transmit::Session { .. } => unreachable!("nobody asked for a ticket"),
+        Transmit::Gap { namespace, topic, gap } => {
+            let (from, to, count) = (gap.from.0, gap.to.0, gap.count as usize);
+            (namespace, Said::Gap { topic: topic.index as usize, from, to, count, reason: gap.reason })
+        }
         Transmit::Error { .. } => unreachable!("nobody wished for an error"),
     };
     assert_eq!(said.size(), (what.frames(), what.size_bytes()));
@@ -641,6 +819,9 @@ fn client_of(event: &Event) -> ClientId {
     match event {
         Event::Connected { client, .. }
         | Event::Disconnected { client, .. }
+        | Event::SessionDetached { client, .. }
+        | Event::SessionResumed { client, .. }
+        | Event::SessionExpired { client, .. }
         | Event::Subscribed { client, .. }
         | Event::Unsubscribed { client, .. }
         | Event::OverflowBegan { client, .. }
