@@ -120,13 +120,15 @@ impl World {
             Input::Open | Input::Join { .. } => {}
             Input::Subscribe { session, topic, window } => {
                 let Some((session, topic)) = self.asking(session, topic) else { return };
-                let position = self.hub.subscribe(session, topic, window, None, now);
+                let entry = self.catalog.entry(topic).clone();
+                let position = self.hub.subscribe(session, &entry, window, None, now);
                 let last = Offset(self.offsets[topic.index as usize]);
                 assert!(position.is_none_or(|position| position.offset == last), "a subscriber comes after the last");
             }
             Input::Unsubscribe { session, topic } => {
                 let Some((session, topic)) = self.asking(session, topic) else { return };
-                self.hub.unsubscribe(session, topic, UnsubscribeReason::Client, None, now);
+                let entry = self.catalog.entry(topic).clone();
+                self.hub.unsubscribe(session, &entry, UnsubscribeReason::Client, None, now);
             }
             Input::Publish { topic, ref draft } => {
                 let message = self.message(self.any_topic(topic), draft);
@@ -215,7 +217,7 @@ impl World {
                 room.take(frames, bytes);
                 if let Transmit::Message { message, .. } = &what {
                     let on_link = self.sessions.iter().filter(|(key, ..)| self.hub.link_of(*key) == Some(link.0));
-                    let mut lanes = on_link.filter_map(|(key, ..)| self.hub.session(*key)?.lane_of(message.topic));
+                    let mut lanes = on_link.filter_map(|(key, ..)| self.hub.session(*key)?.lane_of(message.topic.id));
                     assert!(lanes.next().is_some(), "a message is for a subscriber");
                     assert!(!message.is_expired(self.now), "nothing leaves after its time");
                 }
@@ -276,7 +278,7 @@ impl World {
             body.payload = 0..size / 2;
         }
         let message = Arc::new(Message {
-            topic,
+            topic: self.catalog.entry(topic).clone(),
             id: MessageId { epoch: EPOCH, offset: Offset(*offset) },
             key: draft.key.map(|key| if key { "a".into() } else { "b".into() }),
             published: self.now,

@@ -210,7 +210,8 @@ impl Shard {
         let key = state.key;
         let now = self.time();
         let wanted = window.and_then(NonZeroU16::new);
-        let position = self.hub.subscribe(key, topic, wanted, Some(RequestId(request)), now);
+        let entry = self.scene.catalog.entry(topic).clone();
+        let position = self.hub.subscribe(key, &entry, wanted, Some(RequestId(request)), now);
         self.note(&[6, peer as u64, topic.index.into()], || format!("peer {peer} subscribes to {}", topic.index));
         let offset = self.positions[topic.index as usize];
         let wanted = (!self.peers[peer].is_gone).then_some(Offset(offset));
@@ -237,8 +238,9 @@ impl Shard {
         }
         let (key, had, is_gone, is_on) = (state.key, state.has_lane(topic), state.is_gone, state.link.is_some());
         self.abandon(peer, topic);
+        let entry = self.scene.catalog.entry(topic).clone();
         let now = self.time();
-        let did = self.hub.unsubscribe(key, topic, UnsubscribeReason::Client, None, now);
+        let did = self.hub.unsubscribe(key, &entry, UnsubscribeReason::Client, None, now);
         self.note(&[7, peer as u64, topic.index.into()], || format!("peer {peer} unsubscribes from {}", topic.index));
         assert_eq!(did, had, "unsubscribe: only what there was ends");
         if !is_gone && is_on {

@@ -159,7 +159,7 @@ impl World {
         let key = self.dice.below(rule.keys + 1) as usize;
         let ttl_ms = rule.ttl_ms.filter(|_| !is_plain && self.dice.chance(60));
         let message = Arc::new(Message {
-            topic,
+            topic: self.scene.catalog.entry(topic).clone(),
             id: MessageId { epoch: EPOCH, offset: Offset(*offset) },
             key: (key > 0).then(|| self.keys[key - 1].clone()),
             published: self.start + self.now,

@@ -183,6 +183,7 @@ pub const KEYS: &[Key] = &[
     key(Policy, "deliveryMode", choice(&["BEST_EFFORT", "AT_LEAST_ONCE"]), "Whether messages wait for the client's ack."),
     key(Policy, "overflowAction", Choice { of: &["REJECT_NEW", "DROP_OLDEST", "COALESCE", "SNAPSHOT_ONLY"], later: &["SPILL_TO_DISK"] }, "What gives way when a client's lane is full; AT_LEAST_ONCE takes REJECT_NEW only."),
     key(Policy, "maxQueuedMessagesPerClient", number(1, U32, 64), "How many messages a client's lane holds, queued and in flight together."),
+    key(Policy, "maxTopics", number(1, U32, 10_000), "How many topics may be made at once from one whose name is a pattern."),
     key(Policy, "maxQueuedBytesPerClient", number(1, TIB, 524_288), "How many bytes of encoded packets a client's lane holds."),
     key(Policy, "ackTimeoutMs", number(1, DAY_MS, 1000), "How long a client may take to ack before a message is sent again."),
     key(Policy, "maxRetries", number(0, U32, 0), "How often a message is sent again; AT_LEAST_ONCE needs at least 1."),
@@ -211,7 +212,7 @@ pub const KEYS: &[Key] = &[
     key(Backoff, "maxMs", number(0, DAY_MS, 60_000), "The longest an attempt has, unless `ackTimeoutMs` is longer."),
     key(Backoff, "jitter", Decimal { min: 0.0, max: 1.0, default: 0.0 }, "By which share a timeout may be shortened, so that clients do not all retry at once."),
 
-    key(Topic, "name", Text { default: None }, "Its name; once in its namespace."),
+    key(Topic, "name", Text { default: None }, "Its name; once in its namespace. One that ends in `*` is a pattern: every name that begins so is a topic, made when somebody subscribes or publishes to it and gone with its last subscriber."),
 
     key(Admin, "host", Text { default: Some("127.0.0.1") }, "The address to listen on: a loopback address, or `unix:/path`, which takes no port."),
     key(Admin, "port", number(0, U16, 9093), "The port to listen on; 0 lets the system choose."),

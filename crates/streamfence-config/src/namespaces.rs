@@ -114,6 +114,10 @@ fn topic(mut entry: Node, part: &str, names: &mut Taken, report: &mut Report<'_>
             let wanted = "a name that is no control event's".to_owned();
             report.error(part, at, Problem::WrongValue { key: "topic".to_owned(), found: format!("{name:?}"), wanted });
         }
+        Err(CatalogError::BadPattern { .. }) => {
+            let wanted = "`*` at the end of a pattern and nowhere else".to_owned();
+            report.error(part, at, Problem::WrongValue { key: "topic".to_owned(), found: format!("{name:?}"), wanted });
+        }
         Err(_) => {
             let wanted = "a name of 1 to 128 bytes without control characters".to_owned();
             let found = crate::raw::shown(&name);
@@ -215,6 +219,7 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
             "topic" => CoalesceKey::Topic,
             pointer => CoalesceKey::Pointer(pointer.to_owned()),
         })
+        .max_topics(policy.number("maxTopics") as u32)
         .max_queued_messages(policy.number("maxQueuedMessagesPerClient") as u32)
         .max_queued_bytes(policy.number("maxQueuedBytesPerClient"))
         .allow_polling(policy.flag("allowPolling"))

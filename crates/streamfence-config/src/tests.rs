@@ -144,6 +144,8 @@ fn defaults_are_those_of_the_contract() {
             inbound_ack: OnReceipt,
             allow_polling: true,
             echo: true,
+            max_topics: 10000,
+            is_removed: false,
         }
     "#]]
     .assert_debug_eq(settings.catalog.class(topic));

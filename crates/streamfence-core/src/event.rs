@@ -34,6 +34,13 @@ pub enum Event {
         /// The address it listened on.
         address: Arc<str>,
     },
+    /// Another catalog holds.
+    Reloaded,
+    /// A new catalog was not taken, and the old one holds.
+    ReloadRefused {
+        /// What is wrong with it.
+        reason: Arc<str>,
+    },
     /// A client joined a namespace.
     Connected {
         /// The namespace.
@@ -207,11 +214,13 @@ pub enum CloseReason {
     ShuttingDown,
     /// The client has come back on another connection.
     Replaced,
+    /// A reload took the namespace away.
+    Removed,
 }
 
 impl CloseReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Client,
         Self::Transport,
         Self::Heartbeat,
@@ -220,6 +229,7 @@ impl CloseReason {
         Self::Server,
         Self::ShuttingDown,
         Self::Replaced,
+        Self::Removed,
     ];
 
     /// Whether the connection was lost rather than ended by somebody's wish: then the client may come back.
@@ -228,7 +238,7 @@ impl CloseReason {
         match self {
             // A transport that ends without a goodbye in the namespace is a lost one, however politely it ended.
             Self::Client | Self::Transport | Self::Heartbeat | Self::Stalled | Self::Replaced => true,
-            Self::Protocol | Self::Server | Self::ShuttingDown => false,
+            Self::Protocol | Self::Server | Self::ShuttingDown | Self::Removed => false,
         }
     }
 
@@ -244,6 +254,7 @@ impl CloseReason {
             Self::Server => "server",
             Self::ShuttingDown => "shutting_down",
             Self::Replaced => "replaced",
+            Self::Removed => "removed",
         }
     }
 }
@@ -256,6 +267,8 @@ pub enum UnsubscribeReason {
     Client,
     /// The application did.
     Server,
+    /// A reload took the topic away.
+    Removed,
 }
 
 impl UnsubscribeReason {
@@ -265,6 +278,7 @@ impl UnsubscribeReason {
         match self {
             Self::Client => "client",
             Self::Server => "server",
+            Self::Removed => "removed",
         }
     }
 }

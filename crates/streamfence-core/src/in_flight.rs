@@ -23,7 +23,7 @@ use crate::stats::AckOutcome;
 /// ```
 #[derive(Debug)]
 pub struct InFlight {
-    /// In order of first send, which is offset order. Invariant: at most `window` entries.
+    /// In order of first send, which is offset order. Invariant: it grows only while it has less than `window` entries.
     sent: VecDeque<Sent>,
     /// Sum of `size_bytes` over `sent`, kept so that admission never walks the window.
     bytes: u64,
@@ -65,6 +65,12 @@ impl InFlight {
     #[must_use]
     pub fn new(window: NonZeroU16, retry: Retry, salt: u64) -> Self {
         Self { sent: VecDeque::new(), bytes: 0, overdue: 0, nearest: Duration::MAX, window, retry, salt, newest: None }
+    }
+
+    /// Goes on with other settings: for what is sent from now on. What is due already stays due when it was.
+    pub fn reload(&mut self, window: NonZeroU16, retry: Retry) {
+        self.window = window;
+        self.retry = retry;
     }
 
     /// Takes in a message that is being sent for the first time.

@@ -12,6 +12,7 @@ use crate::in_flight::{GiveUp, InFlight};
 use crate::message::{Key, Message, MessageId, Offset, TopicId};
 use crate::policy::{Delivery, Overflow, Policy};
 use crate::stats::AckOutcome;
+use crate::topic::TopicEntry;
 
 /// A bounded queue with a policy.
 ///
@@ -21,7 +22,7 @@ use crate::stats::AckOutcome;
 /// ```
 #[derive(Debug)]
 pub struct Lane {
-    topic: TopicId,
+    topic: Arc<TopicEntry>,
     policy: Policy,
     queue: VecDeque<Queued>,
     /// Sum of `size_bytes` over `queue`.
@@ -32,8 +33,10 @@ pub struct Lane {
     /// queued.
     #[expect(clippy::box_collection, reason = "most lanes do not coalesce, and there are very many lanes")]
     newest: Option<Box<HashMap<Option<Key>, u64>>>,
-    /// Only for at-least-once.
+    /// Only for at-least-once, and for what was sent while the lane was that.
     in_flight: Option<Box<InFlight>>,
+    /// The window its client asked for, which may only lower the policy's.
+    window: Option<NonZeroU16>,
     /// Messages lost since the lane began to overflow; 0 while it does not.
     lost: u64,
     /// What was lost behind the last entry of `queue`.
@@ -68,6 +71,17 @@ impl Admission {
     const PLAIN: Self = Self::Admitted { coalesced: 0, displaced: 0 };
 }
 
+/// A message that leaves its lane.
+#[derive(Debug)]
+pub struct Sending {
+    /// The message.
+    pub message: Arc<Message>,
+    /// How often it has been sent with this, from 1.
+    pub attempt: u32,
+    /// Whether it stays in flight until its client acks it; else it is delivered with this.
+    pub awaits_ack: bool,
+}
+
 /// Why a message was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
@@ -82,30 +96,31 @@ pub enum Rejection {
 impl Lane {
     /// An empty lane. `window` may only lower the policy's; `salt` makes its timeouts differ from other lanes'.
     #[must_use]
-    pub fn new(topic: TopicId, policy: Policy, window: Option<NonZeroU16>, salt: u64) -> Self {
-        let in_flight = match policy.delivery {
-            Delivery::BestEffort { .. } => None,
-            Delivery::AtLeastOnce { window: widest, retry, .. } => {
-                Some(Box::new(InFlight::new(window.map_or(widest, |wanted| wanted.min(widest)), retry, salt)))
-            }
-        };
-        let coalesces = match policy.delivery {
-            // It holds one value, whatever the key: there is nothing to find by key.
-            Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } | Delivery::AtLeastOnce { .. } => false,
-            Delivery::BestEffort { overflow, coalesce } => coalesce || overflow == Overflow::Coalesce,
-        };
-        Self {
+    pub fn new(topic: Arc<TopicEntry>, window: Option<NonZeroU16>, salt: u64) -> Self {
+        let policy = topic.class.policy;
+        let mut lane = Self {
             topic,
             policy,
             queue: VecDeque::new(),
             queued_bytes: 0,
             first: 0,
-            newest: coalesces.then(Box::default),
-            in_flight,
+            newest: None,
+            in_flight: None,
+            window,
             lost: 0,
             gaps: Gaps::default(),
             nearest_expiry: None,
-        }
+        };
+        lane.follow_policy(salt);
+        lane
+    }
+
+    /// Goes on under the settings its topic has now: for what is offered, sent and due from now on. Discards nothing,
+    /// and a message keeps the promise it was published under.
+    pub fn reload(&mut self, topic: Arc<TopicEntry>, salt: u64) {
+        self.policy = topic.class.policy;
+        self.topic = topic;
+        self.follow_policy(salt);
     }
 
     /// Offers a message to the lane and says what became of it.
@@ -145,12 +160,7 @@ impl Lane {
         gaps.move_before(&mut self.gaps);
         // Every entry has a new place: the index is written anew.
         self.first += before as u64;
-        if let Some(newest) = &mut self.newest {
-            newest.clear();
-            for (number, queued) in (self.first..).zip(&self.queue) {
-                newest.insert(queued.message.key.clone(), number);
-            }
-        }
+        self.index_newest();
         overdue + (before - self.queue.len()) as u64
     }
 
@@ -158,15 +168,18 @@ impl Lane {
     ///
     /// # Panics
     /// When there is nothing to send: ask [`Lane::next`] first.
-    pub fn send(&mut self, clock: Duration) -> (Arc<Message>, u32) {
+    pub fn send(&mut self, clock: Duration) -> Sending {
         if let Some((message, attempt)) = self.in_flight.as_mut().and_then(|in_flight| in_flight.resend(clock)) {
-            return (message, attempt);
+            return Sending { message, attempt, awaits_ack: true };
         }
         let message = self.pop_front().expect("there is a queued message: `next` said so").message;
-        if let Some(in_flight) = &mut self.in_flight {
-            in_flight.record(message.clone(), clock);
+        match &mut self.in_flight {
+            Some(in_flight) if message.wants_ack() => {
+                in_flight.record(message.clone(), clock);
+                Sending { message, attempt: 1, awaits_ack: true }
+            }
+            _ => Sending { message, attempt: 1, awaits_ack: false },
         }
-        (message, 1)
     }
 
     /// Begins again on a new link, whose clock shows this: what is in flight is to be sent again.
@@ -212,7 +225,9 @@ impl Lane {
     pub fn next(&self) -> Option<&Arc<Message>> {
         match &self.in_flight {
             None => self.front(),
-            Some(in_flight) => in_flight.next_resend().or_else(|| self.front().filter(|_| in_flight.has_space())),
+            Some(in_flight) => in_flight
+                .next_resend()
+                .or_else(|| self.front().filter(|message| in_flight.has_space() || !message.wants_ack())),
         }
     }
 
@@ -234,7 +249,13 @@ impl Lane {
     /// The topic it is of.
     #[must_use]
     pub fn topic(&self) -> TopicId {
-        self.topic
+        self.topic.id
+    }
+
+    /// The topic it is of, with its name and class.
+    #[must_use]
+    pub fn entry(&self) -> &Arc<TopicEntry> {
+        &self.topic
     }
 
     /// The policy it keeps.
@@ -294,6 +315,33 @@ impl Lane {
         (self.lost > 0).then(|| std::mem::take(&mut self.lost))
     }
 
+    /// Has what its policy needs, and no more.
+    fn follow_policy(&mut self, salt: u64) {
+        if let Delivery::AtLeastOnce { window, retry, .. } = self.policy.delivery {
+            let window = self.window.map_or(window, |wanted| wanted.min(window));
+            match &mut self.in_flight {
+                Some(in_flight) => in_flight.reload(window, retry),
+                None => self.in_flight = Some(Box::new(InFlight::new(window, retry, salt))),
+            }
+        }
+        if !self.policy.coalesces() {
+            self.newest = None;
+        } else if self.newest.is_none() {
+            self.newest = Some(Box::default());
+            self.index_newest();
+        }
+    }
+
+    /// Writes anew which entry holds the newest value of a key.
+    fn index_newest(&mut self) {
+        if let Some(newest) = &mut self.newest {
+            newest.clear();
+            for (number, queued) in (self.first..).zip(&self.queue) {
+                newest.insert(queued.message.key.clone(), number);
+            }
+        }
+    }
+
     fn decide(&mut self, message: &Arc<Message>, now: Instant) -> Admission {
         if message.is_expired(now) {
             return Admission::Rejected(Rejection::Expired);
@@ -303,6 +351,10 @@ impl Lane {
         }
         match self.policy.delivery {
             Delivery::AtLeastOnce { .. } => self.admit_or_reject(message),
+            // What is in flight from a time when the lane was at-least-once does not give way.
+            Delivery::BestEffort { .. } if !self.fits_beside_in_flight(message.size_bytes()) => {
+                Admission::Rejected(Rejection::Full)
+            }
             Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } => self.replace_all(message),
             Delivery::BestEffort { overflow, .. } => match (self.replace_same_key(message, overflow), overflow) {
                 (Some(admission), _) => admission,
@@ -349,8 +401,10 @@ impl Lane {
     fn replace_same_key(&mut self, message: &Arc<Message>, overflow: Overflow) -> Option<Admission> {
         let number = *self.newest.as_ref()?.get(&message.key)?;
         let place = number.checked_sub(self.first)? as usize;
-        let grown = self.bytes() - self.queue[place].message.size_bytes() + message.size_bytes();
-        if grown <= self.policy.limits.bytes.get() {
+        let older = self.queue[place].message.size_bytes();
+        let grown = self.bytes() - older + message.size_bytes();
+        // A lane whose limit was lowered may hold too much already; this does not make it more.
+        if grown <= self.policy.limits.bytes.get() || message.size_bytes() <= older {
             self.replace(place, message);
             return Some(Admission::Admitted { coalesced: 1, displaced: 0 });
         }
@@ -364,7 +418,7 @@ impl Lane {
             self.displace_front().expect("`place` entries are queued before the older value");
             displaced += 1;
             let place = place - displaced as usize;
-            let grown = self.queued_bytes - self.queue[place].message.size_bytes() + message.size_bytes();
+            let grown = self.bytes() - self.queue[place].message.size_bytes() + message.size_bytes();
             if grown <= self.policy.limits.bytes.get() {
                 self.replace(place, message);
                 return Some(Admission::Admitted { coalesced: 1, displaced });
@@ -385,6 +439,15 @@ impl Lane {
     fn fits(&self, more: u64) -> bool {
         let limits = &self.policy.limits;
         (self.len() as u64) < u64::from(limits.messages.get()) && self.bytes() + more <= limits.bytes.get()
+    }
+
+    /// Whether it would fit if nothing were queued.
+    fn fits_beside_in_flight(&self, size: u64) -> bool {
+        let limits = &self.policy.limits;
+        self.in_flight.as_ref().is_none_or(|in_flight| {
+            (in_flight.len() as u64) < u64::from(limits.messages.get())
+                && in_flight.bytes() + size <= limits.bytes.get()
+        })
     }
 
     fn push_back(&mut self, message: &Arc<Message>) {

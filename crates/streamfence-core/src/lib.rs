@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod message;
 pub mod namespace;
 pub mod policy;
+pub mod topic;
 
 pub mod gap;
 pub mod hub;
@@ -27,12 +28,12 @@ pub mod stats;
 pub mod testing;
 
 pub use books::Books;
-pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, NamespaceEntry};
+pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, Found, NamespaceEntry};
 pub use event::{CloseReason, Event, Transport, UnsubscribeReason};
 pub use gap::{Gap, LossReason};
-pub use hub::{Fanout, Hub};
+pub use hub::{Fanout, Hub, Reload};
 pub use in_flight::InFlight;
-pub use lane::{Admission, Lane, Rejection};
+pub use lane::{Admission, Lane, Rejection, Sending};
 pub use link::Room;
 pub use message::{
     Body, ClassId, ClientId, Epoch, Key, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId,
@@ -43,3 +44,4 @@ pub use output::{Batch, ErrorCode, Output, Secret, Ticket, Transmit};
 pub use policy::{Backoff, Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
 pub use session::Session;
 pub use stats::{AckOutcome, LaneSurvey, Observer, TopicStats};
+pub use topic::TopicEntry;

@@ -43,7 +43,8 @@ impl Namespace {
         Self { path: path.into(), topics: Vec::new(), session_retention: SESSION_RETENTION, draft: Draft::default() }
     }
 
-    /// Adds a topic with the namespace's settings.
+    /// Adds a topic with the namespace's settings. A name that ends in `*` is a pattern: a topic is made of every name
+    /// that begins so, when somebody subscribes or publishes to it, and is gone with its last subscriber.
     #[must_use]
     pub fn topic(self, name: impl Into<String>) -> Self {
         self.topic_with(Topic::new(name))
@@ -94,6 +95,7 @@ pub(crate) struct Draft {
     pub(crate) inbound_ack: Option<InboundAck>,
     pub(crate) allow_polling: Option<bool>,
     pub(crate) echo: Option<bool>,
+    pub(crate) max_topics: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +121,7 @@ impl Draft {
             inbound_ack: self.inbound_ack.or(parent.inbound_ack),
             allow_polling: self.allow_polling.or(parent.allow_polling),
             echo: self.echo.or(parent.echo),
+            max_topics: self.max_topics.or(parent.max_topics),
         }
     }
 }
@@ -216,6 +219,13 @@ macro_rules! settings {
             #[must_use]
             pub fn allow_polling(mut self, yes: bool) -> Self {
                 self.draft.allow_polling = Some(yes);
+                self
+            }
+
+            /// How many topics may be made at once from one whose name is a pattern, such as `orders.*`. Default: 10 000.
+            #[must_use]
+            pub fn max_topics(mut self, topics: u32) -> Self {
+                self.draft.max_topics = Some(topics);
                 self
             }
 

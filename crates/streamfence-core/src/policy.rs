@@ -36,6 +36,15 @@ impl Policy {
         Self { gap_notices, ..self }
     }
 
+    /// Whether an offer looks for the queued message of the same key.
+    pub(crate) fn coalesces(&self) -> bool {
+        match self.delivery {
+            // It holds one value, whatever the key: there is nothing to find by key.
+            Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } | Delivery::AtLeastOnce { .. } => false,
+            Delivery::BestEffort { overflow, coalesce } => coalesce || overflow == Overflow::Coalesce,
+        }
+    }
+
     /// Whether messages wait for the client's acknowledgement.
     #[must_use]
     pub fn is_at_least_once(&self) -> bool {

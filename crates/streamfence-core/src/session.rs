@@ -11,11 +11,12 @@ use slab::Slab;
 
 use crate::books::Books;
 use crate::in_flight::GiveUp;
-use crate::lane::{Admission, Lane, Rejection};
+use crate::lane::{Admission, Lane, Rejection, Sending};
 use crate::link::Room;
 use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
 use crate::output::Transmit;
 use crate::stats::AckOutcome;
+use crate::topic::TopicEntry;
 
 /// A client's lanes in one namespace.
 #[derive(Debug)]
@@ -60,12 +61,29 @@ impl Session {
     }
 
     /// Opens a lane and says where it stands. A second subscription to a topic changes nothing and is `None`.
-    pub fn subscribe(&mut self, topic: TopicId, window: Option<NonZeroU16>, books: &Books) -> Option<u32> {
-        if self.lane_of(topic).is_some() {
+    pub fn subscribe(&mut self, topic: &Arc<TopicEntry>, window: Option<NonZeroU16>) -> Option<u32> {
+        if self.lane_of(topic.id).is_some() {
             return None;
         }
-        let lane = Lane::new(topic, books.catalog().class(topic).policy, window, self.salt());
+        let lane = Lane::new(topic.clone(), window, self.salt());
         Some(self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0 }) as u32)
+    }
+
+    /// Goes on under the settings its topics have now, as `current` tells them; hands out the topics that are gone.
+    pub fn reload(&mut self, current: impl Fn(&TopicEntry) -> Option<Arc<TopicEntry>>) -> Vec<Arc<TopicEntry>> {
+        let salt = self.salt();
+        let mut gone = Vec::new();
+        for (place, seated) in &mut self.lanes {
+            match current(seated.lane.entry()) {
+                Some(topic) => {
+                    seated.lane.reload(topic, salt);
+                    // A wider window may let it send at once.
+                    seated.queue_up(place as u32, &mut self.turns);
+                }
+                None => gone.push(seated.lane.entry().clone()),
+            }
+        }
+        gone
     }
 
     /// Closes a lane; what it held is counted as abandoned. Says where the hub's topic index held it.
@@ -95,7 +113,7 @@ impl Session {
         let seated = &mut self.lanes[place as usize];
         seated.expire(now, self.client, books);
         let admission = seated.lane.offer(message, now);
-        books.offered(message.topic, admission);
+        books.offered(message.topic.id, admission);
         let lost = match admission {
             Admission::Admitted { displaced, .. } => u64::from(displaced),
             Admission::Rejected(Rejection::Full) => 1,
@@ -103,7 +121,7 @@ impl Session {
             Admission::Rejected(Rejection::TooLarge | Rejection::Expired) => 0,
         };
         if lost > 0 && seated.lane.begin_overflow(lost) {
-            books.overflow_began(message.topic, self.client);
+            books.overflow_began(&message.topic, self.client);
         }
         seated.queue_up(place, &mut self.turns);
         admission
@@ -184,7 +202,7 @@ impl Session {
         for (place, seated) in &mut self.lanes {
             seated.lane.handle_timeout(clock, now, |message, why| match why {
                 GiveUp::Exhausted { attempts } => books.exhausted(client, &message, attempts),
-                GiveUp::Expired => books.expired(message.topic, 1),
+                GiveUp::Expired => books.expired(message.topic.id, 1),
             });
             seated.end_overflow(client, books);
             if let Some(due) = seated.lane.poll_timeout() {
@@ -227,7 +245,7 @@ impl Session {
                 }
                 room.take(GAP_FRAMES, GAP_BYTES);
                 let gap = seated.lane.take_gap().expect("it was there just now");
-                return Some(Transmit::Gap { namespace: self.namespace, topic: seated.lane.topic(), gap });
+                return Some(Transmit::Gap { namespace: self.namespace, topic: seated.lane.entry().clone(), gap });
             }
             let (frames, bytes) = (next.frames(), next.size_bytes());
             if !room.takes(frames, bytes) {
@@ -235,9 +253,8 @@ impl Session {
                 return None;
             }
             room.take(frames, bytes);
-            let (message, attempt) = seated.lane.send(clock);
-            let wants_ack = seated.lane.policy().is_at_least_once();
-            books.sent(self.client, &message, attempt, wants_ack);
+            let Sending { message, attempt, awaits_ack } = seated.lane.send(clock);
+            books.sent(self.client, &message, attempt, awaits_ack);
             seated.end_overflow(self.client, books);
             if let Some(due) = seated.lane.poll_timeout() {
                 self.nearest = self.nearest.min(due);
@@ -341,7 +358,7 @@ impl Session {
     fn abandon(&self, mut lane: Lane, books: &mut Books) {
         books.abandoned(lane.topic(), lane.len() as u64);
         if let Some(lost) = lane.take_lost() {
-            books.overflow_ended(lane.topic(), self.client, lost);
+            books.overflow_ended(lane.entry(), self.client, lost);
         }
     }
 }
@@ -371,7 +388,7 @@ impl SeatedLane {
 
     fn end_overflow(&mut self, client: ClientId, books: &mut Books) {
         if let Some(lost) = self.lane.end_overflow() {
-            books.overflow_ended(self.lane.topic(), client, lost);
+            books.overflow_ended(self.lane.entry(), client, lost);
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::catalog::Catalog;
 use crate::event::Event;
 use crate::message::TopicId;
 
@@ -105,6 +106,11 @@ pub struct LaneSurvey {
 
 /// Whoever wants to know. Called on the shards, so it must be quick and must not block.
 pub trait Observer: Send + Sync {
+    /// From now on the numbers are of the topics of this catalog, which follows the last one.
+    fn on_reload(&self, catalog: &Catalog) {
+        let _ = catalog;
+    }
+
     /// What happened to a topic since the last call from this shard.
     fn on_stats(&self, topic: TopicId, since_last: &TopicStats) {
         let _ = (topic, since_last);

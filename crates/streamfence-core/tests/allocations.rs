@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, Offset,
-    Output, Overflow, Room, SessionKey, TopicId, Transmit, Transport,
+    Output, Overflow, Room, SessionKey, TopicEntry, Transmit, Transport,
 };
 
 const EPOCH: Epoch = Epoch(7);
@@ -14,7 +14,7 @@ const PLENTY: Room = Room { frames: 1_000, bytes: 1 << 20, is_empty: true };
 
 struct Stage {
     hub: Hub,
-    topic: TopicId,
+    topic: Arc<TopicEntry>,
     sessions: Vec<(LinkKey, SessionKey)>,
     now: Instant,
     offset: u64,
@@ -24,7 +24,7 @@ impl Stage {
     #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
     fn new(namespace: Namespace, sessions: usize) -> Self {
         let catalog = Arc::new(Catalog::builder().namespace(namespace).build().expect("the catalog is valid"));
-        let topic = catalog.topics().next().expect("the namespace has a topic");
+        let topic = catalog.entry(catalog.topics().next().expect("the namespace has a topic")).clone();
         let mut stage =
             Self { hub: Hub::new(catalog, EPOCH), topic, sessions: Vec::new(), now: Instant::now(), offset: 0 };
         for index in 0..sessions {
@@ -36,11 +36,11 @@ impl Stage {
     fn join(&mut self, index: usize) {
         let mut client = [0; 12];
         client[..8].copy_from_slice(&index.to_be_bytes());
-        let namespace = self.hub.catalog().class(self.topic).namespace;
+        let namespace = self.topic.class.namespace;
         let link = self.hub.open(self.now);
         let joined = self.hub.join(link, namespace, ClientId(client), Transport::Other, self.now);
         let session = joined.expect("the link is open");
-        self.hub.subscribe(session, self.topic, None, None, self.now);
+        self.hub.subscribe(session, &self.topic, None, None, self.now);
         self.sessions.push((link, session));
     }
 
@@ -48,7 +48,14 @@ impl Stage {
         self.offset += 1;
         let id = MessageId { epoch: EPOCH, offset: Offset(self.offset) };
         let body = Body::plain(Bytes::from_static(b"tick"));
-        Arc::new(Message { topic: self.topic, id, key: key.map(Into::into), published: self.now, expires: None, body })
+        Arc::new(Message {
+            topic: self.topic.clone(),
+            id,
+            key: key.map(Into::into),
+            published: self.now,
+            expires: None,
+            body,
+        })
     }
 
     fn publish(&mut self, message: &Arc<Message>) {
@@ -66,7 +73,7 @@ impl Stage {
 
     fn ack(&mut self, id: MessageId) {
         for &(_, session) in &self.sessions {
-            self.hub.handle_ack(session, self.topic, id, self.now);
+            self.hub.handle_ack(session, self.topic.id, id, self.now);
         }
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use streamfence_core::{
-    AtLeastOnce, Catalog, ClientPublish, Delivery, InboundAck, Limits, Metadata, Namespace, Overflow, Topic, Wire,
+    AtLeastOnce, Catalog, ClientPublish, Delivery, Found, InboundAck, Limits, Metadata, Namespace, NamespaceId,
+    Overflow, Topic, Wire,
 };
 
 #[expect(clippy::needless_pass_by_value, reason = "a case reads best without borrows")]
@@ -128,4 +129,72 @@ fn topics_are_found_by_namespace_and_name_and_keep_their_order() {
     assert_eq!(names(other), ["tock", "tick"]);
     assert_eq!(catalog.topics().count(), 3);
     assert_eq!(catalog.namespaces().map(|(_, entry)| &*entry.path).collect::<Vec<_>>(), ["/feed", "/other"]);
+}
+
+#[test]
+fn a_name_is_its_own_topic_before_it_is_of_the_longest_pattern_that_fits() {
+    let namespace = Namespace::new("/feed").topic("a.*").topic("a.b.*").topic("a.b.c");
+    let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
+    let feed = catalog.namespace("/feed").expect("it was added");
+    let found = |name: &str| match catalog.find(feed, name) {
+        Some(Found::Topic(entry)) => format!("topic {}", entry.name),
+        Some(Found::Pattern(class)) => format!("made from {}", class.name),
+        None => "nothing".to_owned(),
+    };
+    assert_eq!(found("a.b.c"), "topic a.b.c");
+    assert_eq!(found("a.b.d"), "made from a.b.*");
+    assert_eq!(found("a.b."), "made from a.*");
+    let longest = "a.".to_owned() + &"x".repeat(126);
+    assert_eq!(found(&longest), "made from a.*");
+    // A wildcard, a name that is only the beginning, one that is too long, one that no topic may have.
+    for name in ["a.*", "a.", "b", &(longest + "x"), "a.\n"] {
+        assert_eq!(found(name), "nothing", "{name:?}");
+    }
+    let any = Catalog::builder().namespace(Namespace::new("/any").topic("*")).build().expect("it is valid");
+    assert!(any.find(NamespaceId(0), "x").is_some());
+    assert!(any.find(NamespaceId(0), "subscribe").is_none(), "a control event is no topic");
+}
+
+#[test]
+fn patterns_that_cannot_be_kept_are_refused() {
+    refuse(
+        vec![Namespace::new("/feed").topic("a*b")],
+        expect![[r#"namespace `/feed`: topic "a*b": wanted `*` at the end of a pattern and nowhere else"#]],
+    );
+    refuse(
+        vec![Namespace::new("/feed").topic_with(Topic::new("a*").max_topics(0))],
+        expect!["topic `/feed a*`: max_topics is 0; wanted at least 1"],
+    );
+}
+
+#[test]
+fn what_keeps_its_name_keeps_its_id_when_a_catalog_follows_another() {
+    let build = |namespaces: Vec<Namespace>| {
+        let builder = namespaces.into_iter().fold(Catalog::builder(), streamfence_core::CatalogBuilder::namespace);
+        builder.build().expect("it is valid")
+    };
+    let ids = |catalog: &Catalog| {
+        let line = |topic| {
+            let class: &streamfence_core::Class = catalog.class(topic);
+            let gone = if class.is_removed { " (gone)" } else { "" };
+            format!("{}.{} {} {}{gone}", class.namespace.0, class.id.0, class.path, class.name)
+        };
+        catalog.topics().map(line).collect::<Vec<_>>()
+    };
+    let first = build(vec![Namespace::new("/a").topic("x").topic("y*"), Namespace::new("/b").topic("x")]);
+    let next = build(vec![
+        Namespace::new("/c").topic("x"),
+        Namespace::new("/a").topic("new").topic("y*").topic("yz*").session_retention(Duration::ZERO),
+    ]);
+    let next = next.following(&first);
+    assert_eq!(ids(&next), ["0.0 /a x (gone)", "0.1 /a y*", "1.2 /b x (gone)", "2.3 /c x", "0.4 /a new", "0.5 /a yz*"]);
+    let a = next.namespace("/a").expect("it is still there");
+    assert_eq!(next.namespace_entry(a).session_retention, Duration::ZERO);
+    assert!(next.topic(a, "x").is_none() && next.namespace("/b").is_none());
+    assert!(next.namespace_entry(NamespaceId(1)).is_removed);
+    assert!(matches!(next.find(a, "yz1"), Some(Found::Pattern(class)) if &*class.name == "yz*"));
+    // What comes back is what it was.
+    let again = build(vec![Namespace::new("/b").topic("x")]).following(&next);
+    assert_eq!(again.topic(NamespaceId(1), "x").map(|topic| topic.index), Some(2));
+    assert_eq!(again.namespace("/b"), Some(NamespaceId(1)));
 }

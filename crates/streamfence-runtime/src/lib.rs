@@ -10,7 +10,9 @@ mod builder;
 mod fence;
 mod payload;
 mod report;
-mod sequencer;
+
+mod directory;
+mod log;
 
 mod command;
 mod seat;
@@ -30,6 +32,7 @@ mod watch;
 pub mod memory;
 
 pub use builder::{BuildError, FenceBuilder};
+pub use directory::FindError;
 pub use encoder::{Encoder, PlainEncoder};
 pub use fence::{EncoderInUse, Fence};
 pub use handler::{ClientMessage, HandlerError};

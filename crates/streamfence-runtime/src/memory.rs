@@ -221,7 +221,7 @@ impl MemoryClient {
     /// # Panics
     /// When the namespace has no such topic.
     pub fn ack(&self, topic: &str, id: MessageId) {
-        let topic = self.topic(topic);
+        let topic = self.topic(topic).id;
         self.link.push(Input::Ack { namespace: self.namespace, topic, id }).expect("a test does not overrun the inbox");
     }
 
@@ -229,7 +229,7 @@ impl MemoryClient {
     pub async fn recv(&mut self) -> Heard {
         match self.answer(|what| matches!(what, Transmit::Message { .. })).await {
             Transmit::Message { message, attempt, .. } => Heard {
-                topic: self.fence.catalog().topic_name(message.topic).to_string(),
+                topic: message.topic.name.to_string(),
                 payload: message.body.bytes.slice(message.body.payload.clone()),
                 id: message.id,
                 attempt,
@@ -266,8 +266,8 @@ impl MemoryClient {
         }
     }
 
-    fn topic(&self, name: &str) -> streamfence_core::TopicId {
-        self.fence.catalog().topic(self.namespace, name).expect("the topic is in the catalog")
+    fn topic(&self, name: &str) -> Arc<streamfence_core::TopicEntry> {
+        self.fence.find_topic(self.namespace, name).expect("the topic is in the catalog")
     }
 
     fn request(&mut self) -> RequestId {

@@ -3,9 +3,10 @@
 //! A session's id is its shard and its client's name, which are no secrets. Never a session's content.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{ClientId, Secret, Ticket, TopicId};
+use streamfence_core::{ClientId, Secret, Ticket, TopicEntry};
 
 /// The secrets of a shard's sessions.
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ impl Tickets {
         client: ClientId,
         retention: Duration,
         resumed: bool,
-        topics: Vec<TopicId>,
+        topics: Vec<Arc<TopicEntry>>,
     ) -> Option<Ticket> {
         let secret = *self.0.get(&client)?;
         Some(Ticket { id: format!("{shard}.{client}"), secret, retention, resumed, topics })

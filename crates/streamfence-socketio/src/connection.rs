@@ -7,20 +7,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use socketioxide::extract::{AckSender, SocketRef};
-use streamfence_core::{CloseReason, ErrorCode, NamespaceId, RequestId, TopicId, Transmit};
+use streamfence_core::{CloseReason, ErrorCode, NamespaceId, RequestId, TopicEntry, TopicId, Transmit};
 use streamfence_runtime::{Fence, Input, Link, SessionWish};
 
 use crate::link::LinkState;
 use crate::options::ServerOptions;
 use crate::outlet::SocketIoOutlet;
-use crate::protocol::Packets;
 
 /// What all connections of an adapter have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) fence: Fence,
     pub(crate) options: ServerOptions,
-    pub(crate) packets: Arc<Packets>,
 }
 
 /// A connection that has come as far as a fenced namespace.
@@ -180,14 +178,19 @@ impl Member {
     }
 
     /// The client has its session back, and with it the subscriptions that it had.
-    pub(crate) fn restore(&self, topics: &[TopicId]) {
+    pub(crate) fn restore(&self, topics: &[Arc<TopicEntry>]) {
         let kept = &mut self.lock().topics;
         for topic in topics {
             // A wish may have come before this.
-            if !kept.contains(topic) {
-                kept.push(*topic);
+            if !kept.contains(&topic.id) {
+                kept.push(topic.id);
             }
         }
+    }
+
+    /// A subscription ended without the client's wish, and leaves its place.
+    pub(crate) fn give_back(&self, topic: TopicId) {
+        self.lock().topics.retain(|other| *other != topic);
     }
 
     /// Passes on what the client said, in order.
@@ -195,7 +198,7 @@ impl Member {
         let mut state = self.lock();
         if let Input::Unsubscribe { topic, .. } = &input {
             // Given back in the order of the wishes, not of the answers: the next wish may take it again at once.
-            state.topics.retain(|other| other != topic);
+            state.topics.retain(|other| *other != topic.id);
         }
         if !state.has_joined {
             if state.early.len() < EARLY_INPUTS {

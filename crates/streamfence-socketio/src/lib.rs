@@ -3,6 +3,7 @@
 //! Read the modules in this order.
 
 mod adapter;
+mod namespaces;
 pub mod options;
 
 mod connection;

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socketioxide::SendError;
-use streamfence_core::{Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport};
+use streamfence_core::{
+    Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport, UnsubscribeReason,
+};
 use streamfence_runtime::Outlet;
 
 use crate::connection::{Connection, Member};
 use crate::link::Expected;
-use crate::protocol::{Answer, ack_packet, event_packet};
+use crate::protocol::{Answer, ack_packet, event_packet, packet};
 use crate::verbatim::Verbatim;
 
 /// Emits through the library and writes down what is on its way, so that the connection knows its room.
@@ -109,8 +111,7 @@ impl Connection {
     }
 
     fn send_message(&self, member: &Member, message: &Message, attempt: u32) -> Result<(), SendError> {
-        let packets = &self.shared.packets;
-        let retry = packets.retry(message, attempt);
+        let retry = packet::retry(message, attempt);
         let body = retry.as_ref().unwrap_or(&message.body);
         let attachments: Vec<Bytes> = body.attachments().collect();
         let expected = Expected::beginning(&body.bytes, body.text().len());
@@ -118,14 +119,18 @@ impl Connection {
             0 => expected,
             count => expected.with_attachments(count, (body.bytes.len() - body.text().len()) as u64),
         };
-        let arguments = Verbatim { arguments: packets.arguments(message.topic, body), attachments: &attachments };
-        self.emit(expected, || member.socket.emit(packets.event(message.topic), &arguments))
+        let arguments = Verbatim { arguments: packet::arguments(message, body), attachments: &attachments };
+        self.emit(expected, || member.socket.emit(packet::event(message), &arguments))
     }
 
     fn send_answer(&self, member: &Member, what: &Transmit) -> Result<(), SendError> {
-        let Some(answer) = Answer::of(what, self.shared.fence.catalog()) else { return Ok(()) };
-        if let Transmit::Session { ticket, .. } = what {
-            member.restore(&ticket.topics);
+        let Some(answer) = Answer::of(what) else { return Ok(()) };
+        match what {
+            Transmit::Session { ticket, .. } => member.restore(&ticket.topics),
+            Transmit::Unsubscribed { topic, reason, .. } if *reason != UnsubscribeReason::Client => {
+                member.give_back(topic.id);
+            }
+            _ => {}
         }
         if let Some(event) = answer.event {
             let object = answer.object();

@@ -35,7 +35,7 @@ impl Shard {
             let peer = peer.expect("link: nothing is said in a namespace nobody joined on it");
             match what {
                 Transmit::Message { message, attempt, .. } => {
-                    let (topic, offset, size) = (message.topic, message.id.offset.0, message.size_bytes());
+                    let (topic, offset, size) = (message.topic.id, message.id.offset.0, message.size_bytes());
                     self.note(&[20, peer as u64, topic.index.into(), offset, attempt.into()], || {
                         format!("peer {peer} hears {offset} of topic {} (attempt {attempt})", topic.index)
                     });
@@ -57,6 +57,7 @@ impl Shard {
                     }
                 }
                 Transmit::Gap { topic, gap, .. } => {
+                    let topic = topic.id;
                     self.note(&[21, peer as u64, gap.from.0, gap.to.0, gap.count.into()], || {
                         format!("peer {peer} hears of {gap:?} of topic {}", topic.index)
                     });
@@ -68,9 +69,11 @@ impl Shard {
                 }
                 Transmit::Subscribed { topic, position, client, .. } => {
                     assert_eq!(client, self.peers[peer].name, "answers: a client is told its own name");
-                    self.hear_answer(peer, Answer::Subscribed { topic, offset: position.offset.0 });
+                    self.hear_answer(peer, Answer::Subscribed { topic: topic.id, offset: position.offset.0 });
                 }
-                Transmit::Unsubscribed { topic, .. } => self.hear_answer(peer, Answer::Unsubscribed { topic }),
+                Transmit::Unsubscribed { topic, .. } => {
+                    self.hear_answer(peer, Answer::Unsubscribed { topic: topic.id })
+                }
                 Transmit::Done { request, .. } => self.hear_answer(peer, Answer::Done { request: request.0 }),
                 other => panic!("answers: nobody asked for {other:?}"),
             }

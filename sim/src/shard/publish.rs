@@ -24,7 +24,7 @@ impl Shard {
     }
 
     fn publish(&mut self, message: &Arc<Message>, except: Option<ClientId>) {
-        let topic = message.topic;
+        let topic = message.topic.id;
         let listeners: Vec<usize> = self.subscribers[topic.index as usize]
             .iter()
             .copied()
@@ -42,7 +42,7 @@ impl Shard {
     }
 
     fn publish_to(&mut self, peer: usize, message: &Arc<Message>) {
-        let topic = message.topic;
+        let topic = message.topic.id;
         let has_lane = self.peers[peer].has_lane(topic);
         let before = has_lane.then(|| self.load(peer, topic));
         let now = self.time();
@@ -60,7 +60,7 @@ impl Shard {
 
     /// What an offer did to each lane is what the answer says of all of them.
     fn offer(&mut self, message: &Arc<Message>, listeners: &[usize], before: &[Load], fanout: Fanout) {
-        let topic = message.topic;
+        let topic = message.topic.id;
         let letter = Letter {
             offset: message.id.offset.0,
             size: message.size_bytes(),

@@ -34,6 +34,7 @@ const LAYERS: &[Layer] = &[
         name: "streamfence-runtime",
         may_use: &[
             "streamfence-core",
+            "arc-swap",
             "bytes",
             "futures-util",
             // Epochs are random, so that message ids stay unique over restarts; the core takes a seed instead.

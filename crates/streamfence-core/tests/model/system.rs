@@ -214,7 +214,7 @@ impl System {
         self.offsets[draft.topic] += 1;
         let attachments = (1..draft.frames).map(|_| draft.size..draft.size).collect();
         let message = Arc::new(Message {
-            topic: topic_id(draft.topic),
+            topic: self.catalog.entry(topic_id(draft.topic)).clone(),
             id: MessageId { epoch: EPOCH, offset: Offset(self.offsets[draft.topic]) },
             key: draft.key.map(|key| key.to_string().into()),
             published: now,
@@ -414,11 +414,12 @@ impl Driver {
                     Step::Tell(_) => hub.tell(key, Transmit::Done { namespace, request: RequestId(0) }, now),
                     Step::Subscribe(_, topic, window) => {
                         let window = window.and_then(NonZeroU16::new);
-                        hub.subscribe(key, topic_id(topic_of(slot, topic)), window, None, now);
+                        let topic = hub.catalog().entry(topic_id(topic_of(slot, topic))).clone();
+                        hub.subscribe(key, &topic, window, None, now);
                     }
                     Step::Unsubscribe(_, topic) => {
-                        let topic = topic_id(topic_of(slot, topic));
-                        hub.unsubscribe(key, topic, UnsubscribeReason::Server, None, now);
+                        let topic = hub.catalog().entry(topic_id(topic_of(slot, topic))).clone();
+                        hub.unsubscribe(key, &topic, UnsubscribeReason::Server, None, now);
                     }
                     Step::Ack(_, topic, nth) | Step::AckUpTo(_, topic, nth) | Step::Nack(_, topic, nth, _) => {
                         let topic = topic_of(slot, topic);
@@ -794,20 +795,20 @@ fn heard(what: &Transmit) -> (usize, Said) {
     let (namespace, said) = match what {
         Transmit::Message { namespace, message, attempt } => {
             let (frames, bytes) = (message.frames(), message.size_bytes());
-            let (topic, offset) = (message.topic.index as usize, message.id.offset.0);
+            let (topic, offset) = (message.topic.id.index as usize, message.id.offset.0);
             (namespace, Said::Message { topic, offset, attempt: *attempt, frames, bytes })
         }
         Transmit::Subscribed { namespace, topic, position, .. } => {
-            (namespace, Said::Subscribed { topic: topic.index as usize, offset: position.offset.0 })
+            (namespace, Said::Subscribed { topic: topic.id.index as usize, offset: position.offset.0 })
         }
         Transmit::Unsubscribed { namespace, topic, .. } => {
-            (namespace, Said::Unsubscribed { topic: topic.index as usize })
+            (namespace, Said::Unsubscribed { topic: topic.id.index as usize })
         }
         Transmit::Done { namespace, .. } => (namespace, Said::Done),
         Transmit::Session { .. } => unreachable!("nobody asked for a ticket"),
         Transmit::Gap { namespace, topic, gap } => {
             let (from, to, count) = (gap.from.0, gap.to.0, gap.count as usize);
-            (namespace, Said::Gap { topic: topic.index as usize, from, to, count, reason: gap.reason })
+            (namespace, Said::Gap { topic: topic.id.index as usize, from, to, count, reason: gap.reason })
         }
         Transmit::Error { .. } => unreachable!("nobody wished for an error"),
     };

@@ -8,6 +8,8 @@ mod hub;
 mod in_flight;
 mod lane;
 mod link;
+mod patterns;
+mod reload;
 mod retention;
 mod session;
 
