@@ -72,7 +72,7 @@ impl Shard {
                     self.hear_answer(peer, Answer::Subscribed { topic: topic.id, offset: position.offset.0 });
                 }
                 Transmit::Unsubscribed { topic, .. } => {
-                    self.hear_answer(peer, Answer::Unsubscribed { topic: topic.id })
+                    self.hear_answer(peer, Answer::Unsubscribed { topic: topic.id });
                 }
                 Transmit::Done { request, .. } => self.hear_answer(peer, Answer::Done { request: request.0 }),
                 other => panic!("answers: nobody asked for {other:?}"),
