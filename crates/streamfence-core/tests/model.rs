@@ -7,6 +7,7 @@
 //! ones.
 
 mod model {
+    pub(crate) mod clients;
     pub(crate) mod lane;
     pub(crate) mod system;
     pub(crate) mod world;
