@@ -295,7 +295,7 @@ impl Hub {
 
     /// Offers a message to every lane of its topic, but not to the client `except`.
     pub fn publish(&mut self, message: &Arc<Message>, except: Option<ClientId>, now: Instant) -> Fanout {
-        self.advance(now);
+        let now = self.advance(now);
         let mut fanout = Fanout::default();
         let seats = self.topics.take_position(message);
         if let Some(last) = &mut seats.last {
@@ -317,7 +317,7 @@ impl Hub {
 
     /// Offers a message to one client's lane. `None` when the session is gone or not subscribed.
     pub fn publish_to(&mut self, key: SessionKey, message: &Arc<Message>, now: Instant) -> Option<Fanout> {
-        self.advance(now);
+        let now = self.advance(now);
         self.topics.take_position(message);
         self.session(key)?;
         let session = &mut self.sessions[key.index as usize].value.session;
@@ -416,8 +416,15 @@ impl Hub {
     /// lane while nothing expires.
     pub fn expire(&mut self, now: Instant) {
         let now = self.advance(now);
+        let mut lighter = Vec::new();
         for (_, entry) in &mut self.sessions {
-            entry.value.session.expire(now, &mut self.books);
+            if entry.value.session.expire(now, &mut self.books) {
+                lighter.push(entry.value.link);
+            }
+        }
+        // What was given up for want of room may have held up what there is room for.
+        for link in lighter {
+            self.file_ready(link);
         }
         self.topics.expire_last(now);
         self.topics.forget_unused();

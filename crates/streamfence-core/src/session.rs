@@ -286,11 +286,13 @@ impl Session {
         }
     }
 
-    /// Gives up, in all lanes, what is not worth sending any more.
-    pub fn expire(&mut self, now: Instant, books: &mut Books) {
+    /// Gives up, in all lanes, what is not worth sending any more, and says whether there was any.
+    pub fn expire(&mut self, now: Instant, books: &mut Books) -> bool {
+        let mut any = false;
         for (_, seated) in &mut self.lanes {
-            seated.expire(now, self.client, books);
+            any |= seated.expire(now, self.client, books);
         }
+        any
     }
 
     /// When to call [`Session::handle_timeout`], on the link's clock; never too late, perhaps too early.
@@ -383,13 +385,14 @@ const GAP_FRAMES: u32 = 1;
 const GAP_BYTES: u64 = 256;
 
 impl SeatedLane {
-    /// Gives up what is not worth sending any more.
-    fn expire(&mut self, now: Instant, client: ClientId, books: &mut Books) {
+    /// Gives up what is not worth sending any more, and says whether there was any.
+    fn expire(&mut self, now: Instant, client: ClientId, books: &mut Books) -> bool {
         let expired = self.lane.expire(now);
         if expired > 0 {
             books.expired(self.lane.topic(), expired);
             self.end_overflow(client, books);
         }
+        expired > 0
     }
 
     /// Takes its turn if it has something to send and does not wait for one yet.

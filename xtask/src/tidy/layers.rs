@@ -134,6 +134,11 @@ const LAYERS: &[Layer] = &[
         because: "it stands on top and compares: nothing may use it",
     },
     Layer {
+        name: "streamfence-sim",
+        may_use: &["streamfence-core", "bytes", "clap"],
+        because: "it plays the core's world and is its only driver: no tokio, no sockets, and nothing may use it",
+    },
+    Layer {
         name: "xtask",
         may_use: &["anyhow", "cargo_metadata", "clap", "xshell"],
         because: "it must build when our crates do not",
