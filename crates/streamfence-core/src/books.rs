@@ -94,9 +94,11 @@ impl Books {
     }
 
     pub(crate) fn acked(&mut self, topic: TopicId, outcome: AckOutcome, count: u32) {
+        let is_awaited = self.catalog.class(topic).policy.is_at_least_once();
         let stats = self.stats_mut(topic);
         stats.acks[outcome as usize] += u64::from(count);
-        if outcome == AckOutcome::Released {
+        // Best effort was delivered when it was sent: there a receipt only makes space.
+        if outcome == AckOutcome::Released && is_awaited {
             stats.delivered += u64::from(count);
             self.resident -= u64::from(count);
         }

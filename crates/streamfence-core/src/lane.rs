@@ -11,6 +11,7 @@ use crate::gap::{Gap, Gaps, LossReason};
 use crate::in_flight::{GiveUp, InFlight};
 use crate::message::{Key, Message, MessageId, Offset, TopicId};
 use crate::policy::{Delivery, Overflow, Policy};
+use crate::receipts::Receipts;
 use crate::stats::AckOutcome;
 
 /// A bounded queue with a policy.
@@ -34,6 +35,8 @@ pub struct Lane {
     newest: Option<Box<HashMap<Option<Key>, u64>>>,
     /// Only for at-least-once.
     in_flight: Option<Box<InFlight>>,
+    /// Only for best effort with a receipt window.
+    receipts: Option<Box<Receipts>>,
     /// Messages lost since the lane began to overflow; 0 while it does not.
     lost: u64,
     /// What was lost behind the last entry of `queue`.
@@ -83,12 +86,16 @@ impl Lane {
     /// An empty lane. `window` may only lower the policy's; `salt` makes its timeouts differ from other lanes'.
     #[must_use]
     pub fn new(topic: TopicId, policy: Policy, window: Option<NonZeroU16>, salt: u64) -> Self {
+        let narrowed = |widest: NonZeroU16| window.map_or(widest, |wanted| wanted.min(widest));
         let in_flight = match policy.delivery {
             Delivery::BestEffort { .. } => None,
             Delivery::AtLeastOnce { window: widest, retry, .. } => {
-                Some(Box::new(InFlight::new(window.map_or(widest, |wanted| wanted.min(widest)), retry, salt)))
+                Some(Box::new(InFlight::new(narrowed(widest), retry, salt)))
             }
         };
+        // A literal may say so all the same; at-least-once never looks at it.
+        let receipts = policy.receipt_window.filter(|_| in_flight.is_none());
+        let receipts = receipts.map(|widest| Box::new(Receipts::new(narrowed(widest))));
         let coalesces = match policy.delivery {
             // It holds one value, whatever the key: there is nothing to find by key.
             Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } | Delivery::AtLeastOnce { .. } => false,
@@ -102,6 +109,7 @@ impl Lane {
             first: 0,
             newest: coalesces.then(Box::default),
             in_flight,
+            receipts,
             lost: 0,
             gaps: Gaps::default(),
             nearest_expiry: None,
@@ -165,20 +173,30 @@ impl Lane {
         let message = self.pop_front().expect("there is a queued message: `next` said so").message;
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.record(message.clone(), clock);
+        } else if let Some(receipts) = &mut self.receipts {
+            receipts.record(message.id);
         }
         (message, 1)
     }
 
-    /// Begins again on a new link, whose clock shows this: what is in flight is to be sent again.
+    /// Begins again on a new link, whose clock shows this: what is in flight is to be sent again, and what was only
+    /// waiting for a receipt is waited for no more.
     pub fn resume(&mut self, clock: Duration) {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.resume(clock);
         }
+        if let Some(receipts) = &mut self.receipts {
+            receipts.clear();
+        }
     }
 
-    /// Releases a message the client says it has.
+    /// Releases a message the client says it has, or its place in the receipt window.
     pub fn handle_ack(&mut self, id: MessageId) -> AckOutcome {
-        self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id))
+        match (&mut self.in_flight, &mut self.receipts) {
+            (Some(in_flight), _) => in_flight.handle_ack(id),
+            (None, Some(receipts)) => receipts.handle_ack(id),
+            (None, None) => AckOutcome::Unknown,
+        }
     }
 
     /// Releases every message up to one the client says it has, and says how many those were, or why none.
@@ -186,7 +204,11 @@ impl Lane {
     /// # Errors
     /// What the acknowledgement was instead, where it released nothing.
     pub fn handle_ack_up_to(&mut self, id: MessageId) -> Result<u32, AckOutcome> {
-        self.in_flight.as_mut().map_or(Err(AckOutcome::Unknown), |in_flight| in_flight.handle_ack_up_to(id))
+        match (&mut self.in_flight, &mut self.receipts) {
+            (Some(in_flight), _) => in_flight.handle_ack_up_to(id),
+            (None, Some(receipts)) => receipts.handle_ack_up_to(id),
+            (None, None) => Err(AckOutcome::Unknown),
+        }
     }
 
     /// Takes the client's word that it could not handle a message: it is sent again after the delay.
@@ -211,7 +233,7 @@ impl Lane {
     #[must_use]
     pub fn next(&self) -> Option<&Arc<Message>> {
         match &self.in_flight {
-            None => self.front(),
+            None => self.front().filter(|_| self.is_confirmed_enough()),
             Some(in_flight) => in_flight.next_resend().or_else(|| self.front().filter(|_| in_flight.has_space())),
         }
     }
@@ -285,13 +307,21 @@ impl Lane {
     ///
     /// It has caught up when the next message would be sent at once: nothing is queued, and the window is open.
     pub(crate) fn end_overflow(&mut self) -> Option<u64> {
-        let has_caught_up = || self.queue.is_empty() && self.in_flight.as_ref().is_none_or(|window| window.has_space());
+        let has_caught_up = || {
+            let is_open = self.in_flight.as_ref().is_none_or(|window| window.has_space());
+            self.queue.is_empty() && is_open && self.is_confirmed_enough()
+        };
         (self.lost > 0 && has_caught_up()).then(|| std::mem::take(&mut self.lost))
     }
 
     /// Ends an overflow because the lane itself ends.
     pub(crate) fn take_lost(&mut self) -> Option<u64> {
         (self.lost > 0).then(|| std::mem::take(&mut self.lost))
+    }
+
+    /// Whether the receipt window, where there is one, takes another message.
+    fn is_confirmed_enough(&self) -> bool {
+        self.receipts.as_ref().is_none_or(|receipts| receipts.has_space())
     }
 
     fn decide(&mut self, message: &Arc<Message>, now: Instant) -> Admission {

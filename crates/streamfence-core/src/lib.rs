@@ -16,6 +16,7 @@ pub mod hub;
 pub mod in_flight;
 pub mod lane;
 pub mod link;
+pub mod receipts;
 pub mod session;
 
 pub mod books;
@@ -38,8 +39,9 @@ pub use message::{
     Body, ClassId, ClientId, Epoch, Key, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId,
     SessionKey, TopicId,
 };
-pub use namespace::{AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, Topic, Wire};
+pub use namespace::{AckStyle, AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, Topic, Wire};
 pub use output::{Batch, ErrorCode, Output, Secret, Ticket, Transmit};
 pub use policy::{Backoff, Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+pub use receipts::Receipts;
 pub use session::Session;
 pub use stats::{AckOutcome, LaneSurvey, Observer, TopicStats};

@@ -8,6 +8,7 @@ mod hub;
 mod in_flight;
 mod lane;
 mod link;
+mod receipts;
 mod retention;
 mod session;
 
