@@ -5,6 +5,7 @@
 mod adapter;
 pub mod options;
 
+mod callbacks;
 mod connection;
 mod handlers;
 mod outlet;

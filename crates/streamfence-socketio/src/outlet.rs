@@ -1,15 +1,17 @@
 //! What a connection's shard says to it, over the Socket.IO library. Never a topic's policy.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use socketioxide::SendError;
-use streamfence_core::{Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport};
+use streamfence_core::{Batch, CloseReason, Message, NamespaceId, Room, Transmit, Transport};
 use streamfence_runtime::Outlet;
 
 use crate::connection::{Connection, Member};
 use crate::link::Expected;
-use crate::protocol::{Answer, ack_packet, event_packet};
+use crate::protocol::{Answer, Farewell, ack_packet, event_packet};
 use crate::verbatim::Verbatim;
 
 /// Emits through the library and writes down what is on its way, so that the connection knows its room.
@@ -86,14 +88,7 @@ impl Outlet for SocketIoOutlet {
             return;
         }
         for member in mine {
-            let what = Transmit::Error {
-                namespace: member.namespace,
-                code: ErrorCode::ShuttingDown,
-                message: "the server is stopping; connect again in a while".into(),
-                topic: None,
-                request: None,
-            };
-            let told = why != CloseReason::ShuttingDown || self.connection.send_answer(&member, &what).is_ok();
+            let told = why != CloseReason::ShuttingDown || self.connection.say_farewell(&member).is_ok();
             if !told || member.socket.clone().disconnect().is_err() {
                 self.connection.state.kill(why);
             }
@@ -108,7 +103,7 @@ impl Connection {
         self.state.is_blocked() && self.state.transport() == Transport::WebSocket
     }
 
-    fn send_message(&self, member: &Member, message: &Message, attempt: u32) -> Result<(), SendError> {
+    fn send_message(&self, member: &Arc<Member>, message: &Message, attempt: u32) -> Result<(), SendError> {
         let packets = &self.shared.packets;
         let retry = packets.retry(message, attempt);
         let body = retry.as_ref().unwrap_or(&message.body);
@@ -119,6 +114,19 @@ impl Connection {
             count => expected.with_attachments(count, (body.bytes.len() - body.text().len()) as u64),
         };
         let arguments = Verbatim { arguments: packets.arguments(message.topic, body), attachments: &attachments };
+        if let Some(at) = packets.callback_at(message.topic, body) {
+            let mut answer = None;
+            self.emit(expected.with_ack_id_at(at), || {
+                let emitter = member.socket.timeout(AS_LONG_AS_IT_TAKES);
+                answer = Some(emitter.emit_with_ack::<_, IgnoredAny>(packets.event(message.topic), &arguments)?);
+                Ok(())
+            })?;
+            if let Some(answer) = answer {
+                let class = self.shared.fence.catalog().class(message.topic);
+                member.await_callback(message.topic, message.id, &class.policy, answer);
+            }
+            return Ok(());
+        }
         self.emit(expected, || member.socket.emit(packets.event(message.topic), &arguments))
     }
 
@@ -128,10 +136,7 @@ impl Connection {
             member.restore(&ticket.topics);
         }
         if let Some(event) = answer.event {
-            let object = answer.object();
-            let packet = event_packet(member.socket.ns(), event, &object);
-            let arguments = Verbatim { arguments: &object, attachments: &[] };
-            self.emit(Expected::text(&packet.into()), || member.socket.emit(event, &arguments))?;
+            self.say(member, event, &answer.object())?;
         }
         if let Some((sender, id, text)) = answer.request.and_then(|key| member.answer(key, answer.result())) {
             let packet = ack_packet(member.socket.ns(), id, &text);
@@ -141,9 +146,24 @@ impl Connection {
         Ok(())
     }
 
+    /// Tells a client that the server stops, and when to come back: each at a time of its own.
+    fn say_farewell(&self, member: &Member) -> Result<(), SendError> {
+        let farewell = Farewell::new(member.client(), member.has_session(&self.shared));
+        self.say(member, farewell.event(), &farewell.object())
+    }
+
+    fn say(&self, member: &Member, event: &'static str, object: &str) -> Result<(), SendError> {
+        let packet = event_packet(member.socket.ns(), event, object);
+        let arguments = Verbatim { arguments: object, attachments: &[] };
+        self.emit(Expected::text(&packet.into()), || member.socket.emit(event, &arguments))
+    }
+
     /// Writes a packet down before it is emitted, since it may leave at once.
     fn emit(&self, packet: Expected, emit: impl FnOnce() -> Result<(), SendError>) -> Result<(), SendError> {
         self.state.expect(packet);
         emit().inspect_err(|_| self.state.retract())
     }
 }
+
+/// The library would forget a callback after a time of its own. When a message is worth no ack any more, its lane knows.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(365 * 24 * 60 * 60);

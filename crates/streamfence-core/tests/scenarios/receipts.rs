@@ -78,7 +78,10 @@ fn while_the_window_is_full_the_policy_decides() {
             0s  1 links, 0 messages resident
         "#]],
     );
-    check(confirmed(Overflow::RejectNew, 1), "room 99, offer 1-6, ack 1, books", expect![[r#"
+    check(
+        confirmed(Overflow::RejectNew, 1),
+        "room 99, offer 1-6, ack 1, books",
+        expect![[r#"
         0s  rejected 5: full
         0s  rejected 6: full
         0s  overflow began
@@ -87,7 +90,8 @@ fn while_the_window_is_full_the_policy_decides() {
         0s  sent 2
         0s  books of t: 6 offered 2 sent 2 delivered 2 rejected
         0s  1 links, 2 messages resident
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -137,13 +141,17 @@ fn a_receipt_changes_nothing_twice_or_for_what_was_not_sent() {
 
 #[test]
 fn nothing_is_sent_again_however_long_a_receipt_takes() {
-    check(confirmed(Overflow::RejectNew, 1), "room 99, offer a b, +60s, ack a, +60s, books", expect![[r#"
+    check(
+        confirmed(Overflow::RejectNew, 1),
+        "room 99, offer a b, +60s, ack a, +60s, books",
+        expect![[r#"
         0s  sent a
         60s  acked a
         60s  sent b
         120s  books of t: 2 offered 2 sent 2 delivered
         120s  1 links, 0 messages resident
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -170,7 +178,10 @@ fn on_a_new_link_the_window_is_empty_again() {
 #[test]
 fn a_client_may_lower_its_window_and_not_raise_it() {
     let script = "unsubscribe, subscribe window=1, room 99, offer 1-4, ack 1";
-    check(confirmed(Overflow::RejectNew, 2), script, expect![[r#"
+    check(
+        confirmed(Overflow::RejectNew, 2),
+        script,
+        expect![[r#"
         0s  unsubscribed from t
         0s  subscribed to t
         0s  told: unsubscribed from t
@@ -178,9 +189,13 @@ fn a_client_may_lower_its_window_and_not_raise_it() {
         0s  sent 1
         0s  acked 1
         0s  sent 2
-    "#]]);
+    "#]],
+    );
     let script = "unsubscribe, subscribe window=9, room 99, offer 1-4, ack 1";
-    check(confirmed(Overflow::RejectNew, 2), script, expect![[r#"
+    check(
+        confirmed(Overflow::RejectNew, 2),
+        script,
+        expect![[r#"
         0s  unsubscribed from t
         0s  subscribed to t
         0s  told: unsubscribed from t
@@ -188,19 +203,24 @@ fn a_client_may_lower_its_window_and_not_raise_it() {
         0s  sent 1-2
         0s  acked 1
         0s  sent 3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_client_that_leaves_takes_what_was_sent_for_delivered() {
-    check(confirmed(Overflow::RejectNew, 1), "room 99, offer a b, unsubscribe, ack a, books", expect![[r#"
+    check(
+        confirmed(Overflow::RejectNew, 1),
+        "room 99, offer a b, unsubscribe, ack a, books",
+        expect![[r#"
         0s  sent a
         0s  unsubscribed from t
         0s  told: unsubscribed from t
         0s  acked a: foreign
         0s  books of t: 2 offered 1 sent 1 delivered 1 abandoned
         0s  1 links, 0 messages resident
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use streamfence_core::{Body, Catalog, Class, Message, MessageId, Metadata, TopicId, Wire};
+use streamfence_core::{AckStyle, Body, Catalog, Class, Message, MessageId, Metadata, TopicId, Wire};
 use streamfence_runtime::{Encoder, Payload};
 
 /// Assembles packets as Socket.IO v5 has them.
@@ -46,6 +46,8 @@ struct Shape {
     wire: Wire,
     metadata: Metadata,
     wants_ack: bool,
+    /// Whether it is sent with the library's own callback.
+    is_called_back: bool,
 }
 
 struct Meta {
@@ -65,6 +67,13 @@ impl Packets {
     /// The event a message is emitted as.
     pub(crate) fn event(&self, topic: TopicId) -> &str {
         &self.shapes[topic.index as usize].event
+    }
+
+    /// Where in its packet a message has the id of its callback, if it has one: before the `[`.
+    pub(crate) fn callback_at(&self, topic: TopicId, body: &Body) -> Option<usize> {
+        let shape = &self.shapes[topic.index as usize];
+        let at = || shape.head_bytes(body.attachments.len()) - shape.opening.len();
+        shape.is_called_back.then(at)
     }
 
     /// The arguments of a message's event: the text between `["event",` and `]`.
@@ -107,7 +116,8 @@ impl Shape {
             event,
             wire: class.wire,
             metadata: class.metadata,
-            wants_ack: class.policy.is_at_least_once(),
+            wants_ack: class.policy.wants_ack(),
+            is_called_back: class.policy.wants_ack() && class.ack == AckStyle::Native,
         }
     }
 
