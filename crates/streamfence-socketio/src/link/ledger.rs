@@ -62,7 +62,7 @@ impl Expected {
         };
         if at > self.prefix.len() {
             // A namespace so long that the id stands behind all that is kept.
-            let digits = size_bytes.checked_sub(self.text_bytes).unwrap_or(0);
+            let digits = size_bytes.saturating_sub(self.text_bytes);
             return (1..=MOST_ID_DIGITS).contains(&digits) && head.starts_with(&self.prefix);
         }
         let (Some((before, after)), Some((start, rest))) =
