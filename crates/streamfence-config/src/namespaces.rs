@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use streamfence_core::{
-    AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, OnSubscribe,
-    Overflow, Topic, Wire,
+    AckStyle, AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace,
+    OnSubscribe, Overflow, Topic, Wire,
 };
 
 use crate::block::{Block, Report};
@@ -59,12 +59,15 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
     let retention = Duration::from_millis(block.number("sessionRetentionMs"));
     let mut namespace = Namespace::new(&path).session_retention(retention);
     let mut is_any_acked = false;
+    let mut is_any_confirmed = false;
     for entry in entries {
         let Some((name, own)) = topic(entry, &part, &mut names, report) else { continue };
         let part = format!("{part} {name}");
         let policy = own.over(&block);
         let is_acked = policy.text("deliveryMode") == "AT_LEAST_ONCE";
+        let is_confirmed = is_acked || policy.number("receiptWindow") > 0;
         is_any_acked |= is_acked;
+        is_any_confirmed |= is_confirmed;
         check_pointers(&own, &part, report);
         if let Some(at) = policy.place_of("onSubscribe")
             && policy.text("onSubscribe") == "last"
@@ -80,6 +83,9 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         if !is_acked {
             warn_without_acks(&own, &part, "the topic is BEST_EFFORT", report);
         }
+        if !is_confirmed {
+            warn_of_style(&own, &part, "the topic is BEST_EFFORT and has no receiptWindow", report);
+        }
         let backoff = match own.place_of("retryBackoff") {
             Some(_) => &own.block("retryBackoff", &[Section::Backoff], &part, report),
             None => &backoff,
@@ -88,6 +94,9 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
     }
     if !is_any_acked {
         warn_without_acks(&block, &part, "no topic of the namespace is AT_LEAST_ONCE", report);
+    }
+    if !is_any_confirmed {
+        warn_of_style(&block, &part, "no topic of the namespace is AT_LEAST_ONCE or has a receiptWindow", report);
     }
     (path, namespace)
 }
@@ -176,6 +185,10 @@ fn check_promise(policy: &Block, is_acked: bool, part: &str, report: &mut Report
     if policy.number("maxRetries") == 0 {
         breaks("maxRetries", "0", "at least 1");
     }
+    let receipts = policy.number("receiptWindow");
+    if receipts > 0 {
+        breaks("receiptWindow", &receipts.to_string(), "0, since maxInFlight is its window of what is not acked");
+    }
     let (window, limit) = (policy.number("maxInFlight"), policy.number("maxQueuedMessagesPerClient"));
     if window > limit {
         report.error(part, at("maxInFlight"), Problem::WindowExceedsQueue { window, limit });
@@ -196,6 +209,15 @@ fn warn_without_acks(block: &Block, part: &str, why: &'static str, report: &mut 
         {
             report.warning(part, at, Problem::NoEffect { key, why });
         }
+    }
+}
+
+/// Says of a way to ack that nobody acks here.
+fn warn_of_style(block: &Block, part: &str, why: &'static str, report: &mut Report<'_>) {
+    if let Some(at) = block.place_of("ack")
+        && block.text("ack") != "event"
+    {
+        report.warning(part, at, Problem::NoEffect { key: "ack", why });
     }
 }
 
@@ -226,6 +248,12 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
     };
     topic
         .gap_notices(policy.flag("gapNotices"))
+        .receipt_window(policy.number("receiptWindow") as u16)
+        .ack(match policy.text("ack") {
+            "event" => AckStyle::Event,
+            "native" => AckStyle::Native,
+            other => unreachable!("the table of keys has no way to ack {other}"),
+        })
         .coalesce(policy.flag("coalesce") || (!is_acked && policy.text("overflowAction") == "COALESCE"))
         .coalesce_key(match policy.texts("coalesceKey").as_slice() {
             ["topic"] => CoalesceKey::Topic,

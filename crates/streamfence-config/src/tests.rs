@@ -137,10 +137,12 @@ fn defaults_are_those_of_the_contract() {
                     bytes: 524288,
                 },
                 gap_notices: false,
+                receipt_window: None,
             },
             coalesce_key: Topic,
             on_subscribe: Nothing,
             ttl: None,
+            ack: Event,
             wire: TopicEvent,
             metadata: WhenAcked,
             client_publish: Deny,
@@ -426,6 +428,32 @@ fn settings_only_at_least_once_knows_are_warned_of_where_nothing_is() {
         "#]],
     );
     check(&namespace("maxRetries: 3\ntopics: [{name: a, deliveryMode: AT_LEAST_ONCE}, b]"), expect![[""]]);
+}
+
+#[test]
+fn a_receipt_window_is_for_best_effort_and_a_way_to_ack_for_who_acks() {
+    check(
+        &namespace("receiptWindow: 4\nmaxRetries: 1\ntopics: [a, {name: b, deliveryMode: AT_LEAST_ONCE}]"),
+        expect![[r#"
+            f.yaml:5:24: receiptWindow is 4; AT_LEAST_ONCE wants 0, since maxInFlight is its window of what is not acked (servers.s.namespaces[0] /n b)
+        "#]],
+    );
+    check(
+        &namespace("receiptWindow: 4\nack: native\ntopics: [a, {name: b, receiptWindow: 0, ack: native}]"),
+        expect![[r#"
+            warning: f.yaml:7:54: ack has no effect: the topic is BEST_EFFORT and has no receiptWindow (servers.s.namespaces[0] /n b)
+        "#]],
+    );
+    check(
+        &namespace("ack: native\ntopics: [a]"),
+        expect![[r#"
+        warning: f.yaml:5:14: ack has no effect: no topic of the namespace is AT_LEAST_ONCE or has a receiptWindow (servers.s.namespaces[0] /n)
+    "#]],
+    );
+    let settings = read(&namespace("receiptWindow: 4\nack: native\ntopics: [a]"), Format::Yaml).expect("it is valid");
+    let class = settings.catalog.class(settings.catalog.topics().next().expect("there is a topic"));
+    assert_eq!(class.policy.receipt_window.map(std::num::NonZeroU16::get), Some(4));
+    assert_eq!(class.ack, streamfence_core::AckStyle::Native);
 }
 
 #[test]

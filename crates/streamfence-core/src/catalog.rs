@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use crate::message::{ClassId, NamespaceId, TopicId};
 use crate::namespace::{
-    AtLeastOnce, ClientPublish, CoalesceKey, Draft, DraftDelivery, InboundAck, Metadata, Namespace, OnSubscribe, Wire,
+    AckStyle, AtLeastOnce, ClientPublish, CoalesceKey, Draft, DraftDelivery, InboundAck, Metadata, Namespace,
+    OnSubscribe, Wire,
 };
 use crate::policy::{Backoff, Delivery, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
 use crate::topic::TopicEntry;
@@ -69,6 +70,8 @@ pub struct Class {
     pub on_subscribe: OnSubscribe,
     /// How long a message is worth sending, unless its publisher says otherwise; `None` is for ever.
     pub ttl: Option<Duration>,
+    /// How a client says that it has a message, where it is asked to.
+    pub ack: AckStyle,
     /// The shape of a message on the wire.
     pub wire: Wire,
     /// Which messages carry metadata.
@@ -261,6 +264,7 @@ impl Catalog {
                 coalesce_key: draft.coalesce_key.clone().unwrap_or_default(),
                 on_subscribe: draft.on_subscribe.unwrap_or_default(),
                 ttl: draft.ttl,
+                ack: draft.ack.unwrap_or_default(),
                 wire: draft.wire.unwrap_or_default(),
                 metadata: draft.metadata.unwrap_or_default(),
                 client_publish: draft.client_publish.unwrap_or_default(),
@@ -413,6 +417,7 @@ impl Draft {
         }
         Policy::new(delivery, limits)
             .map(|policy| policy.with_gap_notices(self.gap_notices.unwrap_or(false)))
+            .and_then(|policy| policy.with_receipt_window(self.receipt_window.and_then(NonZeroU16::new)))
             .map_err(|why| CatalogError::Policy { topic: topic(), why })
     }
 }

@@ -126,19 +126,17 @@ impl InFlight {
         AckOutcome::Released
     }
 
-    /// Releases every message up to and including one that the client says it has, and says how many those were.
-    ///
-    /// # Errors
-    /// [`AckOutcome::Late`] or [`AckOutcome::Unknown`], where that released nothing.
-    pub fn handle_ack_up_to(&mut self, id: MessageId) -> Result<u32, AckOutcome> {
+    /// Releases every message up to and including one that the client says it has, and says what that was, and of
+    /// how many messages.
+    pub fn handle_ack_up_to(&mut self, id: MessageId) -> (AckOutcome, u32) {
         if self.newest.is_none_or(|newest| newest.epoch != id.epoch || newest.offset < id.offset) {
-            return Err(AckOutcome::Unknown);
+            return (AckOutcome::Unknown, 1);
         }
         let released = self.sent.partition_point(|sent| sent.message.id <= id);
         for _ in 0..released {
             self.remove(0);
         }
-        if released == 0 { Err(AckOutcome::Late) } else { Ok(released as u32) }
+        if released == 0 { (AckOutcome::Late, 1) } else { (AckOutcome::Released, released as u32) }
     }
 
     /// Takes the client's word that it could not handle a message: it is sent again after the delay, as one more

@@ -14,6 +14,7 @@ use crate::gap::{Gap, Gaps, LossReason};
 use crate::in_flight::{GiveUp, InFlight};
 use crate::message::{Key, Message, MessageId, Offset, TopicId};
 use crate::policy::{Delivery, Frequency, Overflow, Policy};
+use crate::receipts::Receipts;
 use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 
@@ -41,6 +42,8 @@ pub struct Lane {
     in_flight: Option<Box<InFlight>>,
     /// Only for lanes with a frequency: what was sent of late, and what is held for it.
     conflation: Option<Box<Conflation>>,
+    /// Only for best effort with a receipt window.
+    receipts: Option<Box<Receipts>>,
     /// What its client asked for, which may only lower what the policy gives.
     wishes: Wishes,
     /// Messages lost since the lane began to overflow; 0 while it does not.
@@ -123,6 +126,7 @@ impl Lane {
             newest: None,
             in_flight: None,
             conflation: None,
+            receipts: None,
             wishes,
             lost: 0,
             gaps: Gaps::default(),
@@ -198,35 +202,48 @@ impl Lane {
         }
         let message = self.pop_front().expect("there is a queued message: `next` said so").message;
         match &mut self.in_flight {
-            Some(in_flight) if message.wants_ack() => {
+            Some(in_flight) if message.is_at_least_once() => {
                 in_flight.record(message.clone(), clock);
                 Sending { message, attempt: 1, awaits_ack: true }
             }
             _ => {
                 self.begin_interval(&message, now);
+                if let Some(receipts) = self.receipts.as_mut().filter(|_| message.wants_ack()) {
+                    receipts.record(message.id);
+                }
                 Sending { message, attempt: 1, awaits_ack: false }
             }
         }
     }
 
-    /// Begins again on a new link, whose clock shows this: what is in flight is to be sent again.
+    /// Begins again on a new link, whose clock shows this: what is in flight is to be sent again, and what was only
+    /// waiting for a receipt is waited for no more.
     pub fn resume(&mut self, clock: Duration) {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.resume(clock);
         }
+        if let Some(receipts) = &mut self.receipts {
+            receipts.clear();
+        }
     }
 
-    /// Releases a message the client says it has.
+    /// Releases a message the client says it has, or its place in the receipt window.
     pub fn handle_ack(&mut self, id: MessageId) -> AckOutcome {
-        self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id))
+        let outcome = self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id));
+        match (&mut self.receipts, outcome) {
+            (Some(receipts), AckOutcome::Late | AckOutcome::Unknown) => receipts.handle_ack(id),
+            _ => outcome,
+        }
     }
 
-    /// Releases every message up to one the client says it has, and says how many those were, or why none.
-    ///
-    /// # Errors
-    /// What the acknowledgement was instead, where it released nothing.
-    pub fn handle_ack_up_to(&mut self, id: MessageId) -> Result<u32, AckOutcome> {
-        self.in_flight.as_mut().map_or(Err(AckOutcome::Unknown), |in_flight| in_flight.handle_ack_up_to(id))
+    /// Releases every message up to one the client says it has; says what that was, and of how many messages.
+    pub fn handle_ack_up_to(&mut self, id: MessageId) -> (AckOutcome, u32) {
+        let unknown = (AckOutcome::Unknown, 1);
+        let outcome = self.in_flight.as_mut().map_or(unknown, |in_flight| in_flight.handle_ack_up_to(id));
+        match (&mut self.receipts, outcome.0) {
+            (Some(receipts), AckOutcome::Late | AckOutcome::Unknown) => receipts.handle_ack_up_to(id),
+            _ => outcome,
+        }
     }
 
     /// Takes the client's word that it could not handle a message: it is sent again after the delay.
@@ -257,10 +274,10 @@ impl Lane {
     #[must_use]
     pub fn next(&self) -> Option<&Arc<Message>> {
         match &self.in_flight {
-            None => self.front(),
-            Some(in_flight) => in_flight
-                .next_resend()
-                .or_else(|| self.front().filter(|message| in_flight.has_space() || !message.wants_ack())),
+            None => self.front().filter(|message| self.may_send(message)),
+            Some(in_flight) => {
+                in_flight.next_resend().or_else(|| self.front().filter(|message| self.may_send(message)))
+            }
         }
     }
 
@@ -344,9 +361,9 @@ impl Lane {
     /// held for their interval are no backlog, unless they are what fills the lane.
     pub(crate) fn end_overflow(&mut self) -> Option<u64> {
         let has_caught_up = || {
-            self.queue.is_empty()
-                && self.in_flight.as_ref().is_none_or(|window| window.has_space())
-                && (self.held() == 0 || !self.is_crowded())
+            let is_open = self.in_flight.as_ref().is_none_or(|window| window.has_space())
+                && self.receipts.as_ref().is_none_or(|window| window.has_space());
+            self.queue.is_empty() && is_open && (self.held() == 0 || !self.is_crowded())
         };
         (self.lost > 0 && has_caught_up()).then(|| std::mem::take(&mut self.lost))
     }
@@ -354,6 +371,15 @@ impl Lane {
     /// Ends an overflow because the lane itself ends.
     pub(crate) fn take_lost(&mut self) -> Option<u64> {
         (self.lost > 0).then(|| std::mem::take(&mut self.lost))
+    }
+
+    /// Whether the window that a queued message needs takes another one.
+    fn may_send(&self, message: &Message) -> bool {
+        if message.is_at_least_once() {
+            self.in_flight.as_ref().is_none_or(|window| window.has_space())
+        } else {
+            !message.wants_ack() || self.receipts.as_ref().is_none_or(|window| window.has_space())
+        }
     }
 
     /// Has what its policy needs, and no more.
@@ -364,6 +390,12 @@ impl Lane {
                 Some(in_flight) => in_flight.reload(window, retry),
                 None => self.in_flight = Some(Box::new(InFlight::new(window, retry, salt))),
             }
+        }
+        let receipts = self.policy.receipt_window.filter(|_| !self.policy.is_at_least_once());
+        let receipts = receipts.map(|widest| self.wishes.window.map_or(widest, |wanted| wanted.min(widest)));
+        match (&mut self.receipts, receipts) {
+            (Some(receipts), Some(window)) => receipts.reload(window),
+            (receipts, window) => *receipts = window.map(|window| Box::new(Receipts::new(window))),
         }
         match (&mut self.conflation, self.policy.max_frequency()) {
             (Some(conflation), Some(frequency)) => conflation.reload(frequency),

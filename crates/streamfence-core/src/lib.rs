@@ -18,6 +18,7 @@ pub mod hub;
 pub mod in_flight;
 pub mod lane;
 pub mod link;
+pub mod receipts;
 pub mod session;
 
 pub mod books;
@@ -41,10 +42,11 @@ pub use message::{
     SessionKey, TopicId,
 };
 pub use namespace::{
-    AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, OnSubscribe, Topic, Wire,
+    AckStyle, AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, OnSubscribe, Topic, Wire,
 };
 pub use output::{Batch, ErrorCode, Output, Secret, Ticket, Transmit};
 pub use policy::{Backoff, Delivery, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+pub use receipts::Receipts;
 pub use session::Session;
 pub use stats::{AckOutcome, LaneSurvey, Observer, TopicStats};
 pub use topic::TopicEntry;

@@ -42,10 +42,16 @@ impl Message {
         self.expires.is_some_and(|at| at <= now)
     }
 
-    /// Whether it was published as one that its client acks. Its packet says so, whatever its topic has become since.
+    /// Whether it was published as one that is sent until its client acks it, whatever its topic has become since.
+    #[must_use]
+    pub fn is_at_least_once(&self) -> bool {
+        self.topic.class.policy.is_at_least_once()
+    }
+
+    /// Whether its packet asks the client to say that it has it.
     #[must_use]
     pub fn wants_ack(&self) -> bool {
-        self.topic.class.policy.is_at_least_once()
+        self.topic.class.policy.wants_ack()
     }
 
     /// How many transport frames it takes: one, and one per attachment.

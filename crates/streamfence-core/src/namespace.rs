@@ -91,6 +91,8 @@ pub(crate) struct Draft {
     pub(crate) gap_notices: Option<bool>,
     pub(crate) max_frequency: Option<f64>,
     pub(crate) on_subscribe: Option<OnSubscribe>,
+    pub(crate) receipt_window: Option<u16>,
+    pub(crate) ack: Option<AckStyle>,
     pub(crate) wire: Option<Wire>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) client_publish: Option<ClientPublish>,
@@ -119,6 +121,8 @@ impl Draft {
             gap_notices: self.gap_notices.or(parent.gap_notices),
             max_frequency: self.max_frequency.or(parent.max_frequency),
             on_subscribe: self.on_subscribe.or(parent.on_subscribe),
+            receipt_window: self.receipt_window.or(parent.receipt_window),
+            ack: self.ack.or(parent.ack),
             wire: self.wire.or(parent.wire),
             metadata: self.metadata.or(parent.metadata),
             client_publish: self.client_publish.or(parent.client_publish),
@@ -204,6 +208,21 @@ macro_rules! settings {
             #[must_use]
             pub fn on_subscribe(mut self, what: OnSubscribe) -> Self {
                 self.draft.on_subscribe = Some(what);
+                self
+            }
+
+            /// How many messages of a best-effort topic may be sent to a client and not yet confirmed by it; the lane fills
+            /// beyond, and its policy decides. Nothing is sent again. 0 is any number, which is the default.
+            #[must_use]
+            pub fn receipt_window(mut self, messages: u16) -> Self {
+                self.draft.receipt_window = Some(messages);
+                self
+            }
+
+            /// How a client says that it has a message, where it is asked to. Default: [`AckStyle::Event`].
+            #[must_use]
+            pub fn ack(mut self, style: AckStyle) -> Self {
+                self.draft.ack = Some(style);
                 self
             }
 
@@ -363,6 +382,17 @@ pub enum Wire {
     TopicEvent,
     /// One event `topic-message` with `{metadata, payload}`.
     Envelope,
+}
+
+/// How a client says that it has a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AckStyle {
+    /// By an event of its own.
+    #[default]
+    Event,
+    /// By the callback of the transport's own that comes with the message, where it has such a thing; the event is taken
+    /// too.
+    Native,
 }
 
 /// Which messages carry metadata, and how much.

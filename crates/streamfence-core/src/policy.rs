@@ -14,6 +14,9 @@ pub struct Policy {
     pub limits: Limits,
     /// Whether the client is told of what it missed.
     pub gap_notices: bool,
+    /// How many messages of a best-effort lane may be sent and not yet confirmed by the client; `None` is any number.
+    /// At-least-once has a window of its own and never this one.
+    pub receipt_window: Option<NonZeroU16>,
 }
 
 impl Policy {
@@ -27,13 +30,30 @@ impl Policy {
         {
             return Err(PolicyError::WindowExceedsQueue { window: window.get(), limit: limits.messages.get() });
         }
-        Ok(Self { delivery, limits, gap_notices: false })
+        Ok(Self { delivery, limits, gap_notices: false, receipt_window: None })
     }
 
     /// The same policy, with or without notices of what a client missed.
     #[must_use]
     pub fn with_gap_notices(self, gap_notices: bool) -> Self {
         Self { gap_notices, ..self }
+    }
+
+    /// The same policy, with a bound on what the client has not confirmed.
+    ///
+    /// # Errors
+    /// [`PolicyError::ReceiptsAtLeastOnce`] where the delivery has such a bound by nature.
+    pub fn with_receipt_window(self, receipt_window: Option<NonZeroU16>) -> Result<Self, PolicyError> {
+        match receipt_window {
+            Some(_) if self.is_at_least_once() => Err(PolicyError::ReceiptsAtLeastOnce),
+            _ => Ok(Self { receipt_window, ..self }),
+        }
+    }
+
+    /// Whether the client is asked to say of each message that it has it.
+    #[must_use]
+    pub fn wants_ack(&self) -> bool {
+        self.is_at_least_once() || self.receipt_window.is_some()
     }
 
     /// Whether messages wait for the client's acknowledgement.
@@ -249,6 +269,9 @@ pub enum PolicyError {
     /// A frequency that is none.
     #[error("max_frequency: wanted a finite number above 0")]
     Frequency,
+    /// At-least-once has a window of what is not acked already.
+    #[error("receipt_window is for best effort; at-least-once has its window by nature: max_in_flight")]
+    ReceiptsAtLeastOnce,
     /// A backoff that would shrink, explode or jitter beyond all bounds.
     #[error("backoff: wanted a multiplier between 1 and 100 and a jitter between 0 and 1")]
     Backoff,

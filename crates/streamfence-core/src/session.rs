@@ -161,11 +161,8 @@ impl Session {
 
     /// Releases every message up to one the client says it has.
     pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
-        let released = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
-        let (outcome, count) = match released.unwrap_or(Err(AckOutcome::Foreign)) {
-            Ok(count) => (AckOutcome::Released, count),
-            Err(outcome) => (outcome, 1),
-        };
+        let heard = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
+        let (outcome, count) = heard.unwrap_or((AckOutcome::Foreign, 1));
         books.acked(topic, outcome, count);
         outcome
     }

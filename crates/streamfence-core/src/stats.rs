@@ -64,6 +64,8 @@ impl TopicStats {
 pub enum AckOutcome {
     /// It released a message.
     Released,
+    /// It made space in the receipt window of a best-effort lane.
+    Confirmed,
     /// Its message was released or given up before: a duplicate, or too late.
     Late,
     /// Nothing of that id was ever sent to this client.
@@ -76,13 +78,15 @@ pub enum AckOutcome {
 
 impl AckOutcome {
     /// All of them, in the order of [`TopicStats::acks`].
-    pub const ALL: [Self; 5] = [Self::Released, Self::Late, Self::Unknown, Self::Foreign, Self::Nacked];
+    pub const ALL: [Self; 6] =
+        [Self::Released, Self::Confirmed, Self::Late, Self::Unknown, Self::Foreign, Self::Nacked];
 
     /// The name used in labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Released => "released",
+            Self::Confirmed => "confirmed",
             Self::Late => "late",
             Self::Unknown => "unknown",
             Self::Foreign => "foreign",

@@ -60,7 +60,7 @@ fn every_number_shows_under_its_name() {
         retries: 13,
         exhausted: 14,
         abandoned: 15,
-        acks: [16, 17, 18, 19, 20],
+        acks: [16, 21, 17, 18, 19, 20],
     };
     metrics.on_stats(quote(&catalog), &stats);
     metrics.on_stats(quote(&catalog), &TopicStats { published: 100, ..TopicStats::default() });
@@ -86,6 +86,7 @@ fn every_number_shows_under_its_name() {
         streamfence_retries_total{namespace="/feed",topic="quote"} 13
         streamfence_retries_exhausted_total{namespace="/feed",topic="quote"} 14
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="released"} 16
+        streamfence_acks_total{namespace="/feed",topic="quote",outcome="confirmed"} 21
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="late"} 17
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="unknown"} 18
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="foreign"} 19

@@ -44,7 +44,7 @@ pub use payload::{Payload, PayloadError};
 pub use report::{PublishError, PublishReport};
 pub use streamfence_core as core;
 pub use streamfence_core::{
-    AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, InboundAck, MessageId, Metadata,
-    Namespace, Observer, OnSubscribe, Overflow, Room, Topic, Wire,
+    AckStyle, AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, InboundAck, MessageId,
+    Metadata, Namespace, Observer, OnSubscribe, Overflow, Room, Topic, Wire,
 };
 pub use tickets::parse_session_id;

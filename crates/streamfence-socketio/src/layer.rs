@@ -197,7 +197,8 @@ impl Door {
     fn admit<B>(&self, transport: Transport, request: &Request<B>) -> Result<Arc<LinkState>, Refusal> {
         let peer = request.extensions().get::<Peer>().cloned();
         let link = self.registry.admit(self.options.link_limits(), transport, peer);
-        link.ok_or(Refusal::TooManyConnections)
+        let is_closed = self.registry.is_closed();
+        link.ok_or(if is_closed { Refusal::ShuttingDown } else { Refusal::TooManyConnections })
     }
 
     /// Opens a session that polls.

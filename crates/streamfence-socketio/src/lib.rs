@@ -6,6 +6,7 @@ mod adapter;
 mod namespaces;
 pub mod options;
 
+mod callbacks;
 mod connection;
 mod handlers;
 mod outlet;

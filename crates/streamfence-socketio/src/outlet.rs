@@ -1,17 +1,17 @@
 //! What a connection's shard says to it, over the Socket.IO library. Never a topic's policy.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use socketioxide::SendError;
-use streamfence_core::{
-    Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport, UnsubscribeReason,
-};
+use streamfence_core::{Batch, CloseReason, Message, NamespaceId, Room, Transmit, Transport, UnsubscribeReason};
 use streamfence_runtime::Outlet;
 
 use crate::connection::{Connection, Member};
 use crate::link::Expected;
-use crate::protocol::{Answer, ack_packet, event_packet, packet};
+use crate::protocol::{Answer, Farewell, ack_packet, event_packet, packet};
 use crate::verbatim::Verbatim;
 
 /// Emits through the library and writes down what is on its way, so that the connection knows its room.
@@ -88,14 +88,7 @@ impl Outlet for SocketIoOutlet {
             return;
         }
         for member in mine {
-            let what = Transmit::Error {
-                namespace: member.namespace,
-                code: ErrorCode::ShuttingDown,
-                message: "the server is stopping; connect again in a while".into(),
-                topic: None,
-                request: None,
-            };
-            let told = why != CloseReason::ShuttingDown || self.connection.send_answer(&member, &what).is_ok();
+            let told = why != CloseReason::ShuttingDown || self.connection.say_farewell(&member).is_ok();
             if !told || member.socket.clone().disconnect().is_err() {
                 self.connection.state.kill(why);
             }
@@ -110,7 +103,7 @@ impl Connection {
         self.state.is_blocked() && self.state.transport() == Transport::WebSocket
     }
 
-    fn send_message(&self, member: &Member, message: &Message, attempt: u32) -> Result<(), SendError> {
+    fn send_message(&self, member: &Arc<Member>, message: &Message, attempt: u32) -> Result<(), SendError> {
         let retry = packet::retry(message, attempt);
         let body = retry.as_ref().unwrap_or(&message.body);
         let attachments: Vec<Bytes> = body.attachments().collect();
@@ -120,6 +113,18 @@ impl Connection {
             count => expected.with_attachments(count, (body.bytes.len() - body.text().len()) as u64),
         };
         let arguments = Verbatim { arguments: packet::arguments(message, body), attachments: &attachments };
+        if let Some(at) = packet::callback_at(message, body) {
+            let mut answer = None;
+            self.emit(expected.with_ack_id_at(at), || {
+                let emitter = member.socket.timeout(AS_LONG_AS_IT_TAKES);
+                answer = Some(emitter.emit_with_ack::<_, IgnoredAny>(packet::event(message), &arguments)?);
+                Ok(())
+            })?;
+            if let Some(answer) = answer {
+                member.await_callback(message.topic.id, message.id, &message.topic.class.policy, answer);
+            }
+            return Ok(());
+        }
         self.emit(expected, || member.socket.emit(packet::event(message), &arguments))
     }
 
@@ -133,10 +138,7 @@ impl Connection {
             _ => {}
         }
         if let Some(event) = answer.event {
-            let object = answer.object();
-            let packet = event_packet(member.socket.ns(), event, &object);
-            let arguments = Verbatim { arguments: &object, attachments: &[] };
-            self.emit(Expected::text(&packet.into()), || member.socket.emit(event, &arguments))?;
+            self.say(member, event, &answer.object())?;
         }
         if let Some((sender, id, text)) = answer.request.and_then(|key| member.answer(key, answer.result())) {
             let packet = ack_packet(member.socket.ns(), id, &text);
@@ -146,9 +148,24 @@ impl Connection {
         Ok(())
     }
 
+    /// Tells a client that the server stops, and when to come back: each at a time of its own.
+    fn say_farewell(&self, member: &Member) -> Result<(), SendError> {
+        let farewell = Farewell::new(member.client(), member.has_session(&self.shared));
+        self.say(member, farewell.event(), &farewell.object())
+    }
+
+    fn say(&self, member: &Member, event: &'static str, object: &str) -> Result<(), SendError> {
+        let packet = event_packet(member.socket.ns(), event, object);
+        let arguments = Verbatim { arguments: object, attachments: &[] };
+        self.emit(Expected::text(&packet.into()), || member.socket.emit(event, &arguments))
+    }
+
     /// Writes a packet down before it is emitted, since it may leave at once.
     fn emit(&self, packet: Expected, emit: impl FnOnce() -> Result<(), SendError>) -> Result<(), SendError> {
         self.state.expect(packet);
         emit().inspect_err(|_| self.state.retract())
     }
 }
+
+/// The library would forget a callback after a time of its own. When a message is worth no ack any more, its lane knows.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(365 * 24 * 60 * 60);

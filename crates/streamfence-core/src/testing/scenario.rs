@@ -353,7 +353,7 @@ impl Stage {
             ("acked", self.hub.handle_ack(session, topic, id, now))
         };
         let text = match outcome {
-            Some(AckOutcome::Released | AckOutcome::Nacked) => format!("{verb} {name}"),
+            Some(AckOutcome::Released | AckOutcome::Confirmed | AckOutcome::Nacked) => format!("{verb} {name}"),
             Some(outcome) => format!("{verb} {name}: {}", outcome.as_str()),
             None => "is gone".to_owned(),
         };
@@ -430,7 +430,11 @@ impl Stage {
         let text = match what {
             Transmit::Message { message, attempt, .. } => {
                 let name = self.name_of(message.topic.id, message.id);
-                if message.wants_ack() { format!("sent {name} (attempt {attempt})") } else { format!("sent {name}") }
+                if message.is_at_least_once() {
+                    format!("sent {name} (attempt {attempt})")
+                } else {
+                    format!("sent {name}")
+                }
             }
             Transmit::Subscribed { topic, position, .. } => {
                 format!("told: subscribed to {} after {}", topic.name, position.offset.0)

@@ -9,6 +9,7 @@ mod in_flight;
 mod lane;
 mod link;
 mod patterns;
+mod receipts;
 mod reload;
 mod retention;
 mod session;

@@ -11,7 +11,7 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use streamfence_core::{Body, Message, MessageId, Metadata, TopicEntry, Wire};
+use streamfence_core::{AckStyle, Body, Message, MessageId, Metadata, TopicEntry, Wire};
 use streamfence_runtime::{Encoder, Payload};
 
 /// Assembles packets as Socket.IO v5 has them.
@@ -50,6 +50,13 @@ pub(crate) fn arguments<'a>(message: &Message, body: &'a Body) -> &'a str {
     std::str::from_utf8(&body.text()[head..body.text().len() - 1]).expect("the encoder wrote text")
 }
 
+/// Where in its packet a message has the id of its callback, if it has one: before the `[`.
+pub(crate) fn callback_at(message: &Message, body: &Body) -> Option<usize> {
+    let class = &message.topic.class;
+    let is_called_back = class.policy.wants_ack() && class.ack == AckStyle::Native;
+    is_called_back.then(|| body.text().iter().position(|byte| *byte == b'[').expect("an event's packet has arguments"))
+}
+
 /// The packet of a later attempt, where the client is told which one it is; `None` where all attempts are alike.
 pub(crate) fn retry(message: &Message, attempt: u32) -> Option<Body> {
     if attempt < 2 || message.topic.class.metadata != Metadata::Full {
@@ -77,7 +84,7 @@ impl<'a> Shape<'a> {
     }
 
     fn wants_ack(self) -> bool {
-        self.0.class.policy.is_at_least_once()
+        self.0.class.policy.wants_ack()
     }
 
     /// The text of a packet, and where the payload begins in it.
