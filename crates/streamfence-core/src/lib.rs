@@ -31,9 +31,9 @@ pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, Found, NamespaceEntry};
 pub use event::{CloseReason, Event, Transport, UnsubscribeReason};
 pub use gap::{Gap, LossReason};
-pub use hub::{Fanout, Hub, Reload};
+pub use hub::{Fanout, Hub, Pressure, Reload};
 pub use in_flight::InFlight;
-pub use lane::{Admission, Lane, Rejection, Sending};
+pub use lane::{Admission, ENTRY_BYTES, Lane, MESSAGE_BYTES, Rejection, Sending};
 pub use link::Room;
 pub use message::{
     Body, ClassId, ClientId, Epoch, Key, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId,
@@ -43,5 +43,5 @@ pub use namespace::{AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadat
 pub use output::{Batch, ErrorCode, Output, Secret, Ticket, Transmit};
 pub use policy::{Backoff, Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
 pub use session::Session;
-pub use stats::{AckOutcome, LaneSurvey, Observer, TopicStats};
+pub use stats::{AckOutcome, LaneSurvey, MemoryUse, Observer, TopicStats};
 pub use topic::TopicEntry;

@@ -50,6 +50,12 @@ impl Policy {
     pub fn is_at_least_once(&self) -> bool {
         matches!(self.delivery, Delivery::AtLeastOnce { .. })
     }
+
+    /// Whether a queued message may give way to others: best effort, unless the lane rather refuses what is new.
+    #[must_use]
+    pub fn gives_way(&self) -> bool {
+        matches!(self.delivery, Delivery::BestEffort { overflow, .. } if overflow != Overflow::RejectNew)
+    }
 }
 
 /// How a lane keeps its promise.
