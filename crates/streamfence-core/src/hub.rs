@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-pub use self::pressure::Pressure;
 use self::pressure::Strain;
+pub use self::pressure::{Pressure, PressureCost};
 use self::principal::{Identity, Principals};
 pub use self::reload::Reload;
 use self::topics::Topics;

@@ -107,7 +107,7 @@ pub struct LaneSurvey {
 }
 
 /// What messages take of the memory they may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryUse {
     /// How many bytes they may take.
     pub budget_bytes: u64,

@@ -9,6 +9,7 @@ pub mod options;
 mod connection;
 mod handlers;
 mod outlet;
+mod principal;
 mod protocol;
 
 pub mod engine;
@@ -29,5 +30,6 @@ pub mod fuzzing;
 pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
 pub use layer::{FenceLayer, FenceService};
 pub use options::{Address, EngineTransport, ServerOptions};
+pub use principal::Principal;
 pub use server::{Server, ServerBuilder, StartError};
 pub use verbatim::Verbatim;

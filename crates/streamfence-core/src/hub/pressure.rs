@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Hub;
-use crate::lane::{Admission, ENTRY_BYTES};
+use crate::lane::{Admission, ENTRY_BYTES, Rejection};
 use crate::message::{Message, SessionKey, TopicId};
 
 /// How many lanes are looked at in one step.
@@ -40,6 +40,15 @@ impl Pressure {
     pub const NONE: Self = Self { free_bytes: u64::MAX, shed_bytes: 0 };
 }
 
+/// What want of memory has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PressureCost {
+    /// Messages refused, once per lane.
+    pub rejected: u64,
+    /// Messages that gave way, once per lane.
+    pub displaced: u64,
+}
+
 /// What the hub was told last.
 #[derive(Debug)]
 pub(super) struct Strain {
@@ -48,11 +57,12 @@ pub(super) struct Strain {
     relief: Option<Relief>,
     /// When it makes sense to look for something to shed again.
     rested: Option<Instant>,
+    cost: PressureCost,
 }
 
 impl Default for Strain {
     fn default() -> Self {
-        Self { ceiling: u64::MAX, relief: None, rested: None }
+        Self { ceiling: u64::MAX, relief: None, rested: None, cost: PressureCost::default() }
     }
 }
 
@@ -96,7 +106,7 @@ impl Hub {
     pub fn handle_pressure(&mut self, pressure: Pressure, now: Instant) -> bool {
         let now = self.advance(now);
         let is_more = pressure.shed_bytes > 0 && self.relieve(pressure.shed_bytes, now);
-        if !is_more {
+        if pressure.shed_bytes == 0 {
             self.strain.relief = None;
         }
         self.strain.ceiling = match pressure.free_bytes {
@@ -104,6 +114,11 @@ impl Hub {
             free => self.books.resident().saturating_add(free / ENTRY_BYTES),
         };
         is_more
+    }
+
+    /// What want of memory has cost since the last call.
+    pub fn take_pressure_cost(&mut self) -> PressureCost {
+        std::mem::take(&mut self.strain.cost)
     }
 
     /// Whether lanes may hold no more than they do.
@@ -129,6 +144,11 @@ impl Hub {
         } else {
             session.offer_tight(place, message, lanes, now, &mut self.books)
         };
+        match admission {
+            Admission::Admitted { displaced, .. } => self.strain.cost.displaced += u64::from(displaced),
+            Admission::Rejected(Rejection::OverBudget) => self.strain.cost.rejected += 1,
+            Admission::Rejected(_) => {}
+        }
         // What passes through must have left before the next message comes.
         self.settle(key, passes);
         admission
@@ -162,6 +182,7 @@ impl Hub {
                     let shed = session.shed(place, relief.level, wanted - bytes, most, &mut self.books);
                     bytes += shed.bytes;
                     most -= shed.messages;
+                    self.strain.cost.displaced += shed.messages;
                     relief.highest = relief.highest.max(session.lane(place).share());
                 }
                 Look::Over if relief.highest == 0 => {
