@@ -9,6 +9,7 @@ mod exit;
 mod check;
 mod demo;
 mod log;
+mod memory;
 mod reload;
 mod say;
 mod serve;

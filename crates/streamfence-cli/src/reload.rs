@@ -51,6 +51,9 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
             changed.push(format!("that there is a server `{}`", server.name));
         }
     }
+    if old.memory_budget_bytes() != new.memory_budget_bytes() {
+        changed.push("`memoryBudgetBytes`".to_owned());
+    }
     if old.admin != new.admin {
         changed.push("`admin`".to_owned());
     }

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Listen, LogFormat, ServeArgs};
 use crate::exit::Failure;
-use crate::{demo, log, reload, say};
+use crate::{demo, log, memory, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings(&args)?;
@@ -68,9 +68,12 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
     let mut signals = Signals::new()?;
     // Without a file there is nothing to read again, and a terminal that closes ends the demo.
     let mut hangup = args.config.as_ref().map(|_| signal(SignalKind::hangup())).transpose().map_err(Failure::other)?;
+    let budget = memory::budget(settings.memory_budget_bytes());
+    tracing::info!(bytes = budget.bytes, because = budget.because, "memory budget for messages");
     let metrics = Metrics::new(&settings.catalog);
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(std::sync::Arc::new(metrics.clone()))
+        .memory_budget(budget.bytes)
         .build()
         .map_err(Failure::other)?;
 

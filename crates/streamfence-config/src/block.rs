@@ -134,6 +134,14 @@ impl Block {
         }
     }
 
+    /// A number that need not be there.
+    pub(crate) fn optional_number(&self, name: &str) -> Option<u64> {
+        match self.entry(name).map(|node| &node.value) {
+            Some(Value::Whole(number)) => Some(u64::try_from(*number).expect("was checked against its range")),
+            _ => None,
+        }
+    }
+
     pub(crate) fn decimal(&self, name: &str) -> f64 {
         match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
             (Some(Value::Whole(number)), _) => *number as f64,
@@ -208,7 +216,9 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         && text.written.is_some()
     {
         match key.kind {
-            Kind::Number { .. } => node.value = text.value.trim().parse().map_or(node.value, Value::Whole),
+            Kind::Number { .. } | Kind::Optional { .. } => {
+                node.value = text.value.trim().parse().map_or(node.value, Value::Whole);
+            }
             Kind::Decimal { .. } => node.value = text.value.trim().parse().map_or(node.value, Value::Fraction),
             Kind::Flag { .. } | Kind::MustBeFalse => {
                 node.value = text.value.trim().parse().map_or(node.value, Value::Flag);
@@ -217,12 +227,14 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         }
     }
     let wanted = match (key.kind, &node.value) {
-        (Kind::Number { min, max, .. }, Value::Whole(number))
+        (Kind::Number { min, max, .. } | Kind::Optional { min, max, .. }, Value::Whole(number))
             if (i128::from(min)..=i128::from(max)).contains(number) =>
         {
             return Some(node);
         }
-        (Kind::Number { min, max, .. }, _) => format!("a whole number from {min} to {max}"),
+        (Kind::Number { min, max, .. } | Kind::Optional { min, max, .. }, _) => {
+            format!("a whole number from {min} to {max}")
+        }
         (Kind::Decimal { min, max, .. }, Value::Whole(number)) if (min..=max).contains(&(*number as f64)) => {
             return Some(node);
         }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Text, Texts};
+use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Optional, Text, Texts};
 use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, Topic};
 
 /// One key of the file.
@@ -72,6 +72,15 @@ pub enum Kind {
         max: u64,
         /// What holds without it.
         default: u64,
+    },
+    /// A whole number without which something else holds than another number.
+    Optional {
+        /// The least it may be.
+        min: u64,
+        /// The most it may be.
+        max: u64,
+        /// What holds without it.
+        without: &'static str,
     },
     /// A number that need not be whole.
     Decimal {
@@ -166,6 +175,7 @@ pub const KEYS: &[Key] = &[
     key(Server, "notSentLowatBytes", number(1, U32, 16_384), "How many unsent bytes the kernel may hold for a connection (TCP_NOTSENT_LOWAT)."),
     key(Server, "blockedReadBudgetBytes", number(1, TIB, 262_144), "How much is read from a client while writing to it is blocked."),
     key(Server, "shutdownDrainMs", number(0, DAY_MS, 10_000), "How long lanes may take to empty when the server stops."),
+    key(Server, "memoryBudgetBytes", Optional { min: 1 << 20, max: TIB, without: "half of the memory there is" }, "How much memory messages may take over all clients, connections not counted. The servers of a file have one budget: the sum of what they give."),
     key(Server, "namespaces", List("namespaces"), "The namespaces it serves; at least one."),
     later(Server, "tls", "Certificate and key."),
     later(Server, "spillRootPath", "Where lanes overflow to disk."),
@@ -177,7 +187,6 @@ pub const KEYS: &[Key] = &[
     later(Server, "trustedProxies", "Whose forwarding headers are believed."),
     later(Server, "maxConnectionsPerIp", "How many connections one address may have."),
     later(Server, "inboundRate", "How many events a client may send."),
-    later(Server, "memoryBudgetBytes", "How much memory messages may take in all."),
 
     key(Namespace, "path", Text { default: None }, "Its path, such as `/feed`; once in the file."),
     key(Namespace, "topics", List("names, or `{name: .., <policy keys>}`"), "Its topics; at least one."),
@@ -304,6 +313,7 @@ impl Kind {
         let coded = |word: &str| format!("`{word}`");
         match self {
             Number { min, max, default } => (format!("{min} to {max}"), coded(&default.to_string())),
+            Optional { min, max, without } => (format!("{min} to {max}"), (*without).to_owned()),
             Decimal { min, max, default } => (format!("{min} to {max}"), coded(&default.to_string())),
             Flag { default } => ("`true` or `false`".to_owned(), coded(&default.to_string())),
             MustBeFalse => ("`false`; `true` is not in this build".to_owned(), coded("false")),

@@ -160,6 +160,7 @@ fn server(
         not_sent_lowat_bytes: block.number("notSentLowatBytes") as u32,
         blocked_read_budget_bytes: block.number("blockedReadBudgetBytes"),
         shutdown_drain: millis("shutdownDrainMs"),
+        memory_budget_bytes: block.optional_number("memoryBudgetBytes"),
         namespaces: drafts.iter().map(|(path, _)| path.clone()).collect(),
         drafts: drafts.into_iter().map(|(_, draft)| draft).collect(),
         name,

@@ -36,6 +36,12 @@ impl Settings {
         })
     }
 
+    /// How much memory the messages of all servers may take together: the sum of what they say. `None` where none does.
+    #[must_use]
+    pub fn memory_budget_bytes(&self) -> Option<u64> {
+        self.servers.iter().filter_map(|server| server.memory_budget_bytes).reduce(u64::saturating_add)
+    }
+
     /// The same with only these servers and their namespaces, in the order of the file; no names at all mean every server.
     ///
     /// # Errors
@@ -103,6 +109,8 @@ pub struct ServerSettings {
     pub blocked_read_budget_bytes: u64,
     /// How long lanes may take to empty when the server stops.
     pub shutdown_drain: Duration,
+    /// How much memory messages may take, where it says so.
+    pub memory_budget_bytes: Option<u64>,
     /// The paths of the namespaces it serves, in the order of the file.
     pub namespaces: Vec<String>,
     /// The same namespaces, for making a catalog of them.

@@ -86,7 +86,14 @@ impl Books {
             Admission::Rejected(Rejection::Full) => stats.rejected += 1,
             Admission::Rejected(Rejection::TooLarge) => stats.too_large += 1,
             Admission::Rejected(Rejection::Expired) => stats.expired += 1,
+            Admission::Rejected(Rejection::OverBudget) => stats.over_budget += 1,
         }
+    }
+
+    /// Queued messages gave way, because memory was short and not because anything came into their lane.
+    pub(crate) fn shed(&mut self, topic: TopicId, messages: u64) {
+        self.stats_mut(topic).displaced += messages;
+        self.resident -= messages;
     }
 
     pub(crate) fn sent(&mut self, client: ClientId, message: &Message, attempt: u32, awaits_ack: bool) {

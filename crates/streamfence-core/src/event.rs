@@ -49,6 +49,8 @@ pub enum Event {
         client: ClientId,
         /// How it is connected.
         transport: Transport,
+        /// Who it is, where the application has said so.
+        principal: Option<Arc<str>>,
     },
     /// A client left a namespace.
     Disconnected {
@@ -141,6 +143,18 @@ pub enum Event {
         client: ClientId,
         /// How many messages it lost between the two: displaced and rejected.
         lost: u64,
+    },
+    /// Messages have reached the memory budget: some are rejected, and lanes that let older ones give way shed them.
+    PressureBegan {
+        /// How many bytes messages may take.
+        budget_bytes: u64,
+    },
+    /// Messages take no more than nine tenths of the memory budget again.
+    PressureEnded {
+        /// Messages rejected between the two, once per lane.
+        rejected: u64,
+        /// Messages that gave way between the two, once per lane.
+        displaced: u64,
     },
     /// A message was sent again.
     Retried {

@@ -2,8 +2,11 @@
 //!
 //! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
 
+mod audience;
 pub mod last_values;
 mod look;
+mod pressure;
+mod principal;
 mod reload;
 mod retention;
 mod topics;
@@ -15,6 +18,9 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use self::pressure::Strain;
+pub use self::pressure::{Pressure, PressureCost};
+use self::principal::{Identity, Principals};
 pub use self::reload::Reload;
 use self::topics::Topics;
 use crate::books::{Books, names};
@@ -87,6 +93,7 @@ pub struct Hub {
     links: Slab<Generation<Link>>,
     sessions: Slab<Generation<Seated>>,
     by_client: HashMap<ClientId, SessionKey>,
+    principals: Principals,
     /// Links that have room and something to say, each once.
     ready: VecDeque<LinkKey>,
     /// Filed lazily: an entry counts only while its session still has it as `filed`. Invariant: a push leaves at most two
@@ -102,6 +109,8 @@ pub struct Hub {
     /// The newest time seen.
     now: Option<Instant>,
     is_crowded: bool,
+    /// What is left of the memory for messages.
+    strain: Strain,
 }
 
 #[derive(Debug)]
@@ -115,6 +124,8 @@ struct Seated {
     retention: Option<Duration>,
     /// Until when it waits for its client, while it is detached.
     detached_until: Option<Instant>,
+    /// Who the client is, where the application has said so.
+    identity: Option<Box<Identity>>,
 }
 
 #[derive(Debug)]
@@ -163,6 +174,7 @@ impl Hub {
             links: Slab::new(),
             sessions: Slab::new(),
             by_client: HashMap::new(),
+            principals: Principals::default(),
             ready: VecDeque::new(),
             deadlines: BinaryHeap::new(),
             spare: Vec::new(),
@@ -171,6 +183,7 @@ impl Hub {
             keeps_none: false,
             now: None,
             is_crowded: false,
+            strain: Strain::default(),
         }
     }
 
@@ -191,6 +204,19 @@ impl Hub {
         transport: Transport,
         now: Instant,
     ) -> Option<SessionKey> {
+        self.join_as(link, namespace, client, transport, None, now)
+    }
+
+    /// The same, for a client of whom the application has said who it is.
+    pub fn join_as(
+        &mut self,
+        link: LinkKey,
+        namespace: NamespaceId,
+        client: ClientId,
+        transport: Transport,
+        principal: Option<Arc<str>>,
+        now: Instant,
+    ) -> Option<SessionKey> {
         self.advance(now);
         self.link(link)?;
         let generation = self.generation();
@@ -200,13 +226,17 @@ impl Hub {
             filed: None,
             retention: None,
             detached_until: None,
+            identity: None,
         };
         let index = self.sessions.insert(Generation { generation, value: seated }) as u32;
         let key = SessionKey { index, generation };
         self.link_mut(link)?.join(key);
         self.by_client.insert(client, key);
+        if let Some(principal) = &principal {
+            self.enlist(key, principal);
+        }
         let path = self.path(namespace);
-        self.books.push_event(Event::Connected { namespace: path, client, transport });
+        self.books.push_event(Event::Connected { namespace: path, client, transport, principal });
         Some(key)
     }
 
@@ -295,24 +325,7 @@ impl Hub {
 
     /// Offers a message to every lane of its topic, but not to the client `except`.
     pub fn publish(&mut self, message: &Arc<Message>, except: Option<ClientId>, now: Instant) -> Fanout {
-        let now = self.advance(now);
-        let mut fanout = Fanout::default();
-        let seats = self.topics.take_position(message);
-        if let Some(last) = &mut seats.last {
-            last.remember(message);
-        }
-        let lanes = std::mem::take(&mut seats.lanes);
-        for &(key, place) in &lanes {
-            let seated = &mut self.sessions[key.index as usize].value;
-            if except == Some(seated.session.client()) {
-                continue;
-            }
-            fanout.add(seated.session.offer(place, message, now, &mut self.books));
-            let is_crowded = seated.session.lane(place).is_crowded();
-            self.settle(key, is_crowded);
-        }
-        self.topics.open(&message.topic).lanes = lanes;
-        fanout
+        self.publish_unless(message, |client| except == Some(client), now)
     }
 
     /// Offers a message to one client's lane. `None` when the session is gone or not subscribed.
@@ -320,12 +333,9 @@ impl Hub {
         let now = self.advance(now);
         self.topics.take_position(message);
         self.session(key)?;
-        let session = &mut self.sessions[key.index as usize].value.session;
-        let place = session.lane_of(message.topic.id)?;
+        let place = self.sessions[key.index as usize].value.session.lane_of(message.topic.id)?;
         let mut fanout = Fanout::default();
-        fanout.add(session.offer(place, message, now, &mut self.books));
-        let is_crowded = session.lane(place).is_crowded();
-        self.settle(key, is_crowded);
+        fanout.add(self.offer(key, place, message, 1, now));
         Some(fanout)
     }
 
@@ -475,6 +485,9 @@ impl Hub {
         let backlog = seated.session.control_backlog();
         for (topic, seat) in seated.session.close(&mut self.books) {
             self.vacate(topic, seat);
+        }
+        if let Some(identity) = seated.identity.take() {
+            self.delist(&identity);
         }
         let client = seated.session.client();
         // The client may have come back before its old session left.

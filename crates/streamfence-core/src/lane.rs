@@ -3,12 +3,15 @@
 //! Never another lane: a lane decides from its own policy and its own content alone.
 
 mod held;
+mod tight;
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(crate) use self::tight::Shed;
+pub use self::tight::{ENTRY_BYTES, MESSAGE_BYTES};
 use crate::conflation::Conflation;
 use crate::gap::{Gap, Gaps, LossReason};
 use crate::in_flight::{GiveUp, InFlight};
@@ -100,6 +103,8 @@ pub enum Rejection {
     TooLarge,
     /// Its time was over already.
     Expired,
+    /// The process has no memory left for it.
+    OverBudget,
 }
 
 /// What a client asks for when it subscribes; the default asks for nothing.
@@ -153,10 +158,7 @@ impl Lane {
     /// Messages in flight are never displaced or replaced: the client may be acking them now.
     pub fn offer(&mut self, message: &Arc<Message>, now: Instant) -> Admission {
         let admission = self.decide(message, now);
-        if let Admission::Rejected(why) = admission {
-            let reason = if why == Rejection::Expired { LossReason::Expired } else { LossReason::Rejected };
-            self.miss(message.id.offset, reason);
-        }
+        self.note_refusal(message, admission);
         admission
     }
 
@@ -420,11 +422,8 @@ impl Lane {
     }
 
     fn decide(&mut self, message: &Arc<Message>, now: Instant) -> Admission {
-        if message.is_expired(now) {
-            return Admission::Rejected(Rejection::Expired);
-        }
-        if message.size_bytes() > self.policy.limits.bytes.get() {
-            return Admission::Rejected(Rejection::TooLarge);
+        if let Some(why) = self.never_takes(message, now) {
+            return Admission::Rejected(why);
         }
         match self.policy.delivery {
             Delivery::AtLeastOnce { .. } => self.admit_or_reject(message),
@@ -438,6 +437,21 @@ impl Lane {
                 (None, Overflow::DropOldest) => self.displace_until_admitted(message),
                 (None, _) => self.admit_or_reject(message),
             },
+        }
+    }
+
+    /// Why no lane of this policy takes the message, however empty it is.
+    fn never_takes(&self, message: &Message, now: Instant) -> Option<Rejection> {
+        if message.is_expired(now) {
+            return Some(Rejection::Expired);
+        }
+        (message.size_bytes() > self.policy.limits.bytes.get()).then_some(Rejection::TooLarge)
+    }
+
+    fn note_refusal(&mut self, message: &Message, admission: Admission) {
+        if let Admission::Rejected(why) = admission {
+            let reason = if why == Rejection::Expired { LossReason::Expired } else { LossReason::Rejected };
+            self.miss(message.id.offset, reason);
         }
     }
 
@@ -480,8 +494,7 @@ impl Lane {
         if let Some(admission) = self.replace_held(message, overflow) {
             return Some(admission);
         }
-        let number = *self.newest.as_ref()?.get(&message.key)?;
-        let place = number.checked_sub(self.first)? as usize;
+        let place = self.older_value(message)?;
         let older = self.queue[place].message.size_bytes();
         let grown = self.bytes() - older + message.size_bytes();
         // A lane whose limit was lowered may hold too much already; this does not make it more.
@@ -511,6 +524,12 @@ impl Lane {
             unreachable!("displacing always admits a message that is not too large")
         };
         Some(Admission::Admitted { coalesced: 1, displaced: displaced + more })
+    }
+
+    /// Where the queued message with its key stands, if this lane coalesces and there is one.
+    fn older_value(&self, message: &Message) -> Option<usize> {
+        let number = *self.newest.as_ref()?.get(&message.key)?;
+        number.checked_sub(self.first).map(|place| place as usize)
     }
 
     fn front(&self) -> Option<&Arc<Message>> {

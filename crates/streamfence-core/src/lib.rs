@@ -33,9 +33,9 @@ pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, Found, NamespaceEntry};
 pub use event::{CloseReason, Event, Transport, UnsubscribeReason};
 pub use gap::{Gap, LossReason};
-pub use hub::{Fanout, Hub, Reload};
+pub use hub::{Fanout, Hub, Pressure, PressureCost, Reload};
 pub use in_flight::InFlight;
-pub use lane::{Admission, Lane, Rejection, Sending, Wishes};
+pub use lane::{Admission, ENTRY_BYTES, Lane, MESSAGE_BYTES, Rejection, Sending, Wishes};
 pub use link::Room;
 pub use message::{
     Body, ClassId, ClientId, Epoch, Key, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId,
@@ -48,5 +48,5 @@ pub use output::{Batch, ErrorCode, Output, Secret, Ticket, Transmit};
 pub use policy::{Backoff, Delivery, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
 pub use receipts::Receipts;
 pub use session::Session;
-pub use stats::{AckOutcome, LaneSurvey, Observer, TopicStats};
+pub use stats::{AckOutcome, LaneSurvey, MemoryUse, Observer, TopicStats};
 pub use topic::TopicEntry;

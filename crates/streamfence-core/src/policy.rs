@@ -62,6 +62,12 @@ impl Policy {
         matches!(self.delivery, Delivery::AtLeastOnce { .. })
     }
 
+    /// Whether a queued message may give way to others: best effort, unless the lane rather refuses what is new.
+    #[must_use]
+    pub fn gives_way(&self) -> bool {
+        matches!(self.delivery, Delivery::BestEffort { overflow, .. } if overflow != Overflow::RejectNew)
+    }
+
     /// Whether a newer value takes the place of the older one of its key, so that there is one value a key and not one a
     /// topic, or every message.
     #[must_use]

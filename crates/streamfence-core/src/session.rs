@@ -10,7 +10,7 @@ use slab::Slab;
 
 use crate::books::Books;
 use crate::in_flight::GiveUp;
-use crate::lane::{Admission, Lane, Rejection, Sending, Wishes, earlier};
+use crate::lane::{Admission, Lane, Rejection, Sending, Shed, Wishes, earlier};
 use crate::link::Room;
 use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
 use crate::output::Transmit;
@@ -110,15 +110,52 @@ impl Session {
 
     /// Offers a message to the lane at a place.
     pub fn offer(&mut self, place: u32, message: &Arc<Message>, now: Instant, books: &mut Books) -> Admission {
+        self.offer_by(place, message, now, books, |lane| lane.offer(message, now))
+    }
+
+    /// The same, for a message that is offered to so many lanes and must not make this one cost more.
+    pub(crate) fn offer_tight(
+        &mut self,
+        place: u32,
+        message: &Arc<Message>,
+        lanes: u32,
+        now: Instant,
+        books: &mut Books,
+    ) -> Admission {
+        self.offer_by(place, message, now, books, |lane| lane.offer_tight(message, lanes, now))
+    }
+
+    /// Sheds the oldest of the lane at a place.
+    pub(crate) fn shed(&mut self, place: u32, level: u64, wanted: u64, most: u64, books: &mut Books) -> Shed {
+        let lane = &mut self.lanes[place as usize].lane;
+        let shed = lane.shed(level, wanted, most);
+        if shed.messages > 0 {
+            books.shed(lane.topic(), shed.messages);
+            if lane.begin_overflow(shed.messages) {
+                books.overflow_began(lane.entry(), self.client);
+            }
+        }
+        shed
+    }
+
+    #[inline]
+    fn offer_by(
+        &mut self,
+        place: u32,
+        message: &Arc<Message>,
+        now: Instant,
+        books: &mut Books,
+        decide: impl FnOnce(&mut Lane) -> Admission,
+    ) -> Admission {
         let seated = &mut self.lanes[place as usize];
         seated.expire(now, self.client, books);
-        let admission = seated.lane.offer(message, now);
+        let admission = decide(&mut seated.lane);
         books.offered(message.topic.id, admission);
         let lost = match admission {
             Admission::Admitted { displaced, .. } => u64::from(displaced),
             Admission::Rejected(Rejection::Full) => 1,
-            // Neither is a slow client: nothing catches up from it.
-            Admission::Rejected(Rejection::TooLarge | Rejection::Expired) => 0,
+            // None is a slow client: nothing catches up from it.
+            Admission::Rejected(Rejection::TooLarge | Rejection::Expired | Rejection::OverBudget) => 0,
         };
         if lost > 0 && seated.lane.begin_overflow(lost) {
             books.overflow_began(&message.topic, self.client);

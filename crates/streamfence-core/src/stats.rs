@@ -10,8 +10,8 @@ use crate::message::TopicId;
 
 /// What happened to the messages of one topic.
 ///
-/// The books balance: `offered = delivered + displaced + coalesced + rejected + too_large + expired + exhausted +
-/// abandoned + resident`, where a message is offered once per lane and delivered once per first send (best effort) or ack
+/// The books balance: `offered = delivered + displaced + coalesced + rejected + too_large + over_budget + expired +
+/// exhausted + abandoned + resident`, where a message is offered once per lane and delivered once per first send (best effort) or ack
 /// (at least once).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TopicStats {
@@ -31,12 +31,14 @@ pub struct TopicStats {
     pub sent: u64,
     /// Their bytes.
     pub sent_bytes: u64,
-    /// Queued messages that gave way to newer ones because the lane was full.
+    /// Queued messages that gave way to newer ones because the lane was full, or to others because memory was.
     pub displaced: u64,
     /// New messages refused because the lane was full.
     pub rejected: u64,
     /// New messages refused because no lane of this topic could ever hold them.
     pub too_large: u64,
+    /// New messages refused because the process had no memory left for them.
+    pub over_budget: u64,
     /// Messages whose time was over before they could be sent, or acked.
     pub expired: u64,
     /// Queued messages replaced by a newer value.
@@ -55,7 +57,7 @@ impl TopicStats {
     /// Messages lost to a client, each counted once.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.displaced + self.rejected + self.too_large + self.expired + self.exhausted
+        self.displaced + self.rejected + self.too_large + self.over_budget + self.expired + self.exhausted
     }
 }
 
@@ -108,6 +110,15 @@ pub struct LaneSurvey {
     pub oldest: Duration,
 }
 
+/// What messages take of the memory they may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// How many bytes they may take.
+    pub budget_bytes: u64,
+    /// How many bytes they take: each message once, whatever the number of lanes that hold it, and each entry of a lane.
+    pub used_bytes: u64,
+}
+
 /// Whoever wants to know. Called on the shards, so it must be quick and must not block.
 pub trait Observer: Send + Sync {
     /// From now on the numbers are of the topics of this catalog, which follows the last one.
@@ -123,6 +134,11 @@ pub trait Observer: Send + Sync {
     /// How a topic's lanes stand on one shard.
     fn on_survey(&self, shard: usize, topic: TopicId, survey: &LaneSurvey) {
         let _ = (shard, topic, survey);
+    }
+
+    /// What the messages of the whole fence take, where it has a budget for them.
+    fn on_memory(&self, memory: &MemoryUse) {
+        let _ = memory;
     }
 
     /// An edge.

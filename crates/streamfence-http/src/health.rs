@@ -14,6 +14,8 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, &'static str)
         (StatusCode::SERVICE_UNAVAILABLE, "failed\n")
     } else if api.fence.is_closing() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else if api.fence.is_over_budget() {
+        (StatusCode::SERVICE_UNAVAILABLE, "over budget\n")
     } else {
         (StatusCode::OK, "ready\n")
     }

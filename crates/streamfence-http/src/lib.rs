@@ -6,6 +6,7 @@
 mod api;
 mod host;
 
+mod audience;
 mod health;
 mod metrics;
 mod publish;

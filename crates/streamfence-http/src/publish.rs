@@ -13,9 +13,10 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use streamfence_runtime::{ClientId, Payload, PublishError};
+use streamfence_runtime::{Payload, PublishError};
 
 use crate::api::Api;
+use crate::audience::{Recipients, audience};
 use crate::problem::Problem;
 
 /// The body of a publish.
@@ -27,7 +28,8 @@ struct Request {
     #[serde(default, deserialize_with = "given")]
     payload: Option<Box<RawValue>>,
     payload_base64: Option<String>,
-    to: Option<String>,
+    to: Option<Recipients>,
+    except: Option<Vec<String>>,
     key: Option<String>,
     ttl_ms: Option<NonZeroU32>,
     id: Option<IgnoredAny>,
@@ -46,13 +48,9 @@ pub(crate) async fn publish(
     let body = body.map_err(|why| Problem::too_large(why.body_text()))?;
     let request: Request = serde_json::from_slice(&body).map_err(|why| Problem::bad_request(why.to_string()))?;
     request.refuse_unbuilt()?;
-    let to = request.recipient()?;
+    let to = audience(request.to.as_ref(), request.except.as_deref())?;
     let payload = request.payload()?;
-    let report = match to {
-        Some(client) => api.fence.publish_to(&request.namespace, client, &request.topic, payload).await,
-        None => api.fence.publish(&request.namespace, &request.topic, payload).await,
-    };
-    match report {
+    match api.fence.publish_to(&request.namespace, to, &request.topic, payload).await {
         Ok(report) => Ok((StatusCode::ACCEPTED, axum::Json(report)).into_response()),
         Err(why @ (PublishError::UnknownNamespace { .. } | PublishError::UnknownTopic { .. })) => {
             Err(Problem::unknown_topic(why.to_string()))
@@ -82,11 +80,6 @@ impl Request {
             Some(ttl) => payload.with_ttl(Duration::from_millis(ttl.get().into())),
             None => payload,
         })
-    }
-
-    fn recipient(&self) -> Result<Option<ClientId>, Problem> {
-        let parse = |text: &String| text.parse().map_err(|why| Problem::bad_request(format!("to {text:?}: {why}")));
-        self.to.as_ref().map(parse).transpose()
     }
 
     fn refuse_unbuilt(&self) -> Result<(), Problem> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
-use streamfence_core::{AckOutcome, LaneSurvey, TopicStats};
+use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, TopicStats};
 
-use Source::{Acks, Active, Age, Build, Connected, Disconnected, Overflow, Sessions, Stats, Survey};
+use Source::{Acks, Active, Age, Build, Connected, Disconnected, Memory, Overflow, Sessions, Stats, Survey};
 
 /// What all names begin with.
 pub(crate) const PREFIX: &str = "streamfence";
@@ -47,6 +47,8 @@ pub(crate) enum Source {
     Active,
     /// Its sessions that survived a connection, by what became of them.
     Sessions,
+    /// What the messages of all topics take.
+    Memory(fn(&MemoryUse) -> u64),
     /// What is running.
     Build,
 }
@@ -76,6 +78,7 @@ impl Family {
             Connected | Active => &["namespace"],
             Disconnected => &["namespace", "reason"],
             Sessions => &["namespace", "outcome"],
+            Memory(_) => &[],
             Build => &["version"],
         }
     }
@@ -83,7 +86,7 @@ impl Family {
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
             Stats(_) | Overflow | Acks | Connected | Disconnected | Sessions => MetricType::Counter,
-            Survey(_) | Age | Active => MetricType::Gauge,
+            Survey(_) | Age | Active | Memory(_) => MetricType::Gauge,
             Build => MetricType::Info,
         }
     }
@@ -111,11 +114,11 @@ pub static FAMILIES: &[Family] = &[
     measured("messages_received", Unit::Bytes, Stats(|s| s.received_bytes), "Bytes taken from clients."),
 
     family("messages_delivered", Stats(|s| s.delivered), "Messages taken by a client's transport, or acked where an ack is wanted."),
-    family("messages_dropped", Stats(TopicStats::dropped), "Messages lost to a client: displaced, rejected, too large, expired or given up after the last retry."),
+    family("messages_dropped", Stats(TopicStats::dropped), "Messages lost to a client: displaced, rejected, too large, without memory, expired or given up after the last retry."),
     family("messages_expired", Stats(|s| s.expired), "Messages whose time was over before they could be sent, or acked."),
     family("messages_coalesced", Stats(|s| s.coalesced), "Queued messages replaced by a newer value."),
     family("messages_abandoned", Stats(|s| s.abandoned), "Messages queued or unacked when their client left."),
-    family("queue_overflow", Overflow, "Messages that did not fit a client's lane, by what became of them."),
+    family("queue_overflow", Overflow, "Messages that did not fit a client's lane, or the memory budget, by what became of them."),
 
     family("retries", Stats(|s| s.retries), "Messages sent again."),
     family("retries_exhausted", Stats(|s| s.exhausted), "Messages given up after the last retry."),
@@ -126,12 +129,20 @@ pub static FAMILIES: &[Family] = &[
     family("lane_bytes_max", Survey(|s| s.bytes_max), "The most bytes one lane holds."),
     measured("oldest_message_age", Unit::Seconds, Age, "How long ago the oldest message still held was published."),
 
+    measured("memory_budget", Unit::Bytes, Memory(|m| m.budget_bytes), "How much memory messages may take; 0 is no limit."),
+    measured("memory_used", Unit::Bytes, Memory(|m| m.used_bytes), "How much of that they take: each message once, whatever the number of lanes that hold it, and each entry of a lane."),
+
     family("build", Build, "The version that is running."),
 ];
 
 /// What became of messages that did not fit: a closed set, because it is a label.
-pub(crate) fn overflows(stats: &TopicStats) -> [(&'static str, u64); 3] {
-    [("displaced", stats.displaced), ("rejected", stats.rejected), ("too_large", stats.too_large)]
+pub(crate) fn overflows(stats: &TopicStats) -> [(&'static str, u64); 4] {
+    [
+        ("displaced", stats.displaced),
+        ("rejected", stats.rejected),
+        ("too_large", stats.too_large),
+        ("budget", stats.over_budget),
+    ]
 }
 
 pub(crate) fn acks(stats: &TopicStats) -> impl Iterator<Item = (&'static str, u64)> {

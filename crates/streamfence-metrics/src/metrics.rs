@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
 use prometheus_client::registry::Registry;
-use streamfence_core::{Catalog, CloseReason, Event, LaneSurvey, Observer, TopicId, TopicStats};
+use streamfence_core::{Catalog, CloseReason, Event, LaneSurvey, MemoryUse, Observer, TopicId, TopicStats};
 
 use crate::families::{FAMILIES, Family, PREFIX, Source, acks, overflows, worst};
 
@@ -80,6 +80,10 @@ impl Observer for Metrics {
         }
     }
 
+    fn on_memory(&self, memory: &MemoryUse) {
+        self.totals.0.write().unwrap_or_else(PoisonError::into_inner).memory = *memory;
+    }
+
     fn on_event(&self, event: &Event) {
         match event {
             Event::Connected { namespace, .. } => {
@@ -122,6 +126,8 @@ struct Known {
     namespaces: Vec<Arc<Namespace>>,
     /// By class: topics made from one pattern share a series.
     topics: Vec<Arc<Topic>>,
+    /// As it was told last; all zero without a budget.
+    memory: MemoryUse,
 }
 
 #[derive(Debug, Default)]
@@ -192,6 +198,7 @@ impl Collector for Totals {
             let mut metric =
                 encoder.encode_descriptor(family.name, family.help, family.unit.as_ref(), family.metric_type())?;
             match family.source {
+                Source::Memory(level) => metric.encode_gauge(&level(&known.memory))?,
                 Source::Build => metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?,
                 Source::Connected | Source::Disconnected | Source::Active | Source::Sessions => {
                     for namespace in &known.namespaces {
@@ -275,6 +282,7 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
         displaced,
         rejected,
         too_large,
+        over_budget,
         expired,
         coalesced,
         retries,
@@ -293,6 +301,7 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
     total.displaced += displaced;
     total.rejected += rejected;
     total.too_large += too_large;
+    total.over_budget += over_budget;
     total.expired += expired;
     total.coalesced += coalesced;
     total.retries += retries;

@@ -8,7 +8,7 @@ use expect_test::expect;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use streamfence_core::{
-    Catalog, ClientId, CloseReason, Event, LaneSurvey, Namespace, Observer, TopicId, TopicStats, Transport,
+    Catalog, ClientId, CloseReason, Event, LaneSurvey, MemoryUse, Namespace, Observer, TopicId, TopicStats, Transport,
 };
 
 use crate::{FAMILIES, Metrics, reference};
@@ -26,7 +26,12 @@ fn quote(catalog: &Catalog) -> TopicId {
 }
 
 fn connected(namespace: &str) -> Event {
-    Event::Connected { namespace: namespace.into(), client: ClientId([0; 12]), transport: Transport::WebSocket }
+    Event::Connected {
+        namespace: namespace.into(),
+        client: ClientId([0; 12]),
+        transport: Transport::WebSocket,
+        principal: None,
+    }
 }
 
 fn disconnected(namespace: &str, reason: CloseReason) -> Event {
@@ -55,6 +60,7 @@ fn every_number_shows_under_its_name() {
         displaced: 10,
         rejected: 20,
         too_large: 30,
+        over_budget: 40,
         expired: 22,
         coalesced: 12,
         retries: 13,
@@ -64,6 +70,8 @@ fn every_number_shows_under_its_name() {
     };
     metrics.on_stats(quote(&catalog), &stats);
     metrics.on_stats(quote(&catalog), &TopicStats { published: 100, ..TopicStats::default() });
+    metrics.on_memory(&MemoryUse { budget_bytes: 1_000, used_bytes: 7 });
+    metrics.on_memory(&MemoryUse { budget_bytes: 1_000, used_bytes: 900 });
     metrics.on_event(&connected("/feed"));
     metrics.on_event(&connected("/feed"));
     metrics.on_event(&disconnected("/feed", CloseReason::Stalled));
@@ -147,6 +155,11 @@ fn the_scrape_holds_the_families_of_the_table_and_nothing_else() {
     let scraped: BTreeSet<_> = series.filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned).collect();
     assert_eq!(scraped, FAMILIES.iter().map(crate::Family::exposed_name).collect());
     for family in FAMILIES {
+        if family.labels().is_empty() {
+            let prefix = format!("{} ", family.exposed_name());
+            assert!(page.lines().any(|line| line.starts_with(&prefix)), "{prefix}");
+            continue;
+        }
         let prefix = format!("{}{{", family.exposed_name());
         let line = page.lines().find(|line| line.starts_with(&prefix)).unwrap();
         let labels: Vec<_> =

@@ -15,6 +15,7 @@ pub struct FenceBuilder {
     observers: Vec<Arc<dyn Observer>>,
     listeners: Vec<Arc<dyn Listener>>,
     shards: Option<usize>,
+    memory_budget: Option<u64>,
 }
 
 impl FenceBuilder {
@@ -50,6 +51,19 @@ impl FenceBuilder {
         self
     }
 
+    /// How many bytes messages may take, over all lanes and clients. Default: as many as the lanes hold.
+    ///
+    /// Each message counts once, from its publish until nobody holds it any more, with 256 bytes for what lies around it;
+    /// each entry of a lane counts 48 bytes. What connections and sessions take is not in it.
+    ///
+    /// At the budget, lanes that refuse what is new (`REJECT_NEW`) and at-least-once lanes refuse it; lanes that let older
+    /// messages give way shed theirs, those first that cost the most, down to nine tenths of the budget. Nobody waits.
+    #[must_use]
+    pub fn memory_budget(mut self, bytes: u64) -> Self {
+        self.memory_budget = Some(bytes);
+        self
+    }
+
     /// Checks everything and starts the shards.
     ///
     /// # Errors
@@ -63,7 +77,7 @@ impl FenceBuilder {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shards = self.shards.unwrap_or_else(cores).max(1);
         let epoch = random_epoch().ok_or(BuildError::NoRandomness)?;
-        Ok(Fence::start(catalog, epoch, shards, self.observers, self.listeners))
+        Ok(Fence::start(catalog, epoch, shards, self.memory_budget, self.observers, self.listeners))
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::report::Vote;
+use crate::to::To;
 
 /// How many publishes may wait for a shard; then publishers wait.
 pub(crate) const PUBLISH_SLOTS: usize = 1_024;
@@ -24,11 +25,13 @@ pub(crate) struct Publish {
 }
 
 /// Whom a message is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
     Subscribers,
     AllBut(ClientId),
     Only(ClientId),
+    /// A longer list, or a principal.
+    Some(Arc<To>),
 }
 
 /// Anything else.

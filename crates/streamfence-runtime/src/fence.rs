@@ -7,11 +7,13 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use streamfence_core::{
-    Catalog, ClientId, CloseReason, CoalesceKey, Epoch, Event, Message, MessageId, NamespaceId, Observer, TopicEntry,
+    Body, Catalog, ClientId, CloseReason, CoalesceKey, Epoch, Event, MemoryUse, Message, MessageId, NamespaceId,
+    Observer, TopicEntry,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::budget::Budget;
 use crate::builder::FenceBuilder;
 use crate::command::{Audience, CONTROL_SLOTS, Control, PUBLISH_SLOTS, Publish};
 use crate::directory::{Directory, FindError, Topic};
@@ -22,6 +24,7 @@ use crate::listener::Listener;
 use crate::payload::Payload;
 use crate::report::{Ballot, PublishError, PublishReport, Vote};
 use crate::shard::{Shard, ShardParts};
+use crate::to::To;
 use crate::watch::Watchers;
 
 /// What a drain counts as that is longer than time can tell.
@@ -62,6 +65,7 @@ struct Inner {
     handlers: Arc<Handlers>,
     is_closing: AtomicBool,
     failed: watch::Sender<bool>,
+    budget: Option<Arc<Budget>>,
 }
 
 struct ShardHandle {
@@ -114,18 +118,47 @@ impl Fence {
         Ok(self.sequence(&topic, payload, Audience::Subscribers, permits, None))
     }
 
-    /// Publishes a message to one client, if it is subscribed to the topic: the report's `matched` is 0 or 1.
+    /// Publishes a message to one client, to several, or to all sessions of a principal, as far as they are subscribed to
+    /// the topic: the report's `matched` is how many those were.
+    ///
+    /// ```
+    /// use streamfence_runtime::{ClientId, Fence, Namespace, Payload, To};
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let fence = Fence::builder().namespace(Namespace::new("/feed").topic("snapshot")).build()?;
+    /// let nobody = ClientId([0; 12]);
+    /// fence.publish_to("/feed", nobody, "snapshot", Payload::serialize(&1)?).await?;
+    /// fence.publish_to("/feed", To::principal("ann"), "snapshot", Payload::serialize(&2)?).await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     /// As [`Fence::publish`].
     pub async fn publish_to(
         &self,
         namespace: &str,
-        client: ClientId,
+        to: impl Into<To>,
         topic: &str,
         payload: Payload,
     ) -> Result<PublishReport, PublishError> {
-        self.publish_message(self.topic(namespace, topic)?, payload, Audience::Only(client)).await
+        let audience = to.into().into();
+        self.publish_message(self.topic(namespace, topic)?, payload, audience).await
+    }
+
+    /// Publishes a message to everyone subscribed but these clients.
+    ///
+    /// # Errors
+    /// As [`Fence::publish`].
+    pub async fn publish_except(
+        &self,
+        namespace: &str,
+        clients: impl IntoIterator<Item = ClientId>,
+        topic: &str,
+        payload: Payload,
+    ) -> Result<PublishReport, PublishError> {
+        let audience = To::everyone().except(clients).into();
+        self.publish_message(self.topic(namespace, topic)?, payload, audience).await
     }
 
     /// Hands messages that clients publish to this topic to a handler: one call at a time per client, in order.
@@ -252,6 +285,22 @@ impl Fence {
         *self.0.failed.borrow()
     }
 
+    /// What messages take of the memory they may take; `None` where there is no budget.
+    #[must_use]
+    pub fn memory(&self) -> Option<MemoryUse> {
+        self.0.budget.as_ref().map(|budget| budget.memory())
+    }
+
+    /// Whether messages have reached the memory budget, and have not been down to nine tenths of it since.
+    #[must_use]
+    pub fn is_over_budget(&self) -> bool {
+        let Some(budget) = &self.0.budget else { return false };
+        if let Some(event) = budget.look() {
+            self.announce(&event);
+        }
+        budget.is_over()
+    }
+
     /// Opens a connection on the shard that has the fewest; for adapters.
     ///
     /// `reading` is told `false` when the client says more than its shard has handled, and `true` when it may go on.
@@ -301,6 +350,7 @@ impl Fence {
         catalog: Arc<Catalog>,
         epoch: Epoch,
         shards: usize,
+        memory_budget: Option<u64>,
         observers: Vec<Arc<dyn Observer>>,
         listeners: Vec<Arc<dyn Listener>>,
     ) -> Self {
@@ -309,6 +359,7 @@ impl Fence {
             watchers.add_listener(listener);
         }
         let directory = Arc::new(Directory::new(catalog, epoch));
+        let budget = memory_budget.map(|bytes| Arc::new(Budget::new(bytes)));
         let handlers = Arc::new(Handlers::default());
         let (failed, _) = watch::channel(false);
         Self(Arc::new_cyclic(|fence: &Weak<Inner>| {
@@ -327,6 +378,7 @@ impl Fence {
                     watchers: watchers.clone(),
                     handlers: handlers.clone(),
                     fence: WeakFence(fence.clone()),
+                    budget: budget.clone().map(|budget| (budget, shards)),
                 });
                 let running = tokio::spawn(shard.run());
                 let failed = failed.clone();
@@ -346,6 +398,7 @@ impl Fence {
                 handlers: handlers.clone(),
                 is_closing: AtomicBool::new(false),
                 failed: failed.clone(),
+                budget: budget.clone(),
             }
         }))
     }
@@ -388,10 +441,14 @@ impl Fence {
         let id = log.next();
         let body = encoder.encode(entry, &payload, id, wall);
         log.count(body.bytes.len() as u64);
+        let body = match &self.0.budget {
+            Some(budget) => Body { bytes: budget.charge(body.bytes), ..body },
+            None => body,
+        };
         let expires = payload.ttl().or(class.ttl).and_then(|ttl| now.checked_add(ttl));
         let message = Arc::new(Message { topic: entry.clone(), id, key, published: now, expires, body });
         for permit in permits {
-            permit.send(Publish { message: message.clone(), audience, vote: Vote(ballot.cloned()) });
+            permit.send(Publish { message: message.clone(), audience: audience.clone(), vote: Vote(ballot.cloned()) });
         }
         id
     }

@@ -37,6 +37,8 @@ pub enum Input {
         transport: Transport,
         /// Whether it wants a session that survives its connection, and which.
         session: Option<SessionWish>,
+        /// Who it is, where the application has said so.
+        principal: Option<Arc<str>>,
     },
     /// A client left a namespace.
     Leave {

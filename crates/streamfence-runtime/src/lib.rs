@@ -6,10 +6,12 @@
 //!
 //! Read the modules in this order.
 
+mod budget;
 mod builder;
 mod fence;
 mod payload;
 mod report;
+mod to;
 
 mod directory;
 mod log;
@@ -48,3 +50,4 @@ pub use streamfence_core::{
     Metadata, Namespace, Observer, OnSubscribe, Overflow, Room, Topic, Wire,
 };
 pub use tickets::parse_session_id;
+pub use to::To;

@@ -53,9 +53,17 @@ impl Link {
     }
 
     /// A client enters a namespace and gets a name; one that resumes a session gets that session's name instead.
-    pub fn join(&self, namespace: NamespaceId, transport: Transport, session: Option<SessionWish>) -> ClientId {
+    ///
+    /// `principal` is who the client is, where the application has said so. Only the same principal has its session back.
+    pub fn join(
+        &self,
+        namespace: NamespaceId,
+        transport: Transport,
+        session: Option<SessionWish>,
+        principal: Option<Arc<str>>,
+    ) -> ClientId {
         let client = random_client_id();
-        self.push_vital(Input::Join { namespace, client, transport, session });
+        self.push_vital(Input::Join { namespace, client, transport, session, principal });
         client
     }
 

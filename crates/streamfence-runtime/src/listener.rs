@@ -35,7 +35,7 @@ pub trait Listener: Send + Sync + 'static {
     /// A new catalog was not taken, and the old one holds.
     fn on_reload_refused(&self, reason: &str) {}
     /// A client joined a namespace.
-    fn on_connected(&self, namespace: &str, client: ClientId, transport: Transport) {}
+    fn on_connected(&self, namespace: &str, client: ClientId, transport: Transport, principal: Option<&str>) {}
     /// A client left a namespace.
     fn on_disconnected(&self, namespace: &str, client: ClientId, reason: CloseReason) {}
     /// A client that asked for it has lost its connection and is waited for.
@@ -56,6 +56,10 @@ pub trait Listener: Send + Sync + 'static {
     fn on_overflow_began(&self, namespace: &str, topic: &str, client: ClientId) {}
     /// A lane that lost messages has caught up, or is gone.
     fn on_overflow_ended(&self, namespace: &str, topic: &str, client: ClientId, lost: u64) {}
+    /// Messages have reached the memory budget of so many bytes.
+    fn on_pressure_began(&self, budget_bytes: u64) {}
+    /// Messages take no more than nine tenths of the memory budget again; until then so many were rejected, and gave way.
+    fn on_pressure_ended(&self, rejected: u64, displaced: u64) {}
     /// A message was sent again; `retry` counts from 1.
     fn on_retry(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, retry: u32) {}
     /// A message was given up after so many sends.
@@ -72,7 +76,9 @@ pub trait Listener: Send + Sync + 'static {
             Event::ServerStopped { address } => self.on_server_stopped(address),
             Event::Reloaded => self.on_reloaded(),
             Event::ReloadRefused { reason } => self.on_reload_refused(reason),
-            Event::Connected { namespace, client, transport } => self.on_connected(namespace, *client, *transport),
+            Event::Connected { namespace, client, transport, principal } => {
+                self.on_connected(namespace, *client, *transport, principal.as_deref());
+            }
             Event::Disconnected { namespace, client, reason } => self.on_disconnected(namespace, *client, *reason),
             Event::SessionDetached { namespace, client } => self.on_session_detached(namespace, *client),
             Event::SessionResumed { namespace, client } => self.on_session_resumed(namespace, *client),
@@ -91,6 +97,8 @@ pub trait Listener: Send + Sync + 'static {
             Event::OverflowEnded { namespace, topic, client, lost } => {
                 self.on_overflow_ended(namespace, topic, *client, *lost);
             }
+            Event::PressureBegan { budget_bytes } => self.on_pressure_began(*budget_bytes),
+            Event::PressureEnded { rejected, displaced } => self.on_pressure_ended(*rejected, *displaced),
             Event::Retried { namespace, topic, client, id, retry } => {
                 self.on_retry(namespace, topic, *client, *id, *retry);
             }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use streamfence_core::{
-    Batch, ClientId, CloseReason, MessageId, NamespaceId, RequestId, Room, Ticket, Transmit, Transport,
+    Batch, ClientId, CloseReason, Gap, MessageId, NamespaceId, RequestId, Room, Ticket, Transmit, Transport,
     UnsubscribeReason, Wishes,
 };
 use tokio::sync::Notify;
@@ -99,7 +99,7 @@ impl MemoryClient {
     /// When the fence has no such namespace.
     #[must_use]
     pub fn connect(fence: &Fence, namespace: &str, capacity: u32) -> Self {
-        Self::enter(fence, namespace, capacity, None, None)
+        Self::enter(fence, namespace, capacity, None, None, None)
     }
 
     /// The same, asking for a session that survives the connection; [`MemoryClient::ticket`] waits for it.
@@ -108,7 +108,21 @@ impl MemoryClient {
     /// When the fence has no such namespace.
     #[must_use]
     pub fn connect_retained(fence: &Fence, namespace: &str, capacity: u32) -> Self {
-        Self::enter(fence, namespace, capacity, None, Some(SessionWish::New))
+        Self::enter(fence, namespace, capacity, None, Some(SessionWish::New), None)
+    }
+
+    /// Connects as a principal; with a ticket it comes back to that session, without one it asks for a session that
+    /// survives the connection.
+    ///
+    /// # Panics
+    /// When the fence has no such namespace, or the ticket's id is not one of a fence's.
+    #[must_use]
+    pub fn connect_as(fence: &Fence, namespace: &str, capacity: u32, principal: &str, ticket: Option<&Ticket>) -> Self {
+        let principal = Some(principal.into());
+        match ticket {
+            Some(ticket) => Self::come_back(fence, namespace, capacity, ticket, principal),
+            None => Self::enter(fence, namespace, capacity, None, Some(SessionWish::New), principal),
+        }
     }
 
     /// Comes back with the ticket of a session; [`MemoryClient::ticket`] says whether it was still there.
@@ -117,9 +131,13 @@ impl MemoryClient {
     /// When the fence has no such namespace, or the ticket's id is not one of a fence's.
     #[must_use]
     pub fn resume(fence: &Fence, namespace: &str, capacity: u32, ticket: &Ticket) -> Self {
+        Self::come_back(fence, namespace, capacity, ticket, None)
+    }
+
+    fn come_back(fence: &Fence, namespace: &str, capacity: u32, ticket: &Ticket, principal: Option<Arc<str>>) -> Self {
         let (shard, client) = parse_session_id(&ticket.id).expect("a fence wrote the ticket");
         let wish = SessionWish::Resume { client, secret: ticket.secret };
-        Self::enter(fence, namespace, capacity, Some(shard), Some(wish))
+        Self::enter(fence, namespace, capacity, Some(shard), Some(wish), principal)
     }
 
     fn enter(
@@ -128,13 +146,14 @@ impl MemoryClient {
         capacity: u32,
         shard: Option<usize>,
         session: Option<SessionWish>,
+        principal: Option<Arc<str>>,
     ) -> Self {
         let namespace = fence.catalog().namespace(namespace).expect("the namespace is in the catalog");
         let state = LineState { sent: VecDeque::new(), capacity, closed: None };
         let line = Arc::new(Line { state: Mutex::new(state), arrived: Notify::new() });
         let link = fence.open_on(shard, |_| ());
         link.start(Box::new(MemoryOutlet(line.clone())));
-        let client = link.join(namespace, Transport::Other, session);
+        let client = link.join(namespace, Transport::Other, session, principal);
         Self { link, line, fence: fence.clone(), namespace, client, next_request: 0 }
     }
 
@@ -236,6 +255,14 @@ impl MemoryClient {
                 attempt,
             },
             _ => unreachable!("only messages were asked for"),
+        }
+    }
+
+    /// What it was told that it had missed, next of all.
+    pub async fn gap(&mut self) -> Gap {
+        match self.answer(|what| matches!(what, Transmit::Gap { .. })).await {
+            Transmit::Gap { gap, .. } => gap,
+            _ => unreachable!("only gaps were asked for"),
         }
     }
 

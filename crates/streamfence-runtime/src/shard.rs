@@ -1,5 +1,6 @@
 //! The one loop that waits. Never a delivery rule: what is decided, the hub decides.
 
+mod intake;
 mod publishing;
 
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use streamfence_core::{
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::command::{Audience, Control, Publish};
+use crate::budget::{Budget, Portion};
+use crate::command::{Control, Publish};
 use crate::directory::{Directory, FindError};
 use crate::fence::WeakFence;
 use crate::handler::Handlers;
@@ -23,8 +25,6 @@ use crate::seat::{Joined, Seat};
 use crate::tickets::Tickets;
 use crate::watch::Watchers;
 
-/// Publishes taken in one turn, before the clients get theirs.
-const PUBLISHES_PER_TURN: usize = 32;
 /// Batches and events handed out in one turn.
 const OUTPUTS_PER_TURN: usize = 1_024;
 /// What one client may say in one turn.
@@ -47,6 +47,8 @@ pub(crate) struct ShardParts {
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) fence: WeakFence,
+    /// What the messages may take, and how many shards there are.
+    pub(crate) budget: Option<(Arc<Budget>, usize)>,
 }
 
 /// One task that owns one hub.
@@ -65,9 +67,21 @@ pub(crate) struct Shard {
     next_tick: Instant,
     tickets: Tickets,
     drain: Option<Drain>,
+    /// What is to be published next, before what is in the channel.
+    next_publish: Option<Publish>,
+    portion: Option<Portion>,
     is_orphaned: bool,
     /// Whether it has ended every connection for good: whoever comes now came too late.
     is_closed: bool,
+}
+
+/// A client that wants to be let in.
+struct Newcomer {
+    namespace: NamespaceId,
+    client: ClientId,
+    transport: Transport,
+    wish: Option<SessionWish>,
+    principal: Option<Arc<str>>,
 }
 
 struct Drain {
@@ -79,6 +93,7 @@ impl Shard {
     pub(crate) fn new(parts: ShardParts) -> Self {
         let (version, latest) = parts.directory.latest();
         let hub = Hub::new(latest.catalog, parts.directory.epoch());
+        let portion = parts.budget.clone().map(|(budget, shards)| Portion::new(budget, shards));
         Self {
             parts,
             hub,
@@ -90,6 +105,8 @@ impl Shard {
             next_tick: Instant::now() + TICK,
             tickets: Tickets::default(),
             drain: None,
+            next_publish: None,
+            portion,
             is_orphaned: false,
             is_closed: false,
         }
@@ -119,7 +136,7 @@ impl Shard {
     /// Sleeps until there is anything to do. The only place that waits.
     async fn wait(&mut self) {
         let deadline = self.next_deadline();
-        let takes_publishes = !self.is_holding(Instant::now());
+        let takes_publishes = self.next_publish.is_none() && !self.is_holding(Instant::now());
         tokio::select! {
             () = self.parts.ready.wake.notified() => {}
             command = self.parts.control.recv() => match command {
@@ -127,11 +144,8 @@ impl Shard {
                 None => self.is_orphaned = true,
             },
             publish = self.parts.publishes.recv(), if takes_publishes => {
-                if let Some(publish) = publish {
-                    self.publish(publish, Instant::now());
-                } else {
-                    self.is_orphaned = true;
-                }
+                self.is_orphaned |= publish.is_none();
+                self.next_publish = publish;
             }
             () = tokio::time::sleep_until(deadline) => {}
         }
@@ -207,8 +221,8 @@ impl Shard {
         let Some(key) = link.seat() else { return };
         match input {
             Input::Open(_) => unreachable!("handled above"),
-            Input::Join { namespace, client, transport, session } => {
-                self.join(key, namespace, client, transport, session, now);
+            Input::Join { namespace, client, transport, session, principal } => {
+                self.join(key, Newcomer { namespace, client, transport, wish: session, principal }, now);
             }
             Input::Leave { namespace, reason } => self.leave(key, namespace, reason, now),
             Input::Subscribe { namespace, topic, wishes, request } => {
@@ -266,10 +280,7 @@ impl Shard {
     fn join(
         &mut self,
         key: LinkKey,
-        namespace: NamespaceId,
-        client: ClientId,
-        transport: Transport,
-        wish: Option<SessionWish>,
+        Newcomer { namespace, client, transport, wish, principal }: Newcomer,
         now: Instant,
     ) {
         let at = now.into_std();
@@ -283,7 +294,9 @@ impl Shard {
         let retention = entry.session_retention;
         let wish = wish.filter(|_| !retention.is_zero());
         let resumed = match wish {
-            Some(SessionWish::Resume { client, secret }) => self.find_session(client, &secret, namespace),
+            Some(SessionWish::Resume { client, secret }) => {
+                self.find_session(client, &secret, namespace, principal.as_deref())
+            }
             _ => None,
         };
         let session = match resumed {
@@ -295,7 +308,7 @@ impl Shard {
                 }
                 self.hub.attach(session, key, transport, at).then_some(session)
             }
-            None => self.hub.join(key, namespace, client, transport, at),
+            None => self.hub.join_as(key, namespace, client, transport, principal, at),
         };
         let Some(session) = session else { return };
         if let Some(seat) = self.seat_mut(key) {
@@ -316,9 +329,18 @@ impl Shard {
         }
     }
 
-    fn find_session(&self, client: ClientId, secret: &Secret, namespace: NamespaceId) -> Option<SessionKey> {
+    /// The session a client may come back to: it has its secret, and is who it was.
+    fn find_session(
+        &self,
+        client: ClientId,
+        secret: &Secret,
+        namespace: NamespaceId,
+        principal: Option<&str>,
+    ) -> Option<SessionKey> {
         let session = self.hub.session_of(client).filter(|_| self.tickets.is_valid(client, secret))?;
-        self.hub.session(session).is_some_and(|session| session.namespace() == namespace).then_some(session)
+        let is_theirs = self.hub.principal_of(session).map(|known| &**known) == principal;
+        let is_here = self.hub.session(session).is_some_and(|session| session.namespace() == namespace);
+        (is_theirs && is_here).then_some(session)
     }
 
     /// Tells whoever watches, and forgets what a session that is gone leaves behind.
@@ -379,43 +401,6 @@ impl Shard {
                 drain.done.push(done);
             }
         }
-    }
-
-    /// Takes publishes, but no more than the clients that read can be sent. `true` when there may be more.
-    fn take_publishes(&mut self, now: Instant) -> bool {
-        if self.is_holding(now) {
-            return false;
-        }
-        for _ in 0..PUBLISHES_PER_TURN {
-            match self.parts.publishes.try_recv() {
-                Ok(publish) => self.publish(publish, now),
-                Err(mpsc::error::TryRecvError::Empty) => return false,
-                Err(mpsc::error::TryRecvError::Disconnected) => {
-                    self.is_orphaned = true;
-                    return false;
-                }
-            }
-            // A lane that could be drained right now is filling up: send first.
-            if self.hub.is_crowded() {
-                break;
-            }
-        }
-        true
-    }
-
-    fn publish(&mut self, Publish { message, audience, vote }: Publish, now: Instant) {
-        self.catch_up(now);
-        let at = now.into_std();
-        let fanout = match audience {
-            Audience::Subscribers => self.hub.publish(&message, None, at),
-            Audience::AllBut(client) => self.hub.publish(&message, Some(client), at),
-            Audience::Only(client) => self
-                .hub
-                .session_of(client)
-                .and_then(|session| self.hub.publish_to(session, &message, at))
-                .unwrap_or_default(),
-        };
-        vote.cast(fanout);
     }
 
     /// Whether publishes wait, for writers that have not run since they were given something.
@@ -533,12 +518,16 @@ impl Shard {
             let survey = self.hub.survey(topic, now.into_std());
             self.parts.watchers.survey(self.parts.index, topic, &survey);
         }
+        if let Some(portion) = &mut self.portion {
+            portion.settle(&mut self.hub);
+            self.parts.watchers.memory(&portion.budget().memory());
+        }
     }
 
     /// Ends a drain when nothing is left to send and to be acked, or at its deadline.
     fn finish_drain(&mut self, now: Instant) {
         let Some(drain) = &self.drain else { return };
-        let is_done = self.hub.resident() == 0 && self.parts.publishes.is_empty();
+        let is_done = self.hub.resident() == 0 && self.parts.publishes.is_empty() && self.next_publish.is_none();
         if !is_done && now < drain.deadline {
             return;
         }

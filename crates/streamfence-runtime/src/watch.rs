@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use streamfence_core::{Catalog, Event, LaneSurvey, Observer, TopicId, TopicStats};
+use streamfence_core::{Catalog, Event, LaneSurvey, MemoryUse, Observer, TopicId, TopicStats};
 use tokio::sync::mpsc;
 
 use crate::listener::Listener;
@@ -85,6 +85,12 @@ impl Watchers {
     pub(crate) fn stats(&self, topic: TopicId, since_last: &TopicStats) {
         for observer in &self.observers {
             observer.on_stats(topic, since_last);
+        }
+    }
+
+    pub(crate) fn memory(&self, memory: &MemoryUse) {
+        for observer in &self.observers {
+            observer.on_memory(memory);
         }
     }
 

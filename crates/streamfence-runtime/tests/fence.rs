@@ -483,7 +483,7 @@ async fn a_shard_that_fails_is_told_of() {
     let namespace = fence.catalog().namespace("/feed").expect("it is in the catalog");
     let link = fence.open(|_| ());
     link.start(Box::new(Broken));
-    link.join(namespace, Transport::Other, Some(SessionWish::New));
+    link.join(namespace, Transport::Other, Some(SessionWish::New), None);
     fence.failed().await;
     assert!(fence.has_failed());
     assert_eq!(fence.publish("/feed", "tick", number(1)).await, Err(PublishError::ShuttingDown));

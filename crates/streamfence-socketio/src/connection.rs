@@ -98,11 +98,13 @@ impl Connection {
         socket: SocketRef,
         shard: Option<usize>,
         session: Option<SessionWish>,
+        principal: Option<Arc<str>>,
     ) -> Arc<Member> {
         let member = Arc::new(Member {
             namespace,
             socket,
             session,
+            principal,
             link: self.link_to(shard),
             connection: Arc::downgrade(self),
             state: Mutex::new(MemberState::default()),
@@ -138,6 +140,8 @@ pub(crate) struct Member {
     pub(crate) socket: SocketRef,
     /// Whether the client wants a session that survives the connection.
     session: Option<SessionWish>,
+    /// Who the client is, where the application has said so.
+    principal: Option<Arc<str>>,
     /// To the shard that serves it.
     pub(crate) link: Link,
     connection: Weak<Connection>,
@@ -177,7 +181,8 @@ impl Member {
         let Some(connection) = self.connection() else { return };
         let mut state = self.lock();
         state.has_joined = true;
-        state.client = Some(self.link.join(self.namespace, connection.state.transport(), self.session));
+        let transport = connection.state.transport();
+        state.client = Some(self.link.join(self.namespace, transport, self.session, self.principal.clone()));
         for input in state.early.drain(..) {
             // A refusal for want of room is told to the client by the link itself.
             let _ = self.link.push(input);

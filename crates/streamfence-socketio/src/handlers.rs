@@ -20,6 +20,7 @@ use streamfence_runtime::{FindError, Input, Payload};
 use crate::connection::{Connection, Member, Shared};
 use crate::layer::Door;
 use crate::link::LinkState;
+use crate::principal::Principal;
 use crate::protocol::{Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, parse, session_wish};
 
 /// Marks our implementations of the library's traits.
@@ -96,8 +97,9 @@ where
             };
             let shard = wish.as_ref().and_then(|(shard, _)| *shard);
             let connection = state.connection(|| Connection::open(state, &self.shared));
-            let member =
-                connection.enter(self.namespace, SocketRef::from(socket.clone()), shard, wish.map(|(_, wish)| wish));
+            let principal = socket.extensions.get::<Principal>().map(|Principal(name)| name.into());
+            let (socket_ref, wish) = (SocketRef::from(socket.clone()), wish.map(|(_, wish)| wish));
+            let member = connection.enter(self.namespace, socket_ref, shard, wish, principal);
             let ear = |wish| Ear { wish, member: Arc::downgrade(&member), shared: self.shared.clone() };
             socket.on("subscribe", ear(Wish::Subscribe));
             socket.on("unsubscribe", ear(Wish::Unsubscribe));

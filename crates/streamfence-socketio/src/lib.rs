@@ -10,6 +10,7 @@ mod callbacks;
 mod connection;
 mod handlers;
 mod outlet;
+mod principal;
 mod protocol;
 
 pub mod engine;
@@ -30,5 +31,6 @@ pub mod fuzzing;
 pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
 pub use layer::{FenceLayer, FenceService};
 pub use options::{Address, EngineTransport, ServerOptions};
+pub use principal::Principal;
 pub use server::{Server, ServerBuilder, StartError};
 pub use verbatim::Verbatim;

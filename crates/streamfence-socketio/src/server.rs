@@ -52,13 +52,23 @@ pub struct Server {
 impl Server {
     /// Serves the layer, and [`Health`] beside it, on a listener.
     pub fn start<L: Listener>(listener: L, layer: &FenceLayer, options: &ServerOptions) -> Self {
+        Self::start_for(None, listener, layer, options)
+    }
+
+    /// The same, for a fence: its memory decides with whether it is ready, and its events tell of this server.
+    fn start_for<L: Listener>(fence: Option<Fence>, listener: L, layer: &FenceLayer, options: &ServerOptions) -> Self {
         let is_ready = Arc::new(AtomicBool::new(true));
         let (accepting, stopped) = watch::channel(true);
         let places = Arc::new(Semaphore::new(options.max_connections as usize));
         let local_addr = listener.local_addr();
+        let health = Health::new(Arc::clone(&is_ready));
+        let health = match &fence {
+            Some(fence) => health.with_fence(fence.clone()),
+            None => health,
+        };
         let accept_loop = AcceptLoop {
             listener,
-            service: layer.layer(Health::new(Arc::clone(&is_ready))),
+            service: layer.layer(health),
             options: options.clone(),
             places: Arc::clone(&places),
             accepting: stopped,
@@ -77,7 +87,7 @@ impl Server {
             registry: layer.registry().clone(),
             max_connections: options.max_connections,
             shutdown_drain: options.shutdown_drain,
-            fence: None,
+            fence,
             namespaces: layer.namespaces().cloned(),
         }
     }

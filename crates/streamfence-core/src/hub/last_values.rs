@@ -92,10 +92,10 @@ impl Hub {
     /// counted, and told where gaps are told, so that a client knows that its picture is not whole.
     pub(super) fn offer_last(&mut self, key: SessionKey, place: u32, topic: &Arc<TopicEntry>, now: Instant) {
         let Some(last) = &self.topics.open(topic).last else { return };
-        let session = &mut self.sessions[key.index as usize].value.session;
-        for message in last.values().filter(|message| !message.is_expired(now)) {
+        let values: Vec<_> = last.values().filter(|message| !message.is_expired(now)).cloned().collect();
+        for message in values {
             // Nobody waits for a report: whoever published it has had one.
-            let _ = session.offer(place, message, now, &mut self.books);
+            let _ = self.offer(key, place, &message, 1, now);
         }
     }
 }

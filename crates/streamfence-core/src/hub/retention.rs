@@ -52,8 +52,8 @@ impl Hub {
         }
         let clock = self.clock_of(key, now);
         self.sessions[key.index as usize].value.session.resume(clock);
-        let namespace = self.path(namespace);
-        self.books.push_event(Event::Connected { namespace: namespace.clone(), client, transport });
+        let (namespace, principal) = (self.path(namespace), self.principal_of(key).cloned());
+        self.books.push_event(Event::Connected { namespace: namespace.clone(), client, transport, principal });
         self.books.push_event(Event::SessionResumed { namespace, client });
         self.settle(key, false);
         true

@@ -3,6 +3,7 @@
 //! Never a delivery rule.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -113,6 +114,29 @@ impl Topics {
         let ids = TopicId { index: class, generation: 0 }..=TopicId { index: class, generation: u32::MAX };
         let made = self.made.range(ids).map(|(_, made)| &made.seats);
         self.fixed.get(class as usize).into_iter().chain(made)
+    }
+
+    /// The topic after this one, in an order that stays; the first after none.
+    pub(super) fn after(&self, last: Option<TopicId>) -> Option<TopicId> {
+        let index = match last {
+            None => Some(0),
+            Some(last) if last.generation == 0 => Some(last.index + 1),
+            Some(_) => None,
+        };
+        let fixed = index.filter(|index| (*index as usize) < self.fixed.len());
+        if let Some(index) = fixed {
+            return Some(TopicId { index, generation: 0 });
+        }
+        let made = last.filter(|last| last.generation > 0).map_or(Bound::Unbounded, Bound::Excluded);
+        self.made.range((made, Bound::Unbounded)).next().map(|(id, _)| *id)
+    }
+
+    /// The seats of a topic, if somebody has opened it.
+    pub(super) fn get(&self, id: TopicId) -> Option<&Seats> {
+        match id.generation {
+            0 => self.fixed.get(id.index as usize),
+            _ => self.made.get(&id).map(|made| &made.seats),
+        }
     }
 
     /// Forgets the topics that nobody holds any more.

@@ -6,12 +6,13 @@
 //! ```text
 //! room 9 | room 9 100 | room empty | room 9 empty      what the client's link takes now: frames, bytes, nothing below
 //! offer a b | offer 1-40                               publishes; with key=k size=100 frames=2 topic=u ttl=1s,
-//!                                                      to=bob for one client, except=bob for all others
+//!                                                      to=bob for one client, except=bob for all others,
+//!                                                      whose=amy for all sessions of a principal
 //! ack a | ack a topic=u | ack a upto=yes               a name never offered is an id never sent
 //! nack a | nack a after=500ms                          could not be handled: again, later
 //! subscribe | subscribe u window=1 | unsubscribe u     without a topic: the first of the client's namespace
 //! subscribe t freq=2                                   and of each key two values a second at most
-//! join bob /feed | join bob /feed with ann             on a link of its own, or on ann's
+//! join bob /feed | join bob /feed with ann             on a link of its own, or on ann's; as=amy says who it is
 //! leave | close                                        the session, or its link with all sessions
 //! retain 10s | return                                  the session outlives its link; it gets a new one, without room
 //! tell                                                 an answer that is no subscription
@@ -20,6 +21,7 @@
 //! reload                                               goes on with the next of the scenes given
 //! flood a b                                            the same as offer, and says when it is time to send
 //! tick                                                 gives up what has expired and was not touched since
+//! memory 96 | memory 0 shed=500 | memory plenty        bytes that lanes may still grow by, and that should become free
 //! holds | books                                        what the lanes hold, and the totals
 //! ```
 //!
@@ -39,8 +41,8 @@ use bytes::Bytes;
 use super::script::{Command, duration, fold_series, names, number};
 use crate::{
     AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Found, Frequency, Gap, Hub, LinkKey,
-    Message, MessageId, Namespace, NamespaceId, Offset, Output, Reload, RequestId, Room, SessionKey, TopicEntry,
-    TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
+    Message, MessageId, Namespace, NamespaceId, Offset, Output, Pressure, Reload, RequestId, Room, SessionKey,
+    TopicEntry, TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// The namespaces of a scene. The first is where `ann` is.
@@ -143,7 +145,7 @@ impl Stage {
             trace: String::new(),
         };
         let first = NamespaceId(0);
-        stage.join("ann", first, None);
+        stage.join("ann", first, None, None);
         for &topic in stage.catalog.clone().namespace_entry(first).topics() {
             let entry = stage.catalog.entry(topic).clone();
             if entry.class.prefix().is_none() {
@@ -211,8 +213,9 @@ impl Stage {
             "join" => {
                 let namespace = self.catalog.namespace(command.words[1]).expect("the scene has the namespace");
                 let with = command.words.get(3).map(|other| self.actors[self.actor(other)].link);
-                self.join(command.words[0], namespace, with);
+                self.join(command.words[0], namespace, with, command.option("as"));
             }
+            "memory" => self.feel(&command),
             "retain" => self.hub.retain(session, duration(command.words[0])),
             "return" => {
                 let link = self.hub.open(now);
@@ -254,7 +257,7 @@ impl Stage {
         self.now = end;
     }
 
-    fn join(&mut self, name: &str, namespace: NamespaceId, with: Option<LinkKey>) {
+    fn join(&mut self, name: &str, namespace: NamespaceId, with: Option<LinkKey>, principal: Option<&str>) {
         let now = self.instant();
         let link = with.unwrap_or_else(|| {
             let link = self.hub.open(now);
@@ -262,7 +265,7 @@ impl Stage {
             link
         });
         let client = ClientId([self.actors.len() as u8; 12]);
-        match self.hub.join(link, namespace, client, Transport::Other, now) {
+        match self.hub.join_as(link, namespace, client, Transport::Other, principal.map(Into::into), now) {
             // A scene is short and its names are few.
             Some(session) => {
                 self.actors.push(Actor { name: name.to_owned().leak(), link, namespace, session, client });
@@ -297,15 +300,19 @@ impl Stage {
 
         let topic = message.topic.id;
         let before = *self.hub.stats(topic);
-        let fanout = match command.option("to") {
-            Some(to) => {
+        let fanout = match (command.option("to"), command.option("whose")) {
+            (_, Some(principal)) => {
+                let except = command.option("except").map(|other| self.actors[self.actor(other)].client);
+                self.hub.publish_to_principal(principal, &message, except.as_slice(), self.instant())
+            }
+            (Some(to), None) => {
                 let session = self.actors[self.actor(to)].session;
                 let Some(fanout) = self.hub.publish_to(session, &message, self.instant()) else {
                     return self.note(&format!("{to} does not take {name}"));
                 };
                 fanout
             }
-            None => {
+            (None, None) => {
                 let except = command.option("except").map(|other| self.actors[self.actor(other)].client);
                 self.hub.publish(&message, except, self.instant())
             }
@@ -316,6 +323,7 @@ impl Stage {
     fn report(&mut self, name: &str, fanout: Fanout, before: &TopicStats, topic: TopicId) {
         let after = *self.hub.stats(topic);
         let (full, too_large) = (after.rejected - before.rejected, after.too_large - before.too_large);
+        let over_budget = after.over_budget - before.over_budget;
         let (displaced, coalesced) = (after.displaced - before.displaced, after.coalesced - before.coalesced);
         assert_eq!(u64::from(fanout.displaced), displaced, "{name}: the fanout tells what the books say");
         assert_eq!(u64::from(fanout.matched), after.offered - before.offered, "{name}: each lane is offered it once");
@@ -323,8 +331,9 @@ impl Stage {
         if fanout.matched == 0 {
             self.note(&format!("nobody is there for {name}"));
         }
-        let expired = u64::from(fanout.rejected) - full - too_large;
-        for (count, why) in [(full, "full"), (too_large, "too large"), (expired, "expired")] {
+        let expired = u64::from(fanout.rejected) - full - too_large - over_budget;
+        let reasons = [(full, "full"), (too_large, "too large"), (over_budget, "no memory"), (expired, "expired")];
+        for (count, why) in reasons {
             match (count, fanout.matched) {
                 (0, _) => {}
                 (_, 1) => self.note(&format!("rejected {name}: {why}")),
@@ -360,6 +369,17 @@ impl Stage {
         self.say(actor, &text);
     }
 
+    /// Tells the hub what is left, until it has shed what it can.
+    fn feel(&mut self, command: &Command<'_>) {
+        let free_bytes = if command.words == ["plenty"] { u64::MAX } else { number(command.words[0]) };
+        let pressure = Pressure { free_bytes, shed_bytes: command.number("shed").unwrap_or(0) };
+        let before = self.hub.resident();
+        while self.hub.handle_pressure(pressure, self.start + self.now) {}
+        if before > self.hub.resident() {
+            self.note(&format!("shed {}", before - self.hub.resident()));
+        }
+    }
+
     fn holds(&mut self, actor: usize) {
         let Some(session) = self.hub.session(self.actors[actor].session) else {
             return self.say(actor, "is gone");
@@ -384,6 +404,7 @@ impl Stage {
                 (stats.coalesced, "coalesced"),
                 (stats.rejected, "rejected"),
                 (stats.too_large, "too large"),
+                (stats.over_budget, "over budget"),
                 (stats.expired, "expired"),
                 (stats.exhausted, "exhausted"),
                 (stats.abandoned, "abandoned"),

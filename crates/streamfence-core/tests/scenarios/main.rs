@@ -3,12 +3,14 @@
 //! The commands are told in `streamfence_core::testing::scenario`. Run with `UPDATE_EXPECT=1` to write new traces, and
 //! then read them: a trace is right when it is the rule, not when it is what the code does.
 
+mod audience;
 mod gap;
 mod hub;
 mod in_flight;
 mod lane;
 mod link;
 mod patterns;
+mod pressure;
 mod receipts;
 mod reload;
 mod retention;

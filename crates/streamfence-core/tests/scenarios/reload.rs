@@ -302,7 +302,11 @@ fn topics_made_from_a_pattern_follow_it() {
 #[test]
 fn a_receipt_window_comes_and_goes() {
     let feed = |window| best_effort(Overflow::DropOldest).receipt_window(window);
-    check(feed(0), feed(1), "room 9, offer a, reload, offer b c, ack b, ack c, books", expect![[r#"
+    check(
+        feed(0),
+        feed(1),
+        "room 9, offer a, reload, offer b c, ack b, ack c, books",
+        expect![[r#"
         0s  sent a
         0s  reloaded
         0s  sent b
@@ -311,15 +315,21 @@ fn a_receipt_window_comes_and_goes() {
         0s  acked c
         0s  books of t: 3 offered 3 sent 3 delivered
         0s  1 links, 0 messages resident
-    "#]]);
-    check(feed(1), feed(0), "room 9, offer a b, reload, ack a, books", expect![[r#"
+    "#]],
+    );
+    check(
+        feed(1),
+        feed(0),
+        "room 9, offer a b, reload, ack a, books",
+        expect![[r#"
         0s  sent a
         0s  reloaded
         0s  sent b
         0s  acked a: unknown
         0s  books of t: 2 offered 2 sent 2 delivered
         0s  1 links, 0 messages resident
-    "#]]);
+    "#]],
+    );
     // What was sent to be acked is, whatever else is confirmed.
     check(
         at_least_once(2),

@@ -98,9 +98,8 @@ impl ServerBuilder {
     /// [`StartError`], when the adapter cannot be built.
     pub fn start_on<L: Listener>(self, listener: L) -> Result<Server, StartError> {
         let (layer, _io): (_, SocketIo) = self.adapter.options(self.options.clone()).build()?;
-        let mut server = Server::start(listener, &layer, &self.options);
+        let server = Server::start_for(Some(self.fence.clone()), listener, &layer, &self.options);
         self.fence.announce(&Event::ServerStarted { address: server.address().to_string().into() });
-        server.fence = Some(self.fence);
         Ok(server)
     }
 }

@@ -9,19 +9,38 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
+use streamfence_runtime::Fence;
 use tower::Service;
 
 /// Answers `/healthz` and `/readyz` with constant bodies and everything else with 404.
 #[derive(Clone, Debug)]
 pub struct Health {
     is_ready: Arc<AtomicBool>,
+    /// Whose memory counts too, where it is known.
+    fence: Option<Fence>,
 }
 
 impl Health {
     /// Ready as long as the flag says so.
     #[must_use]
     pub fn new(is_ready: Arc<AtomicBool>) -> Self {
-        Self { is_ready }
+        Self { is_ready, fence: None }
+    }
+
+    /// Not ready either while the fence is over its memory budget.
+    #[must_use]
+    pub fn with_fence(self, fence: Fence) -> Self {
+        Self { fence: Some(fence), ..self }
+    }
+
+    fn readiness(&self) -> (StatusCode, &'static str) {
+        if !self.is_ready.load(Ordering::SeqCst) {
+            (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+        } else if self.fence.as_ref().is_some_and(Fence::is_over_budget) {
+            (StatusCode::SERVICE_UNAVAILABLE, "over budget\n")
+        } else {
+            (StatusCode::OK, "ready\n")
+        }
     }
 }
 
@@ -37,8 +56,7 @@ impl<B> Service<Request<B>> for Health {
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (status, body) = match request.uri().path() {
             "/healthz" => (StatusCode::OK, "ok\n"),
-            "/readyz" if self.is_ready.load(Ordering::SeqCst) => (StatusCode::OK, "ready\n"),
-            "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+            "/readyz" => self.readiness(),
             _ => (StatusCode::NOT_FOUND, "not found\n"),
         };
         let mut response = Response::new(Full::from(body));

@@ -1,0 +1,220 @@
+//! A hub whose process has little memory left for messages.
+//!
+//! The hub is told how much is left; what gives way it decides itself. Lanes that let older messages give way shed them,
+//! those first that cost the most: level by level, like water that is let out of the highest ponds until they are as high
+//! as the next. What cannot be shed is not added to. Never a look at all lanes in one go.
+//!
+//! ```text
+//! level: none      look at all lanes, shed nothing, learn the highest share
+//! level: half      every lane above it sheds down to it; learn the highest share that is left
+//! level: half ..   and so on, until enough is free or nothing is left to shed
+//! ```
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Hub;
+use crate::lane::{Admission, ENTRY_BYTES, Rejection};
+use crate::message::{Message, SessionKey, TopicId};
+
+/// How many lanes are looked at in one step.
+const LOOKS_PER_STEP: u32 = 1_024;
+/// How many messages are shed in one step.
+const SHED_PER_STEP: u64 = 4_096;
+/// How long a hub that found nothing more to shed does not look again, for each lane it had to look at. A hub of few
+/// lanes does not rest: one step shows them all.
+const REST_PER_LOOK: Duration = Duration::from_micros(10);
+
+/// What is left of the memory for messages, as the driver knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pressure {
+    /// How many bytes the lanes may still grow by, in [`ENTRY_BYTES`] an entry. What the bodies take is counted where they
+    /// are made.
+    pub free_bytes: u64,
+    /// How many bytes the lanes should make free; 0 while there is enough.
+    pub shed_bytes: u64,
+}
+
+impl Pressure {
+    /// No limit at all, as before the first word about it.
+    pub const NONE: Self = Self { free_bytes: u64::MAX, shed_bytes: 0 };
+}
+
+/// What want of memory has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PressureCost {
+    /// Messages refused, once per lane.
+    pub rejected: u64,
+    /// Messages that gave way, once per lane.
+    pub displaced: u64,
+}
+
+/// What the hub was told last.
+#[derive(Debug)]
+pub(super) struct Strain {
+    /// How many messages the lanes may hold, all together.
+    ceiling: u64,
+    relief: Option<Relief>,
+    /// When it makes sense to look for something to shed again.
+    rested: Option<Instant>,
+    cost: PressureCost,
+}
+
+impl Default for Strain {
+    fn default() -> Self {
+        Self { ceiling: u64::MAX, relief: None, rested: None, cost: PressureCost::default() }
+    }
+}
+
+/// How far the shedding has come.
+#[derive(Debug)]
+struct Relief {
+    /// Lanes whose share is above this shed down to it.
+    level: u64,
+    /// The highest share found in this round, after shedding.
+    highest: u64,
+    /// Where the round stands: a topic, and the next seat of it. `None` before the first.
+    topic: Option<TopicId>,
+    seat: usize,
+    /// How many looks this round has cost.
+    looks: u32,
+}
+
+impl Relief {
+    const fn at(level: u64) -> Self {
+        Self { level, highest: 0, topic: None, seat: 0, looks: 0 }
+    }
+}
+
+/// Where a look has led.
+enum Look {
+    /// To a lane whose messages may give way.
+    Lane(SessionKey, u32),
+    /// To the end of a topic, or to one whose messages never give way.
+    Nothing,
+    /// To the end of the round.
+    Over,
+}
+
+impl Hub {
+    /// Takes what is left of the memory for messages, and sheds if that is too little: a bounded number of messages, so
+    /// call it again, with what is left by then, while it says `true`.
+    ///
+    /// From now on lanes that would need more than is left refuse what they are offered, unless it costs nothing: a
+    /// client that has read everything and can be sent it at once gets it, and where older messages give way it takes the
+    /// place of some.
+    pub fn handle_pressure(&mut self, pressure: Pressure, now: Instant) -> bool {
+        let now = self.advance(now);
+        let is_more = pressure.shed_bytes > 0 && self.relieve(pressure.shed_bytes, now);
+        if pressure.shed_bytes == 0 {
+            self.strain.relief = None;
+        }
+        self.strain.ceiling = match pressure.free_bytes {
+            u64::MAX => u64::MAX,
+            free => self.books.resident().saturating_add(free / ENTRY_BYTES),
+        };
+        is_more
+    }
+
+    /// What want of memory has cost since the last call.
+    pub fn take_pressure_cost(&mut self) -> PressureCost {
+        std::mem::take(&mut self.strain.cost)
+    }
+
+    /// Whether lanes may hold no more than they do.
+    #[inline]
+    pub(super) fn is_tight(&self) -> bool {
+        self.books.resident() >= self.strain.ceiling
+    }
+
+    /// Offers a message to a lane that must not cost more afterwards.
+    #[cold]
+    pub(super) fn offer_tight(
+        &mut self,
+        key: SessionKey,
+        place: u32,
+        message: &Arc<Message>,
+        lanes: u32,
+        now: Instant,
+    ) -> Admission {
+        let passes = self.passes_through(key, place, message);
+        let session = &mut self.sessions[key.index as usize].value.session;
+        let admission = if passes {
+            session.offer(place, message, now, &mut self.books)
+        } else {
+            session.offer_tight(place, message, lanes, now, &mut self.books)
+        };
+        match admission {
+            Admission::Admitted { displaced, .. } => self.strain.cost.displaced += u64::from(displaced),
+            Admission::Rejected(Rejection::OverBudget) => self.strain.cost.rejected += 1,
+            Admission::Rejected(_) => {}
+        }
+        // What passes through must have left before the next message comes.
+        self.settle(key, passes);
+        admission
+    }
+
+    /// Whether a message would leave the lane at once, so that it costs nothing there.
+    fn passes_through(&self, key: SessionKey, place: u32, message: &Message) -> bool {
+        let seated = &self.sessions[key.index as usize].value;
+        let lane = seated.session.lane(place);
+        let is_idle = lane.is_empty() && !lane.policy().is_at_least_once() && !seated.session.is_ready();
+        let fits = || {
+            let link = self.link(seated.link)?;
+            Some(!link.is_ready() && link.room().takes(message.frames(), message.size_bytes()))
+        };
+        is_idle && fits().unwrap_or(false)
+    }
+
+    /// One step of the shedding. `true` when enough is not yet free and there is more to shed.
+    fn relieve(&mut self, wanted: u64, now: Instant) -> bool {
+        if self.strain.rested.is_some_and(|rested| now < rested) {
+            return false;
+        }
+        let mut relief = self.strain.relief.take().unwrap_or(Relief::at(u64::MAX));
+        let (mut looks, mut most, mut bytes) = (LOOKS_PER_STEP, SHED_PER_STEP, 0);
+        while looks > 0 && most > 0 && bytes < wanted {
+            looks -= 1;
+            match self.look(&mut relief) {
+                Look::Nothing => {}
+                Look::Lane(key, place) => {
+                    let session = &mut self.sessions[key.index as usize].value.session;
+                    let shed = session.shed(place, relief.level, wanted - bytes, most, &mut self.books);
+                    bytes += shed.bytes;
+                    most -= shed.messages;
+                    self.strain.cost.displaced += shed.messages;
+                    relief.highest = relief.highest.max(session.lane(place).share());
+                }
+                Look::Over if relief.highest == 0 => {
+                    let is_large = relief.looks > LOOKS_PER_STEP;
+                    self.strain.rested = is_large.then(|| now + REST_PER_LOOK.saturating_mul(relief.looks));
+                    return false;
+                }
+                Look::Over => relief = Relief::at(relief.highest / 2),
+            }
+        }
+        self.strain.relief = Some(relief);
+        bytes < wanted
+    }
+
+    /// The next lane of this round.
+    fn look(&self, relief: &mut Relief) -> Look {
+        relief.looks = relief.looks.saturating_add(1);
+        let seats = relief.topic.and_then(|topic| self.topics.get(topic));
+        let seat = seats.and_then(|seats| seats.lanes.get(relief.seat));
+        if let Some(&(key, place)) = seat
+            && self.sessions[key.index as usize].value.session.lane(place).policy().gives_way()
+        {
+            relief.seat += 1;
+            return Look::Lane(key, place);
+        }
+        // All lanes of a topic have one policy: where one never gives way, none does.
+        match self.topics.after(relief.topic) {
+            Some(topic) => {
+                (relief.topic, relief.seat) = (Some(topic), 0);
+                Look::Nothing
+            }
+            None => Look::Over,
+        }
+    }
+}

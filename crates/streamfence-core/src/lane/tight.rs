@@ -1,0 +1,135 @@
+//! A lane of a process that has no memory left.
+//!
+//! What a lane costs is told in shares: an entry is its own, and of a message that n places hold it has an nth. So a
+//! message that nobody else holds counts whole, and one that ten thousand lanes share costs each of them next to nothing.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Admission, Lane, Rejection};
+use crate::message::Message;
+use crate::policy::{Delivery, Overflow};
+
+/// What an entry of a lane counts as, in bytes: its place in the queue, and what little lies around it.
+pub const ENTRY_BYTES: u64 = 48;
+/// What a message counts as beside its body, in bytes: itself, its reference count and the owner of its bytes.
+pub const MESSAGE_BYTES: u64 = 256;
+
+/// From how many of its oldest messages the share of a lane is estimated, so that a look costs the same for all lanes.
+const LOOK: usize = 8;
+
+/// What was shed from a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shed {
+    /// How many messages.
+    pub(crate) messages: u64,
+    /// How many bytes nobody holds any more.
+    pub(crate) bytes: u64,
+}
+
+impl Lane {
+    /// Offers a message that must not make the lane's share grow: it is one of `lanes` that it is offered to.
+    ///
+    /// A newer value takes the place of one that costs as much, and where the policy lets older messages give way they do.
+    /// Everything else is refused.
+    pub(crate) fn offer_tight(&mut self, message: &Arc<Message>, lanes: u32, now: Instant) -> Admission {
+        let admission = self.decide_tight(message, lanes, now);
+        self.note_refusal(message, admission);
+        admission
+    }
+
+    /// What its queued messages cost that would be free without it, estimated from the oldest of them.
+    pub(crate) fn share(&self) -> u64 {
+        let looked_at = self.queue.len().min(LOOK) as u64;
+        if self.oldest_to_go().is_none() {
+            return 0;
+        }
+        let cost: u64 = self.queue.iter().take(LOOK).map(|queued| share_of(&queued.message)).sum();
+        cost * self.queue.len() as u64 / looked_at
+    }
+
+    /// Gives up the oldest until its share is down to `level`, `wanted` bytes are free or `most` messages are gone.
+    pub(crate) fn shed(&mut self, level: u64, wanted: u64, most: u64) -> Shed {
+        let (mut share, mut shed) = (self.share(), Shed::default());
+        while share > level && shed.bytes < wanted && shed.messages < most {
+            let Some(oldest) = self.oldest_to_go() else { break };
+            let is_last = Arc::strong_count(oldest) == 1;
+            shed.bytes += ENTRY_BYTES + if is_last { footprint(oldest) } else { 0 };
+            share = share.saturating_sub(share_of(oldest));
+            self.displace_front();
+            shed.messages += 1;
+        }
+        shed
+    }
+
+    fn decide_tight(&mut self, message: &Arc<Message>, lanes: u32, now: Instant) -> Admission {
+        if let Some(why) = self.never_takes(message, now) {
+            return Admission::Rejected(why);
+        }
+        let price = ENTRY_BYTES + footprint(message) / u64::from(lanes.max(1));
+        if let Some(admission) = self.replace_held(message, Overflow::RejectNew) {
+            // One value of a key is held and costs what it costs, whichever it is.
+            return admission;
+        }
+        if let Some(place) = self.older_value(message)
+            && share_of(&self.queue[place].message) >= price
+        {
+            let grown = self.bytes() - self.queue[place].message.size_bytes() + message.size_bytes();
+            if grown <= self.policy.limits.bytes.get() {
+                self.replace(place, message);
+                return Admission::Admitted { coalesced: 1, displaced: 0 };
+            }
+        }
+        let Some(to_go) = self.way_for(message, price).filter(|_| self.policy.gives_way()) else {
+            return Admission::Rejected(Rejection::OverBudget);
+        };
+        let is_snapshot = matches!(self.policy.delivery, Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. });
+        if is_snapshot {
+            return self.replace_all(message);
+        }
+        for _ in 0..to_go {
+            self.displace_front();
+        }
+        let coalesced = match self.older_value(message) {
+            Some(place) => {
+                self.replace(place, message);
+                1
+            }
+            None => {
+                self.take_in(message);
+                0
+            }
+        };
+        Admission::Admitted { coalesced, displaced: to_go }
+    }
+
+    /// The oldest message, unless it was published when the topic promised to deliver it.
+    fn oldest_to_go(&self) -> Option<&Arc<Message>> {
+        self.front().filter(|oldest| !oldest.is_at_least_once())
+    }
+
+    /// How many of the oldest must go so that the lane grows neither in bytes nor in its share. `None` when all of them
+    /// are not enough.
+    fn way_for(&self, message: &Message, price: u64) -> Option<u32> {
+        let (mut paid, mut bytes) = (0, 0);
+        let to_go = self.queue.iter().take_while(|queued| !queued.message.is_at_least_once());
+        for (place, queued) in to_go.enumerate() {
+            paid += share_of(&queued.message);
+            bytes += queued.message.size_bytes();
+            if paid >= price && bytes >= message.size_bytes() {
+                return Some(place as u32 + 1);
+            }
+        }
+        None
+    }
+}
+
+/// What a message counts as, whoever holds it.
+fn footprint(message: &Message) -> u64 {
+    MESSAGE_BYTES + message.size_bytes()
+}
+
+/// What one of those who hold a message pays for it.
+fn share_of(message: &Arc<Message>) -> u64 {
+    ENTRY_BYTES + footprint(message) / (Arc::strong_count(message) as u64).max(1)
+}

@@ -1,0 +1,77 @@
+//! Whom a message is for: the sessions of a principal, and all but some.
+
+use expect_test::expect;
+use streamfence_core::{Namespace, Overflow};
+
+use crate::{best_effort, check};
+
+#[test]
+fn a_message_reaches_all_sessions_of_a_principal_and_no_other() {
+    check(
+        best_effort(Overflow::DropOldest),
+        "join bob /a as=amy, join cat /a as=amy, join dan /a as=tim, join eve /a as=amy,
+         bob: subscribe, cat: subscribe, dan: subscribe,
+         bob: room 9, cat: room 9, dan: room 9, room 9,
+         offer a whose=amy, offer b whose=amy except=bob, offer c whose=nobody, offer d whose=tim, books",
+        expect![[r#"
+            0s  bob: joined /a
+            0s  cat: joined /a
+            0s  dan: joined /a
+            0s  eve: joined /a
+            0s  bob: subscribed to t
+            0s  cat: subscribed to t
+            0s  dan: subscribed to t
+            0s  bob: told: subscribed to t after 0
+            0s  cat: told: subscribed to t after 0
+            0s  dan: told: subscribed to t after 0
+            0s  bob: sent a
+            0s  cat: sent a
+            0s  cat: sent b
+            0s  nobody is there for c
+            0s  dan: sent d
+            0s  books of t: 4 offered 4 sent 4 delivered
+            0s  5 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn sessions_of_a_principal_come_and_go() {
+    check(
+        best_effort(Overflow::DropOldest),
+        "join bob /a as=amy, join cat /a as=amy, join dan /a as=amy,
+         bob: subscribe, cat: subscribe, dan: subscribe,
+         bob: leave, offer a whose=amy, dan: retain 5s, dan: close, offer b whose=amy, cat: leave, offer c whose=amy,
+         +5s, offer d whose=amy, books",
+        expect![[r#"
+            0s  bob: joined /a
+            0s  cat: joined /a
+            0s  dan: joined /a
+            0s  bob: subscribed to t
+            0s  cat: subscribed to t
+            0s  dan: subscribed to t
+            0s  bob: left (client)
+            0s  dan: left (transport)
+            0s  dan: is waited for
+            0s  cat: left (client)
+            5s  dan: is waited for no more
+            5s  nobody is there for d
+            5s  books of t: 5 offered 5 abandoned
+            5s  3 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn a_principal_is_the_same_in_every_namespace_but_a_topic_is_of_one() {
+    check(
+        [Namespace::new("/a").topic("t"), Namespace::new("/b").topic("u")],
+        "join bob /a as=amy, bob: subscribe t, join cat /b as=amy, cat: subscribe u, offer a whose=amy, offer b topic=u whose=amy",
+        expect![[r#"
+            0s  bob: joined /a
+            0s  bob: subscribed to t
+            0s  cat: joined /b
+            0s  cat: subscribed to u
+        "#]],
+    );
+}

@@ -1,0 +1,230 @@
+//! What gives way when the process has no memory left for messages.
+
+use expect_test::expect;
+use streamfence_core::{Namespace, Overflow, Topic};
+
+use crate::{at_least_once, best_effort, check};
+
+/// Two topics that let older messages give way: `t` and `u`.
+fn two() -> Namespace {
+    let topic = |name| Topic::new(name).best_effort(Overflow::DropOldest).gap_notices(true);
+    Namespace::new("/a").topic_with(topic("t")).topic_with(topic("u"))
+}
+
+#[test]
+fn a_lane_that_refuses_what_is_new_refuses_it_at_the_budget() {
+    check(
+        best_effort(Overflow::RejectNew).gap_notices(true),
+        "offer a, memory 48, offer b c, memory plenty, offer d, room 9, books",
+        expect![[r#"
+            0s  rejected c: no memory
+            0s  sent a
+            0s  sent b
+            0s  told: missed 1 of t, 3 to 3: rejected
+            0s  sent d
+            0s  books of t: 4 offered 3 sent 3 delivered 1 over budget
+            0s  1 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn at_least_once_is_refused_at_the_budget_even_to_a_client_that_reads() {
+    check(
+        at_least_once(4),
+        "room 9, memory 0, offer a, memory 48, offer b c, ack b, offer d, books",
+        expect![[r#"
+            0s  rejected a: no memory
+            0s  rejected c: no memory
+            0s  sent b (attempt 1)
+            0s  acked b
+            0s  sent d (attempt 1)
+            0s  books of t: 4 offered 2 sent 1 delivered 2 over budget
+            0s  1 links, 1 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_lane_refuses_at_the_budget_is_one_of_the_reasons_and_no_slow_client() {
+    check(
+        best_effort(Overflow::RejectNew).max_queued_messages(1).max_queued_bytes(100),
+        "memory 0, offer a, offer b size=101, offer c ttl=0s, memory 48, offer d, memory 96, offer e, books",
+        expect![[r#"
+            0s  rejected a: no memory
+            0s  rejected b: too large
+            0s  rejected c: expired
+            0s  rejected e: full
+            0s  overflow began
+            0s  books of t: 5 offered 1 rejected 1 too large 1 over budget 1 expired
+            0s  1 links, 1 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn a_newer_message_takes_the_place_of_older_ones_and_the_lane_does_not_grow() {
+    check(
+        best_effort(Overflow::DropOldest).gap_notices(true),
+        "offer 1-4 size=100, memory 0, offer 5 size=100, holds, offer 6 size=250, holds, offer 7 size=10, holds,
+         memory 0, offer 8 size=2000, holds, room 9, books",
+        expect![[r#"
+            0s  displaced 1
+            0s  overflow began
+            0s  holds t: 4 messages, 400 bytes
+            0s  displaced 3
+            0s  holds t: 2 messages, 350 bytes
+            0s  holds t: 3 messages, 360 bytes
+            0s  rejected 8: no memory
+            0s  holds t: 3 messages, 360 bytes
+            0s  told: missed 4 of t, 1 to 4: displaced
+            0s  sent 5-7
+            0s  overflow ended: 4 lost
+            0s  books of t: 8 offered 3 sent 3 delivered 4 displaced 1 over budget
+            0s  1 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn an_empty_lane_takes_nothing_unless_it_leaves_at_once() {
+    check(
+        best_effort(Overflow::DropOldest),
+        "memory 0, offer a, room 9, flood b, flood c, books",
+        expect![[r#"
+        0s  rejected a: no memory
+        0s  crowded after b
+        0s  sent b
+        0s  crowded after c
+        0s  sent c
+        0s  books of t: 3 offered 2 sent 2 delivered 1 over budget
+        0s  1 links, 0 messages resident
+    "#]],
+    );
+}
+
+#[test]
+fn a_value_takes_the_place_of_the_one_it_replaces() {
+    check(
+        best_effort(Overflow::Coalesce),
+        "offer a key=x size=50, offer b key=y size=50, memory 0, offer c key=x size=50, offer d key=x size=70,
+         offer e key=z size=20, holds, room 9, books",
+        expect![[r#"
+            0s  coalesced 1
+            0s  displaced 2
+            0s  overflow began
+            0s  holds t: 2 messages, 90 bytes
+            0s  sent d
+            0s  sent e
+            0s  overflow ended: 2 lost
+            0s  books of t: 5 offered 2 sent 2 delivered 2 displaced 1 coalesced
+            0s  1 links, 0 messages resident
+        "#]],
+    );
+    check(
+        best_effort(Overflow::SnapshotOnly),
+        "offer a size=50, memory 0, offer b size=50, offer c size=80, room 9, books",
+        expect![[r#"
+            0s  coalesced 1
+            0s  rejected c: no memory
+            0s  sent b
+            0s  books of t: 3 offered 1 sent 1 delivered 1 coalesced 1 over budget
+            0s  1 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn what_others_hold_too_is_no_place_to_take() {
+    // What bob holds stays in memory though ann lets it go: her one message pays for an entry and not for another message.
+    check(
+        two(),
+        "join bob /a, bob: subscribe t, offer 1-4 size=1000, memory 0,
+         offer 5 size=1000 to=ann, offer 6 size=1000, holds, bob: holds",
+        expect![[r#"
+            0s  bob: joined /a
+            0s  bob: subscribed to t
+            0s  displaced 2
+            0s  overflow began
+            0s  displaced 1
+            0s  bob: overflow began
+            0s  holds t: 4 messages, 4000 bytes; u: 0 messages, 0 bytes
+            0s  bob: holds t: 4 messages, 4000 bytes
+        "#]],
+    );
+}
+
+#[test]
+fn the_lane_that_costs_the_most_sheds_first() {
+    check(
+        two(),
+        "join bob /a, bob: subscribe t, join cat /a, cat: subscribe t,
+         offer 1-4 size=100, offer 5-12 size=1000 to=bob, offer 13-14 size=1000 to=cat,
+         memory 0 shed=3000, holds, bob: holds, cat: holds,
+         memory 0 shed=3000, holds, bob: holds, cat: holds,
+         memory 0 shed=100000, holds, bob: holds, cat: holds, books",
+        expect![[r#"
+            0s  bob: joined /a
+            0s  bob: subscribed to t
+            0s  cat: joined /a
+            0s  cat: subscribed to t
+            0s  shed 7
+            0s  bob: overflow began
+            0s  holds t: 4 messages, 400 bytes; u: 0 messages, 0 bytes
+            0s  bob: holds t: 5 messages, 5000 bytes
+            0s  cat: holds t: 6 messages, 2400 bytes
+            0s  shed 3
+            0s  holds t: 4 messages, 400 bytes; u: 0 messages, 0 bytes
+            0s  bob: holds t: 2 messages, 2000 bytes
+            0s  cat: holds t: 6 messages, 2400 bytes
+            0s  shed 12
+            0s  cat: overflow began
+            0s  overflow began
+            0s  holds t: 0 messages, 0 bytes; u: 0 messages, 0 bytes
+            0s  bob: holds t: 0 messages, 0 bytes
+            0s  cat: holds t: 0 messages, 0 bytes
+            0s  books of t: 22 offered 22 displaced
+            0s  books of u:
+            0s  3 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn a_client_is_told_of_what_was_shed_in_order() {
+    check(
+        two(),
+        "offer 1-4, memory 0 shed=100, memory plenty, offer 5, room 9, books",
+        expect![[r#"
+        0s  shed 1
+        0s  overflow began
+        0s  told: missed 1 of t, 1 to 1: displaced
+        0s  sent 2-5
+        0s  overflow ended: 1 lost
+        0s  books of t: 5 offered 4 sent 4 delivered 1 displaced
+        0s  books of u:
+        0s  1 links, 0 messages resident
+    "#]],
+    );
+}
+
+#[test]
+fn lanes_that_refuse_what_is_new_shed_nothing_and_detached_ones_do() {
+    check(
+        best_effort(Overflow::RejectNew).topic_with(Topic::new("u").best_effort(Overflow::DropOldest)),
+        "retain 9s, offer 1-3, offer 4-6 topic=u, close, memory 0 shed=100000, holds, return, room 9, books",
+        expect![[r#"
+            0s  left (transport)
+            0s  is waited for
+            0s  shed 3
+            0s  overflow began
+            0s  holds t: 3 messages, 30 bytes; u: 0 messages, 0 bytes
+            0s  joined /a
+            0s  is back
+            0s  sent 1-3
+            0s  books of t: 3 offered 3 sent 3 delivered
+            0s  books of u: 3 offered 3 displaced
+            0s  1 links, 0 messages resident
+        "#]],
+    );
+}
