@@ -6,7 +6,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, NamespaceId,
-    Offset, Output, Overflow, RequestId, Room, Session, SessionKey, Topic, TopicId, Transmit, Transport,
+    Offset, Output, Overflow, Pressure, RequestId, Room, Session, SessionKey, Topic, TopicId, Transmit, Transport,
     UnsubscribeReason, Wishes,
 };
 
@@ -51,6 +51,8 @@ enum Input {
     Leave { session: u8 },
     Close { link: u8, reason: u8 },
     ExpireDetached,
+    Pressure { free: u16, shed: u16 },
+    PublishToPrincipal { name: u8, except: u8, topic: u8, draft: Draft },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -66,6 +68,14 @@ const EPOCH: Epoch = Epoch(7);
 const MAX_ANSWERS: usize = 32;
 /// Places for links and sessions. More show nothing new and make the checks slow.
 const MOST: usize = 32;
+
+/// Some clients have one, and some share it.
+fn principal(number: u8) -> Option<Arc<str>> {
+    match number % 4 {
+        0 => None,
+        name => Some(name.to_string().into()),
+    }
+}
 
 struct World {
     catalog: Arc<Catalog>,
@@ -114,7 +124,8 @@ impl World {
                 let (key, is_open) = (self.links[link].0, self.links[link].1.is_some());
                 let namespace = NamespaceId(u32::from(namespace % 2));
                 let client = ClientId([self.sessions.len() as u8; 12]);
-                let session = self.hub.join(key, namespace, client, Transport::Other, now);
+                let principal = principal(self.sessions.len() as u8);
+                let session = self.hub.join_as(key, namespace, client, Transport::Other, principal, now);
                 assert_eq!(session.is_some(), is_open, "a session is joined to every open link, and to no other");
                 self.sessions.extend(session.map(|session| (session, client, namespace)));
             }
@@ -148,6 +159,22 @@ impl World {
                 let except = self.sessions[place].1;
                 let message = self.message(self.any_topic(topic), draft);
                 let _ = self.hub.publish(&message, Some(except), now);
+            }
+            Input::PublishToPrincipal { name, except, topic, ref draft } => {
+                let message = self.message(self.any_topic(topic), draft);
+                let except = ClientId([except % MOST as u8; 12]);
+                let name = principal(name).unwrap_or_default();
+                let fanout = self.hub.publish_to_principal(&name, &message, &[except], now);
+                assert!(
+                    fanout.matched <= self.hub.sessions_of(&name).len() as u32,
+                    "a session has one lane of a topic"
+                );
+            }
+            Input::Pressure { free, shed } => {
+                let before = self.hub.resident();
+                let pressure = Pressure { free_bytes: free.into(), shed_bytes: shed.into(), highest_bytes: 0 };
+                while self.hub.handle_pressure(pressure, now).is_more() {}
+                assert!(self.hub.resident() <= before, "pressure adds nothing");
             }
             Input::Tell { session } => {
                 let Some((session, _)) = self.asking(session, 0) else { return };

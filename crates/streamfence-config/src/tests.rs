@@ -95,6 +95,7 @@ fn defaults_are_those_of_the_contract() {
             not_sent_lowat_bytes: 16384,
             blocked_read_budget_bytes: 262144,
             shutdown_drain: 10s,
+            memory_budget_bytes: None,
             namespaces: [
                 "/n",
             ],
@@ -349,7 +350,7 @@ fn all_errors_of_a_file_are_told_at_once() {
             f.yaml:6:24: engineIoTransport is "websocket"; wanted WEBSOCKET_OR_POLLING or WEBSOCKET_ONLY (servers.s)
             f.yaml:7:5: unknown key "maxRetries"; it stands in an entry of `namespaces` or of `topics` (servers.s)
             f.yaml:8:5: unknown key "maxPayloadByte"; the nearest is `maxPayloadBytes` (servers.s)
-            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, engineIoTransport, auth, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, namespaces (servers.s)
+            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, engineIoTransport, auth, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, namespaces (servers.s)
             f.yaml:11:5: `pingIntervalMs` is `ping_interval_ms` again in another spelling; wanted one of the two (servers.s)
             f.yaml:12:5: `tls` is not in this build; wanted no such key (servers.s)
             f.yaml:13:21: stallTimeoutMs is 1.5; wanted a whole number from 1 to 86400000 (servers.s)
@@ -537,6 +538,9 @@ fn every_number_and_flag_has_its_effect() {
     for key in KEYS {
         let outcome = |value: &str| outcome_with(key.section, key.name, value);
         match key.kind {
+            Kind::Optional { min, max, .. } => {
+                assert_ne!(outcome(&min.to_string()), outcome(&max.to_string()), "{}", key.name);
+            }
             Kind::Number { min, max, .. } => {
                 // No retries at all are not for at-least-once, where alone retries have an effect.
                 let min = if key.name == "maxRetries" { 1 } else { min };
@@ -559,7 +563,7 @@ fn every_number_and_flag_has_its_effect() {
 #[test]
 fn numbers_beyond_their_bounds_are_refused() {
     for key in KEYS {
-        let Kind::Number { min, max, .. } = key.kind else { continue };
+        let (Kind::Number { min, max, .. } | Kind::Optional { min, max, .. }) = key.kind else { continue };
         for value in [i128::from(min) - 1, i128::from(max) + 1] {
             let errors = read(&file_with(key.section, key.name, &value.to_string()), Format::Yaml).unwrap_err();
             assert!(errors.contains(&format!("{} is {value}; wanted a whole number", key.name)), "{errors}");
@@ -617,6 +621,23 @@ fn servers_can_be_selected_by_name() {
     assert_eq!(all().server("a").unwrap().namespaces, ["/a"]);
     expect!["server `c` is not in the file; wanted one of a, b"]
         .assert_eq(&all().select(&["a", "c"]).unwrap_err().to_string());
+}
+
+#[test]
+fn the_servers_of_a_file_share_the_sum_of_their_memory_budgets() {
+    let total = |budgets: [&str; 3], selected: &[&str]| {
+        let server = |(name, budget): (&str, &str)| {
+            format!("  {name}: {{port: 0, {budget} namespaces: [{{path: /{name}, topics: [t]}}]}}\n")
+        };
+        let servers: String = ["a", "b", "c"].into_iter().zip(budgets).map(server).collect();
+        let settings = read(&format!("servers:\n{servers}"), Format::Yaml).unwrap();
+        settings.select(selected).unwrap().memory_budget_bytes()
+    };
+    let (two, three) = ("memoryBudgetBytes: 2000000,", "memory_budget_bytes: 3000000,");
+    assert_eq!(total(["", "", ""], &[]), None);
+    assert_eq!(total([two, "", three], &[]), Some(5_000_000));
+    assert_eq!(total([two, "", three], &["b", "c"]), Some(3_000_000));
+    assert_eq!(total([two, "", three], &["b"]), None);
 }
 
 #[test]

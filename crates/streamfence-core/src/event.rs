@@ -144,7 +144,8 @@ pub enum Event {
         /// How many messages it lost between the two: displaced and rejected.
         lost: u64,
     },
-    /// Messages have reached the memory budget: some are rejected, and lanes that let older ones give way shed them.
+    /// Messages have reached 31 of 32 parts of the memory budget: lanes that let older ones give way shed them, and where
+    /// that is not enough messages are rejected.
     PressureBegan {
         /// How many bytes messages may take.
         budget_bytes: u64,

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use self::pressure::Strain;
-pub use self::pressure::{Pressure, PressureCost};
+pub use self::pressure::{Pressure, PressureCost, Relief};
 use self::principal::{Identity, Principals};
 pub use self::reload::Reload;
 use self::topics::Topics;

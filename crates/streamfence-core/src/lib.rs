@@ -33,7 +33,7 @@ pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, Found, NamespaceEntry};
 pub use event::{CloseReason, Event, Transport, UnsubscribeReason};
 pub use gap::{Gap, LossReason};
-pub use hub::{Fanout, Hub, Pressure, PressureCost, Reload};
+pub use hub::{Fanout, Hub, Pressure, PressureCost, Relief, Reload};
 pub use in_flight::InFlight;
 pub use lane::{Admission, ENTRY_BYTES, Lane, MESSAGE_BYTES, Rejection, Sending, Wishes};
 pub use link::Room;

@@ -81,6 +81,69 @@ async fn a_message_can_go_to_one_client_and_be_binary() {
 }
 
 #[tokio::test]
+async fn a_message_can_go_to_several_to_a_principal_and_past_some() {
+    let fence = fence();
+    let routes = routes(&fence);
+    let mut clients = Vec::new();
+    for principal in ["ann", "ann", "bob"] {
+        let mut client = MemoryClient::connect_as(&fence, "/feed", 8, principal, None);
+        client.subscribe("photo").await;
+        clients.push(client);
+    }
+    let ids: Vec<_> = clients.iter().map(|client| client.id().to_string()).collect();
+    let stranger = "AAAAAAAAAAAAAAAA";
+    let audiences = [
+        (json!({"to": [ids[0], ids[2], stranger]}), 2),
+        (json!({"to": []}), 0),
+        (json!({"to": {"principal": "ann"}}), 2),
+        (json!({"to": {"principal": "nobody"}}), 0),
+        (json!({"except": [ids[0], stranger]}), 2),
+        (json!({"to": {"principal": "ann"}, "except": [ids[1]]}), 1),
+        (json!({"to": null, "except": []}), 3),
+    ];
+    for (audience, matched) in audiences {
+        let mut body = json!({"namespace": "/feed", "topic": "photo", "payload": 1});
+        body.as_object_mut().expect("an object").extend(audience.as_object().expect("an object").clone());
+        let (status, _, report) = ask(&routes, post(body.to_string())).await;
+        assert_eq!((status, &report["matched"]), (StatusCode::ACCEPTED, &json!(matched)), "{audience}");
+    }
+    let many = json!({"namespace": "/feed", "topic": "photo", "payload": 1, "except": vec![stranger; 1_000]});
+    assert_eq!(ask(&routes, post(many.to_string())).await.0, StatusCode::ACCEPTED);
+    for key in ["to", "except"] {
+        let mut many = json!({"namespace": "/feed", "topic": "photo", "payload": 1});
+        many[key] = json!(vec![stranger; 1_001]);
+        let (status, _, problem) = ask(&routes, post(many.to_string())).await;
+        let detail = format!("{key} names 1001 clients; wanted at most 1000");
+        assert_eq!((status, &problem["detail"]), (StatusCode::BAD_REQUEST, &json!(detail)));
+    }
+}
+
+#[tokio::test]
+async fn it_is_not_ready_while_it_is_over_its_memory_budget() {
+    let feed = Namespace::new("/feed").topic("tick").max_queued_bytes(1 << 30).max_queued_messages(1_000);
+    let fence = Fence::builder().namespace(feed).memory_budget(1 << 16).build().expect("the catalog is valid");
+    let routes = routes(&fence);
+    let mut client = MemoryClient::connect(&fence, "/feed", 1);
+    client.subscribe("tick").await;
+    client.set_capacity(0);
+    let body = json!({"namespace": "/feed", "topic": "tick", "payload": "x".repeat(1_000)}).to_string();
+    let mut rejected = 0;
+    for _ in 0..100 {
+        let (status, _, report) = ask(&routes, post(body.clone())).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "that lanes refuse it is no error of the publisher's");
+        rejected += report["rejected"].as_u64().expect("a number");
+    }
+    assert!((30..70).contains(&rejected), "{rejected}");
+    assert_eq!(ask(&routes, get("/readyz")).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ask(&routes, get("/healthz")).await.0, StatusCode::OK);
+    client.set_capacity(1_000);
+    while fence.is_over_budget() {
+        client.recv().await;
+    }
+    assert_eq!(ask(&routes, get("/readyz")).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_a_problem_that_names_it() {
     let fence = fence();
     let routes = routes(&fence);
@@ -104,6 +167,10 @@ async fn what_is_wrong_is_a_problem_that_names_it() {
             "wait is not in this build",
         ),
         (r#"{"namespace":"/feed","topic":"tick","payload":1,"to":"me"}"#, 400, "BAD_REQUEST", "16 characters"),
+        (r#"{"namespace":"/feed","topic":"tick","payload":1,"to":["me"]}"#, 400, "BAD_REQUEST", "16 characters"),
+        (r#"{"namespace":"/feed","topic":"tick","payload":1,"to":5}"#, 400, "BAD_REQUEST", "wanted a client id"),
+        (r#"{"namespace":"/feed","topic":"tick","payload":1,"to":{"name":"ann"}}"#, 400, "BAD_REQUEST", "principal"),
+        (r#"{"namespace":"/feed","topic":"tick","payload":1,"except":["me"]}"#, 400, "BAD_REQUEST", "except"),
         (r#"{"namespace":"/feed","topic":"tick","payload":1,"colour":5}"#, 400, "BAD_REQUEST", "colour"),
         (r#"{"namespace":"/nowhere","topic":"tick","payload":1}"#, 404, "UNKNOWN_TOPIC", "/nowhere"),
         (r#"{"namespace":"/feed","topic":"tock","payload":1}"#, 404, "UNKNOWN_TOPIC", "tock"),

@@ -84,13 +84,14 @@ fn every_number_shows_under_its_name() {
         streamfence_messages_received_total{namespace="/feed",topic="quote"} 3
         streamfence_messages_received_bytes_total{namespace="/feed",topic="quote"} 4
         streamfence_messages_delivered_total{namespace="/feed",topic="quote"} 6
-        streamfence_messages_dropped_total{namespace="/feed",topic="quote"} 96
+        streamfence_messages_dropped_total{namespace="/feed",topic="quote"} 136
         streamfence_messages_expired_total{namespace="/feed",topic="quote"} 22
         streamfence_messages_coalesced_total{namespace="/feed",topic="quote"} 12
         streamfence_messages_abandoned_total{namespace="/feed",topic="quote"} 15
         streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="displaced"} 10
         streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="rejected"} 20
         streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="too_large"} 30
+        streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="budget"} 40
         streamfence_retries_total{namespace="/feed",topic="quote"} 13
         streamfence_retries_exhausted_total{namespace="/feed",topic="quote"} 14
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="released"} 16
@@ -99,6 +100,8 @@ fn every_number_shows_under_its_name() {
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="unknown"} 18
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="foreign"} 19
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="nacked"} 20
+        streamfence_memory_budget_bytes 1000
+        streamfence_memory_used_bytes 900
         streamfence_build_info{version="0.1.0"} 1
     "#]]
     .assert_eq(&moved(&metrics.encode()));
@@ -183,11 +186,11 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_messages_received_total` | counter | `namespace`, `topic` | Messages taken from clients. |
         | `streamfence_messages_received_bytes_total` | counter | `namespace`, `topic` | Bytes taken from clients. |
         | `streamfence_messages_delivered_total` | counter | `namespace`, `topic` | Messages taken by a client's transport, or acked where an ack is wanted. |
-        | `streamfence_messages_dropped_total` | counter | `namespace`, `topic` | Messages lost to a client: displaced, rejected, too large, expired or given up after the last retry. |
+        | `streamfence_messages_dropped_total` | counter | `namespace`, `topic` | Messages lost to a client: displaced, rejected, too large, without memory, expired or given up after the last retry. |
         | `streamfence_messages_expired_total` | counter | `namespace`, `topic` | Messages whose time was over before they could be sent, or acked. |
         | `streamfence_messages_coalesced_total` | counter | `namespace`, `topic` | Queued messages replaced by a newer value. |
         | `streamfence_messages_abandoned_total` | counter | `namespace`, `topic` | Messages queued or unacked when their client left. |
-        | `streamfence_queue_overflow_total` | counter | `namespace`, `topic`, `reason` | Messages that did not fit a client's lane, by what became of them. |
+        | `streamfence_queue_overflow_total` | counter | `namespace`, `topic`, `reason` | Messages that did not fit a client's lane, or the memory budget, by what became of them. |
         | `streamfence_retries_total` | counter | `namespace`, `topic` | Messages sent again. |
         | `streamfence_retries_exhausted_total` | counter | `namespace`, `topic` | Messages given up after the last retry. |
         | `streamfence_acks_total` | counter | `namespace`, `topic`, `outcome` | Acknowledgements, by what they did. |
@@ -195,6 +198,8 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_lane_depth_max` | gauge | `namespace`, `topic` | The most messages one lane holds, queued and in flight. |
         | `streamfence_lane_bytes_max` | gauge | `namespace`, `topic` | The most bytes one lane holds. |
         | `streamfence_oldest_message_age_seconds` | gauge | `namespace`, `topic` | How long ago the oldest message still held was published. |
+        | `streamfence_memory_budget_bytes` | gauge |  | How much memory messages may take; 0 is no limit. |
+        | `streamfence_memory_used_bytes` | gauge |  | How much of that they take: each message once, whatever the number of lanes that hold it, and each entry of a lane. |
         | `streamfence_build_info` | info | `version` | The version that is running. |
     "#]].assert_eq(&reference());
 }

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use streamfence_core::{ENTRY_BYTES, Event, Hub, MESSAGE_BYTES, MemoryUse, Pressure};
+use streamfence_core::{ENTRY_BYTES, Event, Hub, MESSAGE_BYTES, MemoryUse, Pressure, Relief};
 
 /// The budget of a fence. No lock: all of it is counters.
 #[derive(Debug)]
@@ -16,11 +16,33 @@ pub(crate) struct Budget {
     bytes: u64,
     /// May be over `bytes` by what is on its way to the shards, which is bounded.
     used: AtomicU64,
-    /// Set above `bytes` and taken back at `low`, so that a budget which is just full does not flicker.
+    /// Set above `high` and taken back at `low`, so that a budget which is just full does not flicker.
     is_over: AtomicBool,
     /// What it has cost since it was over.
     rejected: AtomicU64,
     displaced: AtomicU64,
+    /// From the budget down to where it is low again, all shards that have something to shed do rounds of it.
+    is_relieving: AtomicBool,
+    /// How many rounds of shedding all shards have done.
+    rounds: AtomicU64,
+    shards: Box<[Standing]>,
+}
+
+/// What a shard lets the others know.
+#[derive(Debug, Default)]
+struct Standing {
+    /// What the lane costs that costs the most; 0 while it has nothing to shed, or no reason to.
+    highest: AtomicU64,
+    /// Whether it had nothing to shed when it looked last, so that nobody waits for it.
+    is_dry: AtomicBool,
+}
+
+impl Standing {
+    /// It takes no part: nobody waits for it, and nobody sheds less because of it.
+    fn leave(&self) {
+        self.highest.store(0, Relaxed);
+        self.is_dry.store(true, Relaxed);
+    }
 }
 
 /// The bytes of a message, which count as long as anybody holds them.
@@ -30,9 +52,17 @@ struct Charged {
 }
 
 impl Budget {
-    pub(crate) fn new(bytes: u64) -> Self {
-        let counter = || AtomicU64::new(0);
-        Self { bytes, used: counter(), is_over: AtomicBool::new(false), rejected: counter(), displaced: counter() }
+    pub(crate) fn new(bytes: u64, shards: usize) -> Self {
+        Self {
+            bytes,
+            used: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
+            rejected: AtomicU64::new(0),
+            displaced: AtomicU64::new(0),
+            is_relieving: AtomicBool::new(false),
+            rounds: AtomicU64::new(0),
+            shards: (0..shards).map(|_| Standing::default()).collect(),
+        }
     }
 
     /// Counts a message until nobody holds its bytes any more.
@@ -45,7 +75,7 @@ impl Budget {
         MemoryUse { budget_bytes: self.bytes, used_bytes: self.used() }
     }
 
-    /// Whether messages have reached the budget and have not been down to nine tenths of it since.
+    /// Whether messages have reached 31 of 32 parts of the budget and have not been down to nine tenths of it since.
     pub(crate) fn is_over(&self) -> bool {
         self.is_over.load(Relaxed)
     }
@@ -53,7 +83,7 @@ impl Budget {
     /// Looks whether that has changed: whoever sees it first has an event to tell.
     pub(crate) fn look(&self) -> Option<Event> {
         let used = self.used();
-        if used > self.bytes && !self.is_over.swap(true, Relaxed) {
+        if used > self.high() && !self.is_over.swap(true, Relaxed) {
             return Some(Event::PressureBegan { budget_bytes: self.bytes });
         }
         if used <= self.low() && self.is_over() && self.is_over.swap(false, Relaxed) {
@@ -63,8 +93,33 @@ impl Budget {
         None
     }
 
+    fn shards(&self) -> u64 {
+        self.shards.len() as u64
+    }
+
+    fn others(&self, shard: usize) -> impl Iterator<Item = &Standing> {
+        let others = self.shards.iter().enumerate().filter(move |(other, _)| *other != shard);
+        others.map(|(_, standing)| standing)
+    }
+
+    /// What the lane costs that costs the most, in any other shard.
+    fn highest_but(&self, shard: usize) -> u64 {
+        self.others(shard).map(|standing| standing.highest.load(Relaxed)).max().unwrap_or(0)
+    }
+
+    /// How many rounds there will have been when every other shard that has anything to shed has done one.
+    fn next_turn(&self, shard: usize) -> u64 {
+        let others = self.others(shard).filter(|standing| !standing.is_dry.load(Relaxed)).count() as u64;
+        self.rounds.fetch_add(1, Relaxed) + 1 + others
+    }
+
     fn used(&self) -> u64 {
         self.used.load(Relaxed)
+    }
+
+    /// From where on older messages give way: early enough that the entries of a next message have a place.
+    fn high(&self) -> u64 {
+        self.bytes - self.bytes / 32
     }
 
     /// How far is shed once the budget is reached, so that it is not reached again with the next message.
@@ -89,21 +144,28 @@ fn footprint(bytes: &Bytes) -> u64 {
     MESSAGE_BYTES + bytes.len() as u64
 }
 
+/// How long a shard that has done its round waits for the others to do theirs: for our CPU, so this is very long.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// One shard's part in a budget: what its lanes hold, and what it still has to shed.
 #[derive(Debug)]
 pub(crate) struct Portion {
     budget: Arc<Budget>,
-    /// Between how many shards what is free, or to be shed, is divided.
-    shards: u64,
+    shard: usize,
     /// The entries counted so far.
     entries: u64,
-    /// From the budget down to where it is low again, or until nothing more can be shed.
-    is_relieving: bool,
+    /// Whether it has nothing left to shed, until the budget is reached again.
+    is_done: bool,
+    /// Whether it is in the middle of a round.
+    is_amid: bool,
+    /// How many rounds the shards must have done until it is this one's turn again, and how long it waits for that.
+    turn: u64,
+    patience: Option<Instant>,
 }
 
 impl Portion {
-    pub(crate) fn new(budget: Arc<Budget>, shards: usize) -> Self {
-        Self { budget, shards: shards as u64, entries: 0, is_relieving: false }
+    pub(crate) fn new(budget: Arc<Budget>, shard: usize) -> Self {
+        Self { budget, shard, entries: 0, is_done: false, is_amid: false, turn: 0, patience: None }
     }
 
     pub(crate) fn budget(&self) -> &Budget {
@@ -126,25 +188,65 @@ impl Portion {
         }
     }
 
-    /// Tells the hub what is left, and has it shed a bounded number of messages where that is too little. `true` when there
-    /// is more to shed.
+    /// Tells the hub what is left, and has it shed a bounded number of messages where that is too little. `true` when it
+    /// is worth the wait until more is free: for a next step of this shard, or for the others'.
     pub(crate) fn relieve(&mut self, hub: &mut Hub, now: Instant) -> bool {
         self.settle(hub);
         let (used, low) = (self.budget.used(), self.budget.low());
-        self.is_relieving = used > self.budget.bytes || (self.is_relieving && used > low);
-        if self.is_relieving {
-            let before = hub.resident();
-            let shed_bytes = (used - low).div_ceil(self.shards);
-            let is_more = hub.handle_pressure(Pressure { free_bytes: 0, shed_bytes }, now);
-            let has_shed = hub.resident() < before;
-            self.settle(hub);
-            if (is_more || has_shed) && self.budget.used() > low {
-                return true;
-            }
-            self.is_relieving = false;
+        if used > self.budget.high() {
+            self.budget.is_relieving.store(true, Relaxed);
+            self.is_done = false;
+        } else if used <= low && self.budget.is_relieving.load(Relaxed) {
+            self.budget.is_relieving.store(false, Relaxed);
         }
-        let free_bytes = self.budget.bytes.saturating_sub(self.budget.used()) / self.shards;
-        hub.handle_pressure(Pressure { free_bytes, shed_bytes: 0 }, now)
+        if self.budget.is_relieving.load(Relaxed) {
+            if !self.is_done && used > low {
+                self.shed(hub, used - low, now);
+                if !self.is_done && self.budget.used() > low {
+                    return true;
+                }
+            }
+        } else if self.turn > 0 {
+            self.standing().highest.store(0, Relaxed);
+            self.standing().is_dry.store(false, Relaxed);
+            (self.is_done, self.is_amid, self.turn, self.patience) = (false, false, 0, None);
+        }
+        let free_bytes = self.budget.bytes.saturating_sub(self.budget.used()) / self.budget.shards();
+        let _nothing_is_wanted = hub.handle_pressure(Pressure { free_bytes, shed_bytes: 0, highest_bytes: 0 }, now);
+        false
+    }
+
+    /// One step of a round, if it is this shard's turn.
+    fn shed(&mut self, hub: &mut Hub, shed_bytes: u64, now: Instant) {
+        if !self.is_amid && self.budget.rounds.load(Relaxed) < self.turn {
+            if self.patience.is_some_and(|patience| now < patience) {
+                return;
+            }
+            // Whoever does not come to do its rounds holds nobody up, until it comes again.
+            self.budget.others(self.shard).for_each(Standing::leave);
+        }
+        let highest_bytes = self.budget.highest_but(self.shard);
+        let relief = hub.handle_pressure(Pressure { free_bytes: 0, shed_bytes, highest_bytes }, now);
+        self.settle(hub);
+        self.is_amid = relief == Relief::Unfinished;
+        match relief {
+            Relief::Unfinished => return,
+            Relief::Round { highest_bytes } => {
+                self.standing().highest.store(highest_bytes, Relaxed);
+                self.standing().is_dry.store(false, Relaxed);
+            }
+            Relief::Enough => {}
+            Relief::Nothing => {
+                self.standing().leave();
+                self.is_done = true;
+            }
+        }
+        self.turn = self.budget.next_turn(self.shard);
+        self.patience = Some(now + PATIENCE);
+    }
+
+    fn standing(&self) -> &Standing {
+        &self.budget.shards[self.shard]
     }
 }
 

@@ -291,7 +291,7 @@ impl Fence {
         self.0.budget.as_ref().map(|budget| budget.memory())
     }
 
-    /// Whether messages have reached the memory budget, and have not been down to nine tenths of it since.
+    /// Whether messages have reached 31 of 32 parts of the memory budget, and have not been down to nine tenths since.
     #[must_use]
     pub fn is_over_budget(&self) -> bool {
         let Some(budget) = &self.0.budget else { return false };
@@ -359,7 +359,7 @@ impl Fence {
             watchers.add_listener(listener);
         }
         let directory = Arc::new(Directory::new(catalog, epoch));
-        let budget = memory_budget.map(|bytes| Arc::new(Budget::new(bytes)));
+        let budget = memory_budget.map(|bytes| Arc::new(Budget::new(bytes, shards)));
         let handlers = Arc::new(Handlers::default());
         let (failed, _) = watch::channel(false);
         Self(Arc::new_cyclic(|fence: &Weak<Inner>| {
@@ -378,7 +378,7 @@ impl Fence {
                     watchers: watchers.clone(),
                     handlers: handlers.clone(),
                     fence: WeakFence(fence.clone()),
-                    budget: budget.clone().map(|budget| (budget, shards)),
+                    budget: budget.clone(),
                 });
                 let running = tokio::spawn(shard.run());
                 let failed = failed.clone();

@@ -56,7 +56,7 @@ pub trait Listener: Send + Sync + 'static {
     fn on_overflow_began(&self, namespace: &str, topic: &str, client: ClientId) {}
     /// A lane that lost messages has caught up, or is gone.
     fn on_overflow_ended(&self, namespace: &str, topic: &str, client: ClientId, lost: u64) {}
-    /// Messages have reached the memory budget of so many bytes.
+    /// Messages have reached 31 of 32 parts of the memory budget of so many bytes.
     fn on_pressure_began(&self, budget_bytes: u64) {}
     /// Messages take no more than nine tenths of the memory budget again; until then so many were rejected, and gave way.
     fn on_pressure_ended(&self, rejected: u64, displaced: u64) {}

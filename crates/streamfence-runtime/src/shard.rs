@@ -47,8 +47,8 @@ pub(crate) struct ShardParts {
     pub(crate) watchers: Arc<Watchers>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) fence: WeakFence,
-    /// What the messages may take, and how many shards there are.
-    pub(crate) budget: Option<(Arc<Budget>, usize)>,
+    /// What the messages may take.
+    pub(crate) budget: Option<Arc<Budget>>,
 }
 
 /// One task that owns one hub.
@@ -93,7 +93,7 @@ impl Shard {
     pub(crate) fn new(parts: ShardParts) -> Self {
         let (version, latest) = parts.directory.latest();
         let hub = Hub::new(latest.catalog, parts.directory.epoch());
-        let portion = parts.budget.clone().map(|(budget, shards)| Portion::new(budget, shards));
+        let portion = parts.budget.clone().map(|budget| Portion::new(budget, parts.index));
         Self {
             parts,
             hub,

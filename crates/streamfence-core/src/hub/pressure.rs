@@ -5,10 +5,12 @@
 //! as the next. What cannot be shed is not added to. Never a look at all lanes in one go.
 //!
 //! ```text
-//! level: none      look at all lanes, shed nothing, learn the highest share
-//! level: half      every lane above it sheds down to it; learn the highest share that is left
-//! level: half ..   and so on, until enough is free or nothing is left to shed
+//! 1st round   look at every lane, shed nothing, learn the highest share
+//! 2nd round   every lane above three quarters of it sheds down to that; learn what is the highest share now
+//! 3rd ..      and so on, until enough is free or nothing is left to shed
 //! ```
+//!
+//! Hubs that share a budget take turns, a round each, and tell each other how high their highest lane is.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,6 +23,8 @@ use crate::message::{Message, SessionKey, TopicId};
 const LOOKS_PER_STEP: u32 = 1_024;
 /// How many messages are shed in one step.
 const SHED_PER_STEP: u64 = 4_096;
+/// Below what share, in bytes, all lanes are as good as empty: they shed everything at once.
+const WORTH_A_LEVEL: u64 = 1_024;
 /// How long a hub that found nothing more to shed does not look again, for each lane it had to look at. A hub of few
 /// lanes does not rest: one step shows them all.
 const REST_PER_LOOK: Duration = Duration::from_micros(10);
@@ -33,11 +37,38 @@ pub struct Pressure {
     pub free_bytes: u64,
     /// How many bytes the lanes should make free; 0 while there is enough.
     pub shed_bytes: u64,
+    /// What the lane costs that costs the most in any other hub of the same budget, as far as that is known.
+    pub highest_bytes: u64,
 }
 
 impl Pressure {
     /// No limit at all, as before the first word about it.
-    pub const NONE: Self = Self { free_bytes: u64::MAX, shed_bytes: 0 };
+    pub const NONE: Self = Self { free_bytes: u64::MAX, shed_bytes: 0, highest_bytes: 0 };
+}
+
+/// How far the shedding has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Relief {
+    /// So much is free now, or nothing was wanted.
+    Enough,
+    /// The step is done and the round is not.
+    Unfinished,
+    /// A round is done, and this is what the lane costs that costs the most now. Other hubs may have higher ones.
+    Round {
+        /// Its share, in bytes.
+        highest_bytes: u64,
+    },
+    /// No lane of this hub has anything to shed.
+    Nothing,
+}
+
+impl Relief {
+    /// Whether another step, of this hub or of another, may make more free.
+    #[must_use]
+    pub fn is_more(self) -> bool {
+        matches!(self, Self::Unfinished | Self::Round { .. })
+    }
 }
 
 /// What want of memory has cost.
@@ -47,6 +78,8 @@ pub struct PressureCost {
     pub rejected: u64,
     /// Messages that gave way, once per lane.
     pub displaced: u64,
+    /// Bytes that shedding has made free.
+    pub freed_bytes: u64,
 }
 
 /// What the hub was told last.
@@ -54,7 +87,10 @@ pub struct PressureCost {
 pub(super) struct Strain {
     /// How many messages the lanes may hold, all together.
     ceiling: u64,
-    relief: Option<Relief>,
+    /// The highest share that the last round has left; 0 before the first.
+    highest: u64,
+    /// The round that is not done yet.
+    round: Option<Round>,
     /// When it makes sense to look for something to shed again.
     rested: Option<Instant>,
     cost: PressureCost,
@@ -62,26 +98,32 @@ pub(super) struct Strain {
 
 impl Default for Strain {
     fn default() -> Self {
-        Self { ceiling: u64::MAX, relief: None, rested: None, cost: PressureCost::default() }
+        Self { ceiling: u64::MAX, highest: 0, round: None, rested: None, cost: PressureCost::default() }
     }
 }
 
-/// How far the shedding has come.
+/// One look at every lane.
 #[derive(Debug)]
-struct Relief {
+struct Round {
     /// Lanes whose share is above this shed down to it.
     level: u64,
-    /// The highest share found in this round, after shedding.
+    /// The highest share found, after shedding.
     highest: u64,
-    /// Where the round stands: a topic, and the next seat of it. `None` before the first.
+    /// Where it stands: a topic, and the next seat of it. `None` before the first.
     topic: Option<TopicId>,
     seat: usize,
-    /// How many looks this round has cost.
+    /// How many looks it has cost.
     looks: u32,
 }
 
-impl Relief {
-    const fn at(level: u64) -> Self {
+impl Round {
+    /// The round after one that has left so much as the highest share, here or elsewhere.
+    fn after(here: u64, elsewhere: u64) -> Self {
+        let level = match here.max(elsewhere) {
+            _ if here == 0 => u64::MAX,
+            highest if highest < WORTH_A_LEVEL => 0,
+            highest => highest - highest / 4,
+        };
         Self { level, highest: 0, topic: None, seat: 0, looks: 0 }
     }
 }
@@ -98,22 +140,22 @@ enum Look {
 
 impl Hub {
     /// Takes what is left of the memory for messages, and sheds if that is too little: a bounded number of messages, so
-    /// call it again, with what is left by then, while it says `true`.
+    /// call it again, with what is left by then, unless it says that there is nothing.
     ///
     /// From now on lanes that would need more than is left refuse what they are offered, unless it costs nothing: a
     /// client that has read everything and can be sent it at once gets it, and where older messages give way it takes the
     /// place of some.
-    pub fn handle_pressure(&mut self, pressure: Pressure, now: Instant) -> bool {
+    pub fn handle_pressure(&mut self, pressure: Pressure, now: Instant) -> Relief {
         let now = self.advance(now);
-        let is_more = pressure.shed_bytes > 0 && self.relieve(pressure.shed_bytes, now);
-        if pressure.shed_bytes == 0 {
-            self.strain.relief = None;
+        let relief = if pressure.shed_bytes == 0 { Relief::Enough } else { self.relieve(pressure, now) };
+        if matches!(relief, Relief::Enough | Relief::Nothing) {
+            (self.strain.highest, self.strain.round) = (0, None);
         }
         self.strain.ceiling = match pressure.free_bytes {
             u64::MAX => u64::MAX,
             free => self.books.resident().saturating_add(free / ENTRY_BYTES),
         };
-        is_more
+        relief
     }
 
     /// What want of memory has cost since the last call.
@@ -166,52 +208,60 @@ impl Hub {
         is_idle && fits().unwrap_or(false)
     }
 
-    /// One step of the shedding. `true` when enough is not yet free and there is more to shed.
-    fn relieve(&mut self, wanted: u64, now: Instant) -> bool {
+    /// One step of the shedding, within one round.
+    fn relieve(&mut self, pressure: Pressure, now: Instant) -> Relief {
         if self.strain.rested.is_some_and(|rested| now < rested) {
-            return false;
+            return Relief::Nothing;
         }
-        let mut relief = self.strain.relief.take().unwrap_or(Relief::at(u64::MAX));
-        let (mut looks, mut most, mut bytes) = (LOOKS_PER_STEP, SHED_PER_STEP, 0);
-        while looks > 0 && most > 0 && bytes < wanted {
+        let begin = || Round::after(self.strain.highest, pressure.highest_bytes);
+        let mut round = self.strain.round.take().unwrap_or_else(begin);
+        let (wanted, mut looks, mut most, mut bytes) = (pressure.shed_bytes, LOOKS_PER_STEP, SHED_PER_STEP, 0);
+        while looks > 0 && most > 0 {
             looks -= 1;
-            match self.look(&mut relief) {
+            match self.look(&mut round) {
                 Look::Nothing => {}
                 Look::Lane(key, place) => {
                     let session = &mut self.sessions[key.index as usize].value.session;
-                    let shed = session.shed(place, relief.level, wanted - bytes, most, &mut self.books);
+                    let shed = session.shed(place, round.level, wanted - bytes, most, &mut self.books);
                     bytes += shed.bytes;
                     most -= shed.messages;
                     self.strain.cost.displaced += shed.messages;
-                    relief.highest = relief.highest.max(session.lane(place).share());
+                    self.strain.cost.freed_bytes += shed.bytes;
+                    round.highest = round.highest.max(session.lane(place).share());
+                    if bytes >= wanted {
+                        return Relief::Enough;
+                    }
                 }
-                Look::Over if relief.highest == 0 => {
-                    let is_large = relief.looks > LOOKS_PER_STEP;
-                    self.strain.rested = is_large.then(|| now + REST_PER_LOOK.saturating_mul(relief.looks));
-                    return false;
+                Look::Over if round.highest == 0 => {
+                    let is_large = round.looks > LOOKS_PER_STEP;
+                    self.strain.rested = is_large.then(|| now + REST_PER_LOOK.saturating_mul(round.looks));
+                    return Relief::Nothing;
                 }
-                Look::Over => relief = Relief::at(relief.highest / 2),
+                Look::Over => {
+                    self.strain.highest = round.highest;
+                    return Relief::Round { highest_bytes: round.highest };
+                }
             }
         }
-        self.strain.relief = Some(relief);
-        bytes < wanted
+        self.strain.round = Some(round);
+        Relief::Unfinished
     }
 
     /// The next lane of this round.
-    fn look(&self, relief: &mut Relief) -> Look {
-        relief.looks = relief.looks.saturating_add(1);
-        let seats = relief.topic.and_then(|topic| self.topics.get(topic));
-        let seat = seats.and_then(|seats| seats.lanes.get(relief.seat));
+    fn look(&self, round: &mut Round) -> Look {
+        round.looks = round.looks.saturating_add(1);
+        let seats = round.topic.and_then(|topic| self.topics.get(topic));
+        let seat = seats.and_then(|seats| seats.lanes.get(round.seat));
         if let Some(&(key, place)) = seat
             && self.sessions[key.index as usize].value.session.lane(place).policy().gives_way()
         {
-            relief.seat += 1;
+            round.seat += 1;
             return Look::Lane(key, place);
         }
         // All lanes of a topic have one policy: where one never gives way, none does.
-        match self.topics.after(relief.topic) {
+        match self.topics.after(round.topic) {
             Some(topic) => {
-                (relief.topic, relief.seat) = (Some(topic), 0);
+                (round.topic, round.seat) = (Some(topic), 0);
                 Look::Nothing
             }
             None => Look::Over,

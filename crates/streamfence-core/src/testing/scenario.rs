@@ -21,7 +21,7 @@
 //! reload                                               goes on with the next of the scenes given
 //! flood a b                                            the same as offer, and says when it is time to send
 //! tick                                                 gives up what has expired and was not touched since
-//! memory 96 | memory 0 shed=500 | memory plenty        bytes that lanes may still grow by, and that should become free
+//! memory 96 | memory 0 shed=500 | memory plenty        bytes lanes may still grow by, and those that should become free
 //! holds | books                                        what the lanes hold, and the totals
 //! ```
 //!
@@ -369,12 +369,15 @@ impl Stage {
         self.say(actor, &text);
     }
 
-    /// Tells the hub what is left, until it has shed what it can.
+    /// Tells the hub what is left, until it has shed what it should.
     fn feel(&mut self, command: &Command<'_>) {
         let free_bytes = if command.words == ["plenty"] { u64::MAX } else { number(command.words[0]) };
-        let pressure = Pressure { free_bytes, shed_bytes: command.number("shed").unwrap_or(0) };
-        let before = self.hub.resident();
-        while self.hub.handle_pressure(pressure, self.start + self.now) {}
+        let (mut shed_bytes, before) = (command.number("shed").unwrap_or(0), self.hub.resident());
+        let _earlier = self.hub.take_pressure_cost();
+        while self.hub.handle_pressure(Pressure { free_bytes, shed_bytes, ..Pressure::NONE }, self.instant()).is_more()
+        {
+            shed_bytes = shed_bytes.saturating_sub(self.hub.take_pressure_cost().freed_bytes);
+        }
         if before > self.hub.resident() {
             self.note(&format!("shed {}", before - self.hub.resident()));
         }

@@ -2,14 +2,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use streamfence_core::Event;
-use streamfence_runtime::{ClientId, CloseReason, Fence, FenceBuilder, Namespace, Overflow, Payload};
+use streamfence_runtime::{AtLeastOnce, ClientId, CloseReason, Fence, FenceBuilder, Namespace, Overflow, Payload};
 use streamfence_socketio::ServerOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 
 use crate::app::{self, App, start, start_with};
 use crate::common::client::{Http, Message, POLLING, WebSocket, frame};
-use crate::common::patience::in_time;
+use crate::common::patience::{eventually, in_time};
 use crate::talk::{Client, Kind, Packet};
 
 fn feed() -> FenceBuilder {
@@ -185,9 +185,8 @@ async fn a_stop_tells_a_client_with_a_session_that_it_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_acks_until_its_deadline() {
-    let sure = Namespace::new("/x")
-        .topic("sure")
-        .at_least_once(streamfence_runtime::AtLeastOnce::default().ack_timeout(Duration::from_secs(60)));
+    let sure =
+        Namespace::new("/x").topic("sure").at_least_once(AtLeastOnce::default().ack_timeout(Duration::from_secs(60)));
     let app = start(Fence::builder().namespace(sure));
     let mut client = app.subscriber("/x", "sure").await;
     app.publish("/x", "sure", "1").await;
@@ -227,4 +226,23 @@ async fn connections_over_the_limit_are_turned_away() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_server_whose_fence_is_over_its_budget_is_not_ready_until_it_is_not() {
+    let namespace =
+        Namespace::new("/feed").topic("tick").at_least_once(AtLeastOnce::default()).max_queued_bytes(1 << 30);
+    let app = start(Fence::builder().namespace(namespace).memory_budget(1 << 16));
+    let mut http = Http::new(app.dial().await);
+    assert_eq!(http.get("/readyz").await.status, 200);
+    let client = app.subscriber("/feed", "tick").await;
+    for _ in 0..100 {
+        app.publish("/feed", "tick", &format!("\"{}\"", "x".repeat(1_000))).await;
+    }
+    let answer = http.get("/readyz").await;
+    assert_eq!((answer.status, answer.body.as_str()), (503, "over budget\n"));
+    assert_eq!(http.get("/healthz").await.status, 200, "it lives");
+    drop(client);
+    eventually("its memory is free", || !app.fence.is_over_budget()).await;
+    assert_eq!(http.get("/readyz").await.status, 200);
 }

@@ -13,5 +13,6 @@ mod examples;
 mod floods;
 mod namespaces;
 mod polling;
+mod principals;
 mod publishing;
 mod subscriptions;
