@@ -207,7 +207,7 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
     {
         match key.kind {
             Kind::Number { .. } | Kind::Optional { .. } => {
-                node.value = text.value.trim().parse().map_or(node.value, Value::Whole)
+                node.value = text.value.trim().parse().map_or(node.value, Value::Whole);
             }
             Kind::Decimal { .. } => node.value = text.value.trim().parse().map_or(node.value, Value::Fraction),
             Kind::Flag { .. } | Kind::MustBeFalse => {
