@@ -172,7 +172,8 @@ impl World {
             }
             Input::Pressure { free, shed } => {
                 let before = self.hub.resident();
-                let pressure = Pressure { free_bytes: free.into(), shed_bytes: shed.into(), highest_bytes: 0 };
+                let (free_bytes, owed_bytes) = (free.into(), u64::from(free % 700));
+                let pressure = Pressure { free_bytes, owed_bytes, shed_bytes: shed.into(), highest_bytes: 0 };
                 while self.hub.handle_pressure(pressure, now).is_more() {}
                 assert!(self.hub.resident() <= before, "pressure adds nothing");
             }

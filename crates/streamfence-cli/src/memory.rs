@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn the_least_that_any_group_on_the_way_may_take_counts() {
-        let limits: [(&[(&str, &str)], Option<u64>); 5] = [
+        type Case = (&'static [(&'static str, &'static str)], Option<u64>);
+        let limits: [Case; 5] = [
             (
                 &[
                     ("proc/self/cgroup", "0::/a/b\n"),

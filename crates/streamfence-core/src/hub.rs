@@ -335,7 +335,7 @@ impl Hub {
         self.session(key)?;
         let place = self.sessions[key.index as usize].value.session.lane_of(message.topic.id)?;
         let mut fanout = Fanout::default();
-        fanout.add(self.offer(key, place, message, 1, now));
+        fanout.add(self.offer(key, place, message, now));
         Some(fanout)
     }
 

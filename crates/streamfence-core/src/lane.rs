@@ -365,7 +365,7 @@ impl Lane {
     }
 
     /// Whether the window that a queued message needs takes another one.
-    fn may_send(&self, message: &Message) -> bool {
+    pub(super) fn may_send(&self, message: &Message) -> bool {
         if message.is_at_least_once() {
             self.in_flight.as_ref().is_none_or(|window| window.has_space())
         } else {

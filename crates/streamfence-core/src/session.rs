@@ -113,16 +113,16 @@ impl Session {
         self.offer_by(place, message, now, books, |lane| lane.offer(message, now))
     }
 
-    /// The same, for a message that is offered to so many lanes and must not make this one cost more.
+    /// The same, for a message that must not cost more than the lane makes free for it.
     pub(crate) fn offer_tight(
         &mut self,
         place: u32,
         message: &Arc<Message>,
-        lanes: u32,
+        owed: u64,
         now: Instant,
         books: &mut Books,
     ) -> Admission {
-        self.offer_by(place, message, now, books, |lane| lane.offer_tight(message, lanes, now))
+        self.offer_by(place, message, now, books, |lane| lane.offer_tight(message, owed, now))
     }
 
     /// Sheds the oldest of the lane at a place.

@@ -211,8 +211,10 @@ impl Portion {
             self.standing().is_dry.store(false, Relaxed);
             (self.is_done, self.is_amid, self.turn, self.patience) = (false, false, 0, None);
         }
-        let free_bytes = self.budget.bytes.saturating_sub(self.budget.used()) / self.budget.shards();
-        let _nothing_is_wanted = hub.handle_pressure(Pressure { free_bytes, shed_bytes: 0, highest_bytes: 0 }, now);
+        let (used, bytes) = (self.budget.used(), self.budget.bytes);
+        let free_bytes = bytes.saturating_sub(used) / self.budget.shards();
+        let owed_bytes = used.saturating_sub(bytes);
+        let _nothing_is_wanted = hub.handle_pressure(Pressure { free_bytes, owed_bytes, ..Pressure::NONE }, now);
         false
     }
 
@@ -226,7 +228,7 @@ impl Portion {
             self.budget.others(self.shard).for_each(Standing::leave);
         }
         let highest_bytes = self.budget.highest_but(self.shard);
-        let relief = hub.handle_pressure(Pressure { free_bytes: 0, shed_bytes, highest_bytes }, now);
+        let relief = hub.handle_pressure(Pressure { free_bytes: 0, owed_bytes: 0, shed_bytes, highest_bytes }, now);
         self.settle(hub);
         self.is_amid = relief == Relief::Unfinished;
         match relief {

@@ -50,7 +50,7 @@ impl Hub {
         let mut fanout = Fanout::default();
         for &key in sessions {
             if let Some(place) = self.session(key).and_then(|session| session.lane_of(message.topic.id)) {
-                fanout.add(self.offer(key, place, message, sessions.len() as u32, now));
+                fanout.add(self.offer(key, place, message, now));
             }
         }
         fanout
@@ -74,24 +74,17 @@ impl Hub {
             if skips(self.sessions[key.index as usize].value.session.client()) {
                 continue;
             }
-            fanout.add(self.offer(key, place, message, lanes.len() as u32, now));
+            fanout.add(self.offer(key, place, message, now));
         }
         self.topics.open(&message.topic).lanes = lanes;
         fanout
     }
 
-    /// Offers a message to one lane, of so many that it is offered to.
+    /// Offers a message to one lane.
     #[inline]
-    pub(super) fn offer(
-        &mut self,
-        key: SessionKey,
-        place: u32,
-        message: &Arc<Message>,
-        lanes: u32,
-        now: Instant,
-    ) -> Admission {
+    pub(super) fn offer(&mut self, key: SessionKey, place: u32, message: &Arc<Message>, now: Instant) -> Admission {
         if self.is_tight() {
-            return self.offer_tight(key, place, message, lanes, now);
+            return self.offer_tight(key, place, message, now);
         }
         let session = &mut self.sessions[key.index as usize].value.session;
         let admission = session.offer(place, message, now, &mut self.books);

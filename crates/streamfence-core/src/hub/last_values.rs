@@ -95,7 +95,7 @@ impl Hub {
         let values: Vec<_> = last.values().filter(|message| !message.is_expired(now)).cloned().collect();
         for message in values {
             // Nobody waits for a report: whoever published it has had one.
-            let _ = self.offer(key, place, &message, 1, now);
+            let _ = self.offer(key, place, &message, now);
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Pressure {
     /// How many bytes the lanes may still grow by, in [`ENTRY_BYTES`] an entry. What the bodies take is counted where they
     /// are made.
     pub free_bytes: u64,
+    /// By how many bytes what is published next is more than there is; 0 while it fits. The first lane to take it pays.
+    pub owed_bytes: u64,
     /// How many bytes the lanes should make free; 0 while there is enough.
     pub shed_bytes: u64,
     /// What the lane costs that costs the most in any other hub of the same budget, as far as that is known.
@@ -43,7 +45,7 @@ pub struct Pressure {
 
 impl Pressure {
     /// No limit at all, as before the first word about it.
-    pub const NONE: Self = Self { free_bytes: u64::MAX, shed_bytes: 0, highest_bytes: 0 };
+    pub const NONE: Self = Self { free_bytes: u64::MAX, owed_bytes: 0, shed_bytes: 0, highest_bytes: 0 };
 }
 
 /// How far the shedding has come.
@@ -87,6 +89,8 @@ pub struct PressureCost {
 pub(super) struct Strain {
     /// How many messages the lanes may hold, all together.
     ceiling: u64,
+    /// What the next message is more than there is.
+    owed: u64,
     /// The highest share that the last round has left; 0 before the first.
     highest: u64,
     /// The round that is not done yet.
@@ -98,7 +102,7 @@ pub(super) struct Strain {
 
 impl Default for Strain {
     fn default() -> Self {
-        Self { ceiling: u64::MAX, highest: 0, round: None, rested: None, cost: PressureCost::default() }
+        Self { ceiling: u64::MAX, owed: 0, highest: 0, round: None, rested: None, cost: PressureCost::default() }
     }
 }
 
@@ -151,6 +155,7 @@ impl Hub {
         if matches!(relief, Relief::Enough | Relief::Nothing) {
             (self.strain.highest, self.strain.round) = (0, None);
         }
+        self.strain.owed = pressure.owed_bytes;
         self.strain.ceiling = match pressure.free_bytes {
             u64::MAX => u64::MAX,
             free => self.books.resident().saturating_add(free / ENTRY_BYTES),
@@ -176,7 +181,6 @@ impl Hub {
         key: SessionKey,
         place: u32,
         message: &Arc<Message>,
-        lanes: u32,
         now: Instant,
     ) -> Admission {
         let passes = self.passes_through(key, place, message);
@@ -184,10 +188,13 @@ impl Hub {
         let admission = if passes {
             session.offer(place, message, now, &mut self.books)
         } else {
-            session.offer_tight(place, message, lanes, now, &mut self.books)
+            session.offer_tight(place, message, self.strain.owed, now, &mut self.books)
         };
         match admission {
-            Admission::Admitted { displaced, .. } => self.strain.cost.displaced += u64::from(displaced),
+            Admission::Admitted { displaced, .. } => {
+                self.strain.cost.displaced += u64::from(displaced);
+                self.strain.owed = if passes { self.strain.owed } else { 0 };
+            }
             Admission::Rejected(Rejection::OverBudget) => self.strain.cost.rejected += 1,
             Admission::Rejected(_) => {}
         }
@@ -200,7 +207,7 @@ impl Hub {
     fn passes_through(&self, key: SessionKey, place: u32, message: &Message) -> bool {
         let seated = &self.sessions[key.index as usize].value;
         let lane = seated.session.lane(place);
-        let is_idle = lane.is_empty() && !lane.policy().is_at_least_once() && !seated.session.is_ready();
+        let is_idle = lane.passes_on(message) && !seated.session.is_ready();
         let fits = || {
             let link = self.link(seated.link)?;
             Some(!link.is_ready() && link.room().takes(message.frames(), message.size_bytes()))

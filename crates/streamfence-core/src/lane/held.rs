@@ -95,6 +95,6 @@ impl Lane {
 }
 
 /// What a frequency is counted by: the key, but for a lane that holds one value whatever the key.
-fn pace_key<'a>(policy: &Policy, message: &'a Message) -> Option<&'a Key> {
+pub(super) fn pace_key<'a>(policy: &Policy, message: &'a Message) -> Option<&'a Key> {
     message.key.as_ref().filter(|_| policy.coalesces_by_key())
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::held::pace_key;
 use super::{Admission, Lane, Rejection};
 use crate::message::Message;
 use crate::policy::{Delivery, Overflow};
@@ -28,14 +29,22 @@ pub(crate) struct Shed {
 }
 
 impl Lane {
-    /// Offers a message that must not make the lane's share grow: it is one of `lanes` that it is offered to.
+    /// Offers a message that must not cost more than this lane makes free for it: an entry, and what is `owed` beside.
     ///
-    /// A newer value takes the place of one that costs as much, and where the policy lets older messages give way they do.
+    /// A newer value takes the place of one that pays for it, and where the policy lets older messages give way they do.
     /// Everything else is refused.
-    pub(crate) fn offer_tight(&mut self, message: &Arc<Message>, lanes: u32, now: Instant) -> Admission {
-        let admission = self.decide_tight(message, lanes, now);
+    pub(crate) fn offer_tight(&mut self, message: &Arc<Message>, owed: u64, now: Instant) -> Admission {
+        let admission = self.decide_tight(message, ENTRY_BYTES + owed, now);
         self.note_refusal(message, admission);
         admission
+    }
+
+    /// Whether a message would leave at once if there were room for it, and leave nothing behind.
+    pub(crate) fn passes_on(&self, message: &Message) -> bool {
+        let has_to_wait = || {
+            self.conflation.as_ref().is_some_and(|conflation| conflation.is_waiting(pace_key(&self.policy, message)))
+        };
+        self.is_empty() && !self.policy.is_at_least_once() && self.may_send(message) && !has_to_wait()
     }
 
     /// What its queued messages cost that would be free without it, estimated from the oldest of them.
@@ -53,8 +62,7 @@ impl Lane {
         let (mut share, mut shed) = (self.share(), Shed::default());
         while share > level && shed.bytes < wanted && shed.messages < most {
             let Some(oldest) = self.oldest_to_go() else { break };
-            let is_last = Arc::strong_count(oldest) == 1;
-            shed.bytes += ENTRY_BYTES + if is_last { footprint(oldest) } else { 0 };
+            shed.bytes += freed_with(oldest);
             share = share.saturating_sub(share_of(oldest));
             self.displace_front();
             shed.messages += 1;
@@ -62,17 +70,17 @@ impl Lane {
         shed
     }
 
-    fn decide_tight(&mut self, message: &Arc<Message>, lanes: u32, now: Instant) -> Admission {
+    fn decide_tight(&mut self, message: &Arc<Message>, price: u64, now: Instant) -> Admission {
         if let Some(why) = self.never_takes(message, now) {
             return Admission::Rejected(why);
         }
-        let price = ENTRY_BYTES + footprint(message) / u64::from(lanes.max(1));
-        if let Some(admission) = self.replace_held(message, Overflow::RejectNew) {
-            // One value of a key is held and costs what it costs, whichever it is.
-            return admission;
+        let held = self.conflation.as_ref().and_then(|conflation| conflation.held(message.key.as_ref()));
+        if let Some(freed) = held.map(freed_with) {
+            let replaced = if freed >= price { self.replace_held(message, Overflow::RejectNew) } else { None };
+            return replaced.unwrap_or(Admission::Rejected(Rejection::OverBudget));
         }
         if let Some(place) = self.older_value(message)
-            && share_of(&self.queue[place].message) >= price
+            && freed_with(&self.queue[place].message) >= price
         {
             let grown = self.bytes() - self.queue[place].message.size_bytes() + message.size_bytes();
             if grown <= self.policy.limits.bytes.get() {
@@ -108,13 +116,13 @@ impl Lane {
         self.front().filter(|oldest| !oldest.is_at_least_once())
     }
 
-    /// How many of the oldest must go so that the lane grows neither in bytes nor in its share. `None` when all of them
-    /// are not enough.
+    /// How many of the oldest must go so that the lane does not grow and the price is paid. `None` when all of them are not
+    /// enough.
     fn way_for(&self, message: &Message, price: u64) -> Option<u32> {
         let (mut paid, mut bytes) = (0, 0);
         let to_go = self.queue.iter().take_while(|queued| !queued.message.is_at_least_once());
         for (place, queued) in to_go.enumerate() {
-            paid += share_of(&queued.message);
+            paid += freed_with(&queued.message);
             bytes += queued.message.size_bytes();
             if paid >= price && bytes >= message.size_bytes() {
                 return Some(place as u32 + 1);
@@ -127,6 +135,11 @@ impl Lane {
 /// What a message counts as, whoever holds it.
 fn footprint(message: &Message) -> u64 {
     MESSAGE_BYTES + message.size_bytes()
+}
+
+/// What is free when a lane lets go of a message.
+fn freed_with(message: &Arc<Message>) -> u64 {
+    ENTRY_BYTES + if Arc::strong_count(message) == 1 { footprint(message) } else { 0 }
 }
 
 /// What one of those who hold a message pays for it.

@@ -21,7 +21,7 @@
 //! reload                                               goes on with the next of the scenes given
 //! flood a b                                            the same as offer, and says when it is time to send
 //! tick                                                 gives up what has expired and was not touched since
-//! memory 96 | memory 0 shed=500 | memory plenty        bytes lanes may still grow by, and those that should become free
+//! memory 350 | memory 0 shed=500 | memory plenty       bytes free when a message comes, and those that should become so
 //! holds | books                                        what the lanes hold, and the totals
 //! ```
 //!
@@ -33,6 +33,8 @@
 mod topics;
 
 use std::collections::{BTreeMap, VecDeque};
+mod memory;
+
 use std::fmt::Write;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Weak};
@@ -42,9 +44,9 @@ use bytes::Bytes;
 
 use super::script::{Command, duration, fold_series, names, number};
 use crate::{
-    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Frequency, Gap, Hub, LinkKey, Message,
-    MessageId, Namespace, NamespaceId, Offset, Output, Pressure, RequestId, Room, SessionKey, TopicEntry, TopicId,
-    TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
+    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Frequency, Gap, Hub, LinkKey,
+    MESSAGE_BYTES, Message, MessageId, Namespace, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicEntry,
+    TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// The namespaces of a scene. The first is where `ann` is.
@@ -117,6 +119,8 @@ struct Stage {
     /// Whether a reload may have left a lane with more than its limits.
     is_reloaded: bool,
     trace: String,
+    /// What is free whenever a message comes; `None` is plenty.
+    memory: Option<u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -145,6 +149,7 @@ impl Stage {
             next: VecDeque::new(),
             is_reloaded: false,
             trace: String::new(),
+            memory: None,
         };
         let first = NamespaceId(0);
         stage.join("ann", first, None, None);
@@ -217,7 +222,10 @@ impl Stage {
                 let with = command.words.get(3).map(|other| self.actors[self.actor(other)].link);
                 self.join(command.words[0], namespace, with, command.option("as"));
             }
-            "memory" => self.feel(&command),
+            "memory" => {
+                self.memory = command.words[0].parse().ok();
+                self.feel(command.number("shed").unwrap_or(0), 0);
+            }
             "retain" => self.hub.retain(session, duration(command.words[0])),
             "return" => {
                 let link = self.hub.open(now);
@@ -302,6 +310,7 @@ impl Stage {
 
         let topic = message.topic.id;
         let before = *self.hub.stats(topic);
+        self.feel(0, MESSAGE_BYTES + size as u64);
         let fanout = match (command.option("to"), command.option("whose")) {
             (_, Some(principal)) => {
                 let except = command.option("except").map(|other| self.actors[self.actor(other)].client);
@@ -369,20 +378,6 @@ impl Stage {
             None => "is gone".to_owned(),
         };
         self.say(actor, &text);
-    }
-
-    /// Tells the hub what is left, until it has shed what it should.
-    fn feel(&mut self, command: &Command<'_>) {
-        let free_bytes = if command.words == ["plenty"] { u64::MAX } else { number(command.words[0]) };
-        let (mut shed_bytes, before) = (command.number("shed").unwrap_or(0), self.hub.resident());
-        let _earlier = self.hub.take_pressure_cost();
-        while self.hub.handle_pressure(Pressure { free_bytes, shed_bytes, ..Pressure::NONE }, self.instant()).is_more()
-        {
-            shed_bytes = shed_bytes.saturating_sub(self.hub.take_pressure_cost().freed_bytes);
-        }
-        if before > self.hub.resident() {
-            self.note(&format!("shed {}", before - self.hub.resident()));
-        }
     }
 
     fn holds(&mut self, actor: usize) {

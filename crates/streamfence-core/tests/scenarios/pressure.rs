@@ -15,7 +15,7 @@ fn two() -> Namespace {
 fn a_lane_that_refuses_what_is_new_refuses_it_at_the_budget() {
     check(
         best_effort(Overflow::RejectNew).gap_notices(true),
-        "offer a, memory 48, offer b c, memory plenty, offer d, room 9, books",
+        "offer a, memory 314, offer b, memory 313, offer c, memory plenty, offer d, room 9, books",
         expect![[r#"
             0s  rejected c: no memory
             0s  sent a
@@ -32,11 +32,11 @@ fn a_lane_that_refuses_what_is_new_refuses_it_at_the_budget() {
 fn at_least_once_is_refused_at_the_budget_even_to_a_client_that_reads() {
     check(
         at_least_once(4),
-        "room 9, memory 0, offer a, memory 48, offer b c, ack b, offer d, books",
+        "room 9, memory 0, offer a, memory 314, offer b, memory 313, offer c, ack b, memory 314, offer d, books",
         expect![[r#"
             0s  rejected a: no memory
-            0s  rejected c: no memory
             0s  sent b (attempt 1)
+            0s  rejected c: no memory
             0s  acked b
             0s  sent d (attempt 1)
             0s  books of t: 4 offered 2 sent 1 delivered 2 over budget
@@ -49,7 +49,7 @@ fn at_least_once_is_refused_at_the_budget_even_to_a_client_that_reads() {
 fn what_a_lane_refuses_at_the_budget_is_one_of_the_reasons_and_no_slow_client() {
     check(
         best_effort(Overflow::RejectNew).max_queued_messages(1).max_queued_bytes(100),
-        "memory 0, offer a, offer b size=101, offer c ttl=0s, memory 48, offer d, memory 96, offer e, books",
+        "memory 0, offer a, offer b size=101, offer c ttl=0s, memory 314, offer d, offer e, books",
         expect![[r#"
             0s  rejected a: no memory
             0s  rejected b: too large
@@ -74,13 +74,14 @@ fn a_newer_message_takes_the_place_of_older_ones_and_the_lane_does_not_grow() {
             0s  holds t: 4 messages, 400 bytes
             0s  displaced 3
             0s  holds t: 2 messages, 350 bytes
-            0s  holds t: 3 messages, 360 bytes
+            0s  displaced 1
+            0s  holds t: 2 messages, 260 bytes
             0s  rejected 8: no memory
-            0s  holds t: 3 messages, 360 bytes
-            0s  told: missed 4 of t, 1 to 4: displaced
-            0s  sent 5-7
-            0s  overflow ended: 4 lost
-            0s  books of t: 8 offered 3 sent 3 delivered 4 displaced 1 over budget
+            0s  holds t: 2 messages, 260 bytes
+            0s  told: missed 5 of t, 1 to 5: displaced
+            0s  sent 6-7
+            0s  overflow ended: 5 lost
+            0s  books of t: 8 offered 2 sent 2 delivered 5 displaced 1 over budget
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -113,11 +114,11 @@ fn a_value_takes_the_place_of_the_one_it_replaces() {
             0s  coalesced 1
             0s  displaced 2
             0s  overflow began
-            0s  holds t: 2 messages, 90 bytes
-            0s  sent d
+            0s  displaced 1
+            0s  holds t: 1 messages, 20 bytes
             0s  sent e
-            0s  overflow ended: 2 lost
-            0s  books of t: 5 offered 2 sent 2 delivered 2 displaced 1 coalesced
+            0s  overflow ended: 3 lost
+            0s  books of t: 5 offered 1 sent 1 delivered 3 displaced 1 coalesced
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -136,7 +137,7 @@ fn a_value_takes_the_place_of_the_one_it_replaces() {
 
 #[test]
 fn what_others_hold_too_is_no_place_to_take() {
-    // What bob holds stays in memory though ann lets it go: her one message pays for an entry and not for another message.
+    // What bob holds stays in memory though ann lets it go, so it pays for an entry and not for another message.
     check(
         two(),
         "join bob /a, bob: subscribe t, offer 1-4 size=1000, memory 0,
@@ -144,10 +145,8 @@ fn what_others_hold_too_is_no_place_to_take() {
         expect![[r#"
             0s  bob: joined /a
             0s  bob: subscribed to t
-            0s  displaced 2
-            0s  overflow began
-            0s  displaced 1
-            0s  bob: overflow began
+            0s  rejected 5: no memory
+            0s  rejected 6: no memory (2 of 2)
             0s  holds t: 4 messages, 4000 bytes; u: 0 messages, 0 bytes
             0s  bob: holds t: 4 messages, 4000 bytes
         "#]],
@@ -225,6 +224,24 @@ fn lanes_that_refuse_what_is_new_shed_nothing_and_detached_ones_do() {
             0s  books of t: 3 offered 3 sent 3 delivered
             0s  books of u: 3 offered 3 displaced
             0s  1 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn a_held_value_is_replaced_by_a_newer_one_only_if_that_costs_no_more() {
+    check(
+        best_effort(Overflow::DropOldest).coalesce(true).max_frequency(1.0),
+        "room 9, offer a key=k, offer b key=k, memory 0, offer c key=k, offer d key=k size=2000,
+         offer e key=l, memory plenty, +1s, books",
+        expect![[r#"
+            0s  sent a
+            0s  coalesced 1
+            0s  rejected d: no memory
+            0s  rejected e: no memory
+            1s  sent c
+            1s  books of t: 5 offered 2 sent 2 delivered 1 coalesced 2 over budget
+            1s  1 links, 0 messages resident
         "#]],
     );
 }
