@@ -17,4 +17,15 @@ an unknown one: nothing is ignored.
 says which (`reloaded`, `reload_refused`), and what of it needs a restart (`needs_restart`). Namespaces, topics and their
 policies change at once under connected clients: what grows counts at once, what shrinks discards nothing, a message
 keeps the promise it was published under, and the subscribers of a topic that is gone are told `removed`.
+
+`memoryBudgetBytes` bounds what messages take over all clients: each counts once with 256 bytes for what lies around it,
+from its publish until nobody holds it any more, and each entry of a client's lane counts 48 bytes. All servers of a file
+share one budget: the sum of what they give. Where none gives any it is half of what the control group of the process may
+take (cgroup v2), or of the memory of the machine, or 1 GiB where neither can be read; the log says which. Connections,
+sessions and empty lanes are not in it: plan for them beside.
+
+From 31 of 32 parts on, DROP_OLDEST, COALESCE and SNAPSHOT_ONLY lanes shed their oldest messages, those first that cost the
+most, down to nine tenths. Where that does not help, messages for REJECT_NEW and AT_LEAST_ONCE lanes are rejected
+(`streamfence_queue_overflow_total{reason=\"budget\"}`, `gap` with reason `rejected`). A best-effort client that has read
+everything goes on receiving. `/readyz` answers 503 until no more than nine tenths are used again.
 ";
