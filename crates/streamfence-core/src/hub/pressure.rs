@@ -193,7 +193,11 @@ impl Hub {
         match admission {
             Admission::Admitted { displaced, .. } => {
                 self.strain.cost.displaced += u64::from(displaced);
-                self.strain.owed = if passes { self.strain.owed } else { 0 };
+                if !passes {
+                    self.strain.owed = 0;
+                    // The entries it paid with are not there for the next lanes to take.
+                    self.strain.ceiling = self.strain.ceiling.min(self.books.resident());
+                }
             }
             Admission::Rejected(Rejection::OverBudget) => self.strain.cost.rejected += 1,
             Admission::Rejected(_) => {}
