@@ -250,15 +250,17 @@ fn a_held_value_is_replaced_by_a_newer_one_only_if_that_costs_no_more() {
 fn what_one_lane_pays_with_is_not_there_for_the_next() {
     check(
         best_effort(Overflow::DropOldest),
-        "join bob /a, bob: subscribe, offer a b c to=ann, memory 0, offer d size=400, holds, bob: holds, books",
+        "join bob /a, bob: subscribe, offer a b c to=ann size=150, memory 0, offer d size=400, holds, bob: holds, books",
         expect![[r#"
             0s  bob: joined /a
             0s  bob: subscribed to t
-            0s  rejected d: no memory (2 of 2)
-            0s  holds t: 3 messages, 30 bytes
+            0s  rejected d: no memory (1 of 2)
+            0s  displaced 3
+            0s  overflow began
+            0s  holds t: 1 messages, 400 bytes
             0s  bob: holds t: 0 messages, 0 bytes
-            0s  books of t: 5 offered 2 over budget
-            0s  2 links, 3 messages resident
+            0s  books of t: 5 offered 3 displaced 1 over budget
+            0s  2 links, 1 messages resident
         "#]],
     );
 }
