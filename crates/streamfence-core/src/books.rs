@@ -6,9 +6,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::event::Event;
+use crate::event::{Event, GiveUpReason};
 use crate::lane::{Admission, Rejection};
 use crate::message::{ClientId, Message, TopicId};
+use crate::output::GivenUp;
 use crate::stats::{AckOutcome, TopicStats};
 
 /// Totals per topic, and events not yet handed out.
@@ -17,6 +18,7 @@ pub struct Books {
     catalog: Arc<Catalog>,
     stats: Vec<TopicStats>,
     events: VecDeque<Event>,
+    given_up: VecDeque<Box<GivenUp>>,
     /// Messages held by lanes now, queued and in flight, each counted once per lane.
     resident: u64,
 }
@@ -26,7 +28,7 @@ impl Books {
     #[must_use]
     pub fn new(catalog: Arc<Catalog>) -> Self {
         let stats = catalog.topics().map(|_| TopicStats::default()).collect();
-        Self { catalog, stats, events: VecDeque::new(), resident: 0 }
+        Self { catalog, stats, events: VecDeque::new(), given_up: VecDeque::new(), resident: 0 }
     }
 
     /// The catalog the books are kept for.
@@ -55,6 +57,11 @@ impl Books {
     /// The next event, if there is one.
     pub fn pop_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// The next message that was given up and is to be kept, if there is one.
+    pub fn pop_given_up(&mut self) -> Option<Box<GivenUp>> {
+        self.given_up.pop_front()
     }
 
     /// Notes an event.
@@ -102,11 +109,14 @@ impl Books {
         }
     }
 
-    pub(crate) fn exhausted(&mut self, client: ClientId, message: &Message, attempts: u32) {
+    pub(crate) fn exhausted(&mut self, client: ClientId, message: Arc<Message>, attempts: u32, reason: GiveUpReason) {
         self.stats_mut(message.topic).exhausted += 1;
         self.resident -= 1;
         let (namespace, topic) = self.names(message.topic);
         self.events.push_back(Event::RetriesExhausted { namespace, topic, client, id: message.id, attempts });
+        if self.catalog.class(message.topic).dead_letters > 0 {
+            self.given_up.push_back(Box::new(GivenUp { client, message, attempts, reason }));
+        }
     }
 
     pub(crate) fn expired(&mut self, topic: TopicId, messages: u64) {

@@ -12,7 +12,8 @@ use crate::message::{ClassId, NamespaceId, TopicId};
 use crate::namespace::{
     AtLeastOnce, ClientPublish, CoalesceKey, Draft, DraftDelivery, InboundAck, Metadata, Namespace, Wire,
 };
-use crate::policy::{Backoff, Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+use crate::policy::{Backoff, Delivery, Exhaustion, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+use crate::slow_client::{SlowClient, SlowClientError};
 
 /// All namespaces and topics, with their policies.
 #[derive(Debug, Default)]
@@ -29,6 +30,8 @@ pub struct NamespaceEntry {
     pub path: Arc<str>,
     /// How long a lost session waits for its client, where the client asked for that.
     pub session_retention: Duration,
+    /// What happens to a client that stays behind, if anything.
+    pub slow_client: Option<SlowClient>,
     topics: HashMap<Arc<str>, TopicId>,
     /// In the order of the catalog's making.
     order: Vec<TopicId>,
@@ -59,6 +62,10 @@ pub struct Class {
     pub coalesce_key: CoalesceKey,
     /// How long a message is worth sending, unless its publisher says otherwise; `None` is for ever.
     pub ttl: Option<Duration>,
+    /// What a client pays that did not ack the last retry of a message; nothing where no ack is wanted.
+    pub exhaustion: Exhaustion,
+    /// How many messages that were given up are kept; 0 where no ack is wanted.
+    pub dead_letters: u32,
     /// The shape of a message on the wire.
     pub wire: Wire,
     /// Which messages carry metadata.
@@ -165,9 +172,13 @@ impl Catalog {
         if self.by_path.insert(path.clone(), id).is_some() {
             return Err(CatalogError::DuplicateNamespace { namespace: path.to_string() });
         }
+        if let Some(why) = namespace.slow_client.and_then(|ladder| ladder.check().err()) {
+            return Err(CatalogError::SlowClient { namespace: path.to_string(), why });
+        }
         let mut entry = NamespaceEntry {
             path: path.clone(),
             session_retention: namespace.session_retention,
+            slow_client: namespace.slow_client,
             topics: HashMap::new(),
             order: Vec::new(),
         };
@@ -181,6 +192,10 @@ impl Catalog {
             entry.order.push(key);
             let draft = topic.draft.or(&namespace.draft);
             let policy = draft.policy(&path, &name)?;
+            let (exhaustion, dead_letters) = match draft.delivery {
+                Some(DraftDelivery::AtLeastOnce(promise)) => (promise.exhaustion, promise.dead_letters),
+                Some(DraftDelivery::BestEffort(_)) | None => (Exhaustion::default(), 0),
+            };
             self.classes.push(Class {
                 id: ClassId(key.index),
                 namespace: id,
@@ -189,6 +204,8 @@ impl Catalog {
                 policy,
                 coalesce_key: draft.coalesce_key.clone().unwrap_or_default(),
                 ttl: draft.ttl,
+                exhaustion,
+                dead_letters,
                 wire: draft.wire.unwrap_or_default(),
                 metadata: draft.metadata.unwrap_or_default(),
                 client_publish: draft.client_publish.unwrap_or_default(),
@@ -233,6 +250,8 @@ impl Draft {
                 multiplier,
                 max_backoff,
                 jitter,
+                exhaustion: _,
+                dead_letters: _,
             }) => {
                 above_zero("ack_timeout", ack_timeout.as_nanos().try_into().unwrap_or(u64::MAX))?;
                 Delivery::AtLeastOnce {
@@ -374,6 +393,14 @@ pub enum CatalogError {
     CoalescedAtLeastOnce {
         /// Namespace and topic.
         topic: String,
+    },
+    /// The limits of the slow-client ladder do not fit together.
+    #[error("namespace `{namespace}`: slow client: {why}")]
+    SlowClient {
+        /// The path.
+        namespace: String,
+        /// What does not fit.
+        why: SlowClientError,
     },
     /// The parts of the policy do not fit together.
     #[error("topic `{topic}`: {why}")]

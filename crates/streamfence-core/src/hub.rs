@@ -4,6 +4,7 @@
 
 mod look;
 mod retention;
+mod verdict;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -86,6 +87,8 @@ pub struct Hub {
     /// Filed lazily: an entry counts only while its session still has it as `filed`. Invariant: a push leaves at most two
     /// per session, and `SPARE_DEADLINES`.
     deadlines: BinaryHeap<Reverse<(Instant, SessionKey)>>,
+    /// Sessions that have ended and of whom the transport is still to be told.
+    disconnects: VecDeque<Output>,
     /// Batches that came back empty.
     spare: Vec<Batch>,
     next_generation: u32,
@@ -170,6 +173,7 @@ impl Hub {
             by_client: HashMap::new(),
             ready: VecDeque::new(),
             deadlines: BinaryHeap::new(),
+            disconnects: VecDeque::new(),
             spare: Vec::new(),
             next_generation: 0,
             detached: 0,
@@ -198,9 +202,10 @@ impl Hub {
     ) -> Option<SessionKey> {
         self.advance(now);
         self.link(link)?;
+        let rules = self.books.catalog().namespace_entry(namespace).slow_client;
         let generation = self.generation();
         let seated = Seated {
-            session: Session::new(client, namespace),
+            session: Session::new(client, namespace).with_ladder(rules),
             link,
             filed: None,
             retention: None,
@@ -402,8 +407,13 @@ impl Hub {
                 continue;
             }
             let clock = self.clock_of(key, now);
-            self.sessions[key.index as usize].value.session.handle_timeout(clock, now, &mut self.books);
-            self.settle(key, false);
+            let session = &mut self.sessions[key.index as usize].value.session;
+            if let Some(verdict) = session.handle_timeout(clock, now, &mut self.books) {
+                self.carry_out(key, verdict, now);
+            }
+            if self.session(key).is_some() {
+                self.settle(key, false);
+            }
         }
     }
 
@@ -414,16 +424,26 @@ impl Hub {
     pub fn expire(&mut self, now: Instant) {
         let now = self.advance(now);
         for (_, entry) in &mut self.sessions {
-            entry.value.session.expire(now, &mut self.books);
+            let seated = &mut entry.value;
+            seated.session.expire(now, &mut self.books);
+            if seated.detached_until.is_none() {
+                seated.session.reassess(now, &mut self.books);
+            }
         }
     }
 
-    /// What to do next: events first, then the links in turn, a batch each.
+    /// What to do next: events first, then what is rare, then the links in turn, a batch each.
     pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
         let now = self.advance(now);
         loop {
             if let Some(event) = self.books.pop_event() {
                 return Some(Output::Event(event));
+            }
+            if let Some(given_up) = self.books.pop_given_up() {
+                return Some(Output::GivenUp(given_up));
+            }
+            if let Some(disconnect) = self.disconnects.pop_front() {
+                return Some(disconnect);
             }
             self.is_crowded = false;
             let key = self.ready.pop_front()?;
@@ -461,6 +481,9 @@ impl Hub {
         let mut seated = self.sessions.remove(key.index as usize).value;
         self.detached -= usize::from(seated.detached_until.is_some());
         let backlog = seated.session.control_backlog();
+        if let Some(now) = self.now {
+            seated.session.get_off(now, &mut self.books);
+        }
         for (topic, seat) in seated.session.close(&mut self.books) {
             self.vacate(topic, seat);
         }
@@ -549,6 +572,12 @@ impl Hub {
     }
 
     fn file_deadline(&mut self, key: SessionKey) {
+        let seated = &mut self.sessions[key.index as usize].value;
+        if let Some(now) = self.now
+            && seated.detached_until.is_none()
+        {
+            seated.session.reassess(now, &mut self.books);
+        }
         let seated = &self.sessions[key.index as usize].value;
         let on_link = || {
             let due = seated.session.poll_timeout()?;

@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod message;
 pub mod namespace;
 pub mod policy;
+pub mod slow_client;
 
 pub mod gap;
 pub mod hub;
@@ -28,7 +29,7 @@ pub mod testing;
 
 pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, NamespaceEntry};
-pub use event::{CloseReason, Event, Transport, UnsubscribeReason};
+pub use event::{CloseReason, Event, GiveUpReason, Transport, UnsubscribeReason};
 pub use gap::{Gap, LossReason};
 pub use hub::{Fanout, Hub};
 pub use in_flight::InFlight;
@@ -39,7 +40,8 @@ pub use message::{
     SessionKey, TopicId,
 };
 pub use namespace::{AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, Topic, Wire};
-pub use output::{Batch, ErrorCode, Output, Secret, Ticket, Transmit};
-pub use policy::{Backoff, Delivery, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
-pub use session::Session;
+pub use output::{Batch, ErrorCode, GivenUp, Output, Secret, Ticket, Transmit};
+pub use policy::{Backoff, Delivery, Exhaustion, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+pub use session::{Session, Verdict};
+pub use slow_client::{Eviction, SlowClient, SlowClientError};
 pub use stats::{AckOutcome, LaneSurvey, Observer, TopicStats};

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, Offset,
-    Output, Overflow, Room, SessionKey, TopicId, Transmit, Transport,
+    Output, Overflow, Room, SessionKey, SlowClient, TopicId, Transmit, Transport,
 };
 
 const EPOCH: Epoch = Epoch(7);
@@ -96,6 +96,8 @@ fn publish_poll_and_ack_cost_nothing_per_session() {
         Namespace::new("/a").topic("t").best_effort(Overflow::Coalesce),
         Namespace::new("/a").topic("t").best_effort(Overflow::SnapshotOnly),
         Namespace::new("/a").topic("t").at_least_once(AtLeastOnce::default().window(4)),
+        // Above the soft limit in every round.
+        Namespace::new("/a").topic("t").slow_client(SlowClient::default().soft_messages(1).hard_messages(2)),
     ];
     for namespace in namespaces {
         let told = format!("{namespace:?}");

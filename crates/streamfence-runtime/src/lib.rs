@@ -7,6 +7,7 @@
 //! Read the modules in this order.
 
 mod builder;
+mod dead_letters;
 mod fence;
 mod payload;
 mod report;
@@ -30,6 +31,7 @@ mod watch;
 pub mod memory;
 
 pub use builder::{BuildError, FenceBuilder};
+pub use dead_letters::DeadLetter;
 pub use encoder::{Encoder, PlainEncoder};
 pub use fence::{EncoderInUse, Fence};
 pub use handler::{ClientMessage, HandlerError};
@@ -41,7 +43,7 @@ pub use payload::{Payload, PayloadError};
 pub use report::{PublishError, PublishReport};
 pub use streamfence_core as core;
 pub use streamfence_core::{
-    AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, InboundAck, MessageId, Metadata,
-    Namespace, Observer, Overflow, Room, Topic, Wire,
+    AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, Eviction, Exhaustion, GiveUpReason,
+    InboundAck, MessageId, Metadata, Namespace, Observer, Overflow, Room, SlowClient, Topic, Wire,
 };
 pub use tickets::parse_session_id;

@@ -1,5 +1,7 @@
 //! The one loop that waits. Never a delivery rule: what is decided, the hub decides.
 
+mod aftermath;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::command::{Audience, Control, Publish};
+use crate::dead_letters::DeadLetters;
 use crate::fence::WeakFence;
 use crate::handler::{ClientMessage, Handlers, Job, Task, Worker};
 use crate::inbox::{Input, SessionWish};
@@ -40,6 +43,7 @@ pub(crate) struct ShardParts {
     pub(crate) index: usize,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) publishes: mpsc::Receiver<Publish>,
     pub(crate) control: mpsc::Receiver<Control>,
     pub(crate) ready: Arc<ReadyList>,
@@ -288,21 +292,14 @@ impl Shard {
         if let Some(ticket) = ticket {
             self.hub.tell(session, Transmit::Session { namespace, ticket: Box::new(ticket) }, at);
         }
+        if let Some(SessionWish::Resume { client, secret }) = wish {
+            self.tell_why(session, namespace, client, &secret, now);
+        }
     }
 
     fn find_session(&self, client: ClientId, secret: &Secret, namespace: NamespaceId) -> Option<SessionKey> {
         let session = self.hub.session_of(client).filter(|_| self.tickets.is_valid(client, secret))?;
         self.hub.session(session).is_some_and(|session| session.namespace() == namespace).then_some(session)
-    }
-
-    /// Tells whoever watches, and forgets what a session that is gone leaves behind.
-    fn witness(&mut self, event: &Event) {
-        if let Event::Disconnected { client, .. } | Event::SessionExpired { client, .. } = event
-            && self.hub.session_of(*client).is_none()
-        {
-            self.tickets.forget(*client);
-        }
-        self.parts.watchers.event(event);
     }
 
     fn client_publish(
@@ -453,7 +450,11 @@ impl Shard {
         for _ in 0..OUTPUTS_PER_TURN {
             match self.hub.poll_output(now.into_std()) {
                 None => return false,
-                Some(Output::Event(event)) => self.witness(&event),
+                Some(Output::Event(event)) => self.witness(&event, now),
+                Some(Output::GivenUp(given_up)) => self.bury(*given_up),
+                Some(Output::Disconnect { session, link, namespace, reason }) => {
+                    self.cut(session, link, namespace, reason);
+                }
                 Some(Output::Starved(key)) => {
                     // What the hub knows may be old: more may be there already.
                     let rooms = self.seat_mut(key).map(|seat| (seat.room, seat.outlet.await_room()));
@@ -497,22 +498,6 @@ impl Shard {
         self.hub.leave(joined.session, reason, now.into_std());
     }
 
-    fn disconnect(&mut self, client: ClientId, reason: CloseReason, now: Instant) -> bool {
-        let Some(session) = self.hub.session_of(client) else { return false };
-        let Some(namespace) = self.hub.session(session).map(streamfence_core::Session::namespace) else { return false };
-        match self.hub.link_of(session) {
-            Some(key) => {
-                self.leave(key, namespace, reason, now);
-                if let Some(seat) = self.seat_mut(key) {
-                    seat.outlet.disconnect(namespace, reason);
-                }
-            }
-            // Nobody is there to be told; the session is not waited for any more.
-            None => self.hub.leave(session, reason, now.into_std()),
-        }
-        true
-    }
-
     fn end(&mut self, key: LinkKey, reason: CloseReason, now: Instant) {
         let Some(seat) = self.seats.get_mut(key.index()).and_then(Option::take) else { return };
         self.busy -= usize::from(seat.is_busy);
@@ -528,6 +513,7 @@ impl Shard {
         if now >= self.next_tick {
             self.next_tick = now + TICK;
             self.hub.expire(now.into_std());
+            self.tickets.forget_old(now);
             self.hand_over_numbers(now);
         }
     }
@@ -538,11 +524,15 @@ impl Shard {
             // Every shard sees every message; one of them counts it.
             if self.parts.index == 0 {
                 (stats.published, stats.published_bytes) = self.parts.sequencer.take_published(topic);
+                stats.dead_letters_evicted = self.parts.dead_letters.take_evicted(topic);
             }
             if stats != Default::default() {
                 self.parts.watchers.stats(topic, &stats);
             }
-            let survey = self.hub.survey(topic, now.into_std());
+            let mut survey = self.hub.survey(topic, now.into_std());
+            if self.parts.index == 0 {
+                survey.dead_letters = self.parts.dead_letters.len(topic);
+            }
             self.parts.watchers.survey(self.parts.index, topic, &survey);
         }
     }
@@ -574,8 +564,11 @@ impl Shard {
             }
         }
         while let Some(output) = self.hub.poll_output(now.into_std()) {
-            if let Output::Event(event) = output {
-                self.witness(&event);
+            match output {
+                Output::Event(event) => self.witness(&event, now),
+                Output::GivenUp(given_up) => self.bury(*given_up),
+                // Nobody is there any more to hear it.
+                Output::Transmit(..) | Output::Starved(_) | Output::Disconnect { .. } => {}
             }
         }
     }

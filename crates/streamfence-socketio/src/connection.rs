@@ -190,6 +190,14 @@ impl Member {
         }
     }
 
+    /// A subscription has ended that the client did not end, and its place is free.
+    ///
+    /// A client that has subscribed again before it could hear of the end gets a place more: there is no harm in that,
+    /// since a topic has one lane.
+    pub(crate) fn give_back(&self, topic: TopicId) {
+        self.lock().topics.retain(|other| *other != topic);
+    }
+
     /// Passes on what the client said, in order.
     pub(crate) fn push(&self, input: Input) {
         let mut state = self.lock();

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socketioxide::SendError;
-use streamfence_core::{Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport};
+use streamfence_core::{
+    Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport, UnsubscribeReason,
+};
 use streamfence_runtime::Outlet;
 
 use crate::connection::{Connection, Member};
@@ -71,7 +73,7 @@ impl Outlet for SocketIoOutlet {
             place.map(|place| members.swap_remove(place))
         };
         let Some(member) = member else { return };
-        if self.connection.is_stalled() || member.socket.clone().disconnect().is_err() {
+        if self.connection.is_stalled() || !self.connection.dismiss(&member, why) {
             self.connection.state.kill(why);
         }
     }
@@ -86,15 +88,7 @@ impl Outlet for SocketIoOutlet {
             return;
         }
         for member in mine {
-            let what = Transmit::Error {
-                namespace: member.namespace,
-                code: ErrorCode::ShuttingDown,
-                message: "the server is stopping; connect again in a while".into(),
-                topic: None,
-                request: None,
-            };
-            let told = why != CloseReason::ShuttingDown || self.connection.send_answer(&member, &what).is_ok();
-            if !told || member.socket.clone().disconnect().is_err() {
+            if !self.connection.dismiss(&member, why) {
                 self.connection.state.kill(why);
             }
         }
@@ -106,6 +100,20 @@ impl Connection {
     /// One that polls is between two polls every moment: it gets the word with the next.
     fn is_stalled(&self) -> bool {
         self.state.is_blocked() && self.state.transport() == Transport::WebSocket
+    }
+
+    /// Tells a client why, where there is more to say than goodbye, and takes it out of its namespace. `false` when that
+    /// cannot be said any more.
+    fn dismiss(&self, member: &Member, why: CloseReason) -> bool {
+        let word = ErrorCode::of_close(why).map(|(code, message)| Transmit::Error {
+            namespace: member.namespace,
+            code,
+            message: message.into(),
+            topic: None,
+            request: None,
+        });
+        let is_told = word.is_none_or(|word| self.send_answer(member, &word).is_ok());
+        is_told && member.socket.clone().disconnect().is_ok()
     }
 
     fn send_message(&self, member: &Member, message: &Message, attempt: u32) -> Result<(), SendError> {
@@ -126,6 +134,9 @@ impl Connection {
         let Some(answer) = Answer::of(what, self.shared.fence.catalog()) else { return Ok(()) };
         if let Transmit::Session { ticket, .. } = what {
             member.restore(&ticket.topics);
+        }
+        if let Transmit::Unsubscribed { topic, reason: UnsubscribeReason::SlowClient, .. } = what {
+            member.give_back(*topic);
         }
         if let Some(event) = answer.event {
             let object = answer.object();

@@ -399,6 +399,18 @@ impl Stage {
                 Output::Event(event) => self.witness(&event),
                 // A scenario says every change of room by itself.
                 Output::Starved(_) => {}
+                Output::GivenUp(given_up) => {
+                    let name = self.name_of(given_up.message.topic, given_up.message.id).to_owned();
+                    let (attempts, reason) = (given_up.attempts, given_up.reason.as_str());
+                    self.say(self.actor_of(given_up.client), &format!("kept {name}: {reason} after {attempts}"));
+                }
+                Output::Disconnect { session, link, reason, .. } => {
+                    assert!(self.hub.session(session).is_none(), "who is to be disconnected has left");
+                    let actor = self.actors.iter().position(|actor| actor.session == session);
+                    let actor = actor.expect("every session is an actor's");
+                    assert_eq!(self.actors[actor].link, link, "it is told on its own link");
+                    self.say(actor, &format!("to be disconnected ({})", reason.as_str()));
+                }
                 Output::Transmit(link, mut batch) => {
                     assert!(!batch.is_empty(), "an empty batch is no output");
                     for what in batch.drain(..) {
@@ -456,6 +468,12 @@ impl Stage {
             Event::Unsubscribed { client, topic, .. } => (client, format!("unsubscribed from {topic}")),
             Event::OverflowBegan { client, .. } => (client, "overflow began".to_owned()),
             Event::OverflowEnded { client, lost, .. } => (client, format!("overflow ended: {lost} lost")),
+            Event::SlowClientBegan { client, messages, bytes, .. } => {
+                (client, format!("slow client began: {messages} messages, {bytes} bytes"))
+            }
+            Event::SlowClientEnded { client, lasted, lost, .. } => {
+                (client, format!("slow client ended after {lasted:?}: {lost} lost"))
+            }
             Event::RetriesExhausted { client, namespace, topic, id, .. } => {
                 let namespace = self.catalog.namespace(namespace).expect("events name what the catalog has");
                 let topic = self.catalog.topic(namespace, topic).expect("events name what the catalog has");
@@ -465,8 +483,7 @@ impl Stage {
             Event::Retried { .. } => return,
             other => panic!("the core does not make {other:?}"),
         };
-        let actor = self.actors.iter().position(|actor| actor.client == *client).expect("every client is an actor");
-        self.say(actor, &text);
+        self.say(self.actor_of(*client), &text);
     }
 
     /// Checks what must hold after every command, whatever the script.
@@ -500,6 +517,10 @@ impl Stage {
     fn note(&mut self, text: &str) {
         let now = if self.now.is_zero() { "0s".to_owned() } else { format!("{:?}", self.now) };
         writeln!(self.trace, "{now}  {text}").expect("a string takes everything");
+    }
+
+    fn actor_of(&self, client: ClientId) -> usize {
+        self.actors.iter().position(|actor| actor.client == client).expect("every client is an actor")
     }
 
     fn actor(&self, name: &str) -> usize {

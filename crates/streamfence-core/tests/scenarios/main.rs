@@ -3,9 +3,11 @@
 //! The commands are told in `streamfence_core::testing::scenario`. Run with `UPDATE_EXPECT=1` to write new traces, and
 //! then read them: a trace is right when it is the rule, not when it is what the code does.
 
+mod exhaustion;
 mod gap;
 mod hub;
 mod in_flight;
+mod ladder;
 mod lane;
 mod link;
 mod retention;
