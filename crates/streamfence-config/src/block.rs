@@ -134,6 +134,24 @@ impl Block {
         }
     }
 
+    /// A number that is only there where it is given.
+    pub(crate) fn limit(&self, name: &str) -> Option<u64> {
+        match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
+            (Some(Value::Whole(number)), _) => Some(u64::try_from(*number).expect("was checked against its range")),
+            (_, Kind::Limit { .. }) => None,
+            _ => panic!("`{name}` is not a limit in the table of keys"),
+        }
+    }
+
+    /// A word that is only there where it is given.
+    pub(crate) fn word(&self, name: &str) -> Option<&str> {
+        match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
+            (Some(Value::Text(text)), _) => Some(&text.value),
+            (_, Kind::Word { .. }) => None,
+            _ => panic!("`{name}` is not a word in the table of keys"),
+        }
+    }
+
     pub(crate) fn decimal(&self, name: &str) -> f64 {
         match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
             (Some(Value::Whole(number)), _) => *number as f64,
@@ -198,7 +216,9 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         && text.written.is_some()
     {
         match key.kind {
-            Kind::Number { .. } => node.value = text.value.trim().parse().map_or(node.value, Value::Whole),
+            Kind::Number { .. } | Kind::Limit { .. } => {
+                node.value = text.value.trim().parse().map_or(node.value, Value::Whole);
+            }
             Kind::Decimal { .. } => node.value = text.value.trim().parse().map_or(node.value, Value::Fraction),
             Kind::Flag { .. } | Kind::MustBeFalse => {
                 node.value = text.value.trim().parse().map_or(node.value, Value::Flag);
@@ -207,12 +227,12 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         }
     }
     let wanted = match (key.kind, &node.value) {
-        (Kind::Number { min, max, .. }, Value::Whole(number))
+        (Kind::Number { min, max, .. } | Kind::Limit { min, max }, Value::Whole(number))
             if (i128::from(min)..=i128::from(max)).contains(number) =>
         {
             return Some(node);
         }
-        (Kind::Number { min, max, .. }, _) => format!("a whole number from {min} to {max}"),
+        (Kind::Number { min, max, .. } | Kind::Limit { min, max }, _) => format!("a whole number from {min} to {max}"),
         (Kind::Decimal { min, max, .. }, Value::Whole(number)) if (min..=max).contains(&(*number as f64)) => {
             return Some(node);
         }
@@ -225,7 +245,10 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         }
         (Kind::Flag { .. }, _) => "true or false".to_owned(),
         (Kind::MustBeFalse, _) => "false".to_owned(),
-        (Kind::Choice { of, .. }, Value::Text(text)) if of.contains(&text.value.as_str()) => return Some(node),
+        (Kind::Choice { of, .. } | Kind::Word { of }, Value::Text(text)) if of.contains(&text.value.as_str()) => {
+            return Some(node);
+        }
+        (Kind::Word { of }, _) => one_of(of),
         (Kind::Choice { of, later }, Value::Text(text)) if later.contains(&text.value.as_str()) => {
             report.error(part, node.at, not_in_this_build(key, &text.value, &one_of(of)));
             return None;

@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Text};
-use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, Topic};
+use Kind::{Block, Choice, Decimal, Flag, Later, Limit, List, MustBeFalse, Number, Text, Word};
+use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, SlowClient, Topic};
 
 /// One key of the file.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,8 @@ pub enum Section {
     Namespace,
     /// In an entry of `namespaces`, for all its topics, or in an entry of `topics`, for that one.
     Policy,
+    /// Under `slowClient`.
+    SlowClient,
     /// Under `retryBackoff`.
     Backoff,
     /// In an entry of `topics`.
@@ -44,7 +46,7 @@ pub enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 8] = [File, Server, Namespace, Policy, Backoff, Topic, Admin, Log];
+    const ALL: [Self; 9] = [File, Server, Namespace, SlowClient, Policy, Backoff, Topic, Admin, Log];
 
     fn place(self) -> &'static str {
         match self {
@@ -52,6 +54,7 @@ impl Section {
             Server => "under `servers.<name>`",
             Namespace => "in an entry of `namespaces`",
             Policy => "in an entry of `namespaces` or of `topics`",
+            SlowClient => "under `slowClient`",
             Backoff => "under `retryBackoff`",
             Topic => "in an entry of `topics`",
             Admin => "under `admin`",
@@ -72,6 +75,13 @@ pub enum Kind {
         max: u64,
         /// What holds without it.
         default: u64,
+    },
+    /// A whole number; without it there is no such limit.
+    Limit {
+        /// The least it may be.
+        min: u64,
+        /// The most it may be.
+        max: u64,
     },
     /// A number that need not be whole.
     Decimal {
@@ -96,6 +106,11 @@ pub enum Kind {
         /// What the contract knows beside them and this build does not.
         later: &'static [&'static str],
     },
+    /// One of several words, or none of them.
+    Word {
+        /// The words.
+        of: &'static [&'static str],
+    },
     /// A text.
     Text {
         /// What holds without it; `None` where it must be given.
@@ -117,6 +132,9 @@ const U32: u64 = u32::MAX as u64;
 const MAX_PAYLOAD: u64 = 256 * 1024 * 1024;
 /// The most bytes one lane or buffer may have.
 const TIB: u64 = 1 << 40;
+
+/// The most dead letters of one topic.
+const DEAD_LETTERS: u64 = 1_000_000;
 
 const fn key(section: Section, name: &'static str, kind: Kind, meaning: &'static str) -> Key {
     Key { section, name, kind, meaning }
@@ -178,7 +196,14 @@ pub const KEYS: &[Key] = &[
     key(Namespace, "topics", List("names, or `{name: .., <policy keys>}`"), "Its topics; at least one."),
     key(Namespace, "authRequired", MustBeFalse, "Whether clients must prove who they are."),
     key(Namespace, "sessionRetentionMs", number(0, DAY_MS, 30_000), "How long a lost session waits for its client, where the client asked for that; 0 is not at all."),
-    later(Namespace, "slowClient", "What happens to a client that stays behind."),
+    key(Namespace, "slowClient", Block, "What happens to a client that stays behind, over all its topics of the namespace."),
+
+    key(SlowClient, "softMessages", Limit { min: 1, max: TIB }, "A client for which more messages than this wait, queued and in flight, counts as slow after `forMs`."),
+    key(SlowClient, "softBytes", Limit { min: 1, max: TIB }, "The same in bytes of encoded packets."),
+    key(SlowClient, "forMs", number(1, DAY_MS, 10_000), "How long a client may stay above a limit; above a hard one, how long without progress: nothing sent for the first time, nothing acked."),
+    key(SlowClient, "hard", Word { of: &["unsubscribe", "disconnect"] }, "What happens to a client above a hard limit that makes no progress: its fullest topic ends, or its connection."),
+    key(SlowClient, "hardMessages", Limit { min: 1, max: TIB }, "How many messages are too many, where `hard` says what happens then; at least `softMessages`."),
+    key(SlowClient, "hardBytes", Limit { min: 1, max: TIB }, "The same in bytes of encoded packets; at least `softBytes`."),
 
     key(Policy, "deliveryMode", choice(&["BEST_EFFORT", "AT_LEAST_ONCE"]), "Whether messages wait for the client's ack."),
     key(Policy, "overflowAction", Choice { of: &["REJECT_NEW", "DROP_OLDEST", "COALESCE", "SNAPSHOT_ONLY"], later: &["SPILL_TO_DISK"] }, "What gives way when a client's lane is full; AT_LEAST_ONCE takes REJECT_NEW only."),
@@ -202,8 +227,8 @@ pub const KEYS: &[Key] = &[
     key(Policy, "ttlMs", number(0, DAY_MS, 0), "How long a message is worth sending, unless its publisher says otherwise; 0 is for ever."),
     key(Policy, "gapNotices", Flag { default: false }, "Whether a client is told, in order, of what it missed."),
     later(Policy, "maxFrequency", "How often a client gets the newest value."),
-    later(Policy, "onRetryExhausted", "What happens when the last retry is not acked."),
-    later(Policy, "deadLetterCapacity", "How many messages given up are kept."),
+    key(Policy, "onRetryExhausted", choice(&["deadLetter", "disconnect"]), "What the client pays when the last retry of a message is not acked: nothing, or its connection. The message is a dead letter either way."),
+    key(Policy, "deadLetterCapacity", number(0, DEAD_LETTERS, 128), "How many messages that were given up are kept for a topic; the oldest gives way, and 0 keeps none."),
     later(Policy, "receiptWindow", "How far a best-effort client's handler may lag."),
     later(Policy, "spill", "How much a lane may overflow to disk."),
 
@@ -298,6 +323,7 @@ impl Kind {
         let coded = |word: &str| format!("`{word}`");
         match self {
             Number { min, max, default } => (format!("{min} to {max}"), coded(&default.to_string())),
+            Limit { min, max } => (format!("{min} to {max}"), "none".to_owned()),
             Decimal { min, max, default } => (format!("{min} to {max}"), coded(&default.to_string())),
             Flag { default } => ("`true` or `false`".to_owned(), coded(&default.to_string())),
             MustBeFalse => ("`false`; `true` is not in this build".to_owned(), coded("false")),
@@ -308,6 +334,7 @@ impl Kind {
                 }
                 (takes, coded(of[0]))
             }
+            Word { of } => (of.iter().map(|word| coded(word)).collect::<Vec<_>>().join(", "), "none".to_owned()),
             Text { default: Some(default) } => ("a text".to_owned(), coded(default)),
             Text { default: None } => ("a text".to_owned(), "must be given".to_owned()),
             List(of) => (format!("a list of {of}"), String::new()),

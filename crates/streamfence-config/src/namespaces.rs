@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use streamfence_core::{
-    AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, Overflow, Topic,
-    Wire,
+    AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, Exhaustion, InboundAck, Metadata, Namespace,
+    Overflow, Topic, Wire,
 };
 
 use crate::block::{Block, Report};
@@ -12,6 +12,7 @@ use crate::error::Problem;
 use crate::keys::Section;
 use crate::raw::{Node, Place, Value};
 use crate::resolve::Taken;
+use crate::slow_client;
 
 /// The namespaces of one server, each under its path.
 pub(crate) fn resolve(
@@ -59,12 +60,15 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
     let retention = Duration::from_millis(block.number("sessionRetentionMs"));
     let mut namespace = Namespace::new(&path).session_retention(retention);
     let mut is_any_acked = false;
+    let mut most = slow_client::Most::default();
     for entry in entries {
         let Some((name, own)) = topic(entry, &part, &mut names, report) else { continue };
         let part = format!("{part} {name}");
         let policy = own.over(&block);
         let is_acked = policy.text("deliveryMode") == "AT_LEAST_ONCE";
         is_any_acked |= is_acked;
+        most.messages += policy.number("maxQueuedMessagesPerClient");
+        most.bytes += policy.number("maxQueuedBytesPerClient");
         check_pointer(&own, &part, report);
         if policy.is_sound {
             check_promise(&policy, is_acked, &part, report);
@@ -80,6 +84,9 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
     }
     if !is_any_acked {
         warn_without_acks(&block, &part, "no topic of the namespace is AT_LEAST_ONCE", report);
+    }
+    if let Some(ladder) = slow_client::resolve(&block, most, &part, report) {
+        namespace = namespace.slow_client(ladder);
     }
     (path, namespace)
 }
@@ -174,7 +181,12 @@ fn warn_without_acks(block: &Block, part: &str, why: &'static str, report: &mut 
     if let Some(at) = block.place_of("retryBackoff") {
         report.warning(part, at, Problem::NoEffect { key: "retryBackoff", why });
     }
-    for key in ["ackTimeoutMs", "maxRetries", "maxInFlight"] {
+    if let Some(at) = block.place_of("onRetryExhausted")
+        && block.text("onRetryExhausted") != defaults.text("onRetryExhausted")
+    {
+        report.warning(part, at, Problem::NoEffect { key: "onRetryExhausted", why });
+    }
+    for key in ["ackTimeoutMs", "maxRetries", "maxInFlight", "deadLetterCapacity"] {
         if let Some(at) = block.place_of(key)
             && block.number(key) != defaults.number(key)
         {
@@ -191,7 +203,13 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
                 .ack_timeout(Duration::from_millis(policy.number("ackTimeoutMs")))
                 .max_retries(policy.number("maxRetries") as u32)
                 .backoff(backoff.decimal("multiplier"), Duration::from_millis(backoff.number("maxMs")))
-                .jitter(backoff.decimal("jitter")),
+                .jitter(backoff.decimal("jitter"))
+                .on_exhausted(match policy.text("onRetryExhausted") {
+                    "deadLetter" => Exhaustion::DeadLetter,
+                    "disconnect" => Exhaustion::Disconnect,
+                    other => unreachable!("the table of keys has no exhaustion {other}"),
+                })
+                .dead_letters(policy.number("deadLetterCapacity") as u32),
         )
     } else {
         topic.best_effort(match policy.text("overflowAction") {
