@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Listen, LogFormat, ServeArgs};
+use crate::events::EventLog;
 use crate::exit::Failure;
 use crate::{demo, log, say};
 
@@ -70,6 +71,7 @@ async fn serve(settings: Settings, is_demo: bool) -> Result<(), Failure> {
     let metrics = Metrics::new(&settings.catalog);
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(std::sync::Arc::new(metrics.clone()))
+        .listener(EventLog)
         .build()
         .map_err(Failure::other)?;
 
