@@ -75,6 +75,8 @@ struct Letters {
     kept: VecDeque<DeadLetter>,
     /// The number of the next.
     next: u64,
+    /// Everything before this number was thrown away, also what was being tried again just then.
+    purged: u64,
     /// Letters that gave way and were not yet told to the observers.
     evicted: u64,
 }
@@ -113,7 +115,11 @@ impl DeadLetters {
     /// Throws those of a topic away, and says how many there were.
     pub(crate) fn purge(&self, topic: TopicId) -> u64 {
         // Dropped outside the lock: the messages may be large and many.
-        let kept = std::mem::take(&mut self.shelf(topic).lock().kept);
+        let kept = {
+            let mut letters = self.shelf(topic).lock();
+            letters.purged = letters.next;
+            std::mem::take(&mut letters.kept)
+        };
         kept.len() as u64
     }
 
@@ -140,6 +146,9 @@ impl Shelf {
 
 impl Letters {
     fn put(&mut self, letter: DeadLetter, capacity: usize) {
+        if letter.number < self.purged {
+            return;
+        }
         let place = self.kept.partition_point(|kept| kept.number < letter.number);
         self.kept.insert(place, letter);
         if self.kept.len() > capacity {
@@ -167,5 +176,70 @@ impl Drop for Taken<'_> {
         if let Some(letter) = self.letter.take() {
             self.shelf.lock().put(letter, self.shelf.capacity);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use streamfence_core::{AtLeastOnce, Body, Epoch, Namespace, Offset};
+
+    use super::*;
+
+    fn store(capacity: u32, letters: u64) -> (DeadLetters, TopicId) {
+        let promise = AtLeastOnce::default().dead_letters(capacity);
+        let namespace = Namespace::new("/a").topic("t").at_least_once(promise);
+        let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
+        let (store, topic) = (DeadLetters::new(&catalog), catalog.topics().next().expect("there is one"));
+        for offset in 1..=letters {
+            keep(&store, topic, offset);
+        }
+        (store, topic)
+    }
+
+    fn keep(store: &DeadLetters, topic: TopicId, offset: u64) {
+        let id = MessageId { epoch: Epoch(7), offset: Offset(offset) };
+        let body = Body::plain("1".into());
+        let message = Arc::new(Message { topic, id, key: None, published: Instant::now(), expires: None, body });
+        let given_up = GivenUp { client: ClientId([1; 12]), message, attempts: 2, reason: GiveUpReason::Exhausted };
+        store.keep(given_up, SystemTime::now());
+    }
+
+    fn offsets(store: &DeadLetters, topic: TopicId) -> Vec<u64> {
+        store.list(topic).iter().map(|letter| letter.id().offset.0).collect()
+    }
+
+    #[test]
+    fn what_is_being_tried_again_is_nobody_elses_and_goes_back_to_its_place() {
+        let (store, topic) = store(3, 3);
+        let second = store.list(topic).swap_remove(1);
+        let taken = store.take(&second).expect("it is there");
+        assert!(store.take(&second).is_none());
+        assert_eq!(offsets(&store, topic), [1, 3]);
+        drop(taken);
+        assert_eq!(offsets(&store, topic), [1, 2, 3]);
+        store.take(&second).expect("it is there again").let_go();
+        assert_eq!(offsets(&store, topic), [1, 3]);
+    }
+
+    #[test]
+    fn what_came_meanwhile_makes_the_oldest_give_way_though_it_is_the_one_tried() {
+        let (store, topic) = store(2, 2);
+        let taken = store.take(&store.list(topic)[0]).expect("it is there");
+        keep(&store, topic, 3);
+        drop(taken);
+        assert_eq!((offsets(&store, topic), store.take_evicted(topic)), (vec![2, 3], 1));
+        assert_eq!(store.take_evicted(topic), 0);
+    }
+
+    #[test]
+    fn what_is_purged_while_it_is_tried_does_not_come_back() {
+        let (store, topic) = store(3, 2);
+        let taken = store.take(&store.list(topic)[0]).expect("it is there");
+        assert_eq!(store.purge(topic), 1);
+        drop(taken);
+        keep(&store, topic, 3);
+        assert_eq!(offsets(&store, topic), [3]);
     }
 }
