@@ -134,7 +134,7 @@ const MAX_PAYLOAD: u64 = 256 * 1024 * 1024;
 const TIB: u64 = 1 << 40;
 
 /// The most dead letters of one topic.
-const DEAD_LETTERS: u64 = 1_000_000;
+const DEAD_LETTERS: u64 = 100_000;
 
 const fn key(section: Section, name: &'static str, kind: Kind, meaning: &'static str) -> Key {
     Key { section, name, kind, meaning }
