@@ -170,6 +170,16 @@ export class Server {
     });
   }
 
+  /** Writes another configuration, has it read, and waits until the log says what became of it: `reloaded` or `reload_refused`. */
+  async reload(yaml) {
+    writeFileSync(path.join(this.folder, "streamfence.yaml"), yaml);
+    const since = this.log.length;
+    this.signal("SIGHUP");
+    const outcome = /"code":"(reloaded|reload_refused)"/;
+    const line = await until("the reload", () => this.log.slice(since).find((line) => outcome.test(line)));
+    return outcome.exec(line)[1];
+  }
+
   signal(name = "SIGTERM") {
     this.child.kill(name);
   }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Eviction, Exhaustion, Hub, LinkKey, Message, MessageId,
     Namespace, NamespaceId, Offset, Output, Overflow, RequestId, Room, Session, SessionKey, SlowClient, Topic, TopicId,
-    Transmit, Transport, UnsubscribeReason,
+    Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// Plays whatever a driver may do to a hub, in any order, with keys that are stale as often as not.
@@ -96,6 +96,7 @@ impl World {
         let second = Namespace::new("/second")
             .topic_with(small("oldest").best_effort(Overflow::DropOldest).gap_notices(true))
             .topic_with(small("values").best_effort(Overflow::Coalesce))
+            .topic_with(small("paced").best_effort(Overflow::DropOldest).max_frequency(20.0).gap_notices(true))
             .topic_with(small("both").best_effort(Overflow::DropOldest).coalesce(true).gap_notices(true))
             .topic_with(small("once").at_least_once(strict.on_exhausted(Exhaustion::Disconnect)))
             .slow_client(ladder.hard(Eviction::Disconnect));
@@ -124,13 +125,16 @@ impl World {
             Input::Open | Input::Join { .. } => {}
             Input::Subscribe { session, topic, window } => {
                 let Some((session, topic)) = self.asking(session, topic) else { return };
-                let position = self.hub.subscribe(session, topic, window, None, now);
+                let entry = self.catalog.entry(topic).clone();
+                let wishes = Wishes { window, ..Wishes::default() };
+                let position = self.hub.subscribe(session, &entry, wishes, None, now);
                 let last = Offset(self.offsets[topic.index as usize]);
                 assert!(position.is_none_or(|position| position.offset == last), "a subscriber comes after the last");
             }
             Input::Unsubscribe { session, topic } => {
                 let Some((session, topic)) = self.asking(session, topic) else { return };
-                self.hub.unsubscribe(session, topic, UnsubscribeReason::Client, None, now);
+                let entry = self.catalog.entry(topic).clone();
+                self.hub.unsubscribe(session, &entry, UnsubscribeReason::Client, None, now);
             }
             Input::Publish { topic, ref draft } => {
                 let message = self.message(self.any_topic(topic), draft);
@@ -222,7 +226,7 @@ impl World {
                 room.take(frames, bytes);
                 if let Transmit::Message { message, .. } = &what {
                     let on_link = self.sessions.iter().filter(|(key, ..)| self.hub.link_of(*key) == Some(link.0));
-                    let mut lanes = on_link.filter_map(|(key, ..)| self.hub.session(*key)?.lane_of(message.topic));
+                    let mut lanes = on_link.filter_map(|(key, ..)| self.hub.session(*key)?.lane_of(message.topic.id));
                     assert!(lanes.next().is_some(), "a message is for a subscriber");
                     assert!(!message.is_expired(self.now), "nothing leaves after its time");
                 }
@@ -283,7 +287,7 @@ impl World {
             body.payload = 0..size / 2;
         }
         let message = Arc::new(Message {
-            topic,
+            topic: self.catalog.entry(topic).clone(),
             id: MessageId { epoch: EPOCH, offset: Offset(*offset) },
             key: draft.key.map(|key| if key { "a".into() } else { "b".into() }),
             published: self.now,

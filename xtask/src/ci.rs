@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{e2e, tidy, tools};
+use crate::{e2e, sim, tidy, tools};
 
 /// Pinned: a new version of a judge is a change of the law.
 const CARGO_DENY: &str = "0.20.2";
@@ -40,6 +40,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", full: false, run: clippy },
     Step { name: "rustdoc", full: false, run: rustdoc },
     Step { name: "test", full: false, run: test },
+    Step { name: "sim", full: false, run: simulate },
     Step { name: "fuzz", full: false, run: fuzz },
     Step { name: "deny", full: false, run: deny },
     Step { name: "e2e", full: false, run: e2e },
@@ -94,6 +95,11 @@ fn rustdoc(sh: &Shell) -> Result<()> {
 
 fn test(sh: &Shell) -> Result<()> {
     Ok(cmd!(sh, "cargo test --workspace --all-features --locked").run()?)
+}
+
+/// The same seeds each time: a change that breaks a promise fails here, and not on some other day.
+fn simulate(sh: &Shell) -> Result<()> {
+    sim::run(sh, &sim::Args::default())
 }
 
 /// Builds nothing of libfuzzer: the corpora are replayed by the functions the targets call.

@@ -1,4 +1,4 @@
-//! The commands of this repository: `cargo xtask ci`, `tidy`, `e2e`, `bench`.
+//! The commands of this repository: `cargo xtask ci`, `tidy`, `e2e`, `sim`, `bench`.
 //!
 //! None of our crates is a dependency: the commands must build when those do not.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command finds out goes to its user")]
@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod e2e;
+mod sim;
 mod tidy;
 mod tools;
 
@@ -31,6 +32,8 @@ enum Command {
     Tidy,
     /// Runs real Socket.IO clients against the real binary.
     E2e(e2e::Args),
+    /// Plays seeded simulations of hundreds of clients, and checks every delivery.
+    Sim(sim::Args),
     /// Measures what a delivered message costs, beside bare sockets and the stock library.
     Bench(bench::Args),
 }
@@ -52,6 +55,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Ci(args) => ci::run(&sh, args),
         Command::Tidy => tidy::run(&sh),
         Command::E2e(args) => e2e::run(&sh, args),
+        Command::Sim(args) => sim::run(&sh, args),
         Command::Bench(args) => bench::run(&sh, args),
     }
 }

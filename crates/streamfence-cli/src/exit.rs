@@ -23,16 +23,23 @@ impl Failure {
         Self::Other(why.to_string())
     }
 
+    /// What went wrong, in words.
+    pub(crate) fn why(&self) -> &str {
+        match self {
+            Self::Other(why) | Self::Usage(why) | Self::Config(why) | Self::Listen(why) | Self::Interrupted(why) => why,
+        }
+    }
+
     #[expect(clippy::print_stderr, reason = "the last word of a failed command belongs to its user, not to a log")]
     pub(crate) fn report(&self) -> ExitCode {
-        let (code, why) = match self {
-            Self::Other(why) => (1, why),
-            Self::Usage(why) => (2, why),
-            Self::Config(why) => (3, why),
-            Self::Listen(why) => (4, why),
-            Self::Interrupted(why) => (130, why),
+        let code = match self {
+            Self::Other(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Config(_) => 3,
+            Self::Listen(_) => 4,
+            Self::Interrupted(_) => 130,
         };
-        eprintln!("streamfence: {why}");
+        eprintln!("streamfence: {}", self.why());
         ExitCode::from(code)
     }
 }

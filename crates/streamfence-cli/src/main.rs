@@ -10,6 +10,7 @@ mod check;
 mod demo;
 mod events;
 mod log;
+mod reload;
 mod say;
 mod serve;
 

@@ -15,28 +15,27 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::args::{Listen, LogFormat, ServeArgs};
 use crate::events::EventLog;
 use crate::exit::Failure;
-use crate::{demo, log, say};
+use crate::{demo, log, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
-    let is_demo = args.config.is_none();
     let settings = settings(&args)?;
     let format = args.log_format.unwrap_or(match settings.log.format {
         streamfence_config::LogFormat::Json => LogFormat::Json,
         streamfence_config::LogFormat::Text => LogFormat::Text,
     });
-    let level = args.log_level.unwrap_or_else(|| settings.log.level.as_str().to_owned());
+    let level = args.log_level.clone().unwrap_or_else(|| settings.log.level.as_str().to_owned());
     log::start(format, &level)?;
     for warning in &settings.warnings {
         tracing::warn!(code = "config", "{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::other)?;
-    let outcome = runtime.block_on(serve(settings, is_demo));
+    let outcome = runtime.block_on(serve(&args, settings));
     // What is still running belongs to clients that were cut; nothing is waited for twice.
     runtime.shutdown_background();
     outcome
 }
 
-fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
+pub(crate) fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
     let mut settings = match &args.config {
         Some(file) => streamfence_config::load(file)
             .map_err(|why| Failure::Config(why.to_string()))?
@@ -65,9 +64,11 @@ fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-async fn serve(settings: Settings, is_demo: bool) -> Result<(), Failure> {
+async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> {
     // Before anything says that it listens: whoever reads that may stop us at once.
     let mut signals = Signals::new()?;
+    // Without a file there is nothing to read again, and a terminal that closes ends the demo.
+    let mut hangup = args.config.as_ref().map(|_| signal(SignalKind::hangup())).transpose().map_err(Failure::other)?;
     let metrics = Metrics::new(&settings.catalog);
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(std::sync::Arc::new(metrics.clone()))
@@ -88,16 +89,19 @@ async fn serve(settings: Settings, is_demo: bool) -> Result<(), Failure> {
         tracing::info!(server = server.name, address = %started.address(), "listening");
         servers.push(started);
     }
-    if is_demo {
+    if args.config.is_none() {
         tokio::spawn(demo::publish(fence.clone()));
         let server = servers.first().expect("the demo has a server").address();
         say::line(demo::guide(&server.to_string(), &admin_address.to_string()))?;
     }
 
-    tokio::select! {
-        () = signals.next() => {}
-        // Its clients hear nothing more; whoever supervises us starts a process that works.
-        () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
+    loop {
+        tokio::select! {
+            () = signals.next() => break,
+            () = hung_up(&mut hangup) => settings = reload::reload(args, settings, &fence, &servers).await,
+            // Its clients hear nothing more; whoever supervises us starts a process that works.
+            () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
+        }
     }
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
@@ -145,7 +149,17 @@ async fn serve_admin(api: Api, listen: &streamfence_config::Listen) -> Result<Ad
     Ok(address)
 }
 
-/// SIGTERM and SIGINT.
+/// Waits for the next SIGHUP, where it is listened to.
+async fn hung_up(hangup: &mut Option<tokio::signal::unix::Signal>) {
+    match hangup {
+        Some(hangup) => {
+            hangup.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// SIGTERM and SIGINT, which stop.
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
@@ -159,6 +173,7 @@ impl Signals {
         })
     }
 
+    /// Waits until it is time to stop.
     async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -168,7 +183,7 @@ impl Signals {
 }
 
 /// The options of a server, as its file has them.
-fn options(settings: &ServerSettings) -> ServerOptions {
+pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
     ServerOptions {
         address: match &settings.listen {
             streamfence_config::Listen::Tcp { host, port } => Address::Tcp { host: host.clone(), port: *port },

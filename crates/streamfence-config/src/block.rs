@@ -179,6 +179,16 @@ impl Block {
         }
     }
 
+    /// A text, or each of a list of texts.
+    pub(crate) fn texts(&self, name: &str) -> Vec<&str> {
+        match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
+            (Some(Value::Text(text)), _) => vec![&text.value],
+            (Some(Value::List(list)), _) => list.iter().filter_map(text_of).collect(),
+            (_, Kind::Texts { default }) => vec![default],
+            _ => panic!("`{name}` is not a list of texts in the table of keys"),
+        }
+    }
+
     /// A block of keys in this one; all defaults where it is not given. Its mistakes are reported wherever it is read.
     pub(crate) fn block(&self, name: &str, sections: &'static [Section], part: &str, report: &mut Report<'_>) -> Self {
         match self.entry(name) {
@@ -257,6 +267,13 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         (Kind::Choice { of, later }, _) => format!("{} ({} is not in this build)", one_of(of), one_of(later)),
         (Kind::Text { .. }, Value::Text(text)) if !text.value.is_empty() => return Some(node),
         (Kind::Text { .. }, _) => "a text that is not empty".to_owned(),
+        (Kind::Texts { .. }, Value::Text(text)) if !text.value.is_empty() => return Some(node),
+        (Kind::Texts { .. }, Value::List(list))
+            if !list.is_empty() && list.iter().all(|entry| text_of(entry).is_some_and(|text| !text.is_empty())) =>
+        {
+            return expand_all(node, part, report);
+        }
+        (Kind::Texts { .. }, _) => "a text, or a list of texts, none of them empty".to_owned(),
         (Kind::List(_), Value::List(_)) => return Some(node),
         (Kind::List(of), _) => format!("a list of {of}"),
         // What stands in a block is checked when it is read; a key that came too early was refused by its name.
@@ -264,6 +281,23 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
     };
     report.wrong(part, key.name, &node, wanted);
     None
+}
+
+/// A list of texts with the references in each replaced.
+fn expand_all(mut node: Node, part: &str, report: &mut Report<'_>) -> Option<Node> {
+    let Value::List(list) = &mut node.value else { return Some(node) };
+    let mut is_sound = true;
+    for entry in list {
+        is_sound &= report.expand(part, entry);
+    }
+    is_sound.then_some(node)
+}
+
+fn text_of(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::Text(text) => Some(&text.value),
+        _ => None,
+    }
 }
 
 fn not_in_this_build(key: &Key, found: &str, wanted: &str) -> Problem {

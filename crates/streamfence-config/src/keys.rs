@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use Kind::{Block, Choice, Decimal, Flag, Later, Limit, List, MustBeFalse, Number, Text, Word};
+use Kind::{Block, Choice, Decimal, Flag, Later, Limit, List, MustBeFalse, Number, Text, Texts, Word};
 use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, SlowClient, Topic};
 
 /// One key of the file.
@@ -116,6 +116,11 @@ pub enum Kind {
         /// What holds without it; `None` where it must be given.
         default: Option<&'static str>,
     },
+    /// A text, or a list of texts that count together.
+    Texts {
+        /// What holds without it.
+        default: &'static str,
+    },
     /// A list, described by the text.
     List(&'static str),
     /// A block of keys of its own.
@@ -200,7 +205,7 @@ pub const KEYS: &[Key] = &[
 
     key(SlowClient, "softMessages", Limit { min: 1, max: TIB }, "A client for which more messages than this wait, queued and in flight, counts as slow after `forMs`."),
     key(SlowClient, "softBytes", Limit { min: 1, max: TIB }, "The same in bytes of encoded packets."),
-    key(SlowClient, "forMs", number(1, DAY_MS, 10_000), "How long a client may stay above a limit; above a hard one, how long without progress: nothing sent for the first time, nothing acked."),
+    key(SlowClient, "forMs", number(1, DAY_MS, 10_000), "How long a client may stay above a limit; above a hard one, how long without progress: nothing sent for the first time, nothing acked or confirmed."),
     key(SlowClient, "hard", Word { of: &["unsubscribe", "disconnect"] }, "What happens to a client above a hard limit that makes no progress: its fullest topic ends, or its connection."),
     key(SlowClient, "hardMessages", Limit { min: 1, max: TIB }, "How many messages are too many, where `hard` says what happens then; at least `softMessages`."),
     key(SlowClient, "hardBytes", Limit { min: 1, max: TIB }, "The same in bytes of encoded packets; at least `softBytes`."),
@@ -208,13 +213,14 @@ pub const KEYS: &[Key] = &[
     key(Policy, "deliveryMode", choice(&["BEST_EFFORT", "AT_LEAST_ONCE"]), "Whether messages wait for the client's ack."),
     key(Policy, "overflowAction", Choice { of: &["REJECT_NEW", "DROP_OLDEST", "COALESCE", "SNAPSHOT_ONLY"], later: &["SPILL_TO_DISK"] }, "What gives way when a client's lane is full; AT_LEAST_ONCE takes REJECT_NEW only."),
     key(Policy, "maxQueuedMessagesPerClient", number(1, U32, 64), "How many messages a client's lane holds, queued and in flight together."),
+    key(Policy, "maxTopics", number(1, U32, 10_000), "How many topics may be made at once from one whose name is a pattern."),
     key(Policy, "maxQueuedBytesPerClient", number(1, TIB, 524_288), "How many bytes of encoded packets a client's lane holds."),
     key(Policy, "ackTimeoutMs", number(1, DAY_MS, 1000), "How long a client may take to ack before a message is sent again."),
     key(Policy, "maxRetries", number(0, U32, 0), "How often a message is sent again; AT_LEAST_ONCE needs at least 1."),
     key(Policy, "retryBackoff", Block, "How the ack timeout grows from attempt to attempt."),
     key(Policy, "maxInFlight", number(1, U16, 1), "How many messages may be sent and not yet acked; at most `maxQueuedMessagesPerClient`."),
     key(Policy, "coalesce", Flag { default: false }, "Whether a message first replaces the queued one of the same key, in its place."),
-    key(Policy, "coalesceKey", Text { default: Some("topic") }, "What makes two messages versions of one value, unless their publisher gives a key: `topic`, or a JSON pointer into the payload such as `/symbol`."),
+    key(Policy, "coalesceKey", Texts { default: "topic" }, "What makes two messages versions of one value, unless their publisher gives a key: `topic`, or a JSON pointer into the payload such as `/symbol`, or a list of them such as `[/symbol, /venue]`."),
     key(Policy, "coalesceFallback", choice(&["reject", "dropOldest"]), "What gives way when a COALESCE lane is full of other keys: the new message, or the oldest."),
     key(Policy, "allowPolling", Flag { default: true }, "Whether clients that poll may subscribe."),
     key(Policy, "inboundAckPolicy", choice(&["ACK_ON_RECEIPT", "ACK_AFTER_HANDLER_SUCCESS"]), "When a client's publish is answered."),
@@ -222,21 +228,21 @@ pub const KEYS: &[Key] = &[
     key(Policy, "echo", Flag { default: true }, "Whether a relayed message also reaches its sender."),
     key(Policy, "wire", choice(&["topicEvent", "envelope"]), "The shape of a message on the wire."),
     key(Policy, "metadata", choice(&["whenAcked", "always", "full"]), "Which messages carry metadata, and how much."),
-    key(Policy, "ack", Choice { of: &["event"], later: &["native"] }, "How a client acks."),
-    later(Policy, "onSubscribe", "What a new subscriber gets at once."),
+    key(Policy, "ack", choice(&["event", "native"]), "How a client acks: by the `ack` event, or also by the callback that Socket.IO gives it with the message."),
+    key(Policy, "onSubscribe", choice(&["none", "last"]), "What a new subscriber gets at once: nothing, or the newest message, of each key where the topic coalesces (by `coalesce`, COALESCE or `maxFrequency`); of at most 10000 keys, those published last."),
     key(Policy, "ttlMs", number(0, DAY_MS, 0), "How long a message is worth sending, unless its publisher says otherwise; 0 is for ever."),
     key(Policy, "gapNotices", Flag { default: false }, "Whether a client is told, in order, of what it missed."),
-    later(Policy, "maxFrequency", "How often a client gets the newest value."),
+    key(Policy, "maxFrequency", Decimal { min: 0.0, max: 1000.0, default: 0.0 }, "How many values of one key a client gets in a second at most, always the newest; 0 is as many as there are. BEST_EFFORT only; a client may ask for fewer."),
     key(Policy, "onRetryExhausted", choice(&["deadLetter", "disconnect"]), "What the client pays when the last retry of a message is not acked: nothing, or its connection. The message is a dead letter either way."),
-    key(Policy, "deadLetterCapacity", number(0, DEAD_LETTERS, 128), "How many messages that were given up are kept for a topic; the oldest gives way, and 0 keeps none."),
-    later(Policy, "receiptWindow", "How far a best-effort client's handler may lag."),
+    key(Policy, "deadLetterCapacity", number(0, DEAD_LETTERS, 128), "How many messages that were given up are kept for a topic, or for all topics of a pattern together; the oldest gives way, and 0 keeps none."),
+    key(Policy, "receiptWindow", number(0, U16, 0), "How many messages of a BEST_EFFORT topic may be sent and not yet confirmed by the client, so that a slow handler is felt; 0 is any number."),
     later(Policy, "spill", "How much a lane may overflow to disk."),
 
     key(Backoff, "multiplier", Decimal { min: 1.0, max: 100.0, default: 1.0 }, "How many times as long as the one before it an attempt has."),
     key(Backoff, "maxMs", number(0, DAY_MS, 60_000), "The longest an attempt has, unless `ackTimeoutMs` is longer."),
     key(Backoff, "jitter", Decimal { min: 0.0, max: 1.0, default: 0.0 }, "By which share a timeout may be shortened, so that clients do not all retry at once."),
 
-    key(Topic, "name", Text { default: None }, "Its name; once in its namespace."),
+    key(Topic, "name", Text { default: None }, "Its name; once in its namespace. One that ends in `*` is a pattern: every name that begins so is a topic, made when somebody subscribes or publishes to it and gone with its last subscriber."),
 
     key(Admin, "host", Text { default: Some("127.0.0.1") }, "The address to listen on: a loopback address, or `unix:/path`, which takes no port."),
     key(Admin, "port", number(0, U16, 9093), "The port to listen on; 0 lets the system choose."),
@@ -336,6 +342,7 @@ impl Kind {
             }
             Word { of } => (of.iter().map(|word| coded(word)).collect::<Vec<_>>().join(", "), "none".to_owned()),
             Text { default: Some(default) } => ("a text".to_owned(), coded(default)),
+            Texts { default } => ("a text, or a list of texts".to_owned(), coded(default)),
             Text { default: None } => ("a text".to_owned(), "must be given".to_owned()),
             List(of) => (format!("a list of {of}"), String::new()),
             Block => ("a block of keys".to_owned(), String::new()),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use streamfence_core::{
-    AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, Exhaustion, InboundAck, Metadata, Namespace,
-    Overflow, Topic, Wire,
+    AckStyle, AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, Exhaustion, InboundAck, Metadata,
+    Namespace, OnSubscribe, Overflow, Topic, Wire,
 };
 
 use crate::block::{Block, Report};
@@ -54,27 +54,41 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         }
     };
     let mut names = Taken::default();
-    check_pointer(&block, &part, report);
+    check_pointers(&block, &part, report);
     // Read once here and not once a topic, so that a mistake in it is one.
     let backoff = block.block("retryBackoff", &[Section::Backoff], &part, report);
     let retention = Duration::from_millis(block.number("sessionRetentionMs"));
     let mut namespace = Namespace::new(&path).session_retention(retention);
     let mut is_any_acked = false;
+    let mut is_any_confirmed = false;
     let mut most = slow_client::Most::default();
     for entry in entries {
         let Some((name, own)) = topic(entry, &part, &mut names, report) else { continue };
         let part = format!("{part} {name}");
         let policy = own.over(&block);
         let is_acked = policy.text("deliveryMode") == "AT_LEAST_ONCE";
+        let is_confirmed = is_acked || policy.number("receiptWindow") > 0;
         is_any_acked |= is_acked;
-        most.messages += policy.number("maxQueuedMessagesPerClient");
-        most.bytes += policy.number("maxQueuedBytesPerClient");
-        check_pointer(&own, &part, report);
+        is_any_confirmed |= is_confirmed;
+        let lanes = if name.ends_with('*') { policy.number("maxTopics") } else { 1 };
+        most.add(lanes, policy.number("maxQueuedMessagesPerClient"), policy.number("maxQueuedBytesPerClient"));
+        check_pointers(&own, &part, report);
+        if let Some(at) = policy.place_of("onSubscribe")
+            && policy.text("onSubscribe") == "last"
+            && name.ends_with('*')
+        {
+            let wanted = "none, since a topic made from a pattern ends when unused".to_owned();
+            let (key, found) = ("onSubscribe".to_owned(), "last".to_owned());
+            report.error(&part, at, Problem::WrongValue { key, found, wanted });
+        }
         if policy.is_sound {
             check_promise(&policy, is_acked, &part, report);
         }
         if !is_acked {
             warn_without_acks(&own, &part, "the topic is BEST_EFFORT", report);
+        }
+        if !is_confirmed {
+            warn_of_style(&own, &part, "the topic is BEST_EFFORT and has no receiptWindow", report);
         }
         let backoff = match own.place_of("retryBackoff") {
             Some(_) => &own.block("retryBackoff", &[Section::Backoff], &part, report),
@@ -84,6 +98,9 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
     }
     if !is_any_acked {
         warn_without_acks(&block, &part, "no topic of the namespace is AT_LEAST_ONCE", report);
+    }
+    if !is_any_confirmed {
+        warn_of_style(&block, &part, "no topic of the namespace is AT_LEAST_ONCE or has a receiptWindow", report);
     }
     if let Some(ladder) = slow_client::resolve(&block, most, &part, report) {
         namespace = namespace.slow_client(ladder);
@@ -121,6 +138,10 @@ fn topic(mut entry: Node, part: &str, names: &mut Taken, report: &mut Report<'_>
             let wanted = "a name that is no control event's".to_owned();
             report.error(part, at, Problem::WrongValue { key: "topic".to_owned(), found: format!("{name:?}"), wanted });
         }
+        Err(CatalogError::BadPattern { .. }) => {
+            let wanted = "`*` at the end of a pattern and nowhere else".to_owned();
+            report.error(part, at, Problem::WrongValue { key: "topic".to_owned(), found: format!("{name:?}"), wanted });
+        }
         Err(_) => {
             let wanted = "a name of 1 to 128 bytes without control characters".to_owned();
             let found = crate::raw::shown(&name);
@@ -134,13 +155,14 @@ fn topic(mut entry: Node, part: &str, names: &mut Taken, report: &mut Report<'_>
 }
 
 /// Checks, where a block says what tells values apart, that it is something that can.
-fn check_pointer(block: &Block, part: &str, report: &mut Report<'_>) {
-    let found = block.text("coalesceKey");
-    if let Some(at) = block.place_of("coalesceKey")
-        && found != "topic"
-        && !found.starts_with('/')
-    {
-        let wanted = "topic, or a JSON pointer such as /symbol".to_owned();
+fn check_pointers(block: &Block, part: &str, report: &mut Report<'_>) {
+    let Some(at) = block.place_of("coalesceKey") else { return };
+    let texts = block.texts("coalesceKey");
+    if texts == ["topic"] {
+        return;
+    }
+    if let Some(found) = texts.into_iter().find(|text| !text.starts_with('/')) {
+        let wanted = "topic, a JSON pointer such as /symbol, or a list of pointers".to_owned();
         let found = crate::raw::shown(found);
         report.error(part, at, Problem::WrongValue { key: "coalesceKey".to_owned(), found, wanted });
     }
@@ -164,8 +186,15 @@ fn check_promise(policy: &Block, is_acked: bool, part: &str, report: &mut Report
     if policy.flag("coalesce") {
         breaks("coalesce", "true", "false");
     }
+    if policy.decimal("maxFrequency") > 0.0 {
+        breaks("maxFrequency", &policy.decimal("maxFrequency").to_string(), "0");
+    }
     if policy.number("maxRetries") == 0 {
         breaks("maxRetries", "0", "at least 1");
+    }
+    let receipts = policy.number("receiptWindow");
+    if receipts > 0 {
+        breaks("receiptWindow", &receipts.to_string(), "0, since maxInFlight is its window of what is not acked");
     }
     let (window, limit) = (policy.number("maxInFlight"), policy.number("maxQueuedMessagesPerClient"));
     if window > limit {
@@ -192,6 +221,15 @@ fn warn_without_acks(block: &Block, part: &str, why: &'static str, report: &mut 
         {
             report.warning(part, at, Problem::NoEffect { key, why });
         }
+    }
+}
+
+/// Says of a way to ack that nobody acks here.
+fn warn_of_style(block: &Block, part: &str, why: &'static str, report: &mut Report<'_>) {
+    if let Some(at) = block.place_of("ack")
+        && block.text("ack") != "event"
+    {
+        report.warning(part, at, Problem::NoEffect { key: "ack", why });
     }
 }
 
@@ -228,11 +266,24 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
     };
     topic
         .gap_notices(policy.flag("gapNotices"))
-        .coalesce(policy.flag("coalesce") || (!is_acked && policy.text("overflowAction") == "COALESCE"))
-        .coalesce_key(match policy.text("coalesceKey") {
-            "topic" => CoalesceKey::Topic,
-            pointer => CoalesceKey::Pointer(pointer.to_owned()),
+        .receipt_window(policy.number("receiptWindow") as u16)
+        .ack(match policy.text("ack") {
+            "event" => AckStyle::Event,
+            "native" => AckStyle::Native,
+            other => unreachable!("the table of keys has no way to ack {other}"),
         })
+        .coalesce(policy.flag("coalesce") || (!is_acked && policy.text("overflowAction") == "COALESCE"))
+        .coalesce_key(match policy.texts("coalesceKey").as_slice() {
+            ["topic"] => CoalesceKey::Topic,
+            pointers => CoalesceKey::Pointers(pointers.iter().map(|&pointer| pointer.to_owned()).collect()),
+        })
+        .max_frequency(policy.decimal("maxFrequency"))
+        .on_subscribe(match policy.text("onSubscribe") {
+            "none" => OnSubscribe::Nothing,
+            "last" => OnSubscribe::Last,
+            other => unreachable!("the table of keys has no greeting {other}"),
+        })
+        .max_topics(policy.number("maxTopics") as u32)
         .max_queued_messages(policy.number("maxQueuedMessagesPerClient") as u32)
         .max_queued_bytes(policy.number("maxQueuedBytesPerClient"))
         .allow_polling(policy.flag("allowPolling"))

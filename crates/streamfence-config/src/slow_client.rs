@@ -11,8 +11,16 @@ use crate::keys::Section;
 /// What one client's lanes in a namespace hold at most, all together.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Most {
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
+    messages: u64,
+    bytes: u64,
+}
+
+impl Most {
+    /// Takes in so many lanes of so much each: one of a topic, and of a pattern as many as it makes topics.
+    pub(crate) fn add(&mut self, lanes: u64, messages: u64, bytes: u64) {
+        self.messages = self.messages.saturating_add(lanes.saturating_mul(messages));
+        self.bytes = self.bytes.saturating_add(lanes.saturating_mul(bytes));
+    }
 }
 
 /// The ladder a namespace asks for; `None` where it asks for none, or for one that cannot be kept.

@@ -5,6 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
+use streamfence_core::Delivery;
 
 use crate::keys::snake_case;
 use crate::{Format, KEYS, Kind, Reference, Section, Settings, load, parse, reference};
@@ -139,23 +140,29 @@ fn defaults_are_those_of_the_contract() {
                 delivery: BestEffort {
                     overflow: RejectNew,
                     coalesce: false,
+                    max_frequency: None,
                 },
                 limits: Limits {
                     messages: 64,
                     bytes: 524288,
                 },
                 gap_notices: false,
+                receipt_window: None,
             },
             coalesce_key: Topic,
+            on_subscribe: Nothing,
             ttl: None,
             exhaustion: DeadLetter,
             dead_letters: 0,
+            ack: Event,
             wire: TopicEvent,
             metadata: WhenAcked,
             client_publish: Deny,
             inbound_ack: OnReceipt,
             allow_polling: true,
             echo: true,
+            max_topics: 10000,
+            is_removed: false,
         }
     "#]]
     .assert_debug_eq(settings.catalog.class(topic));
@@ -179,9 +186,33 @@ fn a_topic_has_its_namespaces_policy_but_for_what_it_says_itself() {
     expect![[r#"
         a AtLeastOnce { window: 8, retry: Retry { ack_timeout: 1s, max_retries: 4, backoff: Backoff { multiplier_permille: 1000, max: 60s, jitter_permille: 0 } }, overflow: RejectNew } WhenAcked
         b AtLeastOnce { window: 2, retry: Retry { ack_timeout: 1s, max_retries: 4, backoff: Backoff { multiplier_permille: 1000, max: 60s, jitter_permille: 0 } }, overflow: RejectNew } WhenAcked
-        c BestEffort { overflow: Coalesce, coalesce: true } Full
+        c BestEffort { overflow: Coalesce, coalesce: true, max_frequency: None } Full
     "#]]
     .assert_eq(&topics.concat());
+}
+
+#[test]
+fn values_are_told_apart_by_all_that_is_named_and_paced_by_topic() {
+    let text = namespace(
+        "coalesceKey: [/symbol, /venue]\nmaxFrequency: 2.5\nonSubscribe: last\ntopics:\n  - a\n  - {name: b, coalesceKey: /id, onSubscribe: none}\n  - {name: c, coalesceKey: topic, maxFrequency: 0, deliveryMode: AT_LEAST_ONCE, maxRetries: 1}",
+    );
+    let settings = read(&text, Format::Yaml).unwrap();
+    let classes = settings.catalog.topics().map(|topic| settings.catalog.class(topic));
+    let told: Vec<_> = classes
+        .map(|class| {
+            let frequency = match class.policy.delivery {
+                Delivery::BestEffort { max_frequency, .. } => max_frequency,
+                Delivery::AtLeastOnce { .. } => None,
+            };
+            format!("{} {:?} {frequency:?} {:?}\n", class.name, class.coalesce_key, class.on_subscribe)
+        })
+        .collect();
+    expect![[r#"
+        a Pointers(["/symbol", "/venue"]) Some(Frequency { interval: 400ms }) Last
+        b Pointers(["/id"]) Some(Frequency { interval: 400ms }) Nothing
+        c Topic None Last
+    "#]]
+    .assert_eq(&told.concat());
 }
 
 #[test]
@@ -192,6 +223,18 @@ fn every_constraint_is_an_error_at_its_place() {
             f.yaml:6:23: maxRetries is 0; AT_LEAST_ONCE wants at least 1 (servers.s.namespaces[0] /n a)
             f.yaml:7:25: overflowAction is DROP_OLDEST; AT_LEAST_ONCE wants REJECT_NEW (servers.s.namespaces[0] /n a)
             f.yaml:8:19: coalesce is true; AT_LEAST_ONCE wants false (servers.s.namespaces[0] /n a)
+        "#]],
+    );
+    check(
+        &namespace("onSubscribe: last\ntopics: [a, {name: b.*, onSubscribe: none}, 'c.*']"),
+        expect![[r#"
+        f.yaml:5:22: onSubscribe is last; wanted none, since a topic made from a pattern ends when unused (servers.s.namespaces[0] /n c.*)
+    "#]],
+    );
+    check(
+        &namespace("maxFrequency: 2.5\ntopics: [{name: a, deliveryMode: AT_LEAST_ONCE, maxRetries: 3}, b]"),
+        expect![[r#"
+            f.yaml:5:23: maxFrequency is 2.5; AT_LEAST_ONCE wants 0 (servers.s.namespaces[0] /n a)
         "#]],
     );
     check(
@@ -459,6 +502,40 @@ fn a_ladder_that_cannot_be_kept_is_refused_at_its_place() {
         warning: f.yaml:6:36: softMessages has no effect: the topics of the namespace hold no more than that for one client (servers.s.namespaces[0] /n.slowClient)
     "#]],
     );
+    check(
+        &namespace(
+            "topics: [{name: a.*, maxTopics: 2, maxQueuedMessagesPerClient: 100}]\nslowClient: {softMessages: 199, softBytes: 2097152}",
+        ),
+        expect![[r#"
+            warning: f.yaml:6:52: softBytes has no effect: the topics of the namespace hold no more than that for one client (servers.s.namespaces[0] /n.slowClient)
+        "#]],
+    );
+}
+
+#[test]
+fn a_receipt_window_is_for_best_effort_and_a_way_to_ack_for_who_acks() {
+    check(
+        &namespace("receiptWindow: 4\nmaxRetries: 1\ntopics: [a, {name: b, deliveryMode: AT_LEAST_ONCE}]"),
+        expect![[r#"
+            f.yaml:5:24: receiptWindow is 4; AT_LEAST_ONCE wants 0, since maxInFlight is its window of what is not acked (servers.s.namespaces[0] /n b)
+        "#]],
+    );
+    check(
+        &namespace("receiptWindow: 4\nack: native\ntopics: [a, {name: b, receiptWindow: 0, ack: native}]"),
+        expect![[r#"
+            warning: f.yaml:7:54: ack has no effect: the topic is BEST_EFFORT and has no receiptWindow (servers.s.namespaces[0] /n b)
+        "#]],
+    );
+    check(
+        &namespace("ack: native\ntopics: [a]"),
+        expect![[r#"
+        warning: f.yaml:5:14: ack has no effect: no topic of the namespace is AT_LEAST_ONCE or has a receiptWindow (servers.s.namespaces[0] /n)
+    "#]],
+    );
+    let settings = read(&namespace("receiptWindow: 4\nack: native\ntopics: [a]"), Format::Yaml).expect("it is valid");
+    let class = settings.catalog.class(settings.catalog.topics().next().expect("there is a topic"));
+    assert_eq!(class.policy.receipt_window.map(std::num::NonZeroU16::get), Some(4));
+    assert_eq!(class.ack, streamfence_core::AckStyle::Native);
 }
 
 #[test]
@@ -524,9 +601,21 @@ fn every_word_of_a_choice_has_its_effect_and_every_later_word_is_refused_as_such
     "#]],
     );
     check(
+        &file_with(Section::Policy, "coalesceKey", "[/symbol, '', 7]"),
+        expect![[r#"
+            f.yaml:6:22: coalesceKey is a list; wanted a text, or a list of texts, none of them empty (servers.s.namespaces[0])
+        "#]],
+    );
+    check(
+        &file_with(Section::Policy, "coalesceKey", "[/symbol, topic]"),
+        expect![[r#"
+        f.yaml:6:22: coalesceKey is "topic"; wanted topic, a JSON pointer such as /symbol, or a list of pointers (servers.s.namespaces[0] /n)
+    "#]],
+    );
+    check(
         &file_with(Section::Policy, "coalesceKey", "symbol"),
         expect![[r#"
-            f.yaml:6:22: coalesceKey is "symbol"; wanted topic, or a JSON pointer such as /symbol (servers.s.namespaces[0] /n)
+            f.yaml:6:22: coalesceKey is "symbol"; wanted topic, a JSON pointer such as /symbol, or a list of pointers (servers.s.namespaces[0] /n)
         "#]],
     );
 }

@@ -10,7 +10,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, Epoch, Hub, LinkKey, Message, MessageId, Namespace, NamespaceId, Offset,
-    Output, Overflow, Room, SessionKey, TopicId, Transport,
+    Output, Overflow, Room, SessionKey, TopicId, Transport, Wishes,
 };
 
 const SESSIONS: usize = 10_000;
@@ -86,9 +86,10 @@ impl Shard {
             (link, joined.expect("the link is open"))
         });
         let clients: Vec<_> = clients.collect();
+        let topic = hub.catalog().entry(TOPIC).clone();
         // Neighbours in memory do not subscribe one after the other.
         for index in 0..SESSIONS {
-            hub.subscribe(clients[index * 7_919 % SESSIONS].1, TOPIC, None, None, now);
+            hub.subscribe(clients[index * 7_919 % SESSIONS].1, &topic, Wishes::default(), None, now);
         }
         Self { hub, clients, now, offset: 0, body: Bytes::from(vec![b'.'; 256]) }
     }
@@ -111,7 +112,14 @@ impl Shard {
         self.offset += 1;
         let id = MessageId { epoch: EPOCH, offset: Offset(self.offset) };
         let body = Body::plain(self.body.clone());
-        let message = Arc::new(Message { topic: TOPIC, id, key: None, published: self.now, expires: None, body });
+        let message = Arc::new(Message {
+            topic: self.hub.catalog().entry(TOPIC).clone(),
+            id,
+            key: None,
+            published: self.now,
+            expires: None,
+            body,
+        });
         let fanout = self.hub.publish(&message, None, self.now);
         assert_eq!(fanout.matched as usize, SESSIONS);
         id

@@ -54,8 +54,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use streamfence_core::{
-    AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, ErrorCode, Hub, LinkKey, Message, MessageId, Namespace,
-    NamespaceId, Offset, Output, Overflow, RequestId, Room, SessionKey, Topic, Transmit, Transport,
+    AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, ErrorCode, Found, Hub, LinkKey, Message, MessageId,
+    Namespace, NamespaceId, Offset, Output, Overflow, RequestId, Room, SessionKey, Topic, Transmit, Transport, Wishes,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -193,18 +193,19 @@ impl Shard {
             let pong = Transmit::Done { namespace: self.namespace, request: RequestId(number) };
             return self.hub.tell(session, pong, now);
         }
-        let Some(topic) = self.hub.catalog().topic(self.namespace, &frame.topic) else {
+        let Some(Found::Topic(topic)) = self.hub.catalog().find(self.namespace, &frame.topic) else {
             return self.refuse(session, ErrorCode::UnknownTopic, "no such topic", frame, now);
         };
+        let topic = topic.clone();
         match (frame.kind, read_id(&frame.payload)) {
             (kind::SUBSCRIBE, _) => {
-                self.hub.subscribe(session, topic, None, None, now);
+                self.hub.subscribe(session, &topic, Wishes::default(), None, now);
             }
             (kind::PUBLISH, _) => {
-                let offset = &mut self.offsets[topic.index as usize];
+                let offset = &mut self.offsets[topic.id.index as usize];
                 *offset += 1;
                 let id = MessageId { epoch: self.epoch, offset: Offset(*offset) };
-                let wants_ack = self.hub.catalog().class(topic).policy.is_at_least_once();
+                let wants_ack = topic.class.policy.is_at_least_once();
                 // Encoded once, whatever the number of clients: every lane keeps a pointer to this.
                 let kind = if wants_ack { kind::MESSAGE_TO_ACK } else { kind::MESSAGE };
                 let bytes = encode(kind, &frame.topic, &[&id_bytes(id), &frame.payload]);
@@ -215,7 +216,7 @@ impl Shard {
                 let _ = self.hub.publish(&Arc::new(message), None, now);
             }
             (kind::ACK, Some(id)) => {
-                self.hub.handle_ack(session, topic, id, now);
+                self.hub.handle_ack(session, topic.id, id, now);
             }
             _ => self.refuse(session, ErrorCode::BadRequest, "not a request", frame, now),
         }
@@ -243,7 +244,7 @@ impl Shard {
             match output {
                 Output::Transmit(link, mut batch) => {
                     for what in batch.drain(..) {
-                        let Some(frame) = to_frame(self.hub.catalog(), what) else { continue };
+                        let Some(frame) = to_frame(what) else { continue };
                         let Some(connection) = self.connections.get_mut(&link) else { continue };
                         connection.frames += 1;
                         connection.bytes += frame.len() as u64;
@@ -328,15 +329,15 @@ async fn write(mut socket: OwnedWriteHalf, mut frames: mpsc::Receiver<Bytes>, li
 }
 
 /// What the hub has to say, in the words of this wire.
-fn to_frame(catalog: &Catalog, what: Transmit) -> Option<Bytes> {
+fn to_frame(what: Transmit) -> Option<Bytes> {
     Some(match what {
         Transmit::Message { message, .. } => message.body.bytes.clone(),
         Transmit::Subscribed { topic, position, .. } => {
             let last = MessageId { epoch: position.epoch, offset: position.offset };
-            encode(kind::SUBSCRIBED, catalog.topic_name(topic), &[&id_bytes(last)])
+            encode(kind::SUBSCRIBED, &topic.name, &[&id_bytes(last)])
         }
         Transmit::Gap { topic, gap, .. } => {
-            encode(kind::GAP, catalog.topic_name(topic), &[&gap.count.to_be_bytes(), gap.reason.as_str().as_bytes()])
+            encode(kind::GAP, &topic.name, &[&gap.count.to_be_bytes(), gap.reason.as_str().as_bytes()])
         }
         Transmit::Done { request, .. } => encode(kind::PONG, "", &[&request.0.to_be_bytes()]),
         Transmit::Error { code, message, topic, .. } => {

@@ -11,6 +11,7 @@ use crate::lane::{Admission, Rejection};
 use crate::message::{ClientId, Message, TopicId};
 use crate::output::GivenUp;
 use crate::stats::{AckOutcome, TopicStats};
+use crate::topic::TopicEntry;
 
 /// Totals per topic, and events not yet handed out.
 #[derive(Debug)]
@@ -27,8 +28,10 @@ impl Books {
     /// Empty books for the topics of a catalog.
     #[must_use]
     pub fn new(catalog: Arc<Catalog>) -> Self {
-        let stats = catalog.topics().map(|_| TopicStats::default()).collect();
-        Self { catalog, stats, events: VecDeque::new(), given_up: VecDeque::new(), resident: 0 }
+        let mut books =
+            Self { catalog, stats: Vec::new(), events: VecDeque::new(), given_up: VecDeque::new(), resident: 0 };
+        books.make_room();
+        books
     }
 
     /// The catalog the books are kept for.
@@ -37,7 +40,17 @@ impl Books {
         &self.catalog
     }
 
-    /// The totals of a topic.
+    /// Goes on with a catalog that follows the one the books were kept for.
+    pub fn reload(&mut self, catalog: Arc<Catalog>) {
+        self.catalog = catalog;
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
+        self.stats.resize_with(self.stats.len().max(self.catalog.topics().count()), TopicStats::default);
+    }
+
+    /// The totals of a topic; all topics made from one pattern have the same.
     #[must_use]
     pub fn stats(&self, topic: TopicId) -> &TopicStats {
         &self.stats[topic.index as usize]
@@ -84,18 +97,19 @@ impl Books {
         }
     }
 
-    pub(crate) fn sent(&mut self, client: ClientId, message: &Message, attempt: u32, wants_ack: bool) {
-        let stats = self.stats_mut(message.topic);
+    pub(crate) fn sent(&mut self, client: ClientId, message: &Message, attempt: u32, awaits_ack: bool) {
+        let topic = message.topic.id;
+        let stats = self.stats_mut(topic);
         stats.sent += 1;
         stats.sent_bytes += message.size_bytes();
         if attempt > 1 {
             stats.retries += 1;
-            let (namespace, topic) = self.names(message.topic);
+            let (namespace, topic) = names(&message.topic);
             let retried = Event::Retried { namespace, topic, client, id: message.id, retry: attempt - 1 };
             self.events.push_back(retried);
         }
-        if !wants_ack {
-            self.stats_mut(message.topic).delivered += 1;
+        if !awaits_ack {
+            self.stats_mut(topic).delivered += 1;
             self.resident -= 1;
         }
     }
@@ -110,11 +124,11 @@ impl Books {
     }
 
     pub(crate) fn exhausted(&mut self, client: ClientId, message: Arc<Message>, attempts: u32, reason: GiveUpReason) {
-        self.stats_mut(message.topic).exhausted += 1;
+        self.stats_mut(message.topic.id).exhausted += 1;
         self.resident -= 1;
-        let (namespace, topic) = self.names(message.topic);
+        let (namespace, topic) = names(&message.topic);
         self.events.push_back(Event::RetriesExhausted { namespace, topic, client, id: message.id, attempts });
-        if self.catalog.class(message.topic).dead_letters > 0 {
+        if message.topic.class.dead_letters > 0 {
             self.given_up.push_back(Box::new(GivenUp { client, message, attempts, reason }));
         }
     }
@@ -129,18 +143,18 @@ impl Books {
         self.resident -= messages;
     }
 
-    pub(crate) fn overflow_began(&mut self, topic: TopicId, client: ClientId) {
-        let (namespace, topic) = self.names(topic);
+    pub(crate) fn overflow_began(&mut self, topic: &TopicEntry, client: ClientId) {
+        let (namespace, topic) = names(topic);
         self.events.push_back(Event::OverflowBegan { namespace, topic, client });
     }
 
-    pub(crate) fn overflow_ended(&mut self, topic: TopicId, client: ClientId, lost: u64) {
-        let (namespace, topic) = self.names(topic);
+    pub(crate) fn overflow_ended(&mut self, topic: &TopicEntry, client: ClientId, lost: u64) {
+        let (namespace, topic) = names(topic);
         self.events.push_back(Event::OverflowEnded { namespace, topic, client, lost });
     }
+}
 
-    /// The names of a topic: its namespace's path and its own.
-    pub(crate) fn names(&self, topic: TopicId) -> (Arc<str>, Arc<str>) {
-        (self.catalog.class(topic).path.clone(), self.catalog.topic_name(topic).clone())
-    }
+/// The names of a topic: its namespace's path and its own.
+pub(crate) fn names(topic: &TopicEntry) -> (Arc<str>, Arc<str>) {
+    (topic.class.path.clone(), topic.name.clone())
 }

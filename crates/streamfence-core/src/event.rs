@@ -35,6 +35,13 @@ pub enum Event {
         /// The address it listened on.
         address: Arc<str>,
     },
+    /// Another catalog holds.
+    Reloaded,
+    /// A new catalog was not taken, and the old one holds.
+    ReloadRefused {
+        /// What is wrong with it.
+        reason: Arc<str>,
+    },
     /// A client joined a namespace.
     Connected {
         /// The namespace.
@@ -264,6 +271,8 @@ pub enum CloseReason {
     ShuttingDown,
     /// The client has come back on another connection.
     Replaced,
+    /// A reload took the namespace away.
+    Removed,
     /// The client did not ack the last retry of a message, where that costs the connection.
     RetriesExhausted,
     /// The client stayed above a hard limit of its namespace and made no progress.
@@ -272,7 +281,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Client,
         Self::Transport,
         Self::Heartbeat,
@@ -281,6 +290,7 @@ impl CloseReason {
         Self::Server,
         Self::ShuttingDown,
         Self::Replaced,
+        Self::Removed,
         Self::RetriesExhausted,
         Self::SlowClient,
     ];
@@ -293,7 +303,7 @@ impl CloseReason {
             Self::Client | Self::Transport | Self::Heartbeat | Self::Stalled | Self::Replaced => true,
             // Whom the fence itself has cut has left before its link closes: this is said of the others on that link.
             Self::RetriesExhausted | Self::SlowClient => true,
-            Self::Protocol | Self::Server | Self::ShuttingDown => false,
+            Self::Protocol | Self::Server | Self::ShuttingDown | Self::Removed => false,
         }
     }
 
@@ -309,6 +319,7 @@ impl CloseReason {
             Self::Server => "server",
             Self::ShuttingDown => "shutting_down",
             Self::Replaced => "replaced",
+            Self::Removed => "removed",
             Self::RetriesExhausted => "retries_exhausted",
             Self::SlowClient => "slow_client",
         }
@@ -323,6 +334,8 @@ pub enum UnsubscribeReason {
     Client,
     /// The application did.
     Server,
+    /// A reload took the topic away.
+    Removed,
     /// The client stayed above a hard limit of its namespace and made no progress, and this was its fullest lane.
     SlowClient,
 }
@@ -334,6 +347,7 @@ impl UnsubscribeReason {
         match self {
             Self::Client => "client",
             Self::Server => "server",
+            Self::Removed => "removed",
             Self::SlowClient => "slow_client",
         }
     }

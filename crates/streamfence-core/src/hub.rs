@@ -2,29 +2,34 @@
 //!
 //! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
 
+pub mod last_values;
 mod look;
+mod reload;
 mod retention;
+mod topics;
 mod verdict;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use crate::books::Books;
+pub use self::reload::Reload;
+use self::topics::Topics;
+use crate::books::{Books, names};
 use crate::catalog::Catalog;
 use crate::event::{CloseReason, Event, Transport, UnsubscribeReason};
-use crate::lane::Admission;
+use crate::lane::{Admission, Wishes};
 use crate::link::{Link, Room};
 use crate::message::{
-    ClientId, Epoch, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId, SessionKey, TopicId,
+    ClientId, Epoch, LinkKey, Message, MessageId, NamespaceId, Position, RequestId, SessionKey, TopicId,
 };
 use crate::output::{Batch, Output, Transmit};
 use crate::session::Session;
 use crate::stats::AckOutcome;
+use crate::topic::TopicEntry;
 
 /// How many things one batch holds at most: enough for one full window, few enough that nobody waits long.
 const BATCH_LENGTH: usize = 64;
@@ -49,15 +54,16 @@ const SPARE_DEADLINES: usize = 64;
 /// let catalog = Arc::new(catalog);
 /// let feed = catalog.namespace("/feed").expect("it was just added");
 /// let tick = catalog.topic(feed, "tick").expect("it was just added");
+/// let tick = catalog.entry(tick).clone();
 /// let now = Instant::now();
 ///
 /// let epoch = Epoch(7);
 /// let mut hub = Hub::new(catalog, epoch);
 /// let link = hub.open(now);
 /// let session = hub.join(link, feed, ClientId([1; 12]), Transport::Other, now).expect("the link is open");
-/// hub.subscribe(session, tick, None, None, now);
+/// hub.subscribe(session, &tick, Wishes::default(), None, now);
 /// hub.publish(&Arc::new(Message {
-///     topic: tick,
+///     topic: tick.clone(),
 ///     id: MessageId { epoch, offset: Offset(1) },
 ///     key: None,
 ///     published: now,
@@ -78,7 +84,7 @@ const SPARE_DEADLINES: usize = 64;
 #[derive(Debug)]
 pub struct Hub {
     books: Books,
-    topics: Vec<TopicSeats>,
+    topics: Topics,
     links: Slab<Generation<Link>>,
     sessions: Slab<Generation<Seated>>,
     by_client: HashMap<ClientId, SessionKey>,
@@ -99,15 +105,6 @@ pub struct Hub {
     /// The newest time seen.
     now: Option<Instant>,
     is_crowded: bool,
-}
-
-/// Who is subscribed to a topic.
-#[derive(Debug)]
-struct TopicSeats {
-    /// Each lane of the topic, by its session and its place there. A lane knows its seat, so leaving is a swap.
-    seats: Vec<(SessionKey, u32)>,
-    /// The last message taken.
-    position: Position,
 }
 
 #[derive(Debug)]
@@ -163,11 +160,9 @@ impl Hub {
     /// A hub without links, whose topics' logs are in the given life.
     #[must_use]
     pub fn new(catalog: Arc<Catalog>, epoch: Epoch) -> Self {
-        let start = Position { epoch, offset: Offset(0) };
-        let topics = catalog.topics().map(|_| TopicSeats { seats: Vec::new(), position: start }).collect();
         Self {
+            topics: Topics::new(&catalog, epoch),
             books: Books::new(catalog),
-            topics,
             links: Slab::new(),
             sessions: Slab::new(),
             by_client: HashMap::new(),
@@ -247,28 +242,31 @@ impl Hub {
     }
 
     /// Subscribes a session, and says so to the client in the order of its messages: everything after the answer's
-    /// position comes after the answer. A second subscription changes nothing and is answered the same.
+    /// position comes after the answer. Where the topic has it so, its last values follow the answer at once. A second
+    /// subscription changes nothing and is answered the same.
     ///
-    /// `window` may only lower the policy's. `None` when the session is gone.
+    /// Wishes may only lower what the policy gives. `None` when the session is gone.
     pub fn subscribe(
         &mut self,
         key: SessionKey,
-        topic: TopicId,
-        window: Option<NonZeroU16>,
+        topic: &Arc<TopicEntry>,
+        wishes: Wishes,
         request: Option<RequestId>,
         now: Instant,
     ) -> Option<Position> {
-        self.advance(now);
-        let position = self.topics[topic.index as usize].position;
+        let now = self.advance(now);
         let seated = &mut self.sessions.get_mut(key.index as usize).filter(|s| s.generation == key.generation)?.value;
         let (client, namespace) = (seated.session.client(), seated.session.namespace());
-        if let Some(place) = seated.session.subscribe(topic, window, &self.books) {
-            let seats = &mut self.topics[topic.index as usize].seats;
-            seated.session.seat(place, seats.len() as u32);
-            seats.push((key, place));
-            let (namespace, topic) = self.books.names(topic);
-            self.books.push_event(Event::Subscribed { namespace, topic, client });
+        let seats = self.topics.open(topic);
+        let position = seats.position;
+        if let Some(place) = seated.session.subscribe(topic, wishes) {
+            seated.session.seat(place, seats.lanes.len() as u32);
+            seats.lanes.push((key, place));
+            let (path, name) = names(topic);
+            self.books.push_event(Event::Subscribed { namespace: path, topic: name, client });
+            self.offer_last(key, place, topic, now);
         }
+        let topic = topic.clone();
         self.tell(key, Transmit::Subscribed { namespace, client, topic, position, request }, now);
         Some(position)
     }
@@ -278,7 +276,7 @@ impl Hub {
     pub fn unsubscribe(
         &mut self,
         key: SessionKey,
-        topic: TopicId,
+        topic: &Arc<TopicEntry>,
         reason: UnsubscribeReason,
         request: Option<RequestId>,
         now: Instant,
@@ -289,23 +287,27 @@ impl Hub {
         };
         let session = &mut seated.value.session;
         let (client, namespace) = (session.client(), session.namespace());
-        let seat = session.unsubscribe(topic, &mut self.books);
+        let seat = session.unsubscribe(topic.id, &mut self.books);
         if let Some(seat) = seat {
-            self.vacate(topic, seat);
-            let (namespace, topic) = self.books.names(topic);
+            self.vacate(topic.id, seat);
+            let (namespace, topic) = names(topic);
             self.books.push_event(Event::Unsubscribed { namespace, topic, client, reason });
         }
+        let topic = topic.clone();
         self.tell(key, Transmit::Unsubscribed { namespace, topic, reason, request }, now);
         seat.is_some()
     }
 
     /// Offers a message to every lane of its topic, but not to the client `except`.
     pub fn publish(&mut self, message: &Arc<Message>, except: Option<ClientId>, now: Instant) -> Fanout {
-        self.advance(now);
-        self.take_position(message);
+        let now = self.advance(now);
         let mut fanout = Fanout::default();
-        let seats = std::mem::take(&mut self.topics[message.topic.index as usize].seats);
-        for &(key, place) in &seats {
+        let seats = self.topics.take_position(message);
+        if let Some(last) = &mut seats.last {
+            last.remember(message);
+        }
+        let lanes = std::mem::take(&mut seats.lanes);
+        for &(key, place) in &lanes {
             let seated = &mut self.sessions[key.index as usize].value;
             if except == Some(seated.session.client()) {
                 continue;
@@ -314,17 +316,17 @@ impl Hub {
             let is_crowded = seated.session.lane(place).is_crowded();
             self.settle(key, is_crowded);
         }
-        self.topics[message.topic.index as usize].seats = seats;
+        self.topics.open(&message.topic).lanes = lanes;
         fanout
     }
 
     /// Offers a message to one client's lane. `None` when the session is gone or not subscribed.
     pub fn publish_to(&mut self, key: SessionKey, message: &Arc<Message>, now: Instant) -> Option<Fanout> {
-        self.advance(now);
-        self.take_position(message);
+        let now = self.advance(now);
+        self.topics.take_position(message);
         self.session(key)?;
         let session = &mut self.sessions[key.index as usize].value.session;
-        let place = session.lane_of(message.topic)?;
+        let place = session.lane_of(message.topic.id)?;
         let mut fanout = Fanout::default();
         fanout.add(session.offer(place, message, now, &mut self.books));
         let is_crowded = session.lane(place).is_crowded();
@@ -417,19 +419,29 @@ impl Hub {
         }
     }
 
-    /// Gives up everything queued that is not worth sending any more.
+    /// Gives up everything queued that is not worth sending any more, and forgets topics made from a pattern that nobody
+    /// holds.
     ///
     /// Lanes do so whenever they are touched; this is for those that are not, once per tick. It costs one comparison a
     /// lane while nothing expires.
     pub fn expire(&mut self, now: Instant) {
         let now = self.advance(now);
+        let mut lighter = Vec::new();
         for (_, entry) in &mut self.sessions {
             let seated = &mut entry.value;
-            seated.session.expire(now, &mut self.books);
+            if seated.session.expire(now, &mut self.books) {
+                lighter.push(seated.link);
+            }
             if seated.detached_until.is_none() {
                 seated.session.reassess(now, &mut self.books);
             }
         }
+        // What was given up for want of room may have held up what there is room for.
+        for link in lighter {
+            self.file_ready(link);
+        }
+        self.topics.expire_last(now);
+        self.topics.forget_unused();
     }
 
     /// What to do next: events first, then what is rare, then the links in turn, a batch each.
@@ -606,15 +618,10 @@ impl Hub {
         self.deadlines = deadlines.into();
     }
 
-    fn take_position(&mut self, message: &Message) {
-        let position = &mut self.topics[message.topic.index as usize].position;
-        *position = Position { epoch: message.id.epoch, offset: message.id.offset };
-    }
-
     fn vacate(&mut self, topic: TopicId, seat: u32) {
-        let seats = &mut self.topics[topic.index as usize].seats;
-        seats.swap_remove(seat as usize);
-        if let Some(&(moved, place)) = seats.get(seat as usize) {
+        let Some(seats) = self.topics.get_mut(topic) else { return };
+        seats.lanes.swap_remove(seat as usize);
+        if let Some(&(moved, place)) = seats.lanes.get(seat as usize) {
             self.sessions[moved.index as usize].value.session.seat(place, seat);
         }
     }

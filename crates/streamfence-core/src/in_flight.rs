@@ -24,7 +24,7 @@ use crate::stats::AckOutcome;
 /// ```
 #[derive(Debug)]
 pub struct InFlight {
-    /// In order of first send, which is offset order. Invariant: at most `window` entries.
+    /// In order of first send, which is offset order. Invariant: it grows only while it has less than `window` entries.
     sent: VecDeque<Sent>,
     /// Sum of `size_bytes` over `sent`, kept so that admission never walks the window.
     bytes: u64,
@@ -70,6 +70,12 @@ impl InFlight {
     #[must_use]
     pub fn new(window: NonZeroU16, retry: Retry, salt: u64) -> Self {
         Self { sent: VecDeque::new(), bytes: 0, overdue: 0, nearest: Duration::MAX, window, retry, salt, newest: None }
+    }
+
+    /// Goes on with other settings: for what is sent from now on. What is due already stays due when it was.
+    pub fn reload(&mut self, window: NonZeroU16, retry: Retry) {
+        self.window = window;
+        self.retry = retry;
     }
 
     /// Takes in a message that is being sent for the first time.
@@ -126,19 +132,17 @@ impl InFlight {
         AckOutcome::Released
     }
 
-    /// Releases every message up to and including one that the client says it has, and says how many those were.
-    ///
-    /// # Errors
-    /// [`AckOutcome::Late`] or [`AckOutcome::Unknown`], where that released nothing.
-    pub fn handle_ack_up_to(&mut self, id: MessageId) -> Result<u32, AckOutcome> {
+    /// Releases every message up to and including one that the client says it has, and says what that was, and of
+    /// how many messages.
+    pub fn handle_ack_up_to(&mut self, id: MessageId) -> (AckOutcome, u32) {
         if self.newest.is_none_or(|newest| newest.epoch != id.epoch || newest.offset < id.offset) {
-            return Err(AckOutcome::Unknown);
+            return (AckOutcome::Unknown, 1);
         }
         let released = self.sent.partition_point(|sent| sent.message.id <= id);
         for _ in 0..released {
             self.remove(0);
         }
-        if released == 0 { Err(AckOutcome::Late) } else { Ok(released as u32) }
+        if released == 0 { (AckOutcome::Late, 1) } else { (AckOutcome::Released, released as u32) }
     }
 
     /// Takes the client's word that it could not handle a message: it is sent again after the delay, as one more

@@ -2,26 +2,32 @@
 //!
 //! Never another lane: a lane decides from its own policy and its own content alone.
 
+mod held;
+
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::conflation::Conflation;
 use crate::gap::{Gap, Gaps, LossReason};
 use crate::in_flight::{GiveUp, InFlight};
 use crate::message::{Key, Message, MessageId, Offset, TopicId};
-use crate::policy::{Delivery, Overflow, Policy};
+use crate::policy::{Delivery, Frequency, Overflow, Policy};
+use crate::receipts::Receipts;
 use crate::stats::AckOutcome;
+use crate::topic::TopicEntry;
 
 /// A bounded queue with a policy.
 ///
 /// ```text
 /// offer --> [ queued ... ] --send--> gone                      best effort
 /// offer --> [ queued ... ] --send--> [ in flight ] --ack--> gone   at least once
+/// offer --> [ held ] --interval over--> [ queued ... ] --send--> gone   best effort with a frequency
 /// ```
 #[derive(Debug)]
 pub struct Lane {
-    topic: TopicId,
+    topic: Arc<TopicEntry>,
     policy: Policy,
     queue: VecDeque<Queued>,
     /// Sum of `size_bytes` over `queue`.
@@ -32,13 +38,19 @@ pub struct Lane {
     /// queued.
     #[expect(clippy::box_collection, reason = "most lanes do not coalesce, and there are very many lanes")]
     newest: Option<Box<HashMap<Option<Key>, u64>>>,
-    /// Only for at-least-once.
+    /// Only for at-least-once, and for what was sent while the lane was that.
     in_flight: Option<Box<InFlight>>,
+    /// Only for lanes with a frequency: what was sent of late, and what is held for it.
+    conflation: Option<Box<Conflation>>,
+    /// Only for best effort with a receipt window.
+    receipts: Option<Box<Receipts>>,
+    /// What its client asked for, which may only lower what the policy gives.
+    wishes: Wishes,
     /// Messages lost since the lane began to overflow; 0 while it does not.
     lost: u64,
     /// What was lost behind the last entry of `queue`.
     gaps: Gaps,
-    /// No entry of `queue` expires before this: while nothing expires, that costs one comparison.
+    /// Nothing that is queued or held expires before this: while nothing expires, that costs one comparison.
     nearest_expiry: Option<Instant>,
 }
 
@@ -68,6 +80,17 @@ impl Admission {
     const PLAIN: Self = Self::Admitted { coalesced: 0, displaced: 0 };
 }
 
+/// A message that leaves its lane.
+#[derive(Debug)]
+pub struct Sending {
+    /// The message.
+    pub message: Arc<Message>,
+    /// How often it has been sent with this, from 1.
+    pub attempt: u32,
+    /// Whether it stays in flight until its client acks it; else it is delivered with this.
+    pub awaits_ack: bool,
+}
+
 /// Why a message was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
@@ -79,33 +102,50 @@ pub enum Rejection {
     Expired,
 }
 
+/// What a client asks for when it subscribes; the default asks for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// How many messages may be sent to it and not yet acked, where messages are acked.
+    pub window: Option<NonZeroU16>,
+    /// How often it gets a value of one key at most, where messages are not acked. A topic without a frequency has
+    /// this one for the client.
+    pub max_frequency: Option<Frequency>,
+}
+
 impl Lane {
-    /// An empty lane. `window` may only lower the policy's; `salt` makes its timeouts differ from other lanes'.
+    /// An empty lane. Wishes may only lower what the policy gives; `salt` makes its timeouts differ from other lanes'.
     #[must_use]
-    pub fn new(topic: TopicId, policy: Policy, window: Option<NonZeroU16>, salt: u64) -> Self {
-        let in_flight = match policy.delivery {
-            Delivery::BestEffort { .. } => None,
-            Delivery::AtLeastOnce { window: widest, retry, .. } => {
-                Some(Box::new(InFlight::new(window.map_or(widest, |wanted| wanted.min(widest)), retry, salt)))
-            }
-        };
-        let coalesces = match policy.delivery {
-            // It holds one value, whatever the key: there is nothing to find by key.
-            Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } | Delivery::AtLeastOnce { .. } => false,
-            Delivery::BestEffort { overflow, coalesce } => coalesce || overflow == Overflow::Coalesce,
-        };
-        Self {
+    pub fn new(topic: Arc<TopicEntry>, wishes: Wishes, salt: u64) -> Self {
+        let policy = topic.class.policy.at_most(wishes.max_frequency);
+        let mut lane = Self {
             topic,
             policy,
             queue: VecDeque::new(),
             queued_bytes: 0,
             first: 0,
-            newest: coalesces.then(Box::default),
-            in_flight,
+            newest: None,
+            in_flight: None,
+            conflation: None,
+            receipts: None,
+            wishes,
             lost: 0,
             gaps: Gaps::default(),
             nearest_expiry: None,
+        };
+        lane.follow_policy(salt);
+        lane
+    }
+
+    /// Goes on under the settings its topic has now: for what is offered, sent and due from now on. Discards nothing,
+    /// and a message keeps the promise it was published under.
+    pub fn reload(&mut self, topic: Arc<TopicEntry>, salt: u64) {
+        let policy = topic.class.policy.at_most(self.wishes.max_frequency);
+        if policy.max_frequency().is_none() || policy.coalesces_by_key() != self.policy.coalesces_by_key() {
+            self.hold_no_more();
         }
+        self.policy = policy;
+        self.topic = topic;
+        self.follow_policy(salt);
     }
 
     /// Offers a message to the lane and says what became of it.
@@ -120,13 +160,16 @@ impl Lane {
         admission
     }
 
-    /// Gives up what waits to be sent and is not worth it any more, and says how many messages that were.
+    /// Lets values go whose interval is over, gives up what waits to be sent and is not worth it any more, and says how
+    /// many messages were given up.
     pub fn expire(&mut self, now: Instant) -> u64 {
+        self.release(now);
         let overdue = self.in_flight.as_mut().map_or(0, |in_flight| in_flight.expire(now));
         if self.nearest_expiry.is_none_or(|at| at > now) {
             return overdue;
         }
         self.nearest_expiry = None;
+        let held = self.expire_held(now);
         let before = self.queue.len();
         let mut gaps = Gaps::default();
         for mut queued in std::mem::take(&mut self.queue) {
@@ -145,48 +188,62 @@ impl Lane {
         gaps.move_before(&mut self.gaps);
         // Every entry has a new place: the index is written anew.
         self.first += before as u64;
-        if let Some(newest) = &mut self.newest {
-            newest.clear();
-            for (number, queued) in (self.first..).zip(&self.queue) {
-                newest.insert(queued.message.key.clone(), number);
-            }
-        }
-        overdue + (before - self.queue.len()) as u64
+        self.index_newest();
+        overdue + held + (before - self.queue.len()) as u64
     }
 
     /// Sends the next message: what is overdue goes before what is new. Says which attempt it is.
     ///
     /// # Panics
     /// When there is nothing to send: ask [`Lane::next`] first.
-    pub fn send(&mut self, clock: Duration) -> (Arc<Message>, u32) {
+    pub fn send(&mut self, clock: Duration, now: Instant) -> Sending {
         if let Some((message, attempt)) = self.in_flight.as_mut().and_then(|in_flight| in_flight.resend(clock)) {
-            return (message, attempt);
+            return Sending { message, attempt, awaits_ack: true };
         }
         let message = self.pop_front().expect("there is a queued message: `next` said so").message;
-        if let Some(in_flight) = &mut self.in_flight {
-            in_flight.record(message.clone(), clock);
+        match &mut self.in_flight {
+            Some(in_flight) if message.is_at_least_once() => {
+                in_flight.record(message.clone(), clock);
+                Sending { message, attempt: 1, awaits_ack: true }
+            }
+            _ => {
+                self.begin_interval(&message, now);
+                if let Some(receipts) = self.receipts.as_mut().filter(|_| message.wants_ack()) {
+                    receipts.record(message.id);
+                }
+                Sending { message, attempt: 1, awaits_ack: false }
+            }
         }
-        (message, 1)
     }
 
-    /// Begins again on a new link, whose clock shows this: what is in flight is to be sent again.
+    /// Begins again on a new link, whose clock shows this: what is in flight is to be sent again, and what was only
+    /// waiting for a receipt is waited for no more.
     pub fn resume(&mut self, clock: Duration) {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.resume(clock);
         }
+        if let Some(receipts) = &mut self.receipts {
+            receipts.clear();
+        }
     }
 
-    /// Releases a message the client says it has.
+    /// Releases a message the client says it has, or its place in the receipt window.
     pub fn handle_ack(&mut self, id: MessageId) -> AckOutcome {
-        self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id))
+        let outcome = self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id));
+        match (&mut self.receipts, outcome) {
+            (Some(receipts), AckOutcome::Late | AckOutcome::Unknown) => receipts.handle_ack(id),
+            _ => outcome,
+        }
     }
 
-    /// Releases every message up to one the client says it has, and says how many those were, or why none.
-    ///
-    /// # Errors
-    /// What the acknowledgement was instead, where it released nothing.
-    pub fn handle_ack_up_to(&mut self, id: MessageId) -> Result<u32, AckOutcome> {
-        self.in_flight.as_mut().map_or(Err(AckOutcome::Unknown), |in_flight| in_flight.handle_ack_up_to(id))
+    /// Releases every message up to one the client says it has; says what that was, and of how many messages.
+    pub fn handle_ack_up_to(&mut self, id: MessageId) -> (AckOutcome, u32) {
+        let unknown = (AckOutcome::Unknown, 1);
+        let outcome = self.in_flight.as_mut().map_or(unknown, |in_flight| in_flight.handle_ack_up_to(id));
+        match (&mut self.receipts, outcome.0) {
+            (Some(receipts), AckOutcome::Late | AckOutcome::Unknown) => receipts.handle_ack_up_to(id),
+            _ => outcome,
+        }
     }
 
     /// Takes the client's word that it could not handle a message: it is sent again after the delay.
@@ -207,12 +264,20 @@ impl Lane {
         self.in_flight.as_ref().and_then(|in_flight| in_flight.poll_timeout())
     }
 
+    /// When a held value may be sent: call [`Lane::expire`] then, in real time.
+    #[must_use]
+    pub fn poll_alarm(&self) -> Option<Instant> {
+        self.conflation.as_ref().and_then(|conflation| conflation.due())
+    }
+
     /// The message [`Lane::send`] would send.
     #[must_use]
     pub fn next(&self) -> Option<&Arc<Message>> {
         match &self.in_flight {
-            None => self.front(),
-            Some(in_flight) => in_flight.next_resend().or_else(|| self.front().filter(|_| in_flight.has_space())),
+            None => self.front().filter(|message| self.may_send(message)),
+            Some(in_flight) => {
+                in_flight.next_resend().or_else(|| self.front().filter(|message| self.may_send(message)))
+            }
         }
     }
 
@@ -234,7 +299,13 @@ impl Lane {
     /// The topic it is of.
     #[must_use]
     pub fn topic(&self) -> TopicId {
-        self.topic
+        self.topic.id
+    }
+
+    /// The topic it is of, with its name and class.
+    #[must_use]
+    pub fn entry(&self) -> &Arc<TopicEntry> {
+        &self.topic
     }
 
     /// The policy it keeps.
@@ -243,10 +314,10 @@ impl Lane {
         &self.policy
     }
 
-    /// How many messages it holds, queued and in flight.
+    /// How many messages it holds: queued, held for their interval, and in flight.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.queue.len() + self.in_flight.as_ref().map_or(0, |in_flight| in_flight.len())
+        self.queue.len() + self.held() + self.in_flight.as_ref().map_or(0, |in_flight| in_flight.len())
     }
 
     /// Whether it holds nothing.
@@ -255,16 +326,19 @@ impl Lane {
         self.len() == 0
     }
 
-    /// How many bytes it holds, queued and in flight.
+    /// How many bytes it holds: queued, held for their interval, and in flight.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.queued_bytes + self.in_flight.as_ref().map_or(0, |in_flight| in_flight.bytes())
+        let held = self.conflation.as_ref().map_or(0, |conflation| conflation.bytes());
+        self.queued_bytes + held + self.in_flight.as_ref().map_or(0, |in_flight| in_flight.bytes())
     }
 
     /// The oldest message it holds.
     #[must_use]
     pub fn oldest(&self) -> Option<&Arc<Message>> {
-        self.in_flight.as_ref().and_then(|in_flight| in_flight.oldest()).or_else(|| self.front())
+        let sent = self.in_flight.as_ref().and_then(|in_flight| in_flight.oldest());
+        let held = || self.conflation.as_ref().and_then(|conflation| conflation.front());
+        sent.or_else(|| self.front()).or_else(held)
     }
 
     /// Whether it is more than half full: time to let the client drain it before more is published.
@@ -283,15 +357,66 @@ impl Lane {
 
     /// Ends an overflow once the lane has caught up, and says how many messages it cost.
     ///
-    /// It has caught up when the next message would be sent at once: nothing is queued, and the window is open.
+    /// It has caught up when the next message would be sent at once: nothing is queued, and the window is open. Values
+    /// held for their interval are no backlog, unless they are what fills the lane.
     pub(crate) fn end_overflow(&mut self) -> Option<u64> {
-        let has_caught_up = || self.queue.is_empty() && self.in_flight.as_ref().is_none_or(|window| window.has_space());
+        let has_caught_up = || {
+            let is_open = self.in_flight.as_ref().is_none_or(|window| window.has_space())
+                && self.receipts.as_ref().is_none_or(|window| window.has_space());
+            self.queue.is_empty() && is_open && (self.held() == 0 || !self.is_crowded())
+        };
         (self.lost > 0 && has_caught_up()).then(|| std::mem::take(&mut self.lost))
     }
 
     /// Ends an overflow because the lane itself ends.
     pub(crate) fn take_lost(&mut self) -> Option<u64> {
         (self.lost > 0).then(|| std::mem::take(&mut self.lost))
+    }
+
+    /// Whether the window that a queued message needs takes another one.
+    fn may_send(&self, message: &Message) -> bool {
+        if message.is_at_least_once() {
+            self.in_flight.as_ref().is_none_or(|window| window.has_space())
+        } else {
+            !message.wants_ack() || self.receipts.as_ref().is_none_or(|window| window.has_space())
+        }
+    }
+
+    /// Has what its policy needs, and no more.
+    fn follow_policy(&mut self, salt: u64) {
+        if let Delivery::AtLeastOnce { window, retry, .. } = self.policy.delivery {
+            let window = self.wishes.window.map_or(window, |wanted| wanted.min(window));
+            match &mut self.in_flight {
+                Some(in_flight) => in_flight.reload(window, retry),
+                None => self.in_flight = Some(Box::new(InFlight::new(window, retry, salt))),
+            }
+        }
+        let receipts = self.policy.receipt_window.filter(|_| !self.policy.is_at_least_once());
+        let receipts = receipts.map(|widest| self.wishes.window.map_or(widest, |wanted| wanted.min(widest)));
+        match (&mut self.receipts, receipts) {
+            (Some(receipts), Some(window)) => receipts.reload(window),
+            (receipts, window) => *receipts = window.map(|window| Box::new(Receipts::new(window))),
+        }
+        match (&mut self.conflation, self.policy.max_frequency()) {
+            (Some(conflation), Some(frequency)) => conflation.reload(frequency),
+            (conflation, frequency) => *conflation = frequency.map(|frequency| Box::new(Conflation::new(frequency))),
+        }
+        if !self.policy.coalesces_by_key() {
+            self.newest = None;
+        } else if self.newest.is_none() {
+            self.newest = Some(Box::default());
+            self.index_newest();
+        }
+    }
+
+    /// Writes anew which entry holds the newest value of a key.
+    fn index_newest(&mut self) {
+        if let Some(newest) = &mut self.newest {
+            newest.clear();
+            for (number, queued) in (self.first..).zip(&self.queue) {
+                newest.insert(queued.message.key.clone(), number);
+            }
+        }
     }
 
     fn decide(&mut self, message: &Arc<Message>, now: Instant) -> Admission {
@@ -303,6 +428,10 @@ impl Lane {
         }
         match self.policy.delivery {
             Delivery::AtLeastOnce { .. } => self.admit_or_reject(message),
+            // What is in flight from a time when the lane was at-least-once does not give way.
+            Delivery::BestEffort { .. } if !self.fits_beside_in_flight(message.size_bytes()) => {
+                Admission::Rejected(Rejection::Full)
+            }
             Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } => self.replace_all(message),
             Delivery::BestEffort { overflow, .. } => match (self.replace_same_key(message, overflow), overflow) {
                 (Some(admission), _) => admission,
@@ -316,7 +445,7 @@ impl Lane {
         if !self.fits(message.size_bytes()) {
             return Admission::Rejected(Rejection::Full);
         }
-        self.push_back(message);
+        self.take_in(message);
         Admission::PLAIN
     }
 
@@ -326,12 +455,13 @@ impl Lane {
             self.displace_front().expect("an empty best-effort lane fits every message that is not too large");
             displaced += 1;
         }
-        self.push_back(message);
+        self.take_in(message);
         Admission::Admitted { coalesced: 0, displaced }
     }
 
     fn replace_all(&mut self, message: &Arc<Message>) -> Admission {
-        let coalesced = self.queue.len() as u32;
+        let queued = self.queue.len() as u64;
+        let held = self.drop_held();
         // What was missed before the old values is still missed; the old values themselves are not.
         let mut gaps = Gaps::default();
         for mut queued in self.queue.drain(..) {
@@ -339,18 +469,23 @@ impl Lane {
             gaps = queued.gaps;
         }
         gaps.move_before(&mut self.gaps);
-        self.first += u64::from(coalesced);
+        self.first += queued;
         self.queued_bytes = 0;
-        self.push_back(message);
-        Admission::Admitted { coalesced, displaced: 0 }
+        self.take_in(message);
+        Admission::Admitted { coalesced: queued as u32 + held as u32, displaced: 0 }
     }
 
-    /// Puts the message in the place of the queued one with its key, if this lane coalesces and there is one.
+    /// Puts the message in the place of the queued or held one with its key, if this lane coalesces and there is one.
     fn replace_same_key(&mut self, message: &Arc<Message>, overflow: Overflow) -> Option<Admission> {
+        if let Some(admission) = self.replace_held(message, overflow) {
+            return Some(admission);
+        }
         let number = *self.newest.as_ref()?.get(&message.key)?;
         let place = number.checked_sub(self.first)? as usize;
-        let grown = self.bytes() - self.queue[place].message.size_bytes() + message.size_bytes();
-        if grown <= self.policy.limits.bytes.get() {
+        let older = self.queue[place].message.size_bytes();
+        let grown = self.bytes() - older + message.size_bytes();
+        // A lane whose limit was lowered may hold too much already; this does not make it more.
+        if grown <= self.policy.limits.bytes.get() || message.size_bytes() <= older {
             self.replace(place, message);
             return Some(Admission::Admitted { coalesced: 1, displaced: 0 });
         }
@@ -364,7 +499,7 @@ impl Lane {
             self.displace_front().expect("`place` entries are queued before the older value");
             displaced += 1;
             let place = place - displaced as usize;
-            let grown = self.queued_bytes - self.queue[place].message.size_bytes() + message.size_bytes();
+            let grown = self.bytes() - self.queue[place].message.size_bytes() + message.size_bytes();
             if grown <= self.policy.limits.bytes.get() {
                 self.replace(place, message);
                 return Some(Admission::Admitted { coalesced: 1, displaced });
@@ -387,6 +522,15 @@ impl Lane {
         (self.len() as u64) < u64::from(limits.messages.get()) && self.bytes() + more <= limits.bytes.get()
     }
 
+    /// Whether it would fit if nothing were queued.
+    fn fits_beside_in_flight(&self, size: u64) -> bool {
+        let limits = &self.policy.limits;
+        self.in_flight.as_ref().is_none_or(|in_flight| {
+            (in_flight.len() as u64) < u64::from(limits.messages.get())
+                && in_flight.bytes() + size <= limits.bytes.get()
+        })
+    }
+
     fn push_back(&mut self, message: &Arc<Message>) {
         if let Some(newest) = &mut self.newest {
             newest.insert(message.key.clone(), self.first + self.queue.len() as u64);
@@ -403,9 +547,13 @@ impl Lane {
         self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
     }
 
-    /// Gives up the oldest, and notes before the next that the client missed it.
+    /// Gives up the oldest, which is what would be sent first, and notes before the next that the client missed it.
     fn displace_front(&mut self) -> Option<()> {
-        let Queued { message, mut gaps } = self.pop_front()?;
+        let Some(Queued { message, mut gaps }) = self.pop_front() else {
+            let message = self.conflation.as_mut()?.pop_front()?;
+            self.miss(message.id.offset, LossReason::Displaced);
+            return Some(());
+        };
         if self.policy.gap_notices {
             gaps.note(message.id.offset, LossReason::Displaced);
         }
@@ -434,6 +582,6 @@ impl Lane {
     }
 }
 
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }

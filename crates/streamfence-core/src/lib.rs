@@ -11,12 +11,15 @@ pub mod message;
 pub mod namespace;
 pub mod policy;
 pub mod slow_client;
+pub mod topic;
 
+pub mod conflation;
 pub mod gap;
 pub mod hub;
 pub mod in_flight;
 pub mod lane;
 pub mod link;
+pub mod receipts;
 pub mod session;
 
 pub mod books;
@@ -28,20 +31,26 @@ pub mod stats;
 pub mod testing;
 
 pub use books::Books;
-pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, NamespaceEntry};
+pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, Found, NamespaceEntry};
 pub use event::{CloseReason, Event, GiveUpReason, Transport, UnsubscribeReason};
 pub use gap::{Gap, LossReason};
-pub use hub::{Fanout, Hub};
+pub use hub::{Fanout, Hub, Reload};
 pub use in_flight::InFlight;
-pub use lane::{Admission, Lane, Rejection};
+pub use lane::{Admission, Lane, Rejection, Sending, Wishes};
 pub use link::Room;
 pub use message::{
     Body, ClassId, ClientId, Epoch, Key, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId,
     SessionKey, TopicId,
 };
-pub use namespace::{AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, Topic, Wire};
+pub use namespace::{
+    AckStyle, AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, OnSubscribe, Topic, Wire,
+};
 pub use output::{Batch, ErrorCode, GivenUp, Output, Secret, Ticket, Transmit};
-pub use policy::{Backoff, Delivery, Exhaustion, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+pub use policy::{
+    Backoff, Delivery, Exhaustion, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry,
+};
+pub use receipts::Receipts;
 pub use session::{Session, Verdict};
 pub use slow_client::{Eviction, SlowClient, SlowClientError};
 pub use stats::{AckOutcome, LaneSurvey, Observer, TopicStats};
+pub use topic::TopicEntry;

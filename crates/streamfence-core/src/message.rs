@@ -10,11 +10,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::topic::TopicEntry;
+
 /// One published message, shared by every lane that holds it.
 #[derive(Debug)]
 pub struct Message {
-    /// The topic it was published to.
-    pub topic: TopicId,
+    /// The topic it was published to, as it was then.
+    pub topic: Arc<TopicEntry>,
     /// Its identity: the same on every retry, unique over restarts.
     pub id: MessageId,
     /// What it replaces in a lane that coalesces; `None` means "the topic", so that every message replaces the last.
@@ -38,6 +40,18 @@ impl Message {
     #[must_use]
     pub fn is_expired(&self, now: Instant) -> bool {
         self.expires.is_some_and(|at| at <= now)
+    }
+
+    /// Whether it was published as one that is sent until its client acks it, whatever its topic has become since.
+    #[must_use]
+    pub fn is_at_least_once(&self) -> bool {
+        self.topic.class.policy.is_at_least_once()
+    }
+
+    /// Whether its packet asks the client to say that it has it.
+    #[must_use]
+    pub fn wants_ack(&self) -> bool {
+        self.topic.class.policy.wants_ack()
     }
 
     /// How many transport frames it takes: one, and one per attachment.
@@ -257,13 +271,12 @@ pub struct NamespaceId(pub u32);
 pub struct ClassId(pub u32);
 
 /// A routing key: one (namespace, topic).
-///
-/// Today there is one per class. Nothing outside the catalog assumes so, because topics made from a pattern will share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicId {
-    /// Its place in the slab of topics.
+    /// Its class, by its place in the catalog: all topics made from one pattern have the same.
     pub index: u32,
-    /// How often that place was given anew.
+    /// Which of those it is; 0 is the catalog entry itself. A number is never used again, because a topic that is made
+    /// anew under its old name is another topic.
     pub generation: u32,
 }
 

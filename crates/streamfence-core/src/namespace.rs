@@ -51,7 +51,8 @@ impl Namespace {
         }
     }
 
-    /// Adds a topic with the namespace's settings.
+    /// Adds a topic with the namespace's settings. A name that ends in `*` is a pattern: a topic is made of every name
+    /// that begins so, when somebody subscribes or publishes to it, and is gone with its last subscriber.
     #[must_use]
     pub fn topic(self, name: impl Into<String>) -> Self {
         self.topic_with(Topic::new(name))
@@ -103,12 +104,17 @@ pub(crate) struct Draft {
     pub(crate) max_queued_bytes: Option<u64>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) gap_notices: Option<bool>,
+    pub(crate) max_frequency: Option<f64>,
+    pub(crate) on_subscribe: Option<OnSubscribe>,
+    pub(crate) receipt_window: Option<u16>,
+    pub(crate) ack: Option<AckStyle>,
     pub(crate) wire: Option<Wire>,
     pub(crate) metadata: Option<Metadata>,
     pub(crate) client_publish: Option<ClientPublish>,
     pub(crate) inbound_ack: Option<InboundAck>,
     pub(crate) allow_polling: Option<bool>,
     pub(crate) echo: Option<bool>,
+    pub(crate) max_topics: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -128,12 +134,17 @@ impl Draft {
             max_queued_bytes: self.max_queued_bytes.or(parent.max_queued_bytes),
             ttl: self.ttl.or(parent.ttl),
             gap_notices: self.gap_notices.or(parent.gap_notices),
+            max_frequency: self.max_frequency.or(parent.max_frequency),
+            on_subscribe: self.on_subscribe.or(parent.on_subscribe),
+            receipt_window: self.receipt_window.or(parent.receipt_window),
+            ack: self.ack.or(parent.ack),
             wire: self.wire.or(parent.wire),
             metadata: self.metadata.or(parent.metadata),
             client_publish: self.client_publish.or(parent.client_publish),
             inbound_ack: self.inbound_ack.or(parent.inbound_ack),
             allow_polling: self.allow_polling.or(parent.allow_polling),
             echo: self.echo.or(parent.echo),
+            max_topics: self.max_topics.or(parent.max_topics),
         }
     }
 }
@@ -199,6 +210,37 @@ macro_rules! settings {
                 self
             }
 
+            /// How many values of one key a client gets in a second at most: after one was sent, the next is held for
+            /// the rest of the interval, and a newer one takes its place. Best effort only. Default: 0, as many as there
+            /// are; a client may ask for fewer.
+            #[must_use]
+            pub fn max_frequency(mut self, hertz: f64) -> Self {
+                self.draft.max_frequency = Some(hertz);
+                self
+            }
+
+            /// What a new subscriber gets at once. Default: [`OnSubscribe::Nothing`].
+            #[must_use]
+            pub fn on_subscribe(mut self, what: OnSubscribe) -> Self {
+                self.draft.on_subscribe = Some(what);
+                self
+            }
+
+            /// How many messages of a best-effort topic may be sent to a client and not yet confirmed by it; the lane fills
+            /// beyond, and its policy decides. Nothing is sent again. 0 is any number, which is the default.
+            #[must_use]
+            pub fn receipt_window(mut self, messages: u16) -> Self {
+                self.draft.receipt_window = Some(messages);
+                self
+            }
+
+            /// How a client says that it has a message, where it is asked to. Default: [`AckStyle::Event`].
+            #[must_use]
+            pub fn ack(mut self, style: AckStyle) -> Self {
+                self.draft.ack = Some(style);
+                self
+            }
+
             /// The shape a message has on the wire. Default: [`Wire::TopicEvent`].
             #[must_use]
             pub fn wire(mut self, wire: Wire) -> Self {
@@ -231,6 +273,13 @@ macro_rules! settings {
             #[must_use]
             pub fn allow_polling(mut self, yes: bool) -> Self {
                 self.draft.allow_polling = Some(yes);
+                self
+            }
+
+            /// How many topics may be made at once from one whose name is a pattern, such as `orders.*`. Default: 10 000.
+            #[must_use]
+            pub fn max_topics(mut self, topics: u32) -> Self {
+                self.draft.max_topics = Some(topics);
                 self
             }
 
@@ -336,9 +385,28 @@ pub enum CoalesceKey {
     /// That they are of one topic: the newest message is the only one that counts.
     #[default]
     Topic,
-    /// What stands at this JSON pointer (RFC 6901) of their payloads, such as `/symbol`. Messages where nothing stands
-    /// there are versions of one value too.
-    Pointer(String),
+    /// What stands at these JSON pointers (RFC 6901) of their payloads, such as `/symbol`: all of it together. Messages
+    /// where nothing stands at any of them are versions of one value too. At least one pointer.
+    Pointers(Vec<String>),
+}
+
+impl CoalesceKey {
+    /// What stands at one JSON pointer.
+    pub fn pointer(pointer: impl Into<String>) -> Self {
+        Self::Pointers(vec![pointer.into()])
+    }
+}
+
+/// What a new subscriber gets at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnSubscribe {
+    /// Nothing: it hears what is published from now on.
+    #[default]
+    Nothing,
+    /// The newest message, or the newest of each key where the topic coalesces: of up to
+    /// [`VALUES_KEPT`](crate::hub::VALUES_KEPT) keys, those published last. Messages for one client alone are not among
+    /// them, nor is what has expired. Not for patterns, whose topics end when nobody uses them.
+    Last,
 }
 
 /// The shape of a message on the wire.
@@ -349,6 +417,17 @@ pub enum Wire {
     TopicEvent,
     /// One event `topic-message` with `{metadata, payload}`.
     Envelope,
+}
+
+/// How a client says that it has a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AckStyle {
+    /// By an event of its own.
+    #[default]
+    Event,
+    /// By the callback of the transport's own that comes with the message, where it has such a thing; the event is taken
+    /// too.
+    Native,
 }
 
 /// Which messages carry metadata, and how much.

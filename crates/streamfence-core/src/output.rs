@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::event::{CloseReason, Event, GiveUpReason, UnsubscribeReason};
 use crate::gap::Gap;
-use crate::message::{ClientId, LinkKey, Message, NamespaceId, Position, RequestId, SessionKey, TopicId};
+use crate::message::{ClientId, LinkKey, Message, NamespaceId, Position, RequestId, SessionKey};
+use crate::topic::TopicEntry;
 
 /// What one link has to send, in order.
 pub type Batch = Vec<Transmit>;
@@ -72,7 +73,7 @@ pub enum Transmit {
         /// The client's own name.
         client: ClientId,
         /// The topic subscribed to.
-        topic: TopicId,
+        topic: Arc<TopicEntry>,
         /// What the first message will come after.
         position: Position,
         /// The question this answers.
@@ -83,7 +84,7 @@ pub enum Transmit {
         /// The namespace to say it in.
         namespace: NamespaceId,
         /// The topic it was to.
-        topic: TopicId,
+        topic: Arc<TopicEntry>,
         /// Who ended it.
         reason: UnsubscribeReason,
         /// The question this answers.
@@ -101,7 +102,7 @@ pub enum Transmit {
         /// The namespace to say it in.
         namespace: NamespaceId,
         /// The topic.
-        topic: TopicId,
+        topic: Arc<TopicEntry>,
         /// What it missed.
         gap: Gap,
     },
@@ -181,7 +182,7 @@ pub struct Ticket {
     /// Whether this is the session the client asked for; else it is a new one.
     pub resumed: bool,
     /// The topics it is subscribed to, still.
-    pub topics: Vec<TopicId>,
+    pub topics: Vec<Arc<TopicEntry>>,
 }
 
 /// 128 random bits that only one client knows. Never shown by `Debug`, compared without telling how much was right.

@@ -14,6 +14,9 @@ pub struct Policy {
     pub limits: Limits,
     /// Whether the client is told of what it missed.
     pub gap_notices: bool,
+    /// How many messages of a best-effort lane may be sent and not yet confirmed by the client; `None` is any number.
+    /// At-least-once has a window of its own and never this one.
+    pub receipt_window: Option<NonZeroU16>,
 }
 
 impl Policy {
@@ -27,7 +30,7 @@ impl Policy {
         {
             return Err(PolicyError::WindowExceedsQueue { window: window.get(), limit: limits.messages.get() });
         }
-        Ok(Self { delivery, limits, gap_notices: false })
+        Ok(Self { delivery, limits, gap_notices: false, receipt_window: None })
     }
 
     /// The same policy, with or without notices of what a client missed.
@@ -36,10 +39,94 @@ impl Policy {
         Self { gap_notices, ..self }
     }
 
+    /// The same policy, with a bound on what the client has not confirmed.
+    ///
+    /// # Errors
+    /// [`PolicyError::ReceiptsAtLeastOnce`] where the delivery has such a bound by nature.
+    pub fn with_receipt_window(self, receipt_window: Option<NonZeroU16>) -> Result<Self, PolicyError> {
+        match receipt_window {
+            Some(_) if self.is_at_least_once() => Err(PolicyError::ReceiptsAtLeastOnce),
+            _ => Ok(Self { receipt_window, ..self }),
+        }
+    }
+
+    /// Whether the client is asked to say of each message that it has it.
+    #[must_use]
+    pub fn wants_ack(&self) -> bool {
+        self.is_at_least_once() || self.receipt_window.is_some()
+    }
+
     /// Whether messages wait for the client's acknowledgement.
     #[must_use]
     pub fn is_at_least_once(&self) -> bool {
         matches!(self.delivery, Delivery::AtLeastOnce { .. })
+    }
+
+    /// Whether a newer value takes the place of the older one of its key, so that there is one value a key and not one a
+    /// topic, or every message.
+    #[must_use]
+    pub fn coalesces_by_key(&self) -> bool {
+        match self.delivery {
+            // It holds one value, whatever the key.
+            Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } | Delivery::AtLeastOnce { .. } => false,
+            Delivery::BestEffort { overflow, coalesce, max_frequency } => {
+                coalesce || overflow == Overflow::Coalesce || max_frequency.is_some()
+            }
+        }
+    }
+
+    /// How often a client gets a value of one key at most; `None` is as often as there is one.
+    #[must_use]
+    pub fn max_frequency(&self) -> Option<Frequency> {
+        match self.delivery {
+            Delivery::BestEffort { max_frequency, .. } => max_frequency,
+            Delivery::AtLeastOnce { .. } => None,
+        }
+    }
+
+    /// The same policy for a client that asked for no more values than this: the lower of the two counts. An
+    /// at-least-once policy stays as it is, since it may leave out nothing.
+    #[must_use]
+    pub fn at_most(mut self, wanted: Option<Frequency>) -> Self {
+        if let Delivery::BestEffort { max_frequency, .. } = &mut self.delivery {
+            *max_frequency = max_frequency.map_or(wanted, |own| Some(wanted.map_or(own, |wanted| own.lower(wanted))));
+        }
+        self
+    }
+}
+
+/// How often a client gets a value of one key at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frequency {
+    interval: Duration,
+}
+
+/// The longest a value waits for the one before it: a day, so that no deadline leaves the clock.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Frequency {
+    /// So many times a second, but once a day at least.
+    ///
+    /// # Errors
+    /// [`PolicyError::Frequency`] unless it is a finite number above zero.
+    pub fn hertz(hertz: f64) -> Result<Self, PolicyError> {
+        if !hertz.is_finite() || hertz <= 0.0 {
+            return Err(PolicyError::Frequency);
+        }
+        let interval = Duration::try_from_secs_f64(hertz.recip()).unwrap_or(LONGEST_INTERVAL);
+        Ok(Self { interval: interval.min(LONGEST_INTERVAL) })
+    }
+
+    /// The least time between two values of one key.
+    #[must_use]
+    pub fn interval(self) -> Duration {
+        self.interval
+    }
+
+    /// The lower of two.
+    #[must_use]
+    pub fn lower(self, other: Self) -> Self {
+        Self { interval: self.interval.max(other.interval) }
     }
 }
 
@@ -52,6 +139,9 @@ pub enum Delivery {
         overflow: Overflow,
         /// Whether an offer first replaces the queued message of the same key, in its place.
         coalesce: bool,
+        /// How often a client gets a value of one key at most; `None` is as often as there is one. A lane with this
+        /// coalesces by nature.
+        max_frequency: Option<Frequency>,
     },
     /// At least once: a message leaves the lane when the client acks it.
     AtLeastOnce {
@@ -186,6 +276,12 @@ pub enum PolicyError {
         /// The messages a lane may hold.
         limit: u32,
     },
+    /// A frequency that is none.
+    #[error("max_frequency: wanted a finite number above 0")]
+    Frequency,
+    /// At-least-once has a window of what is not acked already.
+    #[error("receipt_window is for best effort; at-least-once has its window by nature: max_in_flight")]
+    ReceiptsAtLeastOnce,
     /// A backoff that would shrink, explode or jitter beyond all bounds.
     #[error("backoff: wanted a multiplier between 1 and 100 and a jitter between 0 and 1")]
     Backoff,

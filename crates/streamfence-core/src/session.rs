@@ -5,7 +5,6 @@
 mod ladder;
 
 use std::collections::VecDeque;
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,13 +14,14 @@ use self::ladder::{Edge, Ladder};
 use crate::books::Books;
 use crate::event::{CloseReason, Event};
 use crate::in_flight::GiveUp;
-use crate::lane::{Admission, Lane, Rejection};
+use crate::lane::{Admission, Lane, Rejection, Sending, Wishes, earlier};
 use crate::link::Room;
 use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
 use crate::output::Transmit;
 use crate::policy::Exhaustion;
 use crate::slow_client::{Eviction, SlowClient};
 use crate::stats::AckOutcome;
+use crate::topic::TopicEntry;
 
 /// A client's lanes in one namespace.
 #[derive(Debug)]
@@ -44,10 +44,10 @@ pub struct Session {
 }
 
 /// What a session finds has to be done about its own client; the hub does it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Verdict {
     /// The lane of the topic is to end, because the client does not keep up.
-    Unsubscribe(TopicId),
+    Unsubscribe(Arc<TopicEntry>),
     /// The session is to end.
     Disconnect(CloseReason),
 }
@@ -85,16 +85,55 @@ impl Session {
     }
 
     /// Opens a lane and says where it stands. A second subscription to a topic changes nothing and is `None`.
-    pub fn subscribe(&mut self, topic: TopicId, window: Option<NonZeroU16>, books: &Books) -> Option<u32> {
-        if self.lane_of(topic).is_some() {
+    pub fn subscribe(&mut self, topic: &Arc<TopicEntry>, wishes: Wishes) -> Option<u32> {
+        if self.lane_of(topic.id).is_some() {
             return None;
         }
-        let lane = Lane::new(topic, books.catalog().class(topic).policy, window, self.salt());
+        let lane = Lane::new(topic.clone(), wishes, self.salt());
         let place = self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0 }) as u32;
         if let Some(ladder) = &mut self.ladder {
             ladder.make_place(place);
         }
         Some(place)
+    }
+
+    /// Goes on under the settings its topics have now, as `current` tells them; hands out the topics that are gone.
+    pub fn reload(&mut self, current: impl Fn(&TopicEntry) -> Option<Arc<TopicEntry>>) -> Vec<Arc<TopicEntry>> {
+        let salt = self.salt();
+        let mut gone = Vec::new();
+        for (place, seated) in &mut self.lanes {
+            match current(seated.lane.entry()) {
+                Some(topic) => {
+                    seated.lane.reload(topic, salt);
+                    self.alarm = earlier(self.alarm, seated.lane.poll_alarm());
+                    // A wider window may let it send at once.
+                    seated.queue_up(place as u32, &mut self.turns);
+                }
+                None => gone.push(seated.lane.entry().clone()),
+            }
+        }
+        gone
+    }
+
+    /// Goes on under the ladder its namespace has now. Where a client stands stays as it is, and since when: only what
+    /// that means is another thing from now on.
+    pub fn follow_ladder(&mut self, rules: Option<SlowClient>, now: Instant, books: &mut Books) {
+        match (&mut self.ladder, rules) {
+            (None, None) => {}
+            (Some(ladder), Some(rules)) => ladder.follow(rules),
+            (Some(_), None) => {
+                self.get_off(now, books);
+                self.ladder = None;
+            }
+            (None, Some(rules)) => {
+                let mut ladder = Box::new(Ladder::new(rules));
+                for (place, seated) in &self.lanes {
+                    ladder.make_place(place as u32);
+                    ladder.weigh(place as u32, &seated.lane);
+                }
+                self.ladder = Some(ladder);
+            }
+        }
     }
 
     /// Closes a lane; what it held is counted as abandoned. Says where the hub's topic index held it.
@@ -127,7 +166,7 @@ impl Session {
         let seated = &mut self.lanes[place as usize];
         let expired = seated.expire(now, self.client, books);
         let admission = seated.lane.offer(message, now);
-        books.offered(message.topic, admission);
+        books.offered(message.topic.id, admission);
         let lost = match admission {
             Admission::Admitted { displaced, .. } => u64::from(displaced),
             Admission::Rejected(Rejection::Full) => 1,
@@ -135,7 +174,10 @@ impl Session {
             Admission::Rejected(Rejection::TooLarge | Rejection::Expired) => 0,
         };
         if lost > 0 && seated.lane.begin_overflow(lost) {
-            books.overflow_began(message.topic, self.client);
+            books.overflow_began(&message.topic, self.client);
+        }
+        if let Some(at) = seated.lane.poll_alarm() {
+            self.alarm = earlier(self.alarm, Some(at));
         }
         if let Some(ladder) = &mut self.ladder {
             ladder.weigh(place, &seated.lane);
@@ -170,17 +212,16 @@ impl Session {
     /// Releases a message the client says it has.
     pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
         let outcome = self.settle_ack(topic, books, |lane| lane.handle_ack(id)).unwrap_or(AckOutcome::Foreign);
+        self.note_receipt(outcome);
         books.acked(topic, outcome, 1);
         outcome
     }
 
     /// Releases every message up to one the client says it has.
     pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
-        let released = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
-        let (outcome, count) = match released.unwrap_or(Err(AckOutcome::Foreign)) {
-            Ok(count) => (AckOutcome::Released, count),
-            Err(outcome) => (outcome, 1),
-        };
+        let heard = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
+        let (outcome, count) = heard.unwrap_or((AckOutcome::Foreign, 1));
+        self.note_receipt(outcome);
         books.acked(topic, outcome, count);
         outcome
     }
@@ -207,6 +248,7 @@ impl Session {
     pub fn handle_timeout(&mut self, clock: Duration, now: Instant, books: &mut Books) -> Option<Verdict> {
         if self.alarm.is_some_and(|at| at <= now) {
             self.alarm = None;
+            self.release_held(now, books);
         }
         let verdict = if clock >= self.nearest { self.handle_overdue(clock, now, books) } else { None };
         self.reassess(now, books);
@@ -218,8 +260,9 @@ impl Session {
         let Some(ladder) = &mut self.ladder else { return };
         debug_assert_eq!(ladder.held().messages, self.lanes.iter().map(|(_, seated)| seated.lane.len() as u64).sum());
         debug_assert_eq!(ladder.held().bytes, self.lanes.iter().map(|(_, seated)| seated.lane.bytes()).sum());
-        let edge = ladder.look(now);
-        self.alarm = self.alarm.into_iter().chain(ladder.due()).min();
+        // A walk over few lanes, and only of a client above a hard limit.
+        let edge = ladder.look(now, || self.lanes.iter().all(|(_, seated)| seated.lane.only_holds()));
+        self.alarm = earlier(self.alarm, ladder.due());
         self.tell_edge(edge, books);
     }
 
@@ -254,9 +297,26 @@ impl Session {
             Eviction::Unsubscribe => {
                 let lane = &self.lanes.get(ladder.fullest()? as usize)?.lane;
                 ladder.lose(lane.len() as u64);
-                Verdict::Unsubscribe(lane.topic())
+                Verdict::Unsubscribe(lane.entry().clone())
             }
         })
+    }
+
+    /// Gives lanes their turn whose held values may be sent now.
+    fn release_held(&mut self, now: Instant, books: &mut Books) {
+        for (place, seated) in &mut self.lanes {
+            if let Some(at) = seated.lane.poll_alarm() {
+                if at <= now {
+                    let expired = seated.expire(now, self.client, books);
+                    if let Some(ladder) = &mut self.ladder {
+                        ladder.weigh(place as u32, &seated.lane);
+                        ladder.lose(expired);
+                    }
+                }
+                self.alarm = earlier(self.alarm, seated.lane.poll_alarm());
+            }
+            seated.queue_up(place as u32, &mut self.turns);
+        }
     }
 
     /// Looks for messages that were not acked in time.
@@ -267,12 +327,12 @@ impl Session {
             let before = seated.lane.len();
             seated.lane.handle_timeout(clock, now, |message, why| match why {
                 GiveUp::Exhausted { attempts, reason } => {
-                    if books.catalog().class(message.topic).exhaustion == Exhaustion::Disconnect {
+                    if message.topic.class.exhaustion == Exhaustion::Disconnect {
                         verdict = Some(Verdict::Disconnect(CloseReason::RetriesExhausted));
                     }
                     books.exhausted(client, message, attempts, reason);
                 }
-                GiveUp::Expired => books.expired(message.topic, 1),
+                GiveUp::Expired => books.expired(message.topic.id, 1),
             });
             seated.end_overflow(client, books);
             if let Some(ladder) = &mut self.ladder {
@@ -326,7 +386,7 @@ impl Session {
                 }
                 room.take(GAP_FRAMES, GAP_BYTES);
                 let gap = seated.lane.take_gap().expect("it was there just now");
-                return Some(Transmit::Gap { namespace: self.namespace, topic: seated.lane.topic(), gap });
+                return Some(Transmit::Gap { namespace: self.namespace, topic: seated.lane.entry().clone(), gap });
             }
             let (frames, bytes) = (next.frames(), next.size_bytes());
             if !room.takes(frames, bytes) {
@@ -334,9 +394,8 @@ impl Session {
                 return None;
             }
             room.take(frames, bytes);
-            let (message, attempt) = seated.lane.send(clock);
-            let wants_ack = seated.lane.policy().is_at_least_once();
-            books.sent(self.client, &message, attempt, wants_ack);
+            let Sending { message, attempt, awaits_ack } = seated.lane.send(clock, now);
+            books.sent(self.client, &message, attempt, awaits_ack);
             seated.end_overflow(self.client, books);
             if let Some(ladder) = &mut self.ladder {
                 ladder.weigh(place, &seated.lane);
@@ -357,15 +416,18 @@ impl Session {
         }
     }
 
-    /// Gives up, in all lanes, what is not worth sending any more.
-    pub fn expire(&mut self, now: Instant, books: &mut Books) {
+    /// Gives up, in all lanes, what is not worth sending any more, and says whether there was any.
+    pub fn expire(&mut self, now: Instant, books: &mut Books) -> bool {
+        let mut any = false;
         for (place, seated) in &mut self.lanes {
             let expired = seated.expire(now, self.client, books);
+            any |= expired > 0;
             if let Some(ladder) = &mut self.ladder {
                 ladder.weigh(place as u32, &seated.lane);
                 ladder.lose(expired);
             }
         }
+        any
     }
 
     /// When to call [`Session::handle_timeout`], on the link's clock; never too late, perhaps too early.
@@ -452,10 +514,19 @@ impl Session {
         Some(outcome)
     }
 
+    /// A receipt is a sign of life as an ack is, though what it is for has left its lane long ago.
+    fn note_receipt(&mut self, outcome: AckOutcome) {
+        if outcome == AckOutcome::Confirmed
+            && let Some(ladder) = &mut self.ladder
+        {
+            ladder.progress();
+        }
+    }
+
     fn abandon(&self, mut lane: Lane, books: &mut Books) {
         books.abandoned(lane.topic(), lane.len() as u64);
         if let Some(lost) = lane.take_lost() {
-            books.overflow_ended(lane.topic(), self.client, lost);
+            books.overflow_ended(lane.entry(), self.client, lost);
         }
     }
 }
@@ -485,7 +556,7 @@ impl SeatedLane {
 
     fn end_overflow(&mut self, client: ClientId, books: &mut Books) {
         if let Some(lost) = self.lane.end_overflow() {
-            books.overflow_ended(self.lane.topic(), client, lost);
+            books.overflow_ended(self.lane.entry(), client, lost);
         }
     }
 }

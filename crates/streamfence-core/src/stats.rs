@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::catalog::Catalog;
 use crate::event::Event;
 use crate::message::TopicId;
 
@@ -65,6 +66,8 @@ impl TopicStats {
 pub enum AckOutcome {
     /// It released a message.
     Released,
+    /// It made space in the receipt window of a best-effort lane.
+    Confirmed,
     /// Its message was released or given up before: a duplicate, or too late.
     Late,
     /// Nothing of that id was ever sent to this client.
@@ -77,13 +80,15 @@ pub enum AckOutcome {
 
 impl AckOutcome {
     /// All of them, in the order of [`TopicStats::acks`].
-    pub const ALL: [Self; 5] = [Self::Released, Self::Late, Self::Unknown, Self::Foreign, Self::Nacked];
+    pub const ALL: [Self; 6] =
+        [Self::Released, Self::Confirmed, Self::Late, Self::Unknown, Self::Foreign, Self::Nacked];
 
     /// The name used in labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Released => "released",
+            Self::Confirmed => "confirmed",
             Self::Late => "late",
             Self::Unknown => "unknown",
             Self::Foreign => "foreign",
@@ -109,6 +114,11 @@ pub struct LaneSurvey {
 
 /// Whoever wants to know. Called on the shards, so it must be quick and must not block.
 pub trait Observer: Send + Sync {
+    /// From now on the numbers are of the topics of this catalog, which follows the last one.
+    fn on_reload(&self, catalog: &Catalog) {
+        let _ = catalog;
+    }
+
     /// What happened to a topic since the last call from this shard.
     fn on_stats(&self, topic: TopicId, since_last: &TopicStats) {
         let _ = (topic, since_last);

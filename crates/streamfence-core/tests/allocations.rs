@@ -1,12 +1,12 @@
 //! What a message costs in memory: nothing per session, once a lane has reached its size.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, Offset,
-    Output, Overflow, Room, SessionKey, SlowClient, TopicId, Transmit, Transport,
+    OnSubscribe, Output, Overflow, Room, SessionKey, SlowClient, TopicEntry, Transmit, Transport, Wishes,
 };
 
 const EPOCH: Epoch = Epoch(7);
@@ -14,7 +14,7 @@ const PLENTY: Room = Room { frames: 1_000, bytes: 1 << 20, is_empty: true };
 
 struct Stage {
     hub: Hub,
-    topic: TopicId,
+    topic: Arc<TopicEntry>,
     sessions: Vec<(LinkKey, SessionKey)>,
     now: Instant,
     offset: u64,
@@ -24,7 +24,7 @@ impl Stage {
     #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
     fn new(namespace: Namespace, sessions: usize) -> Self {
         let catalog = Arc::new(Catalog::builder().namespace(namespace).build().expect("the catalog is valid"));
-        let topic = catalog.topics().next().expect("the namespace has a topic");
+        let topic = catalog.entry(catalog.topics().next().expect("the namespace has a topic")).clone();
         let mut stage =
             Self { hub: Hub::new(catalog, EPOCH), topic, sessions: Vec::new(), now: Instant::now(), offset: 0 };
         for index in 0..sessions {
@@ -36,11 +36,11 @@ impl Stage {
     fn join(&mut self, index: usize) {
         let mut client = [0; 12];
         client[..8].copy_from_slice(&index.to_be_bytes());
-        let namespace = self.hub.catalog().class(self.topic).namespace;
+        let namespace = self.topic.class.namespace;
         let link = self.hub.open(self.now);
         let joined = self.hub.join(link, namespace, ClientId(client), Transport::Other, self.now);
         let session = joined.expect("the link is open");
-        self.hub.subscribe(session, self.topic, None, None, self.now);
+        self.hub.subscribe(session, &self.topic, Wishes::default(), None, self.now);
         self.sessions.push((link, session));
     }
 
@@ -48,7 +48,14 @@ impl Stage {
         self.offset += 1;
         let id = MessageId { epoch: EPOCH, offset: Offset(self.offset) };
         let body = Body::plain(Bytes::from_static(b"tick"));
-        Arc::new(Message { topic: self.topic, id, key: key.map(Into::into), published: self.now, expires: None, body })
+        Arc::new(Message {
+            topic: self.topic.clone(),
+            id,
+            key: key.map(Into::into),
+            published: self.now,
+            expires: None,
+            body,
+        })
     }
 
     fn publish(&mut self, message: &Arc<Message>) {
@@ -66,7 +73,7 @@ impl Stage {
 
     fn ack(&mut self, id: MessageId) {
         for &(_, session) in &self.sessions {
-            self.hub.handle_ack(session, self.topic, id, self.now);
+            self.hub.handle_ack(session, self.topic.id, id, self.now);
         }
     }
 
@@ -95,6 +102,7 @@ fn publish_poll_and_ack_cost_nothing_per_session() {
         Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest),
         Namespace::new("/a").topic("t").best_effort(Overflow::Coalesce),
         Namespace::new("/a").topic("t").best_effort(Overflow::SnapshotOnly),
+        Namespace::new("/a").topic("t").best_effort(Overflow::Coalesce).on_subscribe(OnSubscribe::Last),
         Namespace::new("/a").topic("t").at_least_once(AtLeastOnce::default().window(4)),
         // Above the soft limit in every round.
         Namespace::new("/a").topic("t").slow_client(SlowClient::default().soft_messages(1).hard_messages(2)),
@@ -121,6 +129,50 @@ fn publish_poll_and_ack_cost_nothing_per_session() {
 }
 
 #[test]
+fn values_that_are_held_for_their_interval_cost_nothing_per_session() {
+    let mut stage = Stage::new(Namespace::new("/a").topic("t").max_frequency(10.0), 100);
+    for round in 0..40 {
+        // Two values within an interval: one goes, the other is held, and a third takes its place.
+        let messages = [(); 3].map(|()| stage.message(Some(if round % 2 == 0 { "even" } else { "odd" })));
+        let count = allocations(|| {
+            stage.give_room();
+            stage.publish(&messages[0]);
+            let at_once = stage.drain();
+            stage.publish(&messages[1]);
+            stage.publish(&messages[2]);
+            assert_eq!(stage.drain(), 0, "they wait");
+            stage.now += Duration::from_millis(100);
+            stage.hub.handle_timeout(stage.now);
+            assert_eq!((at_once, stage.drain()), (100, 100), "one at once, and the newest of the others");
+            stage.now += Duration::from_millis(100);
+        });
+        assert!(round < 10 || count == 0, "{count} allocations in round {round}");
+    }
+}
+
+#[test]
+fn ten_thousand_values_due_at_once_go_in_one_walk() {
+    let namespace = Namespace::new("/a").topic("t").max_frequency(1.0).max_queued_messages(10_000);
+    let mut stage = Stage::new(namespace.max_queued_bytes(1 << 30), 1);
+    let mut sent = 0;
+    for round in 0..3 {
+        for key in 0..10_000 {
+            let message = stage.message(Some(&key.to_string()));
+            stage.publish(&message);
+        }
+        assert_eq!(stage.hub.resident(), 10_000);
+        stage.now += Duration::from_secs(1);
+        stage.hub.handle_timeout(stage.now);
+        let before = sent;
+        while sent - before < 10_000 {
+            stage.give_room();
+            sent += stage.drain();
+        }
+        assert_eq!((stage.hub.resident(), sent), (0, (round + 1) * 10_000));
+    }
+}
+
+#[test]
 fn a_full_lane_that_displaces_costs_nothing() {
     let namespace = Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest).max_queued_messages(8);
     let mut stage = Stage::new(namespace, 100);
@@ -138,6 +190,7 @@ fn a_lane_forgets_the_keys_of_what_has_left() {
         Namespace::new("/a").topic("t").best_effort(Overflow::Coalesce),
         Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest).coalesce(true).max_queued_messages(4),
         Namespace::new("/a").topic("t").best_effort(Overflow::SnapshotOnly).coalesce(true),
+        Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest).max_frequency(1_000.0),
     ];
     for namespace in namespaces {
         let told = format!("{namespace:?}");
@@ -148,6 +201,7 @@ fn a_lane_forgets_the_keys_of_what_has_left() {
                 stage.publish(&message);
                 // Now and then the client reads; in between the lane makes way on its own.
                 if key % 16 == 0 {
+                    stage.now += Duration::from_millis(1);
                     stage.give_room();
                     stage.drain();
                 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use streamfence_core::{
-    AtLeastOnce, Catalog, ClientPublish, Delivery, InboundAck, Limits, Metadata, Namespace, Overflow, Topic, Wire,
+    AtLeastOnce, Catalog, ClientPublish, CoalesceKey, Delivery, Found, Frequency, InboundAck, Limits, Metadata,
+    Namespace, NamespaceId, OnSubscribe, Overflow, Topic, Wire,
 };
 
 #[expect(clippy::needless_pass_by_value, reason = "a case reads best without borrows")]
@@ -76,6 +77,26 @@ fn what_cannot_be_kept_is_refused_with_its_place() {
         expect!["topic `/feed tick`: coalesce with at-least-once would lose messages; wanted one of the two"],
     );
     refuse(
+        vec![feed().at_least_once(AtLeastOnce::default()).max_frequency(1.5)],
+        expect!["topic `/feed tick`: max_frequency with at-least-once would lose messages; wanted one of the two"],
+    );
+    refuse(
+        vec![feed().max_frequency(-1.0)],
+        expect!["topic `/feed tick`: max_frequency: wanted a finite number above 0"],
+    );
+    refuse(
+        vec![feed().max_frequency(f64::INFINITY)],
+        expect!["topic `/feed tick`: max_frequency: wanted a finite number above 0"],
+    );
+    refuse(
+        vec![feed().coalesce_key(CoalesceKey::Pointers(Vec::new()))],
+        expect![[r#"topic `/feed tick`: coalesce key "" is no JSON pointer; wanted one such as `/symbol`"#]],
+    );
+    refuse(
+        vec![feed().coalesce_key(CoalesceKey::Pointers(vec!["/a".into(), "b".into()]))],
+        expect![[r#"topic `/feed tick`: coalesce key "b" is no JSON pointer; wanted one such as `/symbol`"#]],
+    );
+    refuse(
         vec![feed().at_least_once(AtLeastOnce::default().window(65))],
         expect!["topic `/feed tick`: max_in_flight 65 exceeds max_queued_messages 64"],
     );
@@ -85,11 +106,15 @@ fn what_cannot_be_kept_is_refused_with_its_place() {
 fn what_nobody_said_is_the_default() {
     let catalog = Catalog::builder().namespace(feed()).build().expect("it is valid");
     let class = catalog.class(catalog.topics().next().expect("there is one"));
-    assert_eq!(class.policy.delivery, Delivery::BestEffort { overflow: Overflow::RejectNew, coalesce: false });
+    assert_eq!(
+        class.policy.delivery,
+        Delivery::BestEffort { overflow: Overflow::RejectNew, coalesce: false, max_frequency: None }
+    );
     assert_eq!(class.policy.limits, Limits::default());
     assert_eq!((class.wire, class.metadata), (Wire::TopicEvent, Metadata::WhenAcked));
     assert_eq!((class.client_publish, class.inbound_ack), (ClientPublish::Handler, InboundAck::OnReceipt));
     assert!(class.allow_polling && class.echo);
+    assert_eq!((&class.coalesce_key, class.on_subscribe), (&CoalesceKey::Topic, OnSubscribe::Nothing));
 }
 
 #[test]
@@ -114,6 +139,16 @@ fn a_topic_says_it_over_its_namespace_and_the_order_of_words_does_not_matter() {
 }
 
 #[test]
+fn a_frequency_is_an_interval_between_nothing_and_a_day() {
+    let interval = |hertz| Frequency::hertz(hertz).expect("it is above zero").interval();
+    assert_eq!((interval(4.0), interval(0.5)), (Duration::from_millis(250), Duration::from_secs(2)));
+    let day = Duration::from_secs(24 * 60 * 60);
+    assert_eq!((interval(1e-9), interval(f64::MIN_POSITIVE)), (day, day));
+    assert_eq!((interval(5e-324), interval(f64::MAX)), (day, Duration::ZERO));
+    assert!([0.0, -0.0, f64::NAN, f64::INFINITY].into_iter().all(|none| Frequency::hertz(none).is_err()));
+}
+
+#[test]
 fn topics_are_found_by_namespace_and_name_and_keep_their_order() {
     let other = Namespace::new("/other").topic("tock").topic("tick");
     let catalog = Catalog::builder().namespace(feed()).namespace(other).build().expect("it is valid");
@@ -128,4 +163,72 @@ fn topics_are_found_by_namespace_and_name_and_keep_their_order() {
     assert_eq!(names(other), ["tock", "tick"]);
     assert_eq!(catalog.topics().count(), 3);
     assert_eq!(catalog.namespaces().map(|(_, entry)| &*entry.path).collect::<Vec<_>>(), ["/feed", "/other"]);
+}
+
+#[test]
+fn a_name_is_its_own_topic_before_it_is_of_the_longest_pattern_that_fits() {
+    let namespace = Namespace::new("/feed").topic("a.*").topic("a.b.*").topic("a.b.c");
+    let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
+    let feed = catalog.namespace("/feed").expect("it was added");
+    let found = |name: &str| match catalog.find(feed, name) {
+        Some(Found::Topic(entry)) => format!("topic {}", entry.name),
+        Some(Found::Pattern(class)) => format!("made from {}", class.name),
+        None => "nothing".to_owned(),
+    };
+    assert_eq!(found("a.b.c"), "topic a.b.c");
+    assert_eq!(found("a.b.d"), "made from a.b.*");
+    assert_eq!(found("a.b."), "made from a.*");
+    let longest = "a.".to_owned() + &"x".repeat(126);
+    assert_eq!(found(&longest), "made from a.*");
+    // A wildcard, a name that is only the beginning, one that is too long, one that no topic may have.
+    for name in ["a.*", "a.", "b", &(longest + "x"), "a.\n"] {
+        assert_eq!(found(name), "nothing", "{name:?}");
+    }
+    let any = Catalog::builder().namespace(Namespace::new("/any").topic("*")).build().expect("it is valid");
+    assert!(any.find(NamespaceId(0), "x").is_some());
+    assert!(any.find(NamespaceId(0), "subscribe").is_none(), "a control event is no topic");
+}
+
+#[test]
+fn patterns_that_cannot_be_kept_are_refused() {
+    refuse(
+        vec![Namespace::new("/feed").topic("a*b")],
+        expect![[r#"namespace `/feed`: topic "a*b": wanted `*` at the end of a pattern and nowhere else"#]],
+    );
+    refuse(
+        vec![Namespace::new("/feed").topic_with(Topic::new("a*").max_topics(0))],
+        expect!["topic `/feed a*`: max_topics is 0; wanted at least 1"],
+    );
+}
+
+#[test]
+fn what_keeps_its_name_keeps_its_id_when_a_catalog_follows_another() {
+    let build = |namespaces: Vec<Namespace>| {
+        let builder = namespaces.into_iter().fold(Catalog::builder(), streamfence_core::CatalogBuilder::namespace);
+        builder.build().expect("it is valid")
+    };
+    let ids = |catalog: &Catalog| {
+        let line = |topic| {
+            let class: &streamfence_core::Class = catalog.class(topic);
+            let gone = if class.is_removed { " (gone)" } else { "" };
+            format!("{}.{} {} {}{gone}", class.namespace.0, class.id.0, class.path, class.name)
+        };
+        catalog.topics().map(line).collect::<Vec<_>>()
+    };
+    let first = build(vec![Namespace::new("/a").topic("x").topic("y*"), Namespace::new("/b").topic("x")]);
+    let next = build(vec![
+        Namespace::new("/c").topic("x"),
+        Namespace::new("/a").topic("new").topic("y*").topic("yz*").session_retention(Duration::ZERO),
+    ]);
+    let next = next.following(&first);
+    assert_eq!(ids(&next), ["0.0 /a x (gone)", "0.1 /a y*", "1.2 /b x (gone)", "2.3 /c x", "0.4 /a new", "0.5 /a yz*"]);
+    let a = next.namespace("/a").expect("it is still there");
+    assert_eq!(next.namespace_entry(a).session_retention, Duration::ZERO);
+    assert!(next.topic(a, "x").is_none() && next.namespace("/b").is_none());
+    assert!(next.namespace_entry(NamespaceId(1)).is_removed);
+    assert!(matches!(next.find(a, "yz1"), Some(Found::Pattern(class)) if &*class.name == "yz*"));
+    // What comes back is what it was.
+    let again = build(vec![Namespace::new("/b").topic("x")]).following(&next);
+    assert_eq!(again.topic(NamespaceId(1), "x").map(|topic| topic.index), Some(2));
+    assert_eq!(again.namespace("/b"), Some(NamespaceId(1)));
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use streamfence_core::{
-    Body, Catalog, ClientId, Epoch, Hub, Message, MessageId, Namespace, Offset, Output, Room, Transport,
+    Body, Catalog, ClientId, Epoch, Hub, Message, MessageId, Namespace, Offset, Output, Room, Transport, Wishes,
 };
 
 #[test]
@@ -14,12 +14,12 @@ fn a_link_whose_room_is_too_small_for_what_is_next_asks_for_more() {
     let now = Instant::now();
     let namespace = Namespace::new("/feed").topic("snapshot");
     let catalog = Arc::new(Catalog::builder().namespace(namespace).build().expect("the catalog is valid"));
-    let topic = catalog.topics().next().expect("the namespace has a topic");
+    let topic = catalog.entry(catalog.topics().next().expect("the namespace has a topic")).clone();
     let mut hub = Hub::new(catalog.clone(), Epoch(7));
     let link = hub.open(now);
-    let namespace = catalog.class(topic).namespace;
+    let namespace = topic.class.namespace;
     let session = hub.join(link, namespace, ClientId([1; 12]), Transport::Other, now).expect("the link is open");
-    hub.subscribe(session, topic, None, None, now);
+    hub.subscribe(session, &topic, Wishes::default(), None, now);
     hub.handle_room(link, Room { frames: 32, bytes: 1 << 16, is_empty: true }, now);
     while hub.poll_output(now).is_some() {}
 

@@ -47,6 +47,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "the server drains and takes no further messages")
     }
 
+    /// A place may be free in a moment.
+    pub(crate) fn limit_exceeded(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "LIMIT_EXCEEDED", detail)
+    }
+
     pub(crate) fn internal(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", detail)
     }
@@ -63,6 +68,9 @@ impl IntoResponse for Problem {
         let mut response = (status, axum::Json(self)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         response
     }
 }

@@ -57,6 +57,7 @@ pub(crate) async fn publish(
         Err(why @ (PublishError::UnknownNamespace { .. } | PublishError::UnknownTopic { .. })) => {
             Err(Problem::unknown_topic(why.to_string()))
         }
+        Err(why @ PublishError::TooManyTopics { .. }) => Err(Problem::limit_exceeded(why.to_string())),
         Err(PublishError::ShuttingDown) => Err(Problem::shutting_down()),
         Err(why) => Err(Problem::internal(why.to_string())),
     }

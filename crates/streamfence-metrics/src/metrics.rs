@@ -3,10 +3,10 @@
 //! Labels are the names of the catalog and closed enums, never what a client says. A shard comes by once per tick and
 //! topic; nothing here runs once per message.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
@@ -35,25 +35,8 @@ impl Metrics {
     /// Metrics of the topics of a catalog, all at zero.
     #[must_use]
     pub fn new(catalog: &Catalog) -> Self {
-        let mut totals = Totals::default();
-        for (_, entry) in catalog.namespaces() {
-            totals.namespace_by_path.insert(entry.path.clone(), totals.namespaces.len());
-            totals.namespaces.push(Namespace { path: entry.path.clone(), ..Namespace::default() });
-        }
-        // One series per class: topics made from one catalog entry share it.
-        let mut series = HashMap::new();
-        for topic in catalog.topics() {
-            let class = catalog.class(topic);
-            let index = *series.entry(class.id).or_insert_with(|| {
-                totals.topics.push(Topic {
-                    path: class.path.clone(),
-                    name: class.name.clone(),
-                    numbers: Mutex::default(),
-                });
-                totals.topics.len() - 1
-            });
-            totals.topic_by_id.insert(topic, index);
-        }
+        let totals = Totals::default();
+        totals.know(catalog);
         Self { totals: Arc::new(totals) }
     }
 
@@ -81,6 +64,10 @@ impl Metrics {
 }
 
 impl Observer for Metrics {
+    fn on_reload(&self, catalog: &Catalog) {
+        self.totals.know(catalog);
+    }
+
     fn on_stats(&self, topic: TopicId, since_last: &TopicStats) {
         if let Some(topic) = self.totals.topic(topic) {
             add(&mut topic.numbers().stats, since_last);
@@ -136,12 +123,15 @@ impl Metrics {
 const SESSION_OUTCOMES: [&str; 3] = ["detached", "resumed", "expired"];
 
 #[derive(Debug, Default)]
-struct Totals {
-    /// In the order of the catalog, as the topics.
-    namespaces: Vec<Namespace>,
-    namespace_by_path: HashMap<Arc<str>, usize>,
-    topics: Vec<Topic>,
-    topic_by_id: HashMap<TopicId, usize>,
+struct Totals(RwLock<Known>);
+
+/// What there is to count. It only grows: what a reload took away keeps its totals.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// In the order of the catalog.
+    namespaces: Vec<Arc<Namespace>>,
+    /// By class: topics made from one pattern share a series.
+    topics: Vec<Arc<Topic>>,
 }
 
 #[derive(Debug, Default)]
@@ -179,31 +169,50 @@ impl Topic {
 }
 
 impl Totals {
-    fn topic(&self, id: TopicId) -> Option<&Topic> {
-        self.topic_by_id.get(&id).map(|index| &self.topics[*index])
+    /// Counts from now on for everything that is in the catalog, which follows the last one.
+    fn know(&self, catalog: &Catalog) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for (_, entry) in catalog.namespaces().skip(known.namespaces.len()) {
+            known.namespaces.push(Arc::new(Namespace { path: entry.path.clone(), ..Namespace::default() }));
+        }
+        for topic in catalog.topics().skip(known.topics.len()) {
+            let class = catalog.class(topic);
+            let (path, name) = (class.path.clone(), class.name.clone());
+            known.topics.push(Arc::new(Topic { path, name, numbers: Mutex::default() }));
+        }
     }
 
-    fn namespace(&self, path: &str) -> Option<&Namespace> {
-        self.namespace_by_path.get(path).map(|index| &self.namespaces[*index])
+    fn known(&self) -> Known {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn topic(&self, id: TopicId) -> Option<Arc<Topic>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).topics.get(id.index as usize).cloned()
+    }
+
+    fn namespace(&self, path: &str) -> Option<Arc<Namespace>> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.namespaces.iter().find(|namespace| &*namespace.path == path).cloned()
     }
 }
 
 impl Collector for Totals {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         // Taken once per scrape, so that the families of a topic agree with each other.
-        let numbers: Vec<Numbers> = self.topics.iter().map(|topic| topic.numbers().clone()).collect();
+        let known = self.known();
+        let numbers: Vec<Numbers> = known.topics.iter().map(|topic| topic.numbers().clone()).collect();
         for family in FAMILIES {
             let mut metric =
                 encoder.encode_descriptor(family.name, family.help, family.unit.as_ref(), family.metric_type())?;
             match family.source {
                 Source::Build => metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?,
                 Source::Connected | Source::Disconnected | Source::Active | Source::SlowClients | Source::Sessions => {
-                    for namespace in &self.namespaces {
+                    for namespace in &known.namespaces {
                         namespace.encode(family, &mut metric)?;
                     }
                 }
                 _ => {
-                    for (topic, numbers) in self.topics.iter().zip(&numbers) {
+                    for (topic, numbers) in known.topics.iter().zip(&numbers) {
                         topic.encode(numbers, family, &mut metric)?;
                     }
                 }

@@ -61,7 +61,7 @@ fn every_number_shows_under_its_name() {
         exhausted: 14,
         dead_letters_evicted: 9,
         abandoned: 15,
-        acks: [16, 17, 18, 19, 20],
+        acks: [16, 21, 17, 18, 19, 20],
     };
     metrics.on_stats(quote(&catalog), &stats);
     metrics.on_stats(quote(&catalog), &TopicStats { published: 100, ..TopicStats::default() });
@@ -96,6 +96,7 @@ fn every_number_shows_under_its_name() {
         streamfence_dead_letters{namespace="/feed",topic="quote"} 21
         streamfence_dead_letters_evicted_total{namespace="/feed",topic="quote"} 9
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="released"} 16
+        streamfence_acks_total{namespace="/feed",topic="quote",outcome="confirmed"} 21
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="late"} 17
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="unknown"} 18
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="foreign"} 19

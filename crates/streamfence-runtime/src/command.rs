@@ -36,6 +36,8 @@ pub(crate) enum Audience {
 pub(crate) enum Control {
     /// Hand the numbers to the observers now.
     Flush(oneshot::Sender<()>),
+    /// Go on under the catalog there is now.
+    CatchUp(oneshot::Sender<()>),
     /// End a client; answers whether it was here.
     Disconnect(ClientId, CloseReason, oneshot::Sender<bool>),
     /// Flush the lanes until the deadline, then end every connection.

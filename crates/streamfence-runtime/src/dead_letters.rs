@@ -5,10 +5,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use streamfence_core::{Catalog, ClientId, GiveUpReason, GivenUp, Message, MessageId, TopicId};
+use streamfence_core::{ClientId, GiveUpReason, GivenUp, Message, MessageId, TopicEntry, TopicId};
 
 use crate::payload::Payload;
 
@@ -36,8 +36,8 @@ impl DeadLetter {
         self.message.id
     }
 
-    pub(crate) fn topic(&self) -> TopicId {
-        self.message.topic
+    pub(crate) fn topic(&self) -> &TopicEntry {
+        &self.message.topic
     }
 
     /// What was published, with its key and the time it was worth sending.
@@ -58,123 +58,169 @@ impl fmt::Debug for DeadLetter {
     }
 }
 
-/// The dead letters of a fence.
-#[derive(Debug)]
-pub(crate) struct DeadLetters(Vec<Shelf>);
-
-/// Those of one topic.
-#[derive(Debug)]
-struct Shelf {
-    capacity: usize,
-    letters: Mutex<Letters>,
-}
-
+/// The dead letters of a fence: a shelf for each class of topics, which stays over every reload.
 #[derive(Debug, Default)]
-struct Letters {
+pub(crate) struct DeadLetters(RwLock<Vec<Arc<Mutex<Shelf>>>>);
+
+/// Those of one topic, or of all topics made from one pattern.
+#[derive(Debug, Default)]
+struct Shelf {
     /// In the order of their numbers.
     kept: VecDeque<DeadLetter>,
+    /// The numbers of those that are being tried again, and the names of their topics.
+    away: Vec<(u64, Arc<str>)>,
     /// The number of the next.
     next: u64,
-    /// Everything before this number was thrown away, also what was being tried again just then.
-    purged: u64,
+    /// How many are kept, as was said with the last one.
+    capacity: usize,
     /// Letters that gave way and were not yet told to the observers.
     evicted: u64,
 }
 
+/// Whose dead letters are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// A topic of the catalog's, or everything made from a pattern.
+    Class(TopicId),
+    /// One topic made from that pattern.
+    Made(TopicId, Arc<str>),
+}
+
 impl DeadLetters {
-    pub(crate) fn new(catalog: &Catalog) -> Self {
-        let shelf = |topic| Shelf { capacity: catalog.class(topic).dead_letters as usize, letters: Mutex::default() };
-        Self(catalog.topics().map(shelf).collect())
-    }
-
-    /// Keeps a message that was given up.
-    pub(crate) fn keep(&self, given_up: GivenUp, at: SystemTime) {
+    /// Keeps a message that was given up, one of at most so many; `false` where none is kept. A capacity that was lowered
+    /// holds from the next letter on.
+    pub(crate) fn keep(&self, given_up: GivenUp, at: SystemTime, capacity: u32) -> bool {
+        if capacity == 0 {
+            return false;
+        }
         let GivenUp { client, message, attempts, reason } = given_up;
-        let shelf = self.shelf(message.topic);
-        let mut letters = shelf.lock();
-        let number = letters.next;
-        letters.next += 1;
-        letters.put(DeadLetter { client, reason, attempts, at, message, number }, shelf.capacity);
+        let shelf = self.open(message.topic.id);
+        let mut shelf = lock(&shelf);
+        let number = shelf.next;
+        shelf.next += 1;
+        shelf.capacity = capacity as usize;
+        shelf.put(DeadLetter { client, reason, attempts, at, message, number });
+        true
     }
 
-    /// Those of a topic, the newest last.
-    pub(crate) fn list(&self, topic: TopicId) -> Vec<DeadLetter> {
-        self.shelf(topic).lock().kept.iter().cloned().collect()
+    /// Those that are meant, the newest last.
+    pub(crate) fn list(&self, which: &Which) -> Vec<DeadLetter> {
+        let Some(shelf) = self.shelf(which.topic()) else { return Vec::new() };
+        let shelf = lock(&shelf);
+        shelf.kept.iter().filter(|letter| which.is_of(&letter.message.topic.name)).cloned().collect()
     }
 
-    /// How many there are of a topic.
+    /// How many there are of a topic, or of all topics made from a pattern.
     pub(crate) fn len(&self, topic: TopicId) -> u64 {
-        self.shelf(topic).lock().kept.len() as u64
+        self.shelf(topic).map_or(0, |shelf| lock(&shelf).kept.len() as u64)
     }
 
     /// How many gave way since the last call.
     pub(crate) fn take_evicted(&self, topic: TopicId) -> u64 {
-        std::mem::take(&mut self.shelf(topic).lock().evicted)
+        self.shelf(topic).map_or(0, |shelf| std::mem::take(&mut lock(&shelf).evicted))
     }
 
-    /// Throws those of a topic away, and says how many there were.
-    pub(crate) fn purge(&self, topic: TopicId) -> u64 {
+    /// Throws those that are meant away, also what is being tried again just then, and says how many were there.
+    pub(crate) fn purge(&self, which: &Which) -> u64 {
+        let Some(shelf) = self.shelf(which.topic()) else { return 0 };
         // Dropped outside the lock: the messages may be large and many.
-        let kept = {
-            let mut letters = self.shelf(topic).lock();
-            letters.purged = letters.next;
-            std::mem::take(&mut letters.kept)
+        let purged = {
+            let mut shelf = lock(&shelf);
+            shelf.away.retain(|(_, name)| !which.is_of(name));
+            let (purged, kept): (VecDeque<_>, _) =
+                std::mem::take(&mut shelf.kept).into_iter().partition(|letter| which.is_of(&letter.message.topic.name));
+            shelf.kept = kept;
+            purged
         };
-        kept.len() as u64
+        purged.len() as u64
     }
 
     /// Takes one out for as long as it is tried again, so that nobody else tries it meanwhile.
-    pub(crate) fn take(&self, letter: &DeadLetter) -> Option<Taken<'_>> {
-        let shelf = self.shelf(letter.message.topic);
-        let mut letters = shelf.lock();
-        let place = letters.kept.binary_search_by_key(&letter.number, |kept| kept.number).ok()?;
-        let letter = letters.kept.remove(place);
-        Some(Taken { shelf, letter })
+    pub(crate) fn take(&self, letter: &DeadLetter) -> Option<Taken> {
+        let shelf = self.shelf(letter.message.topic.id)?;
+        let letter = {
+            let mut shelf = lock(&shelf);
+            let place = shelf.kept.binary_search_by_key(&letter.number, |kept| kept.number).ok()?;
+            let letter = shelf.kept.remove(place)?;
+            shelf.away.push((letter.number, letter.message.topic.name.clone()));
+            letter
+        };
+        Some(Taken { shelf, letter: Some(letter) })
     }
 
-    fn shelf(&self, topic: TopicId) -> &Shelf {
-        &self.0[topic.index as usize]
+    fn shelf(&self, topic: TopicId) -> Option<Arc<Mutex<Shelf>>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(topic.index as usize).cloned()
     }
+
+    /// The shelf of a topic, which is there from now on: a reload may have brought more topics.
+    fn open(&self, topic: TopicId) -> Arc<Mutex<Shelf>> {
+        self.shelf(topic).unwrap_or_else(|| {
+            let mut shelves = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let (index, enough) = (topic.index as usize, shelves.len().max(topic.index as usize + 1));
+            shelves.resize_with(enough, Arc::default);
+            shelves[index].clone()
+        })
+    }
+}
+
+impl Which {
+    fn topic(&self) -> TopicId {
+        match self {
+            Self::Class(topic) | Self::Made(topic, _) => *topic,
+        }
+    }
+
+    fn is_of(&self, name: &str) -> bool {
+        match self {
+            Self::Class(_) => true,
+            Self::Made(_, made) => **made == *name,
+        }
+    }
+}
+
+fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
+    // What is kept is whole after every statement, so a panic elsewhere leaves nothing half done.
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shelf {
-    fn lock(&self) -> MutexGuard<'_, Letters> {
-        // What is kept is whole after every statement, so a panic elsewhere leaves nothing half done.
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Letters {
-    fn put(&mut self, letter: DeadLetter, capacity: usize) {
-        if letter.number < self.purged {
-            return;
-        }
+    fn put(&mut self, letter: DeadLetter) {
         let place = self.kept.partition_point(|kept| kept.number < letter.number);
         self.kept.insert(place, letter);
-        if self.kept.len() > capacity {
+        while self.kept.len() > self.capacity {
             self.kept.pop_front();
             self.evicted += 1;
         }
     }
-}
 
-/// A dead letter that is being tried again. It goes back to its place unless it is let go.
-pub(crate) struct Taken<'a> {
-    shelf: &'a Shelf,
-    letter: Option<DeadLetter>,
-}
-
-impl Taken<'_> {
-    /// It has found its way: it is a dead letter no more.
-    pub(crate) fn let_go(mut self) {
-        self.letter = None;
+    /// Ends a try; `false` when the letter was thrown away meanwhile.
+    fn end_try(&mut self, number: u64) -> bool {
+        let place = self.away.iter().position(|(away, _)| *away == number);
+        place.map(|place| self.away.swap_remove(place)).is_some()
     }
 }
 
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
+/// A dead letter that is being tried again. It goes back to its place unless it is let go.
+pub(crate) struct Taken {
+    shelf: Arc<Mutex<Shelf>>,
+    letter: Option<DeadLetter>,
+}
+
+impl Taken {
+    /// It has found its way: it is a dead letter no more.
+    pub(crate) fn let_go(mut self) {
         if let Some(letter) = self.letter.take() {
-            self.shelf.lock().put(letter, self.shelf.capacity);
+            lock(&self.shelf).end_try(letter.number);
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let Some(letter) = self.letter.take() else { return };
+        let mut shelf = lock(&self.shelf);
+        if shelf.end_try(letter.number) {
+            shelf.put(letter);
         }
     }
 }
@@ -183,63 +229,108 @@ impl Drop for Taken<'_> {
 mod tests {
     use std::time::Instant;
 
-    use streamfence_core::{AtLeastOnce, Body, Epoch, Namespace, Offset};
+    use streamfence_core::{AtLeastOnce, Body, Catalog, Epoch, Namespace, Offset};
 
     use super::*;
 
-    fn store(capacity: u32, letters: u64) -> (DeadLetters, TopicId) {
-        let promise = AtLeastOnce::default().dead_letters(capacity);
-        let namespace = Namespace::new("/a").topic("t").at_least_once(promise);
+    struct Desk {
+        store: DeadLetters,
+        topic: Arc<TopicEntry>,
+        which: Which,
+    }
+
+    /// A store with so many letters.
+    fn desk(capacity: u32, letters: u64) -> Desk {
+        let namespace = Namespace::new("/a").topic("t").at_least_once(AtLeastOnce::default());
         let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
-        let (store, topic) = (DeadLetters::new(&catalog), catalog.topics().next().expect("there is one"));
+        let topic = catalog.entry(catalog.topics().next().expect("there is one")).clone();
+        let desk = Desk { store: DeadLetters::default(), which: Which::Class(topic.id), topic };
         for offset in 1..=letters {
-            keep(&store, topic, offset);
+            assert!(desk.keep(offset, capacity));
         }
-        (store, topic)
+        desk
     }
 
-    fn keep(store: &DeadLetters, topic: TopicId, offset: u64) {
-        let id = MessageId { epoch: Epoch(7), offset: Offset(offset) };
-        let body = Body::plain("1".into());
-        let message = Arc::new(Message { topic, id, key: None, published: Instant::now(), expires: None, body });
-        let given_up = GivenUp { client: ClientId([1; 12]), message, attempts: 2, reason: GiveUpReason::Exhausted };
-        store.keep(given_up, SystemTime::now());
-    }
+    impl Desk {
+        fn keep(&self, offset: u64, capacity: u32) -> bool {
+            let id = MessageId { epoch: Epoch(7), offset: Offset(offset) };
+            let (topic, body) = (self.topic.clone(), Body::plain("1".into()));
+            let message = Arc::new(Message { topic, id, key: None, published: Instant::now(), expires: None, body });
+            let given_up = GivenUp { client: ClientId([1; 12]), message, attempts: 2, reason: GiveUpReason::Exhausted };
+            self.store.keep(given_up, SystemTime::now(), capacity)
+        }
 
-    fn offsets(store: &DeadLetters, topic: TopicId) -> Vec<u64> {
-        store.list(topic).iter().map(|letter| letter.id().offset.0).collect()
+        fn take(&self, place: usize) -> Option<Taken> {
+            self.store.take(&self.store.list(&self.which)[place])
+        }
+
+        fn offsets(&self) -> Vec<u64> {
+            self.store.list(&self.which).iter().map(|letter| letter.id().offset.0).collect()
+        }
     }
 
     #[test]
     fn what_is_being_tried_again_is_nobody_elses_and_goes_back_to_its_place() {
-        let (store, topic) = store(3, 3);
-        let second = store.list(topic).swap_remove(1);
-        let taken = store.take(&second).expect("it is there");
-        assert!(store.take(&second).is_none());
-        assert_eq!(offsets(&store, topic), [1, 3]);
+        let desk = desk(3, 3);
+        let second = desk.store.list(&desk.which).swap_remove(1);
+        let taken = desk.store.take(&second).expect("it is there");
+        assert!(desk.store.take(&second).is_none());
+        assert_eq!(desk.offsets(), [1, 3]);
         drop(taken);
-        assert_eq!(offsets(&store, topic), [1, 2, 3]);
-        store.take(&second).expect("it is there again").let_go();
-        assert_eq!(offsets(&store, topic), [1, 3]);
+        assert_eq!(desk.offsets(), [1, 2, 3]);
+        desk.store.take(&second).expect("it is there again").let_go();
+        assert_eq!(desk.offsets(), [1, 3]);
+        assert!(lock(&desk.store.open(desk.topic.id)).away.is_empty());
     }
 
     #[test]
     fn what_came_meanwhile_makes_the_oldest_give_way_though_it_is_the_one_tried() {
-        let (store, topic) = store(2, 2);
-        let taken = store.take(&store.list(topic)[0]).expect("it is there");
-        keep(&store, topic, 3);
+        let desk = desk(2, 2);
+        let taken = desk.take(0).expect("it is there");
+        desk.keep(3, 2);
         drop(taken);
-        assert_eq!((offsets(&store, topic), store.take_evicted(topic)), (vec![2, 3], 1));
-        assert_eq!(store.take_evicted(topic), 0);
+        assert_eq!((desk.offsets(), desk.store.take_evicted(desk.topic.id)), (vec![2, 3], 1));
+        assert_eq!(desk.store.take_evicted(desk.topic.id), 0);
     }
 
     #[test]
     fn what_is_purged_while_it_is_tried_does_not_come_back() {
-        let (store, topic) = store(3, 2);
-        let taken = store.take(&store.list(topic)[0]).expect("it is there");
-        assert_eq!(store.purge(topic), 1);
+        let desk = desk(3, 2);
+        let taken = desk.take(0).expect("it is there");
+        assert_eq!(desk.store.purge(&desk.which), 1);
         drop(taken);
-        keep(&store, topic, 3);
-        assert_eq!(offsets(&store, topic), [3]);
+        desk.keep(3, 3);
+        assert_eq!(desk.offsets(), [3]);
+    }
+
+    #[test]
+    fn another_capacity_holds_from_the_next_letter_on_and_none_takes_nothing_away() {
+        let desk = desk(3, 3);
+        assert!(desk.keep(4, 2));
+        assert_eq!((desk.offsets(), desk.store.take_evicted(desk.topic.id)), (vec![3, 4], 2));
+        assert!(!desk.keep(5, 0));
+        assert_eq!(desk.offsets(), [3, 4]);
+        assert!(desk.keep(6, 3));
+        assert_eq!(desk.offsets(), [3, 4, 6]);
+    }
+
+    #[test]
+    fn topics_made_from_a_pattern_share_a_shelf_and_are_told_apart() {
+        let namespace = Namespace::new("/a").topic("t.*").at_least_once(AtLeastOnce::default());
+        let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
+        let pattern = catalog.topics().next().expect("there is one");
+        let class = &catalog.entry(pattern).class;
+        let made = |number: u32| TopicEntry::made(class, format!("t.{number}").into(), number, Epoch(7));
+        let mut desk = Desk { store: DeadLetters::default(), which: Which::Class(pattern), topic: made(1) };
+        desk.keep(1, 9);
+        desk.topic = made(2);
+        desk.keep(2, 9);
+        desk.keep(3, 9);
+        assert_eq!(desk.offsets(), [1, 2, 3]);
+        let away = desk.take(1).expect("it is there");
+        let second = Which::Made(pattern, "t.2".into());
+        assert_eq!((desk.store.list(&second).len(), desk.store.purge(&second)), (1, 1));
+        drop(away);
+        assert_eq!(desk.offsets(), [1]);
     }
 }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::time::SystemTime;
 
-use streamfence_core::{Body, Class, MessageId};
+use streamfence_core::{Body, MessageId, TopicEntry};
 
 use crate::payload::Payload;
 
@@ -12,7 +12,7 @@ use crate::payload::Payload;
 /// Called once per publish, under the lock that gives the topic its order: it must be quick and must not block.
 pub trait Encoder: Any + Send + Sync {
     /// Assembles the complete packet.
-    fn encode(&self, class: &Class, topic: &str, payload: &Payload, id: MessageId, published: SystemTime) -> Body;
+    fn encode(&self, topic: &TopicEntry, payload: &Payload, id: MessageId, published: SystemTime) -> Body;
 }
 
 /// The packet is the payload: for adapters without an envelope, and until an adapter brings its own encoder.
@@ -20,7 +20,7 @@ pub trait Encoder: Any + Send + Sync {
 pub struct PlainEncoder;
 
 impl Encoder for PlainEncoder {
-    fn encode(&self, _: &Class, _: &str, payload: &Payload, _: MessageId, _: SystemTime) -> Body {
+    fn encode(&self, _: &TopicEntry, payload: &Payload, _: MessageId, _: SystemTime) -> Body {
         payload.to_body(payload.json(), 0)
     }
 }

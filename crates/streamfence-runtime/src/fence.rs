@@ -7,21 +7,21 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use streamfence_core::{
-    Catalog, ClientId, CloseReason, CoalesceKey, Epoch, Event, Message, MessageId, Observer, TopicId,
+    Catalog, ClientId, CloseReason, CoalesceKey, Epoch, Event, Message, MessageId, NamespaceId, Observer, TopicEntry,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::builder::FenceBuilder;
 use crate::command::{Audience, CONTROL_SLOTS, Control, PUBLISH_SLOTS, Publish};
-use crate::dead_letters::{DeadLetter, DeadLetters};
+use crate::dead_letters::{DeadLetter, DeadLetters, Which};
+use crate::directory::{Directory, FindError, Topic};
 use crate::encoder::{Encoder, PlainEncoder};
 use crate::handler::{ClientMessage, HandlerError, Handlers};
 use crate::link::{Link, ReadyList};
 use crate::listener::Listener;
 use crate::payload::Payload;
 use crate::report::{Ballot, PublishError, PublishReport, Vote};
-use crate::sequencer::Sequencer;
 use crate::shard::{Shard, ShardParts};
 use crate::watch::Watchers;
 
@@ -56,8 +56,7 @@ pub struct Fence(Arc<Inner>);
 pub(crate) struct WeakFence(Weak<Inner>);
 
 struct Inner {
-    catalog: Arc<Catalog>,
-    sequencer: Arc<Sequencer>,
+    directory: Arc<Directory>,
     dead_letters: Arc<DeadLetters>,
     shards: Vec<ShardHandle>,
     encoder: OnceLock<Arc<dyn Encoder>>,
@@ -114,7 +113,7 @@ impl Fence {
                 shard.publishes.try_reserve().map_err(|_| overloaded)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(self.sequence(topic, payload, Audience::Subscribers, permits, None))
+        Ok(self.sequence(&topic, payload, Audience::Subscribers, permits, None))
     }
 
     /// Publishes a message to one client, if it is subscribed to the topic: the report's `matched` is 0 or 1.
@@ -136,29 +135,35 @@ impl Fence {
     /// A handler that fails, or panics, refuses that message; the client is told where the topic answers after the
     /// handler. The last handler set for a topic counts.
     ///
+    /// A pattern has one handler for all topics made from it.
+    ///
     /// # Errors
-    /// [`PublishError`] when there is no such topic.
+    /// [`PublishError`] when the catalog has no such topic.
     pub fn on_message<F, R, E>(&self, namespace: &str, topic: &str, handler: F) -> Result<(), PublishError>
     where
         F: Fn(ClientMessage) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), E>> + Send + 'static,
         E: Display,
     {
-        let topic = self.topic(namespace, topic)?;
+        let catalog = self.catalog();
+        let topic = catalog.topic(self.namespace(namespace)?, topic).ok_or_else(|| unknown_topic(namespace, topic))?;
         let handler = Arc::new(move |message| {
             let answer = handler(message);
             Box::pin(async move { answer.await.map_err(HandlerError::from) }) as _
         });
-        self.0.handlers.set(topic, handler);
+        self.0.handlers.set(catalog.class(topic).id, handler);
         Ok(())
     }
 
     /// The messages of a topic that were given up and are kept, the newest last.
     ///
+    /// Topics made from a pattern share its place for dead letters; under the pattern's own name (`orders.*`) they are
+    /// found all together. They stay over a reload.
+    ///
     /// # Errors
     /// [`PublishError`] when there is no such topic.
     pub fn dead_letters(&self, namespace: &str, topic: &str) -> Result<Vec<DeadLetter>, PublishError> {
-        Ok(self.0.dead_letters.list(self.topic(namespace, topic)?))
+        Ok(self.0.dead_letters.list(&self.shelf(namespace, topic)?))
     }
 
     /// Publishes the dead letters of a topic anew, the oldest first, each to the client it was for and as a message of
@@ -198,7 +203,7 @@ impl Fence {
     /// # Errors
     /// [`PublishError`] when there is no such topic.
     pub fn purge_dead_letters(&self, namespace: &str, topic: &str) -> Result<u64, PublishError> {
-        Ok(self.0.dead_letters.purge(self.topic(namespace, topic)?))
+        Ok(self.0.dead_letters.purge(&self.shelf(namespace, topic)?))
     }
 
     /// Adds someone who hears of events.
@@ -231,8 +236,47 @@ impl Fence {
 
     /// The catalog it serves.
     #[must_use]
-    pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.0.catalog
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.0.directory.catalog()
+    }
+
+    /// Goes on under another catalog, with every connection and every message as it is. Returns when all shards do.
+    ///
+    /// What grows counts at once and what shrinks discards nothing; a message keeps the promise it was published under.
+    /// The subscribers of a topic that is gone are told `removed`, and the clients of a namespace that is gone are
+    /// disconnected. What has kept its name has kept its numbers, even if it was gone for a while.
+    ///
+    /// ```
+    /// use streamfence_runtime::{Catalog, Fence, Namespace, Payload};
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let feed = || Namespace::new("/feed").topic("snapshot");
+    /// let fence = Fence::builder().namespace(feed().max_queued_messages(8)).build()?;
+    /// fence.reload(&Catalog::builder().namespace(feed().topic("delta").max_queued_messages(64)).build()?).await;
+    /// assert!(fence.publish("/feed", "delta", Payload::serialize(&7)?).await.is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn reload(&self, catalog: &Catalog) {
+        self.0.directory.reload(catalog);
+        self.0.watchers.reload(&self.catalog());
+        self.ask_all(Control::CatchUp).await;
+        self.announce(&Event::Reloaded);
+    }
+
+    /// The topic of that name, for a client that subscribes: a pattern makes it. It is there as long as somebody holds
+    /// it; for adapters.
+    ///
+    /// # Errors
+    /// [`FindError`] when there is none, or the pattern has made as many as it may.
+    pub fn find_topic(&self, namespace: NamespaceId, name: &str) -> Result<Arc<TopicEntry>, FindError> {
+        self.0.directory.find(namespace, name).map(|topic| topic.entry)
+    }
+
+    /// The topic of that name, for a client that has it already or only speaks to it: nothing is made; for adapters.
+    #[must_use]
+    pub fn peek_topic(&self, namespace: NamespaceId, name: &str) -> Option<Arc<TopicEntry>> {
+        self.0.directory.peek(namespace, name)
     }
 
     /// How many shards it has.
@@ -296,6 +340,11 @@ impl Fence {
         if kind(&**kept) == wanted { Ok(()) } else { Err(EncoderInUse) }
     }
 
+    /// Calls this with every catalog that is reloaded, as long as the caller keeps it; for adapters.
+    pub fn on_reload(&self, hook: &Arc<dyn Fn(&Catalog) + Send + Sync>) {
+        self.0.watchers.on_reload(Arc::downgrade(hook));
+    }
+
     /// Tells observers and listeners of something that happened at the door; for adapters.
     pub fn announce(&self, event: &Event) {
         self.0.watchers.event(event);
@@ -312,8 +361,8 @@ impl Fence {
         for listener in listeners {
             watchers.add_listener(listener);
         }
-        let sequencer = Arc::new(Sequencer::new(epoch, &catalog));
-        let dead_letters = Arc::new(DeadLetters::new(&catalog));
+        let directory = Arc::new(Directory::new(catalog, epoch));
+        let dead_letters = Arc::new(DeadLetters::default());
         let handlers = Arc::new(Handlers::default());
         let (failed, _) = watch::channel(false);
         Self(Arc::new_cyclic(|fence: &Weak<Inner>| {
@@ -324,8 +373,7 @@ impl Fence {
                 let links = Arc::new(AtomicUsize::new(0));
                 let shard = Shard::new(ShardParts {
                     index,
-                    catalog: catalog.clone(),
-                    sequencer: sequencer.clone(),
+                    directory: directory.clone(),
                     dead_letters: dead_letters.clone(),
                     publishes: publish_inbox,
                     control: control_inbox,
@@ -347,8 +395,7 @@ impl Fence {
             };
             Inner {
                 shards: (0..shards).map(start_shard).collect(),
-                catalog: catalog.clone(),
-                sequencer: sequencer.clone(),
+                directory: directory.clone(),
                 dead_letters: dead_letters.clone(),
                 encoder: OnceLock::new(),
                 watchers: watchers.clone(),
@@ -361,7 +408,7 @@ impl Fence {
 
     pub(crate) async fn publish_message(
         &self,
-        topic: TopicId,
+        topic: Topic,
         payload: Payload,
         audience: Audience,
     ) -> Result<PublishReport, PublishError> {
@@ -372,7 +419,7 @@ impl Fence {
             permits.push(shard.publishes.reserve().await.map_err(|_| PublishError::ShuttingDown)?);
         }
         let ballot = Arc::new(Ballot::new(self.0.shards.len()));
-        let id = self.sequence(topic, payload, audience, permits, Some(&ballot));
+        let id = self.sequence(&topic, payload, audience, permits, Some(&ballot));
         Ok(ballot.report(id).await)
     }
 
@@ -380,7 +427,8 @@ impl Fence {
     async fn replay(&self, letter: &DeadLetter) -> Result<Option<PublishReport>, PublishError> {
         self.refuse_when_closing()?;
         let Some(taken) = self.0.dead_letters.take(letter) else { return Ok(None) };
-        let report = self.publish_message(letter.topic(), letter.payload(), Audience::Only(letter.client)).await?;
+        let topic = self.topic(&letter.topic().class.path, &letter.topic().name)?;
+        let report = self.publish_message(topic, letter.payload(), Audience::Only(letter.client)).await?;
         if report.admitted > 0 {
             taken.let_go();
         }
@@ -390,39 +438,52 @@ impl Fence {
     /// Gives the message its place and sends it to every shard: under the topic's lock, and without waiting.
     fn sequence(
         &self,
-        topic: TopicId,
+        topic: &Topic,
         payload: Payload,
         audience: Audience,
         permits: Vec<mpsc::Permit<'_, Publish>>,
         ballot: Option<&Arc<Ballot>>,
     ) -> MessageId {
         let encoder = self.0.encoder.get().map_or(&PlainEncoder as &dyn Encoder, AsRef::as_ref);
-        let class = self.0.catalog.class(topic);
+        let entry = &topic.entry;
+        let class = &entry.class;
         let key = payload.key().cloned().or_else(|| match &class.coalesce_key {
             CoalesceKey::Topic => None,
-            CoalesceKey::Pointer(pointer) => payload.key_at(pointer),
+            CoalesceKey::Pointers(pointers) => payload.key_at(pointers),
         });
         let (wall, now) = (SystemTime::now(), Instant::now().into_std());
-        let mut log = self.0.sequencer.lock(topic);
-        let id = log.next(self.0.sequencer.epoch());
-        let body = encoder.encode(class, self.0.catalog.topic_name(topic), &payload, id, wall);
+        let mut log = topic.log.lock();
+        let id = log.next();
+        let body = encoder.encode(entry, &payload, id, wall);
         log.count(body.bytes.len() as u64);
         let expires = payload.ttl().or(class.ttl).and_then(|ttl| now.checked_add(ttl));
-        let message = Arc::new(Message { topic, id, key, published: now, expires, body });
+        let message = Arc::new(Message { topic: entry.clone(), id, key, published: now, expires, body });
         for permit in permits {
             permit.send(Publish { message: message.clone(), audience, vote: Vote(ballot.cloned()) });
         }
         id
     }
 
-    fn topic(&self, namespace: &str, topic: &str) -> Result<TopicId, PublishError> {
-        let Some(id) = self.0.catalog.namespace(namespace) else {
-            return Err(PublishError::UnknownNamespace { namespace: namespace.to_owned() });
-        };
-        self.0
-            .catalog
-            .topic(id, topic)
-            .ok_or_else(|| PublishError::UnknownTopic { namespace: namespace.to_owned(), topic: topic.to_owned() })
+    pub(crate) fn topic(&self, namespace: &str, topic: &str) -> Result<Topic, PublishError> {
+        self.0.directory.find(self.namespace(namespace)?, topic).map_err(|why| match why {
+            FindError::Unknown => unknown_topic(namespace, topic),
+            FindError::TooMany { pattern, most } => PublishError::TooManyTopics { pattern, most },
+        })
+    }
+
+    /// Whose dead letters a name means: a pattern's own name means those of all topics made from it.
+    fn shelf(&self, namespace: &str, topic: &str) -> Result<Which, PublishError> {
+        let id = self.namespace(namespace)?;
+        if let Some(topic) = self.catalog().topic(id, topic) {
+            return Ok(Which::Class(topic));
+        }
+        let made = self.peek_topic(id, topic).ok_or_else(|| unknown_topic(namespace, topic))?;
+        Ok(Which::Made(made.id, made.name.clone()))
+    }
+
+    fn namespace(&self, path: &str) -> Result<NamespaceId, PublishError> {
+        let unknown = || PublishError::UnknownNamespace { namespace: path.to_owned() };
+        self.0.directory.catalog().namespace(path).ok_or_else(unknown)
     }
 
     fn refuse_when_closing(&self) -> Result<(), PublishError> {
@@ -444,6 +505,10 @@ impl Fence {
         }
         answers
     }
+}
+
+fn unknown_topic(namespace: &str, topic: &str) -> PublishError {
+    PublishError::UnknownTopic { namespace: namespace.to_owned(), topic: topic.to_owned() }
 }
 
 impl WeakFence {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use streamfence_core::{ClientId, ErrorCode, Event, InboundAck, NamespaceId, RequestId, TopicId, Transmit};
+use streamfence_core::{ClassId, ClientId, ErrorCode, Event, InboundAck, NamespaceId, RequestId, Transmit};
 use tokio::sync::mpsc;
 
 use crate::command::Audience;
@@ -46,25 +46,25 @@ impl<E: fmt::Display> From<E> for HandlerError {
 type Answer = Pin<Box<dyn Future<Output = Result<(), HandlerError>> + Send>>;
 pub(crate) type Handler = Arc<dyn Fn(ClientMessage) -> Answer + Send + Sync>;
 
-/// The handlers of a fence, by topic.
+/// The handlers of a fence, by class.
 #[derive(Default)]
-pub(crate) struct Handlers(RwLock<HashMap<TopicId, Handler>>);
+pub(crate) struct Handlers(RwLock<HashMap<ClassId, Handler>>);
 
 impl Handlers {
     /// Sets the handler of a topic; the last one set counts.
-    pub(crate) fn set(&self, topic: TopicId, handler: Handler) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(topic, handler);
+    pub(crate) fn set(&self, class: ClassId, handler: Handler) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(class, handler);
     }
 
-    pub(crate) fn of(&self, topic: TopicId) -> Option<Handler> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&topic).cloned()
+    pub(crate) fn of(&self, class: ClassId) -> Option<Handler> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&class).cloned()
     }
 }
 
 /// What a worker does with a message.
 pub(crate) enum Task {
     Handle(Handler),
-    Relay { fence: WeakFence, topic: TopicId, echo: bool },
+    Relay { fence: WeakFence, echo: bool },
 }
 
 /// A message on its way to its worker.
@@ -149,9 +149,10 @@ impl Task {
     async fn run(self, message: ClientMessage) -> Result<(), HandlerError> {
         match self {
             Self::Handle(handler) => handler(message).await,
-            Self::Relay { fence, topic, echo } => {
+            Self::Relay { fence, echo } => {
                 let audience = if echo { Audience::Subscribers } else { Audience::AllBut(message.client) };
                 let fence = fence.upgrade().ok_or("shutting down")?;
+                let topic = fence.topic(&message.namespace, &message.topic)?;
                 fence.publish_message(topic, message.payload, audience).await?;
                 Ok(())
             }

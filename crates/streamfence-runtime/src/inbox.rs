@@ -4,12 +4,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, Secret, TopicId, Transmit, Transport,
-    UnsubscribeReason,
+    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, RequestId, Secret, TopicEntry, TopicId, Transmit,
+    Transport, UnsubscribeReason, Wishes,
 };
 
 use crate::outlet::Outlet;
@@ -50,9 +50,9 @@ pub enum Input {
         /// The namespace.
         namespace: NamespaceId,
         /// The topic.
-        topic: TopicId,
-        /// How many unacked messages the client wants at most.
-        window: Option<NonZeroU16>,
+        topic: Arc<TopicEntry>,
+        /// What the client asks for.
+        wishes: Wishes,
         /// What to answer by.
         request: Option<RequestId>,
     },
@@ -61,7 +61,7 @@ pub enum Input {
         /// The namespace.
         namespace: NamespaceId,
         /// The topic.
-        topic: TopicId,
+        topic: Arc<TopicEntry>,
         /// Who ends it.
         reason: UnsubscribeReason,
         /// What to answer by.
@@ -72,7 +72,7 @@ pub enum Input {
         /// The namespace.
         namespace: NamespaceId,
         /// The topic.
-        topic: TopicId,
+        topic: Arc<TopicEntry>,
         /// The message.
         payload: Payload,
         /// What to answer by.
@@ -250,6 +250,12 @@ impl Inbox {
 mod tests {
     use super::*;
 
+    fn topic() -> Arc<TopicEntry> {
+        let namespace = streamfence_core::Namespace::new("/feed").topic("tick");
+        let catalog = streamfence_core::Catalog::builder().namespace(namespace).build().expect("it is valid");
+        catalog.entry(catalog.topics().next().expect("it has a topic")).clone()
+    }
+
     fn ack() -> Input {
         Input::Ack {
             namespace: NamespaceId(0),
@@ -278,7 +284,7 @@ mod tests {
     fn a_payload_larger_than_the_inbox_is_taken_alone() {
         let large = || Input::Publish {
             namespace: NamespaceId(0),
-            topic: TopicId { index: 0, generation: 0 },
+            topic: topic(),
             payload: Payload::binary(vec![0; INBOX_BYTES as usize + 1]),
             request: None,
         };
@@ -291,12 +297,8 @@ mod tests {
 
     #[test]
     fn wishes_are_refused_before_acks_are_and_even_refusals_have_an_end() {
-        let wish = || Input::Subscribe {
-            namespace: NamespaceId(0),
-            topic: TopicId { index: 0, generation: 0 },
-            window: None,
-            request: None,
-        };
+        let wish =
+            || Input::Subscribe { namespace: NamespaceId(0), topic: topic(), wishes: Wishes::default(), request: None };
         let mut inbox = Inbox::default();
         for _ in 0..INBOX_ITEMS {
             assert!(inbox.push(wish()).0.is_ok());

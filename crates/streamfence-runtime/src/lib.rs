@@ -11,7 +11,9 @@ mod dead_letters;
 mod fence;
 mod payload;
 mod report;
-mod sequencer;
+
+mod directory;
+mod log;
 
 mod command;
 mod seat;
@@ -32,6 +34,7 @@ pub mod memory;
 
 pub use builder::{BuildError, FenceBuilder};
 pub use dead_letters::DeadLetter;
+pub use directory::FindError;
 pub use encoder::{Encoder, PlainEncoder};
 pub use fence::{EncoderInUse, Fence};
 pub use handler::{ClientMessage, HandlerError};
@@ -43,7 +46,8 @@ pub use payload::{Payload, PayloadError};
 pub use report::{PublishError, PublishReport};
 pub use streamfence_core as core;
 pub use streamfence_core::{
-    AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, Eviction, Exhaustion, GiveUpReason,
-    InboundAck, MessageId, Metadata, Namespace, Observer, Overflow, Room, SlowClient, Topic, Wire,
+    AckStyle, AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, Eviction, Exhaustion,
+    GiveUpReason, InboundAck, MessageId, Metadata, Namespace, Observer, OnSubscribe, Overflow, Room, SlowClient, Topic,
+    Wire,
 };
 pub use tickets::parse_session_id;

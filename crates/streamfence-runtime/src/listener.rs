@@ -34,6 +34,10 @@ pub trait Listener: Send + Sync + 'static {
     fn on_server_stopping(&self, address: &str) {}
     /// A server is gone.
     fn on_server_stopped(&self, address: &str) {}
+    /// Another catalog holds.
+    fn on_reloaded(&self) {}
+    /// A new catalog was not taken, and the old one holds.
+    fn on_reload_refused(&self, reason: &str) {}
     /// A client joined a namespace.
     fn on_connected(&self, namespace: &str, client: ClientId, transport: Transport) {}
     /// A client left a namespace.
@@ -76,6 +80,8 @@ pub trait Listener: Send + Sync + 'static {
             Event::ServerStarted { address } => self.on_server_started(address),
             Event::ServerStopping { address } => self.on_server_stopping(address),
             Event::ServerStopped { address } => self.on_server_stopped(address),
+            Event::Reloaded => self.on_reloaded(),
+            Event::ReloadRefused { reason } => self.on_reload_refused(reason),
             Event::Connected { namespace, client, transport } => self.on_connected(namespace, *client, *transport),
             Event::Disconnected { namespace, client, reason } => self.on_disconnected(namespace, *client, *reason),
             Event::SessionDetached { namespace, client } => self.on_session_detached(namespace, *client),

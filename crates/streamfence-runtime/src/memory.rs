@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use streamfence_core::{
     Batch, ClientId, CloseReason, MessageId, NamespaceId, RequestId, Room, Ticket, Transmit, Transport,
-    UnsubscribeReason,
+    UnsubscribeReason, Wishes,
 };
 use tokio::sync::Notify;
 
@@ -173,7 +173,8 @@ impl MemoryClient {
     pub async fn subscribe(&mut self, topic: &str) {
         let topic = self.topic(topic);
         let request = self.request();
-        let wish = Input::Subscribe { namespace: self.namespace, topic, window: None, request: Some(request) };
+        let wishes = Wishes::default();
+        let wish = Input::Subscribe { namespace: self.namespace, topic, wishes, request: Some(request) };
         self.link.push(wish).expect("a test does not overrun the inbox");
         self.answer(|what| matches!(what, Transmit::Subscribed { request: Some(r), .. } if *r == request)).await;
     }
@@ -221,7 +222,7 @@ impl MemoryClient {
     /// # Panics
     /// When the namespace has no such topic.
     pub fn ack(&self, topic: &str, id: MessageId) {
-        let topic = self.topic(topic);
+        let topic = self.topic(topic).id;
         self.link.push(Input::Ack { namespace: self.namespace, topic, id }).expect("a test does not overrun the inbox");
     }
 
@@ -229,7 +230,7 @@ impl MemoryClient {
     pub async fn recv(&mut self) -> Heard {
         match self.answer(|what| matches!(what, Transmit::Message { .. })).await {
             Transmit::Message { message, attempt, .. } => Heard {
-                topic: self.fence.catalog().topic_name(message.topic).to_string(),
+                topic: message.topic.name.to_string(),
                 payload: message.body.bytes.slice(message.body.payload.clone()),
                 id: message.id,
                 attempt,
@@ -252,8 +253,7 @@ impl MemoryClient {
     /// When the namespace has no such topic.
     pub async fn unsubscribed(&mut self, topic: &str) -> UnsubscribeReason {
         let topic = self.topic(topic);
-        let ended =
-            |what: &Transmit| matches!(what, Transmit::Unsubscribed { topic: t, request: None, .. } if *t == topic);
+        let ended = |what: &Transmit| matches!(what, Transmit::Unsubscribed { topic: t, request: None, .. } if t.id == topic.id);
         match self.answer(ended).await {
             Transmit::Unsubscribed { reason, .. } => reason,
             _ => unreachable!("only an end was asked for"),
@@ -288,8 +288,8 @@ impl MemoryClient {
         }
     }
 
-    fn topic(&self, name: &str) -> streamfence_core::TopicId {
-        self.fence.catalog().topic(self.namespace, name).expect("the topic is in the catalog")
+    fn topic(&self, name: &str) -> Arc<streamfence_core::TopicEntry> {
+        self.fence.find_topic(self.namespace, name).expect("the topic is in the catalog")
     }
 
     fn request(&mut self) -> RequestId {

@@ -114,10 +114,17 @@ impl Payload {
         self.key.as_ref()
     }
 
-    /// The coalescing key of the payload itself: what stands at a JSON pointer in it, as JSON.
-    pub(crate) fn key_at(&self, pointer: &str) -> Option<Key> {
+    /// The coalescing key of the payload itself: what stands at JSON pointers in it, as JSON. `None` where nothing stands
+    /// at any of them.
+    pub(crate) fn key_at(&self, pointers: &[String]) -> Option<Key> {
         let value: serde_json::Value = serde_json::from_slice(&self.json).ok()?;
-        value.pointer(pointer).map(|value| value.to_string().into())
+        let parts: Vec<_> = pointers.iter().map(|pointer| value.pointer(pointer)).collect();
+        if parts.iter().all(Option::is_none) {
+            return None;
+        }
+        // No JSON value is empty and none ends where a comma is not the next one's: no two lists read the same.
+        let parts = parts.into_iter().map(|part| part.map(ToString::to_string).unwrap_or_default());
+        Some(parts.collect::<Vec<_>>().join(",").into())
     }
 
     /// How long the message is worth sending, if the publisher said so.
@@ -227,6 +234,36 @@ mod tests {
         }
         let nested = r#"{"b":[{"num":1,"_placeholder":true}],"a":{"_placeholder":true,"num":0}}"#;
         assert!(attach(nested, &["a", "b"]).is_ok(), "the order is the publisher's");
+    }
+
+    #[test]
+    fn a_key_of_several_parts_is_that_of_no_other_parts() {
+        let pointers = ["/a".to_owned(), "/b".to_owned()];
+        let key = |text: &'static str| Payload::raw_json(text).expect(text).key_at(&pointers);
+        let different = [
+            r#"{"a":"a","b":"bc"}"#,
+            r#"{"a":"ab","b":"c"}"#,
+            r#"{"a":"a,b","b":"c"}"#,
+            r#"{"a":1,"b":2}"#,
+            r#"{"a":"1","b":2}"#,
+            r#"{"a":1,"b":"2"}"#,
+            r#"{"a":"1,2"}"#,
+            r#"{"a":1}"#,
+            r#"{"b":1}"#,
+            r#"{"a":1,"b":null}"#,
+            r#"{"a":null,"b":1}"#,
+            r#"{"a":[1,2],"b":3}"#,
+            r#"{"a":1,"b":[2,3]}"#,
+            r#"{"a":"\",\"","b":""}"#,
+            r#"{"a":"","b":"\",\""}"#,
+            r#"{"c":1}"#,
+        ];
+        let keys: std::collections::HashSet<_> = different.into_iter().map(key).collect();
+        assert_eq!(keys.len(), different.len(), "{keys:?}");
+        assert_eq!(key(r#"{ "b": {"y": 1, "x": 2}, "a": 1.0 }"#), key(r#"{"a":1.0,"b":{"x":2,"y":1}}"#));
+        assert_eq!(key(r#"{"c":1}"#), None, "what has no value of its own is a version of the topic's");
+        let one = ["/a".to_owned()];
+        assert_eq!(Payload::raw_json(r#"{"a":"x"}"#).expect("it is JSON").key_at(&one).as_deref(), Some("\"x\""));
     }
 
     #[test]

@@ -48,6 +48,14 @@ pub enum PublishError {
         /// The name asked for.
         topic: String,
     },
+    /// The topic would be one more than may be made from its pattern.
+    #[error("{most} topics of `{pattern}` are the most there may be at once")]
+    TooManyTopics {
+        /// The pattern.
+        pattern: std::sync::Arc<str>,
+        /// How many there may be.
+        most: u32,
+    },
     /// The shards are behind, and the caller did not want to wait.
     #[error("overloaded: {queued} publishes wait for a shard already; publish with `publish` to wait for a place")]
     Overloaded {

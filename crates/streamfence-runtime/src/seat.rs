@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use streamfence_core::{NamespaceId, Room, SessionKey, TopicId};
+use streamfence_core::{ClassId, NamespaceId, Room, SessionKey};
 use tokio::sync::mpsc;
 
 use crate::handler::Job;
@@ -27,8 +27,9 @@ pub(crate) struct Seat {
 pub(crate) struct Joined {
     pub(crate) namespace: NamespaceId,
     pub(crate) session: SessionKey,
-    /// Who works through the messages the client publishes, by topic. Dropping the sender ends the worker.
-    pub(crate) workers: HashMap<TopicId, mpsc::Sender<Job>>,
+    /// Who works through the messages the client publishes, by class: a client may speak to thousands of topics made from
+    /// a pattern. Dropping the sender ends the worker.
+    pub(crate) workers: HashMap<ClassId, mpsc::Sender<Job>>,
 }
 
 impl Seat {

@@ -1,27 +1,26 @@
 //! The one loop that waits. Never a delivery rule: what is decided, the hub decides.
 
 mod aftermath;
+mod publishing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use streamfence_core::{
-    Catalog, ClientId, ClientPublish, CloseReason, ErrorCode, Event, Hub, InboundAck, LinkKey, NamespaceId, Output,
-    RequestId, Room, Secret, SessionKey, TopicId, Transmit, Transport,
+    ClientId, CloseReason, ErrorCode, Hub, LinkKey, NamespaceId, Output, Room, Secret, SessionKey, Transmit, Transport,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::command::{Audience, Control, Publish};
 use crate::dead_letters::DeadLetters;
+use crate::directory::{Directory, FindError};
 use crate::fence::WeakFence;
-use crate::handler::{ClientMessage, Handlers, Job, Task, Worker};
+use crate::handler::Handlers;
 use crate::inbox::{Input, SessionWish};
 use crate::link::{Link, ReadyList};
-use crate::payload::Payload;
 use crate::seat::{Joined, Seat};
-use crate::sequencer::Sequencer;
 use crate::tickets::Tickets;
 use crate::watch::Watchers;
 
@@ -41,8 +40,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// Everything a shard is made of.
 pub(crate) struct ShardParts {
     pub(crate) index: usize,
-    pub(crate) catalog: Arc<Catalog>,
-    pub(crate) sequencer: Arc<Sequencer>,
+    pub(crate) directory: Arc<Directory>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) publishes: mpsc::Receiver<Publish>,
     pub(crate) control: mpsc::Receiver<Control>,
@@ -57,6 +55,8 @@ pub(crate) struct ShardParts {
 pub(crate) struct Shard {
     parts: ShardParts,
     hub: Hub,
+    /// Of the directory, as far as the hub knows it.
+    version: u64,
     /// By the index of the link's key.
     seats: Vec<Option<Seat>>,
     /// The links taken from the ready list this turn; kept for its memory.
@@ -79,10 +79,12 @@ struct Drain {
 
 impl Shard {
     pub(crate) fn new(parts: ShardParts) -> Self {
-        let hub = Hub::new(parts.catalog.clone(), parts.sequencer.epoch());
+        let (version, latest) = parts.directory.latest();
+        let hub = Hub::new(latest.catalog, parts.directory.epoch());
         Self {
             parts,
             hub,
+            version,
             seats: Vec::new(),
             news: Vec::new(),
             busy: 0,
@@ -188,6 +190,7 @@ impl Shard {
     }
 
     fn input(&mut self, link: &Link, input: Input, now: Instant) {
+        self.catch_up(now);
         let at = now.into_std();
         if let Input::Open(mut outlet) = input {
             if self.is_closed {
@@ -210,18 +213,32 @@ impl Shard {
                 self.join(key, namespace, client, transport, session, now);
             }
             Input::Leave { namespace, reason } => self.leave(key, namespace, reason, now),
-            Input::Subscribe { namespace, topic, window, request } => {
+            Input::Subscribe { namespace, topic, wishes, request } => {
                 if let Some(session) = self.session(key, namespace) {
-                    self.hub.subscribe(session, topic, window, request, at);
+                    let (directory, name) = (&self.parts.directory, topic.name.clone());
+                    match directory.refresh(topic) {
+                        Ok(topic) => {
+                            self.hub.subscribe(session, &topic, wishes, request, at);
+                        }
+                        // A reload took it away while the wish was on its way.
+                        Err(why) => {
+                            let code = match why {
+                                FindError::Unknown => ErrorCode::UnknownTopic,
+                                FindError::TooMany { .. } => ErrorCode::LimitExceeded,
+                            };
+                            let (message, topic) = (why.to_string().into(), Some((*name).into()));
+                            self.hub.tell(session, Transmit::Error { namespace, code, message, topic, request }, at);
+                        }
+                    }
                 }
             }
             Input::Unsubscribe { namespace, topic, reason, request } => {
                 if let Some(session) = self.session(key, namespace) {
-                    self.hub.unsubscribe(session, topic, reason, request, at);
+                    self.hub.unsubscribe(session, &topic, reason, request, at);
                 }
             }
             Input::Publish { namespace, topic, payload, request } => {
-                self.client_publish(key, namespace, topic, payload, request, now);
+                self.client_publish(key, namespace, &topic, payload, request, now);
             }
             Input::Ack { namespace, topic, id } => {
                 if let Some(session) = self.session(key, namespace) {
@@ -258,7 +275,14 @@ impl Shard {
         now: Instant,
     ) {
         let at = now.into_std();
-        let retention = self.parts.catalog.namespace_entry(namespace).session_retention;
+        let entry = self.hub.catalog().namespace_entry(namespace);
+        if entry.is_removed {
+            if let Some(seat) = self.seat_mut(key) {
+                seat.outlet.disconnect(namespace, CloseReason::Removed);
+            }
+            return;
+        }
+        let retention = entry.session_retention;
         let wish = wish.filter(|_| !retention.is_zero());
         let resumed = match wish {
             Some(SessionWish::Resume { client, secret }) => self.find_session(client, &secret, namespace),
@@ -283,7 +307,7 @@ impl Shard {
             return;
         }
         let Some(seated) = self.hub.session(session) else { return };
-        let (client, topics) = (seated.client(), seated.lanes().map(streamfence_core::Lane::topic).collect());
+        let (client, topics) = (seated.client(), seated.lanes().map(|lane| lane.entry().clone()).collect());
         if resumed.is_none() {
             self.tickets.issue(client);
             self.hub.retain(session, retention);
@@ -302,64 +326,18 @@ impl Shard {
         self.hub.session(session).is_some_and(|session| session.namespace() == namespace).then_some(session)
     }
 
-    fn client_publish(
-        &mut self,
-        key: LinkKey,
-        namespace: NamespaceId,
-        topic: TopicId,
-        payload: Payload,
-        request: Option<RequestId>,
-        now: Instant,
-    ) {
-        let Some(session) = self.session(key, namespace) else { return };
-        let Some(client) = self.hub.session(session).map(streamfence_core::Session::client) else { return };
-        let class = self.parts.catalog.class(topic);
-        let (path, name) = (class.path.clone(), self.parts.catalog.topic_name(topic).clone());
-        let answer_when = class.inbound_ack;
-        let stats = self.hub.stats_mut(topic);
-        stats.received += 1;
-        stats.received_bytes += payload.size_bytes();
-        let task = match class.client_publish {
-            ClientPublish::Deny => Err((ErrorCode::PublishRejected, "this topic takes no messages from clients")),
-            ClientPublish::Handler => self
-                .parts
-                .handlers
-                .of(topic)
-                .map(Task::Handle)
-                .ok_or((ErrorCode::PublishRejected, "this topic has no handler")),
-            ClientPublish::Relay => Ok(Task::Relay { fence: self.parts.fence.clone(), topic, echo: class.echo }),
-        };
-        let message = ClientMessage { namespace: path.clone(), topic: name.clone(), client, payload };
-        let queued = task.and_then(|task| {
-            let (watchers, seat) = (self.parts.watchers.clone(), self.seats[key.index()].as_mut());
-            let seat = seat.expect("a session's link has a seat");
-            let link = seat.link.clone();
-            let joined = seat.joined(namespace).expect("the session was found there");
-            let worker = joined
-                .workers
-                .entry(topic)
-                .or_insert_with(|| Worker { link, namespace, answer_when, watchers }.spawn());
-            worker.try_send(Job { task, message, request }).map_err(|_| {
-                (ErrorCode::BackPressure, "too many messages wait for this topic's handler; slow down and try again")
-            })
-        });
-        match (queued, request) {
-            (Ok(()), Some(request)) if answer_when == InboundAck::OnReceipt => {
-                self.hub.tell(session, Transmit::Done { namespace, request }, now.into_std());
-            }
-            (Ok(()), _) => {}
-            (Err((code, reason)), _) => {
-                self.parts.watchers.event(&Event::PublishRejected {
-                    namespace: path,
-                    topic: name.clone(),
-                    client,
-                    code,
-                    reason: reason.into(),
-                });
-                let topic = Some((*name).into());
-                let what = Transmit::Error { namespace, code, message: reason.into(), topic, request };
-                self.hub.tell(session, what, now.into_std());
-            }
+    /// Goes on under the catalog there is now, before anything is handled that may know of it.
+    fn catch_up(&mut self, now: Instant) {
+        if self.parts.directory.version() == self.version {
+            return;
+        }
+        let (version, latest) = self.parts.directory.latest();
+        self.version = version;
+        self.hub.reload(&latest, now.into_std());
+        let is_removed = |namespace| self.hub.catalog().namespace_entry(namespace).is_removed;
+        let gone: Vec<_> = self.hub.sessions().filter(|session| is_removed(session.namespace())).collect();
+        for client in gone.into_iter().map(streamfence_core::Session::client).collect::<Vec<_>>() {
+            self.disconnect(client, CloseReason::Removed, now);
         }
     }
 
@@ -374,6 +352,10 @@ impl Shard {
             Control::Flush(done) => {
                 self.hand_over_numbers(now);
                 // Whoever asked may have gone; the numbers are handed over all the same.
+                let _ = done.send(());
+            }
+            Control::CatchUp(done) => {
+                self.catch_up(now);
                 let _ = done.send(());
             }
             Control::Disconnect(client, reason, answer) => {
@@ -417,6 +399,7 @@ impl Shard {
     }
 
     fn publish(&mut self, Publish { message, audience, vote }: Publish, now: Instant) {
+        self.catch_up(now);
         let at = now.into_std();
         let fanout = match audience {
             Audience::Subscribers => self.hub.publish(&message, None, at),
@@ -514,16 +497,19 @@ impl Shard {
             self.next_tick = now + TICK;
             self.hub.expire(now.into_std());
             self.tickets.forget_old(now);
+            if self.parts.index == 0 {
+                self.parts.directory.sweep();
+            }
             self.hand_over_numbers(now);
         }
     }
 
     fn hand_over_numbers(&mut self, now: Instant) {
-        for topic in self.parts.catalog.topics() {
+        for topic in self.hub.catalog().topics() {
             let mut stats = std::mem::take(self.hub.stats_mut(topic));
             // Every shard sees every message; one of them counts it.
             if self.parts.index == 0 {
-                (stats.published, stats.published_bytes) = self.parts.sequencer.take_published(topic);
+                (stats.published, stats.published_bytes) = self.parts.directory.take_published(topic);
                 stats.dead_letters_evicted = self.parts.dead_letters.take_evicted(topic);
             }
             if stats != Default::default() {

@@ -3,9 +3,10 @@
 //! A session's id is its shard and its client's name, which are no secrets. Never a session's content.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{ClientId, CloseReason, ErrorCode, NamespaceId, Secret, Ticket, TopicId};
+use streamfence_core::{ClientId, CloseReason, ErrorCode, NamespaceId, Secret, Ticket, TopicEntry};
 use tokio::time::Instant;
 
 /// How many sessions that were cut are remembered, with the reason; of more than that the client learns no reason.
@@ -49,7 +50,7 @@ impl Tickets {
         client: ClientId,
         retention: Duration,
         resumed: bool,
-        topics: Vec<TopicId>,
+        topics: Vec<Arc<TopicEntry>>,
     ) -> Option<Ticket> {
         let secret = *self.kept.get(&client)?;
         Some(Ticket { id: format!("{shard}.{client}"), secret, retention, resumed, topics })

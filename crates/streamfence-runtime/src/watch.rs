@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use streamfence_core::{Event, LaneSurvey, Observer, TopicId, TopicStats};
+use streamfence_core::{Catalog, Event, LaneSurvey, Observer, TopicId, TopicStats};
 use tokio::sync::mpsc;
 
 use crate::listener::Listener;
@@ -17,7 +17,12 @@ const LISTENER_SLOTS: usize = 1_024;
 pub(crate) struct Watchers {
     observers: Vec<Arc<dyn Observer>>,
     listeners: RwLock<Vec<Subscription>>,
+    /// Who serves what the catalog has; gone with its adapter.
+    reload_hooks: RwLock<Vec<Weak<ReloadHook>>>,
 }
+
+/// What an adapter does when there is another catalog.
+type ReloadHook = dyn Fn(&Catalog) + Send + Sync;
 
 struct Subscription {
     events: mpsc::Sender<Event>,
@@ -26,7 +31,7 @@ struct Subscription {
 
 impl Watchers {
     pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
-        Self { observers, listeners: RwLock::default() }
+        Self { observers, listeners: RwLock::default(), reload_hooks: RwLock::default() }
     }
 
     /// Gives a listener a task of its own. A listener that panics is logged and goes on with the next event.
@@ -57,6 +62,24 @@ impl Watchers {
                 listener.missed.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    pub(crate) fn reload(&self, catalog: &Catalog) {
+        for observer in &self.observers {
+            observer.on_reload(catalog);
+        }
+        let hooks: Vec<_> = {
+            let mut hooks = self.reload_hooks.write().unwrap_or_else(PoisonError::into_inner);
+            hooks.retain(|hook| hook.strong_count() > 0);
+            hooks.iter().filter_map(Weak::upgrade).collect()
+        };
+        for hook in hooks {
+            hook(catalog);
+        }
+    }
+
+    pub(crate) fn on_reload(&self, hook: Weak<ReloadHook>) {
+        self.reload_hooks.write().unwrap_or_else(PoisonError::into_inner).push(hook);
     }
 
     pub(crate) fn stats(&self, topic: TopicId, since_last: &TopicStats) {

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use streamfence_core::{Event, GiveUpReason};
 use streamfence_runtime::memory::MemoryClient;
 use streamfence_runtime::{
-    AtLeastOnce, CloseReason, Exhaustion, Fence, Listener, Namespace, Observer, Overflow, Payload, PublishError, Topic,
+    AtLeastOnce, Catalog, CloseReason, Exhaustion, Fence, Listener, Namespace, Observer, Overflow, Payload,
+    PublishError, Topic,
 };
 use tokio::sync::mpsc;
 
@@ -199,4 +200,55 @@ async fn observers_are_told_how_many_are_kept_and_how_many_gave_way() {
     assert_eq!(fence.purge_dead_letters("/alerts", "alert"), Ok(3));
     fence.flush_stats().await;
     assert_eq!(read(&numbers.kept), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_letters_outlive_a_reload_and_their_topic_and_count_by_what_it_says_now() {
+    let (fence, mut heard) = alerts(promise());
+    let mut client = MemoryClient::connect(&fence, "/alerts", 99);
+    client.subscribe("alert").await;
+    for n in 1..=3 {
+        fence.publish("/alerts", "alert", number(n)).await.expect("the topic exists");
+    }
+    buried(&mut heard, 3).await;
+
+    let new = || Topic::new("new").at_least_once(promise());
+    let with_new = Namespace::new("/alerts").topic_with(new());
+    let smaller = with_new.topic_with(Topic::new("alert").at_least_once(promise().dead_letters(2)));
+    fence.reload(&Catalog::builder().namespace(smaller).build().expect("it is valid")).await;
+    assert_eq!(texts(&fence), ["1", "2", "3"], "a reload throws nothing away");
+    client.subscribe("new").await;
+    fence.publish("/alerts", "new", number(9)).await.expect("the topic is new");
+    fence.publish("/alerts", "alert", number(4)).await.expect("the topic exists");
+    buried(&mut heard, 2).await;
+    assert_eq!(texts(&fence), ["3", "4"]);
+    assert_eq!(fence.dead_letters("/alerts", "new").expect("the topic is new").len(), 1);
+
+    let without = Namespace::new("/alerts").topic_with(new());
+    fence.reload(&Catalog::builder().namespace(without).build().expect("it is valid")).await;
+    assert!(fence.dead_letters("/alerts", "alert").is_err());
+    let again = Namespace::new("/alerts").topic_with(Topic::new("alert").at_least_once(promise()));
+    fence.reload(&Catalog::builder().namespace(again).build().expect("it is valid")).await;
+    assert_eq!(texts(&fence), ["3", "4"], "its name is there again, and so is what was kept under it");
+    client.subscribe("alert").await;
+    let reports = fence.replay_dead_letters("/alerts", "alert").await.expect("the topic exists");
+    assert_eq!(reports.iter().map(|report| report.admitted).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_made_from_a_pattern_are_asked_for_alone_or_all_together() {
+    let (events, mut heard) = mpsc::unbounded_channel();
+    let namespace = Namespace::new("/alerts").topic_with(Topic::new("of.*").at_least_once(promise()));
+    let fence = Fence::builder().namespace(namespace).listener(Recorder(events)).build().expect("it is valid");
+    let mut client = MemoryClient::connect(&fence, "/alerts", 99);
+    for (n, topic) in [(1, "of.ann"), (2, "of.bob")] {
+        client.subscribe(topic).await;
+        fence.publish("/alerts", topic, number(n)).await.expect("the pattern fits");
+    }
+    buried(&mut heard, 2).await;
+    let count = |topic: &str| fence.dead_letters("/alerts", topic).expect("the pattern fits").len();
+    assert_eq!(["of.ann", "of.bob", "of.eve", "of.*"].map(count), [1, 1, 0, 2]);
+    let reports = fence.replay_dead_letters("/alerts", "of.bob").await.expect("the pattern fits");
+    assert_eq!(reports.iter().map(|report| report.admitted).collect::<Vec<_>>(), [1]);
+    assert_eq!(fence.purge_dead_letters("/alerts", "of.*"), Ok(1));
 }

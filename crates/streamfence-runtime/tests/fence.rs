@@ -425,7 +425,7 @@ async fn values_are_told_apart_by_a_pointer_into_the_payload_or_by_the_publisher
     let quotes = Namespace::new("/feed")
         .topic("quote")
         .best_effort(Overflow::Coalesce)
-        .coalesce_key(CoalesceKey::Pointer("/symbol".into()));
+        .coalesce_key(CoalesceKey::pointer("/symbol"));
     let fence = Fence::builder().namespace(quotes).shards(1).build().expect("the catalog is valid");
     let mut client = MemoryClient::connect(&fence, "/feed", 8);
     client.subscribe("quote").await;
@@ -487,4 +487,116 @@ async fn a_shard_that_fails_is_told_of() {
     fence.failed().await;
     assert!(fence.has_failed());
     assert_eq!(fence.publish("/feed", "tick", number(1)).await, Err(PublishError::ShuttingDown));
+}
+
+fn rooms() -> Namespace {
+    Namespace::new("/rooms").topic_with(streamfence_runtime::Topic::new("room.*").max_topics(2)).topic("lobby")
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..10_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("{what} did not come to pass");
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_of_a_pattern_are_made_when_wanted_and_gone_with_their_last_subscriber() {
+    let fence = Fence::builder().namespace(rooms()).shards(2).build().expect("the catalog is valid");
+    let mut one = MemoryClient::connect(&fence, "/rooms", 8);
+    let mut two = MemoryClient::connect(&fence, "/rooms", 8);
+    one.subscribe("room.1").await;
+    two.subscribe("room.2").await;
+    let first = fence.publish("/rooms", "room.1", number(1)).await.expect("the pattern makes it");
+    assert_eq!((first.matched, first.id.offset.0), (1, 1));
+    let heard = one.recv().await;
+    assert_eq!((&*heard.topic, heard.text()), ("room.1", "1"));
+    let other = fence.publish("/rooms", "room.2", number(2)).await.expect("the pattern makes it");
+    assert_eq!((other.matched, other.id.offset.0), (1, 1));
+    assert_ne!(other.id.epoch, first.id.epoch, "each has a log of its own");
+    assert_eq!(two.recv().await.text(), "2");
+
+    let full = PublishError::TooManyTopics { pattern: "room.*".into(), most: 2 };
+    assert_eq!(fence.publish("/rooms", "room.3", number(3)).await, Err(full));
+    assert!(matches!(fence.publish("/rooms", "room.*", number(3)).await, Err(PublishError::UnknownTopic { .. })));
+    one.unsubscribe("room.1").await;
+    let mut third = None;
+    until("a free place", || {
+        third = fence.try_publish("/rooms", "room.3", number(3)).ok();
+        third.is_some()
+    })
+    .await;
+    // Published to nobody, so it is gone with the next look, and its name begins anew.
+    let namespace = fence.catalog().namespace("/rooms").expect("it is in the catalog");
+    until("a free place", || fence.find_topic(namespace, "room.1").is_ok()).await;
+    one.subscribe("room.1").await;
+    let again = fence.publish("/rooms", "room.1", number(4)).await.expect("the pattern makes it");
+    assert_eq!((again.matched, again.id.offset.0), (1, 1));
+    assert_ne!(again.id, first.id, "it is another topic under the old name");
+}
+
+#[tokio::test]
+async fn a_pattern_has_one_handler_for_all_its_topics() {
+    let namespace = Namespace::new("/rooms").topic("room.*").client_publish(ClientPublish::Handler);
+    let fence = Fence::builder().namespace(namespace).build().expect("the catalog is valid");
+    let (said, mut heard) = mpsc::unbounded_channel();
+    fence
+        .on_message("/rooms", "room.*", move |message| {
+            let said = said.clone();
+            async move { said.send(message.topic.to_string()).map_err(|_| "nobody listens") }
+        })
+        .expect("the pattern is in the catalog");
+    let mut client = MemoryClient::connect(&fence, "/rooms", 8);
+    client.publish("room.7", number(1)).await.expect("the handler takes it");
+    assert_eq!(heard.recv().await.as_deref(), Some("room.7"));
+}
+
+#[tokio::test]
+async fn a_reload_takes_everybody_along() {
+    let build = |namespaces: Vec<Namespace>| {
+        namespaces.into_iter().fold(streamfence_core::Catalog::builder(), streamfence_core::CatalogBuilder::namespace)
+    };
+    let feed = |most| Namespace::new("/feed").topic("tick").best_effort(Overflow::DropOldest).max_queued_messages(most);
+    let (events, mut heard) = mpsc::unbounded_channel();
+    let fence = Fence::builder()
+        .namespace(feed(2))
+        .namespace(Namespace::new("/old").topic("gone"))
+        .namespace(rooms())
+        .listener(Recorder(events))
+        .shards(2)
+        .build()
+        .expect("the catalog is valid");
+    let mut stalled = MemoryClient::connect(&fence, "/feed", 8);
+    stalled.subscribe("tick").await;
+    stalled.set_capacity(0);
+    let mut leaving = MemoryClient::connect(&fence, "/old", 8);
+    leaving.subscribe("gone").await;
+    let mut guest = MemoryClient::connect(&fence, "/rooms", 8);
+    guest.subscribe("room.1").await;
+    let publish = async |namespace: &'static str, topic: &'static str, n| {
+        fence.publish(namespace, topic, number(n)).await.expect("the topic exists")
+    };
+    publish("/feed", "tick", 1).await;
+    publish("/feed", "tick", 2).await;
+
+    let next = build(vec![Namespace::new("/new").topic("here"), rooms().max_queued_messages(1), feed(3)]);
+    fence.reload(&next.build().expect("it is valid")).await;
+    while !matches!(heard.recv().await, Some(Event::Reloaded)) {}
+    assert_eq!(publish("/feed", "tick", 3).await.displaced, 0, "there is place for one more");
+    assert_eq!(publish("/feed", "tick", 4).await.displaced, 1);
+    stalled.set_capacity(8);
+    assert_eq!(numbers(&mut stalled, 3).await, [2, 3, 4]);
+    assert_eq!(leaving.closed().await, CloseReason::Removed);
+    assert!(matches!(fence.publish("/old", "gone", number(1)).await, Err(PublishError::UnknownNamespace { .. })));
+    let mut new = MemoryClient::connect(&fence, "/new", 8);
+    new.subscribe("here").await;
+    assert_eq!(publish("/new", "here", 5).await.matched, 1);
+    assert_eq!(new.recv().await.text(), "5");
+    // A topic made before is the same topic, under the pattern as it is now.
+    guest.set_capacity(0);
+    let reports = [publish("/rooms", "room.1", 6).await, publish("/rooms", "room.1", 7).await];
+    assert_eq!(reports.map(|report| (report.matched, report.rejected)), [(1, 0), (1, 1)]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use streamfence_core::UnsubscribeReason;
 use streamfence_runtime::memory::MemoryClient;
-use streamfence_runtime::{CloseReason, Eviction, Fence, Namespace, Overflow, Payload, SlowClient};
+use streamfence_runtime::{Catalog, CloseReason, Eviction, Fence, Namespace, Overflow, Payload, SlowClient};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -88,4 +88,24 @@ async fn the_fullest_lane_of_a_stuck_client_ends_and_the_client_reads_why() {
     publish(&fence, "tock", 1).await;
     let heard = [stuck.recv().await, stuck.recv().await].map(|heard| heard.topic);
     assert_eq!(heard, ["tick", "tock"], "it is subscribed again, and the one before was not for it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_changes_the_ladder_under_a_stuck_client_and_may_take_its_namespace_away() {
+    let fence = feed(Eviction::Disconnect);
+    let mut stuck = MemoryClient::connect_retained(&fence, "/feed", 8);
+    stuck.ticket().await;
+    stuck.subscribe("tick").await;
+    stuck.set_capacity(0);
+    publish(&fence, "tick", 5).await;
+    let plain = || Namespace::new("/feed").topic("tick").topic("tock").best_effort(Overflow::DropOldest);
+    fence.reload(&Catalog::builder().namespace(plain()).build().expect("it is valid")).await;
+    assert!(tokio::time::timeout(3 * PATIENCE, stuck.closed()).await.is_err(), "nobody is evicted any more");
+    let strict = plain().slow_client(SlowClient::default().soft_messages(1).patience(PATIENCE));
+    fence.reload(&Catalog::builder().namespace(strict).build().expect("it is valid")).await;
+    tokio::time::sleep(2 * PATIENCE).await;
+    let other = Namespace::new("/other").topic("tick");
+    fence.reload(&Catalog::builder().namespace(other).build().expect("it is valid")).await;
+    assert_eq!(stuck.closed().await, CloseReason::Removed);
+    assert!(!fence.has_failed());
 }

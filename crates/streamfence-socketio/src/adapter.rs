@@ -1,21 +1,20 @@
 //! The fence beside an application's own Socket.IO handlers.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler;
-use streamfence_core::NamespaceId;
 use streamfence_runtime::{EncoderInUse, Fence};
 
 use crate::connection::Shared;
 use crate::engine;
-use crate::handlers::{Entrance, Guard};
-use crate::layer::{Door, FenceLayer};
+use crate::layer::FenceLayer;
+use crate::namespaces::{Namespaces, Register, entrance};
 use crate::options::ServerOptions;
-use crate::protocol::{Packets, SocketIoEncoder};
+use crate::protocol::SocketIoEncoder;
 
 /// Puts a fence under Socket.IO.
 ///
@@ -58,8 +57,6 @@ pub struct AdapterBuilder {
     entrances: HashMap<String, Register>,
 }
 
-type Register = Box<dyn FnOnce(&SocketIo, NamespaceId, &Arc<Shared>, Weak<Door>) + Send>;
-
 impl AdapterBuilder {
     /// Sets the options; the address and the port are for the server that owns a listener.
     #[must_use]
@@ -68,7 +65,7 @@ impl AdapterBuilder {
         self
     }
 
-    /// Serves only these namespaces of the fence. Default: all of them.
+    /// Serves only these namespaces of the fence. Default: all of them, and those that come with a reload.
     #[must_use]
     pub fn namespaces<P: Into<String>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
         self.namespaces = Some(paths.into_iter().map(Into::into).collect());
@@ -92,9 +89,9 @@ impl AdapterBuilder {
     /// # Errors
     /// [`AdapterError`], when a namespace is not the fence's or the fence has another kind of adapter's encoder.
     pub fn build(mut self) -> Result<(FenceLayer, SocketIo), AdapterError> {
-        let catalog = self.fence.catalog().clone();
-        let packets = Arc::new(Packets::new(&catalog));
-        self.fence.use_encoder(Arc::new(SocketIoEncoder(packets.clone())))?;
+        let catalog = self.fence.catalog();
+        self.fence.use_encoder(Arc::new(SocketIoEncoder))?;
+        let serves_all = self.namespaces.is_none();
         let paths = match self.namespaces {
             Some(paths) => paths,
             None => catalog.namespaces().map(|(_, entry)| entry.path.to_string()).collect(),
@@ -105,28 +102,20 @@ impl AdapterBuilder {
         };
         let (engine, io) = engine::build(&self.options);
         let layer = FenceLayer::new(engine, self.options.clone());
-        let shared = Arc::new(Shared { fence: self.fence, options: self.options, packets });
+        let shared = Arc::new(Shared { fence: self.fence, options: self.options });
+        let namespaces = Namespaces::new(io.clone(), shared, layer.served(), serves_all);
         for path in paths {
             let id = find(&path)?;
-            let register = self.entrances.remove(&path).unwrap_or_else(|| entrance(path, async |_: SocketRef| ()));
-            register(&io, id, &shared, layer.served());
+            let register =
+                self.entrances.remove(&path).unwrap_or_else(|| entrance(path.clone(), async |_: SocketRef| ()));
+            namespaces.register(&path, id, register);
         }
         if let Some(path) = self.entrances.into_keys().next() {
             return Err(AdapterError::UnknownNamespace { namespace: path });
         }
+        layer.keep(namespaces);
         Ok((layer, io))
     }
-}
-
-fn entrance<H, T>(path: String, application: H) -> Register
-where
-    H: ConnectHandler<LocalAdapter, T> + Send + Sync + 'static,
-    T: Send + Sync + 'static,
-{
-    Box::new(move |io, namespace, shared, served| {
-        let guard = Arc::new(Guard { path: path.clone(), served });
-        io.ns(path, Entrance { application, namespace, shared: shared.clone(), guard });
-    })
 }
 
 impl std::fmt::Debug for AdapterBuilder {

@@ -7,20 +7,21 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use socketioxide::extract::{AckSender, SocketRef};
-use streamfence_core::{CloseReason, ErrorCode, NamespaceId, RequestId, TopicId, Transmit};
+use streamfence_core::{
+    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, Policy, RequestId, TopicEntry, TopicId, Transmit,
+};
 use streamfence_runtime::{Fence, Input, Link, SessionWish};
 
+use crate::callbacks::{Answer, Callbacks};
 use crate::link::LinkState;
 use crate::options::ServerOptions;
 use crate::outlet::SocketIoOutlet;
-use crate::protocol::Packets;
 
 /// What all connections of an adapter have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) fence: Fence,
     pub(crate) options: ServerOptions,
-    pub(crate) packets: Arc<Packets>,
 }
 
 /// A connection that has come as far as a fenced namespace.
@@ -105,6 +106,7 @@ impl Connection {
             link: self.link_to(shard),
             connection: Arc::downgrade(self),
             state: Mutex::new(MemberState::default()),
+            callbacks: Mutex::default(),
         });
         let mut members = self.members();
         members.retain(|other| other.namespace != namespace);
@@ -140,11 +142,14 @@ pub(crate) struct Member {
     pub(crate) link: Link,
     connection: Weak<Connection>,
     state: Mutex<MemberState>,
+    callbacks: Mutex<Callbacks>,
 }
 
 #[derive(Default)]
 struct MemberState {
     has_joined: bool,
+    /// The name it was given. One that resumed a session goes by another, which is the hub's to know.
+    client: Option<ClientId>,
     /// What the client said before it had joined.
     early: Vec<Input>,
     /// The topics it has subscribed to, so that there are not too many.
@@ -172,25 +177,54 @@ impl Member {
         let Some(connection) = self.connection() else { return };
         let mut state = self.lock();
         state.has_joined = true;
-        self.link.join(self.namespace, connection.state.transport(), self.session);
+        state.client = Some(self.link.join(self.namespace, connection.state.transport(), self.session));
         for input in state.early.drain(..) {
             // A refusal for want of room is told to the client by the link itself.
             let _ = self.link.push(input);
         }
     }
 
+    /// The name the client was given when it joined.
+    pub(crate) fn client(&self) -> Option<ClientId> {
+        self.lock().client
+    }
+
+    /// Whether it has a session that would survive its connection.
+    pub(crate) fn has_session(&self, shared: &Shared) -> bool {
+        let retention = shared.fence.catalog().namespace_entry(self.namespace).session_retention;
+        self.session.is_some() && !retention.is_zero()
+    }
+
+    /// Waits, without a task, for the client to use the callback it got with a message.
+    pub(crate) fn await_callback(self: &Arc<Self>, topic: TopicId, id: MessageId, policy: &Policy, answer: Answer) {
+        let is_used = self.callbacks().keep(Arc::downgrade(self), topic, id, policy, answer);
+        if is_used {
+            self.push_ack(topic, id);
+        }
+    }
+
+    /// The callbacks the client has not used yet. To be locked alone, since the library may ring while it holds locks.
+    pub(crate) fn callbacks(&self) -> MutexGuard<'_, Callbacks> {
+        self.callbacks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passes on that the client has a message.
+    pub(crate) fn push_ack(&self, topic: TopicId, id: MessageId) {
+        self.push(Input::Ack { namespace: self.namespace, topic, id });
+    }
+
     /// The client has its session back, and with it the subscriptions that it had.
-    pub(crate) fn restore(&self, topics: &[TopicId]) {
+    pub(crate) fn restore(&self, topics: &[Arc<TopicEntry>]) {
         let kept = &mut self.lock().topics;
         for topic in topics {
             // A wish may have come before this.
-            if !kept.contains(topic) {
-                kept.push(*topic);
+            if !kept.contains(&topic.id) {
+                kept.push(topic.id);
             }
         }
     }
 
-    /// A subscription has ended that the client did not end, and its place is free.
+    /// A subscription ended without the client's wish, and leaves its place.
     ///
     /// A client that has subscribed again before it could hear of the end gets a place more: there is no harm in that,
     /// since a topic has one lane.
@@ -203,7 +237,7 @@ impl Member {
         let mut state = self.lock();
         if let Input::Unsubscribe { topic, .. } = &input {
             // Given back in the order of the wishes, not of the answers: the next wish may take it again at once.
-            state.topics.retain(|other| other != topic);
+            state.topics.retain(|other| *other != topic.id);
         }
         if !state.has_joined {
             if state.early.len() < EARLY_INPUTS {

@@ -7,7 +7,7 @@ use crate::protocol::{Ack, BadWish, Nack, Publish, Subscribe, Topics, Unsubscrib
 /// # Panics
 /// When a wish that is taken breaks a bound that the rest of the adapter counts on.
 pub fn wish(text: &str) {
-    let subscribe = parse::<Subscribe<'_>>(text).and_then(Subscribe::topics);
+    let subscribe = parse::<Subscribe<'_>>(text).and_then(|wish| Ok(wish.understood()?.0));
     let unsubscribe = parse::<Unsubscribe<'_>>(text).and_then(Unsubscribe::topics);
     for topics in [subscribe, unsubscribe] {
         match topics {

@@ -12,10 +12,10 @@ use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 use streamfence_core::{
-    CloseReason, Epoch, ErrorCode, MessageId, NamespaceId, Offset, RequestId, TopicId, Transmit, Transport,
-    UnsubscribeReason,
+    CloseReason, Epoch, ErrorCode, MessageId, NamespaceId, Offset, RequestId, TopicEntry, Transmit, Transport,
+    UnsubscribeReason, Wishes,
 };
-use streamfence_runtime::{Input, Payload};
+use streamfence_runtime::{FindError, Input, Payload};
 
 use crate::connection::{Connection, Member, Shared};
 use crate::layer::Door;
@@ -81,6 +81,10 @@ where
     fn call_middleware<'a>(&'a self, socket: Arc<Socket<LocalAdapter>>, auth: &'a Option<Value>) -> Verdict<'a> {
         Box::pin(async move {
             self.application.call_middleware(socket.clone(), auth).await?;
+            if self.shared.fence.catalog().namespace_entry(self.namespace).is_removed {
+                // As the library says it of a namespace that never was.
+                return Err(Box::new("Invalid namespace") as _);
+            }
             if self.shared.fence.is_closing() {
                 return Err(Box::new(ErrorCode::ShuttingDown.as_str()) as _);
             }
@@ -201,28 +205,36 @@ struct Heard<'a> {
 
 impl Heard<'_> {
     fn subscribe(&self, text: &str, asked: Asked) {
-        let understood = parse::<Subscribe<'_>>(text).and_then(|wish| Ok((wish.window, wish.topics()?)));
-        let (window, topics) = match understood {
-            Ok((window, topics)) => (window, Ok(topics)),
-            Err(why) => (None, Err(why)),
+        let (topics, wishes) = match parse(text).and_then(Subscribe::understood) {
+            Ok((topics, wishes)) => (Ok(topics), wishes),
+            Err(why) => (Err(why), Wishes::default()),
         };
-        self.each_topic(topics, asked, |topic, request| {
+        self.each_topic(topics, asked, |name, request| {
             let member = self.member;
+            let topic = self.shared.fence.find_topic(member.namespace, name).map_err(|why| match why {
+                FindError::TooMany { .. } => (ErrorCode::LimitExceeded, why.to_string()),
+                _ => (ErrorCode::UnknownTopic, self.unknown(name)),
+            })?;
             let polls = member.connection().is_some_and(|link| link.state.transport() == Transport::Polling);
-            if polls && !self.shared.fence.catalog().class(topic).allow_polling {
+            if polls && !topic.class.allow_polling {
                 return Err((ErrorCode::TransportRejected, "this topic is not for clients that poll".to_owned()));
             }
+            if wishes.max_frequency.is_some() && topic.class.policy.is_at_least_once() {
+                let why = "maxFrequency leaves out values, and this topic leaves out none";
+                return Err((ErrorCode::BadRequest, why.to_owned()));
+            }
             let most = self.shared.options.max_subscriptions_per_client;
-            if !member.take_subscription(topic, most as usize) {
+            if !member.take_subscription(topic.id, most as usize) {
                 return Err((ErrorCode::LimitExceeded, format!("{most} subscriptions are the most a client may have")));
             }
-            Ok(Input::Subscribe { namespace: member.namespace, topic, window, request })
+            Ok(Input::Subscribe { namespace: member.namespace, topic, wishes, request })
         });
     }
 
     fn unsubscribe(&self, text: &str, asked: Asked) {
         let topics = parse::<Unsubscribe<'_>>(text).and_then(Unsubscribe::topics);
-        self.each_topic(topics, asked, |topic, request| {
+        self.each_topic(topics, asked, |name, request| {
+            let topic = self.find(name).ok_or_else(|| (ErrorCode::UnknownTopic, self.unknown(name)))?;
             let reason = UnsubscribeReason::Client;
             Ok(Input::Unsubscribe { namespace: self.member.namespace, topic, reason, request })
         });
@@ -266,7 +278,7 @@ impl Heard<'_> {
             Ok(understood) => understood,
             Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
         };
-        let Some(topic) = self.find_or_refuse(&name, request) else { return };
+        let Some(topic) = self.find_or_refuse(&name, request).map(|topic| topic.id) else { return };
         let namespace = member.namespace;
         match acked {
             Acked::These(ids) => {
@@ -286,7 +298,7 @@ impl Heard<'_> {
             Ok(wish) => wish,
             Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
         };
-        let Some(topic) = self.find_or_refuse(&wish.topic, request) else { return };
+        let Some(topic) = self.find_or_refuse(&wish.topic, request).map(|topic| topic.id) else { return };
         let delay = Duration::from_millis(wish.delay_ms.into());
         let id = message_id(&wish.message_id);
         member.push(Input::Nack { namespace: member.namespace, topic, id, delay });
@@ -306,7 +318,7 @@ impl Heard<'_> {
         &self,
         topics: Result<Topics<'_>, BadWish>,
         asked: Asked,
-        wish: impl Fn(TopicId, Option<RequestId>) -> Result<Input, (ErrorCode, String)>,
+        wish: impl Fn(&str, Option<RequestId>) -> Result<Input, (ErrorCode, String)>,
     ) {
         let topics = match topics {
             Ok(topics) => topics,
@@ -318,11 +330,7 @@ impl Heard<'_> {
         let mut requests = self.member.ask(asked.sender, asked.id, topics.several());
         for name in topics.names() {
             let request = requests.next();
-            let input = match self.find(name) {
-                Some(topic) => wish(topic, request),
-                None => Err((ErrorCode::UnknownTopic, self.unknown(name))),
-            };
-            match input {
+            match wish(name, request) {
                 Ok(input) => self.member.push(input),
                 Err((code, why)) => self.member.refuse(code, &why, Some(name), request),
             }
@@ -330,7 +338,7 @@ impl Heard<'_> {
     }
 
     /// The topic of that name; where there is none, the client is told so.
-    fn find_or_refuse(&self, topic: &str, request: Option<RequestId>) -> Option<TopicId> {
+    fn find_or_refuse(&self, topic: &str, request: Option<RequestId>) -> Option<Arc<TopicEntry>> {
         let found = self.find(topic);
         if found.is_none() {
             self.member.refuse(ErrorCode::UnknownTopic, &self.unknown(topic), Some(topic), request);
@@ -338,12 +346,13 @@ impl Heard<'_> {
         found
     }
 
-    fn find(&self, topic: &str) -> Option<TopicId> {
-        self.shared.fence.catalog().topic(self.member.namespace, topic)
+    /// The topic of that name, made or not.
+    fn find(&self, topic: &str) -> Option<Arc<TopicEntry>> {
+        self.shared.fence.peek_topic(self.member.namespace, topic)
     }
 
     fn unknown(&self, topic: &str) -> String {
-        let path = &self.shared.fence.catalog().namespace_entry(self.member.namespace).path;
+        let path = self.member.socket.ns();
         // A topic's name comes from the client and may be long: the beginning says enough.
         let shown: String = topic.chars().take(64).collect();
         format!("unknown topic `{shown}` in namespace `{path}`")

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use tungstenite::handshake::derive_accept_key;
 use crate::engine::Engine;
 use crate::link::state::PACKET_SEPARATOR;
 use crate::link::{LinkState, Peer, Shim, Stream};
+use crate::namespaces::Namespaces;
 use crate::options::{EngineTransport, ServerOptions};
 use crate::origin::Origins;
 use crate::registry::Registry;
@@ -52,7 +53,17 @@ impl FenceLayer {
     pub fn new(engine: Engine, options: ServerOptions) -> Self {
         let registry = Registry::new(options.max_connections as usize);
         let origins = Origins::new(options.allowed_origins.clone());
-        Self { door: Arc::new(Door { engine, options, origins, registry }) }
+        Self { door: Arc::new(Door { engine, options, origins, registry, namespaces: OnceLock::new() }) }
+    }
+
+    /// Keeps the fenced namespaces as long as anything is served.
+    pub(crate) fn keep(&self, namespaces: Arc<Namespaces>) {
+        let _ = self.door.namespaces.set(namespaces);
+    }
+
+    /// The fenced namespaces it was given.
+    pub(crate) fn namespaces(&self) -> Option<&Arc<Namespaces>> {
+        self.door.namespaces.get()
     }
 
     /// Alive as long as anything is served: for whoever must tell a change from the end of it all.
@@ -126,6 +137,8 @@ pub(crate) struct Door {
     options: ServerOptions,
     origins: Origins,
     registry: Registry,
+    /// The library's handlers hold the library: whoever serves holds both.
+    namespaces: OnceLock<Arc<Namespaces>>,
 }
 
 type Answer = Result<Response<Full<Bytes>>, Refusal>;
@@ -184,7 +197,8 @@ impl Door {
     fn admit<B>(&self, transport: Transport, request: &Request<B>) -> Result<Arc<LinkState>, Refusal> {
         let peer = request.extensions().get::<Peer>().cloned();
         let link = self.registry.admit(self.options.link_limits(), transport, peer);
-        link.ok_or(Refusal::TooManyConnections)
+        let is_closed = self.registry.is_closed();
+        link.ok_or(if is_closed { Refusal::ShuttingDown } else { Refusal::TooManyConnections })
     }
 
     /// Opens a session that polls.

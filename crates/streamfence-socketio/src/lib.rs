@@ -3,8 +3,10 @@
 //! Read the modules in this order.
 
 mod adapter;
+mod namespaces;
 pub mod options;
 
+mod callbacks;
 mod connection;
 mod handlers;
 mod outlet;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::link::{LinkLimits, Tuning};
 
 /// The options of one server. [`Default`] gives those of the configuration file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerOptions {
     /// The address to listen on. Only for a [`Server`](crate::Server), which owns its listener.
     pub address: Address,

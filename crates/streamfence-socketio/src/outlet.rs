@@ -1,8 +1,10 @@
 //! What a connection's shard says to it, over the Socket.IO library. Never a topic's policy.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use socketioxide::SendError;
 use streamfence_core::{
     Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport, UnsubscribeReason,
@@ -11,7 +13,7 @@ use streamfence_runtime::Outlet;
 
 use crate::connection::{Connection, Member};
 use crate::link::Expected;
-use crate::protocol::{Answer, ack_packet, event_packet};
+use crate::protocol::{Answer, Farewell, ack_packet, event_packet, packet};
 use crate::verbatim::Verbatim;
 
 /// Emits through the library and writes down what is on its way, so that the connection knows its room.
@@ -104,21 +106,20 @@ impl Connection {
 
     /// Tells a client why, where there is more to say than goodbye, and takes it out of its namespace. `false` when that
     /// cannot be said any more.
-    fn dismiss(&self, member: &Member, why: CloseReason) -> bool {
-        let word = ErrorCode::of_close(why).map(|(code, message)| Transmit::Error {
-            namespace: member.namespace,
-            code,
-            message: message.into(),
-            topic: None,
-            request: None,
-        });
-        let is_told = word.is_none_or(|word| self.send_answer(member, &word).is_ok());
-        is_told && member.socket.clone().disconnect().is_ok()
+    fn dismiss(&self, member: &Arc<Member>, why: CloseReason) -> bool {
+        let told = match ErrorCode::of_close(why) {
+            _ if why == CloseReason::ShuttingDown => self.say_farewell(member),
+            Some((code, message)) => {
+                let (namespace, message) = (member.namespace, message.into());
+                self.send_answer(member, &Transmit::Error { namespace, code, message, topic: None, request: None })
+            }
+            None => Ok(()),
+        };
+        told.is_ok() && member.socket.clone().disconnect().is_ok()
     }
 
-    fn send_message(&self, member: &Member, message: &Message, attempt: u32) -> Result<(), SendError> {
-        let packets = &self.shared.packets;
-        let retry = packets.retry(message, attempt);
+    fn send_message(&self, member: &Arc<Member>, message: &Message, attempt: u32) -> Result<(), SendError> {
+        let retry = packet::retry(message, attempt);
         let body = retry.as_ref().unwrap_or(&message.body);
         let attachments: Vec<Bytes> = body.attachments().collect();
         let expected = Expected::beginning(&body.bytes, body.text().len());
@@ -126,23 +127,33 @@ impl Connection {
             0 => expected,
             count => expected.with_attachments(count, (body.bytes.len() - body.text().len()) as u64),
         };
-        let arguments = Verbatim { arguments: packets.arguments(message.topic, body), attachments: &attachments };
-        self.emit(expected, || member.socket.emit(packets.event(message.topic), &arguments))
+        let arguments = Verbatim { arguments: packet::arguments(message, body), attachments: &attachments };
+        if let Some(at) = packet::callback_at(message, body) {
+            let mut answer = None;
+            self.emit(expected.with_ack_id_at(at), || {
+                let emitter = member.socket.timeout(AS_LONG_AS_IT_TAKES);
+                answer = Some(emitter.emit_with_ack::<_, IgnoredAny>(packet::event(message), &arguments)?);
+                Ok(())
+            })?;
+            if let Some(answer) = answer {
+                member.await_callback(message.topic.id, message.id, &message.topic.class.policy, answer);
+            }
+            return Ok(());
+        }
+        self.emit(expected, || member.socket.emit(packet::event(message), &arguments))
     }
 
     fn send_answer(&self, member: &Member, what: &Transmit) -> Result<(), SendError> {
-        let Some(answer) = Answer::of(what, self.shared.fence.catalog()) else { return Ok(()) };
-        if let Transmit::Session { ticket, .. } = what {
-            member.restore(&ticket.topics);
-        }
-        if let Transmit::Unsubscribed { topic, reason: UnsubscribeReason::SlowClient, .. } = what {
-            member.give_back(*topic);
+        let Some(answer) = Answer::of(what) else { return Ok(()) };
+        match what {
+            Transmit::Session { ticket, .. } => member.restore(&ticket.topics),
+            Transmit::Unsubscribed { topic, reason, .. } if *reason != UnsubscribeReason::Client => {
+                member.give_back(topic.id);
+            }
+            _ => {}
         }
         if let Some(event) = answer.event {
-            let object = answer.object();
-            let packet = event_packet(member.socket.ns(), event, &object);
-            let arguments = Verbatim { arguments: &object, attachments: &[] };
-            self.emit(Expected::text(&packet.into()), || member.socket.emit(event, &arguments))?;
+            self.say(member, event, &answer.object())?;
         }
         if let Some((sender, id, text)) = answer.request.and_then(|key| member.answer(key, answer.result())) {
             let packet = ack_packet(member.socket.ns(), id, &text);
@@ -152,9 +163,24 @@ impl Connection {
         Ok(())
     }
 
+    /// Tells a client that the server stops, and when to come back: each at a time of its own.
+    fn say_farewell(&self, member: &Member) -> Result<(), SendError> {
+        let farewell = Farewell::new(member.client(), member.has_session(&self.shared));
+        self.say(member, farewell.event(), &farewell.object())
+    }
+
+    fn say(&self, member: &Member, event: &'static str, object: &str) -> Result<(), SendError> {
+        let packet = event_packet(member.socket.ns(), event, object);
+        let arguments = Verbatim { arguments: object, attachments: &[] };
+        self.emit(Expected::text(&packet.into()), || member.socket.emit(event, &arguments))
+    }
+
     /// Writes a packet down before it is emitted, since it may leave at once.
     fn emit(&self, packet: Expected, emit: impl FnOnce() -> Result<(), SendError>) -> Result<(), SendError> {
         self.state.expect(packet);
         emit().inspect_err(|_| self.state.retract())
     }
 }
+
+/// The library would forget a callback after a time of its own. When a message is worth no ack any more, its lane knows.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(365 * 24 * 60 * 60);

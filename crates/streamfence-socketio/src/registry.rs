@@ -51,6 +51,12 @@ impl Registry {
         self.shared.links().is_closed = true;
     }
 
+    /// Whether it takes no further connections in.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.links().is_closed
+    }
+
     /// Ends every connection.
     pub fn kill_all(&self, reason: CloseReason) {
         let living: Vec<_> = self.shared.links().living.values().filter_map(Weak::upgrade).collect();

@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     TooSlow,
     TooMuch,
     TooManyConnections,
+    /// The server takes no more clients.
+    ShuttingDown,
 }
 
 impl Refusal {
@@ -52,16 +54,22 @@ impl Refusal {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ""),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, ""),
             Self::TooMuch => (StatusCode::TOO_MANY_REQUESTS, ""),
-            Self::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, ""),
+            Self::TooManyConnections | Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, ""),
         };
         let mut response = Response::new(Full::from(body));
         *response.status_mut() = status;
         if !body.is_empty() {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        if self == Self::ShuttingDown {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS));
+        }
         response
     }
 }
+
+/// When whoever comes while the server stops is to come again: when those that were told to go are back as well.
+const RETRY_AFTER_SECS: &str = "5";
 
 /// Reads what a request wants.
 pub(crate) fn wanted<B>(request: &Request<B>, allow_polling: bool) -> Result<Wanted<'_>, Refusal> {

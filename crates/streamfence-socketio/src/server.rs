@@ -27,6 +27,7 @@ pub use self::health::Health;
 pub use self::listener::{Listener, MemoryConnector, MemoryListener, bind_unix, memory};
 use crate::layer::{FenceLayer, FenceService};
 use crate::link::{Peer, Stream};
+use crate::namespaces::Namespaces;
 use crate::options::{Address, ServerOptions};
 use crate::registry::Registry;
 
@@ -44,6 +45,8 @@ pub struct Server {
     shutdown_drain: Duration,
     /// Whose events tell of this server, where it was built for one.
     fence: Option<Fence>,
+    /// What of the fence it serves.
+    namespaces: Option<Arc<Namespaces>>,
 }
 
 impl Server {
@@ -75,6 +78,7 @@ impl Server {
             max_connections: options.max_connections,
             shutdown_drain: options.shutdown_drain,
             fence: None,
+            namespaces: layer.namespaces().cloned(),
         }
     }
 
@@ -88,6 +92,14 @@ impl Server {
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.local_addr
+    }
+
+    /// Serves these namespaces of the fence too, which a reload has brought. A server that serves all of them does so by
+    /// itself.
+    pub fn serve_namespaces<P: Into<String>>(&self, paths: impl IntoIterator<Item = P>) {
+        if let Some(namespaces) = &self.namespaces {
+            namespaces.serve_now(paths.into_iter().map(Into::into));
+        }
     }
 
     /// Takes no more clients: new ones are answered 503. Those that live go on, polling ones with the requests that

@@ -34,6 +34,7 @@ const LAYERS: &[Layer] = &[
         name: "streamfence-runtime",
         may_use: &[
             "streamfence-core",
+            "arc-swap",
             "bytes",
             "futures-util",
             // Epochs are random, so that message ids stay unique over restarts; the core takes a seed instead.
@@ -131,6 +132,11 @@ const LAYERS: &[Layer] = &[
             "tokio",
         ],
         because: "it stands on top and compares: nothing may use it",
+    },
+    Layer {
+        name: "streamfence-sim",
+        may_use: &["streamfence-core", "bytes", "clap"],
+        because: "it plays the core's world and is its only driver: no tokio, no sockets, and nothing may use it",
     },
     Layer {
         name: "xtask",

@@ -27,11 +27,12 @@ impl Hub {
         self.books.stats_mut(topic)
     }
 
-    /// How the lanes of a topic stand. Walks them: once per tick, not once per message.
+    /// How the lanes of a topic stand, or of all topics made from a pattern. Walks them: once per tick, not once per
+    /// message.
     #[must_use]
     pub fn survey(&self, topic: TopicId, now: Instant) -> LaneSurvey {
         let mut survey = LaneSurvey::default();
-        for &(key, place) in &self.topics[topic.index as usize].seats {
+        for &(key, place) in self.topics.of_class(topic.index).flat_map(|seats| &seats.lanes) {
             let lane = self.sessions[key.index as usize].value.session.lane(place);
             survey.lanes += 1;
             survey.depth_max = survey.depth_max.max(lane.len() as u64);
@@ -67,6 +68,11 @@ impl Hub {
     pub fn session(&self, key: SessionKey) -> Option<&Session> {
         let entry = self.sessions.get(key.index as usize)?;
         (entry.generation == key.generation).then_some(&entry.value.session)
+    }
+
+    /// All sessions, detached ones too.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter().map(|(_, entry)| &entry.value.session)
     }
 
     /// The link a session is on; `None` while it is detached.
@@ -119,13 +125,14 @@ mod tests {
     fn a_survey_tells_of_the_fullest_lane_and_the_oldest_message() {
         let namespace = Namespace::new("/a").topic("t");
         let catalog = Arc::new(Catalog::builder().namespace(namespace).build().expect("it is valid"));
-        let topic = catalog.topics().next().expect("there is one");
+        let entry = catalog.entry(catalog.topics().next().expect("there is one")).clone();
+        let topic = entry.id;
         let (mut hub, start) = (Hub::new(catalog, Epoch(7)), Instant::now());
         let sessions = [1, 2].map(|name| {
             let link = hub.open(start);
             let joined = hub.join(link, NamespaceId(0), ClientId([name; 12]), Transport::Other, start);
             let session = joined.expect("the link is open");
-            hub.subscribe(session, topic, None, None, start);
+            hub.subscribe(session, &entry, Wishes::default(), None, start);
             session
         });
         assert_eq!(hub.survey(topic, start), LaneSurvey { lanes: 2, ..LaneSurvey::default() });
@@ -133,7 +140,7 @@ mod tests {
             let published = start + Duration::from_secs(offset);
             let id = MessageId { epoch: Epoch(7), offset: Offset(offset) };
             let body = Body::plain(vec![0; size].into());
-            let message = Arc::new(Message { topic, id, key: None, published, expires: None, body });
+            let message = Arc::new(Message { topic: entry.clone(), id, key: None, published, expires: None, body });
             let _ = hub.publish_to(sessions[to], &message, published);
         }
         let survey = hub.survey(topic, start + Duration::from_secs(9));

@@ -13,7 +13,7 @@ impl Hub {
     pub(super) fn carry_out(&mut self, key: SessionKey, verdict: Verdict, now: Instant) {
         match verdict {
             Verdict::Unsubscribe(topic) => {
-                self.unsubscribe(key, topic, UnsubscribeReason::SlowClient, None, now);
+                self.unsubscribe(key, &topic, UnsubscribeReason::SlowClient, None, now);
             }
             Verdict::Disconnect(reason) => {
                 let (Some(link), Some(session)) = (self.link_of(key), self.session(key)) else { return };

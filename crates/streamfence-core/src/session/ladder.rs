@@ -38,6 +38,8 @@ pub(super) struct Ladder {
     pressing_since: Option<Instant>,
     /// Whether it made progress since the last look.
     has_moved: bool,
+    /// Whether, at the last look, it had read all there was to read and the rest was held by its rhythm.
+    was_idle: bool,
 }
 
 /// What a look at the ladder found.
@@ -58,7 +60,13 @@ impl Ladder {
             lost: 0,
             pressing_since: None,
             has_moved: false,
+            was_idle: false,
         }
+    }
+
+    /// Goes by other rules from now on.
+    pub(super) fn follow(&mut self, rules: SlowClient) {
+        self.rules = rules;
     }
 
     /// Makes place for the lane at a place, so that nothing has to when it is weighed.
@@ -96,11 +104,15 @@ impl Ladder {
         self.has_moved = true;
     }
 
-    /// Looks where the client stands now, and says what is to be told.
-    pub(super) fn look(&mut self, now: Instant) -> Option<Edge> {
-        let has_moved = std::mem::take(&mut self.has_moved);
+    /// Looks where the client stands now, and says what is to be told. `is_idle` says whether nothing waits for it but
+    /// what its rhythm holds, which is not its fault: its patience begins when something does.
+    pub(super) fn look(&mut self, now: Instant, is_idle: impl FnOnce() -> bool) -> Option<Edge> {
+        let is_pressing = self.rules.hard.is_below(self.held);
+        let is_idle = is_pressing && is_idle();
+        let was_idle = std::mem::replace(&mut self.was_idle, is_idle);
+        let has_moved = std::mem::take(&mut self.has_moved) || is_idle || was_idle;
         self.pressing_since = match self.pressing_since {
-            _ if !self.rules.hard.is_below(self.held) => None,
+            _ if !is_pressing => None,
             Some(since) if !has_moved => Some(since),
             _ => Some(now),
         };

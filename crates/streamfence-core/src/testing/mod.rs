@@ -1,3 +1,4 @@
 //! What the test suites of this and other crates share. Never reachable from a release build.
 
 pub mod scenario;
+mod script;

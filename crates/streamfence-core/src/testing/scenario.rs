@@ -10,11 +10,14 @@
 //! ack a | ack a topic=u | ack a upto=yes               a name never offered is an id never sent
 //! nack a | nack a after=500ms                          could not be handled: again, later
 //! subscribe | subscribe u window=1 | unsubscribe u     without a topic: the first of the client's namespace
+//! subscribe t freq=2                                   and of each key two values a second at most
 //! join bob /feed | join bob /feed with ann             on a link of its own, or on ann's
 //! leave | close                                        the session, or its link with all sessions
 //! retain 10s | return                                  the session outlives its link; it gets a new one, without room
 //! tell                                                 an answer that is no subscription
 //! +1s | +20ms | -1s                                    time; on the way forward everything due is done in between
+//! subscribe orders.7 | offer a topic=orders.7           topics made from the pattern orders.*
+//! reload                                               goes on with the next of the scenes given
 //! flood a b                                            the same as offer, and says when it is time to send
 //! tick                                                 gives up what has expired and was not touched since
 //! holds | books                                        what the lanes hold, and the totals
@@ -25,17 +28,19 @@
 //! After every command all outputs are taken, and the invariants are checked that need no script: nothing leaves
 //! without room, limits hold, the books balance.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 use std::num::NonZeroU16;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::script::{Command, duration, fold_series, names, number, told};
 use crate::{
-    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Gap, Hub, LinkKey, Message, MessageId,
-    Namespace, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicId, TopicStats, Transmit, Transport,
-    UnsubscribeReason,
+    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Found, Frequency, Hub, LinkKey, Message,
+    MessageId, Namespace, NamespaceId, Offset, Output, Reload, RequestId, Room, SessionKey, TopicEntry, TopicId,
+    TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// The namespaces of a scene. The first is where `ann` is.
@@ -45,6 +50,13 @@ pub struct Scene(Vec<Namespace>);
 impl From<Namespace> for Scene {
     fn from(namespace: Namespace) -> Self {
         Self(vec![namespace])
+    }
+}
+
+impl Scene {
+    fn catalog(self) -> Catalog {
+        let builder = self.0.into_iter().fold(Catalog::builder(), crate::CatalogBuilder::namespace);
+        builder.build().expect("the scene's catalog is valid")
     }
 }
 
@@ -60,7 +72,17 @@ impl<const N: usize> From<[Namespace; N]> for Scene {
 /// When an invariant breaks, or when the script makes no sense.
 #[must_use]
 pub fn run(scene: impl Into<Scene>, script: &str) -> String {
+    run_reloaded(scene, Vec::new(), script)
+}
+
+/// The same, with scenes to go on with, one for each `reload` of the script.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn run_reloaded(scene: impl Into<Scene>, next: Vec<Scene>, script: &str) -> String {
     let mut stage = Stage::new(scene.into());
+    stage.next = next.into();
     for command in script.split([',', '\n']).map(str::trim).filter(|command| !command.is_empty()) {
         stage.play(command);
         stage.take_outputs();
@@ -83,6 +105,13 @@ struct Stage {
     rooms: Vec<(LinkKey, Room)>,
     /// Every message offered, by the name the script gives it.
     messages: Vec<(String, TopicId, MessageId)>,
+    /// The topics made from patterns, by name, and how many there ever were.
+    made: BTreeMap<Arc<str>, Weak<TopicEntry>>,
+    numbers: u32,
+    /// The scenes still to be reloaded.
+    next: VecDeque<Scene>,
+    /// Whether a reload may have left a lane with more than its limits.
+    is_reloaded: bool,
     trace: String,
 }
 
@@ -95,42 +124,10 @@ struct Actor {
     client: ClientId,
 }
 
-/// One command, taken apart: whose it is, its verb, its words and its `key=value` options.
-struct Command<'a> {
-    actor: &'a str,
-    verb: &'a str,
-    words: Vec<&'a str>,
-    options: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> Command<'a> {
-    fn parse(text: &'a str) -> Self {
-        let (actor, rest) = text.split_once(':').unwrap_or(("ann", text));
-        let mut all = rest.split_whitespace();
-        let verb = all.next().expect("a command has a verb");
-        let (options, words): (Vec<_>, Vec<_>) = all.partition(|word| word.contains('='));
-        let options = options.into_iter().filter_map(|option| option.split_once('=')).collect();
-        Self { actor, verb, words, options }
-    }
-
-    fn option(&self, wanted: &str) -> Option<&'a str> {
-        self.options.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value)
-    }
-
-    fn number<T: std::str::FromStr>(&self, wanted: &str) -> Option<T> {
-        self.option(wanted).map(number)
-    }
-}
-
-fn number<T: std::str::FromStr>(text: &str) -> T {
-    text.parse().unwrap_or_else(|_| panic!("`{text}` is not a number"))
-}
-
 impl Stage {
     #[expect(clippy::disallowed_methods, reason = "a scene begins at some instant; only differences show")]
     fn new(scene: Scene) -> Self {
-        let builder = scene.0.into_iter().fold(Catalog::builder(), crate::CatalogBuilder::namespace);
-        let catalog = Arc::new(builder.build().expect("the scene's catalog is valid"));
+        let catalog = Arc::new(scene.catalog());
         let mut stage = Self {
             hub: Hub::new(catalog.clone(), EPOCH),
             catalog,
@@ -139,12 +136,19 @@ impl Stage {
             actors: Vec::new(),
             rooms: Vec::new(),
             messages: Vec::new(),
+            made: BTreeMap::new(),
+            numbers: 0,
+            next: VecDeque::new(),
+            is_reloaded: false,
             trace: String::new(),
         };
         let first = NamespaceId(0);
         stage.join("ann", first, None);
         for &topic in stage.catalog.clone().namespace_entry(first).topics() {
-            stage.hub.subscribe(stage.actors[0].session, topic, None, None, stage.instant());
+            let entry = stage.catalog.entry(topic).clone();
+            if entry.class.prefix().is_none() {
+                stage.hub.subscribe(stage.actors[0].session, &entry, Wishes::default(), None, stage.instant());
+            }
         }
         stage.handle_room(0, Room { frames: 99, bytes: PLENTY, is_empty: true });
         stage.take_outputs();
@@ -191,14 +195,16 @@ impl Stage {
             }
             "subscribe" => {
                 let topic = self.topic_of(actor, command.words.first().copied());
+                let max_frequency = command.number("freq").map(|hertz| Frequency::hertz(hertz).expect("a frequency"));
                 let window = command.number("window").and_then(NonZeroU16::new);
-                if self.hub.subscribe(session, topic, window, None, now).is_none() {
+                let wishes = Wishes { window, max_frequency };
+                if self.hub.subscribe(session, &topic, wishes, None, now).is_none() {
                     self.say(actor, "is gone");
                 }
             }
             "unsubscribe" => {
                 let topic = self.topic_of(actor, command.words.first().copied());
-                if !self.hub.unsubscribe(session, topic, UnsubscribeReason::Client, None, now) {
+                if !self.hub.unsubscribe(session, &topic, UnsubscribeReason::Client, None, now) {
                     self.say(actor, "was not subscribed");
                 }
             }
@@ -224,6 +230,7 @@ impl Stage {
                 self.hub.tell(session, Transmit::Done { namespace, request: RequestId(0) }, now);
             }
             "tick" => self.hub.expire(now),
+            "reload" => self.reload(),
             "holds" => self.holds(actor),
             "books" => self.books(),
             other => panic!("`{other}` is not a command"),
@@ -275,18 +282,20 @@ impl Stage {
     fn offer(&mut self, name: String, command: &Command<'_>) {
         let topic = match command.option("topic") {
             Some(wanted) => self.topic_named(wanted),
-            None => TopicId { index: 0, generation: 0 },
+            None => self.catalog.entry(self.catalog.topics().next().expect("a scene has topics")).clone(),
         };
-        let offset = 1 + self.messages.iter().filter(|(_, other, _)| *other == topic).count() as u64;
+        let key = topic.id;
+        let offset = 1 + self.messages.iter().filter(|(_, other, _)| *other == key).count() as u64;
         let id = MessageId { epoch: EPOCH, offset: Offset(offset) };
         let size = command.number("size").unwrap_or(SIZE_BYTES);
         let attachments = (1..command.number("frames").unwrap_or(1)).map(|_| size..size).collect();
         let body = Body { bytes: Bytes::from(vec![b'.'; size]), payload: 0..size, attachments };
+        self.messages.push((name.clone(), key, id));
         let key = command.option("key").map(Into::into);
         let expires = command.option("ttl").map(|ttl| self.instant() + duration(ttl));
         let message = Arc::new(Message { topic, id, key, published: self.instant(), expires, body });
-        self.messages.push((name.clone(), topic, id));
 
+        let topic = message.topic.id;
         let before = *self.hub.stats(topic);
         let fanout = match command.option("to") {
             Some(to) => {
@@ -330,10 +339,10 @@ impl Stage {
     }
 
     fn ack(&mut self, actor: usize, name: &str, command: &Command<'_>) {
-        let known = self.messages.iter().find(|(known, ..)| known == name);
+        let known = self.messages.iter().find(|(known, ..)| known == name).map(|(_, topic, id)| (*topic, *id));
         let unknown = MessageId { epoch: EPOCH, offset: Offset(1_000_000) };
-        let (topic, id) = known.map_or((self.topic_of(actor, None), unknown), |(_, topic, id)| (*topic, *id));
-        let topic = command.option("topic").map_or(topic, |claimed| self.topic_named(claimed));
+        let (topic, id) = known.unwrap_or_else(|| (self.topic_of(actor, None).id, unknown));
+        let topic = command.option("topic").map_or(topic, |claimed| self.topic_named(claimed).id);
         let (session, now) = (self.actors[actor].session, self.instant());
         let (verb, outcome) = if command.verb == "nack" {
             let delay = command.option("after").map_or(Duration::ZERO, duration);
@@ -344,7 +353,7 @@ impl Stage {
             ("acked", self.hub.handle_ack(session, topic, id, now))
         };
         let text = match outcome {
-            Some(AckOutcome::Released | AckOutcome::Nacked) => format!("{verb} {name}"),
+            Some(AckOutcome::Released | AckOutcome::Confirmed | AckOutcome::Nacked) => format!("{verb} {name}"),
             Some(outcome) => format!("{verb} {name}: {}", outcome.as_str()),
             None => "is gone".to_owned(),
         };
@@ -355,9 +364,9 @@ impl Stage {
         let Some(session) = self.hub.session(self.actors[actor].session) else {
             return self.say(actor, "is gone");
         };
-        let lanes = session.lanes().map(|lane| {
-            format!("{}: {} messages, {} bytes", self.catalog.topic_name(lane.topic()), lane.len(), lane.bytes())
-        });
+        let lanes = session
+            .lanes()
+            .map(|lane| format!("{}: {} messages, {} bytes", lane.entry().name, lane.len(), lane.bytes()));
         let lanes = lanes.collect::<Vec<_>>().join("; ");
         self.say(actor, if lanes.is_empty() { "holds nothing".to_owned() } else { format!("holds {lanes}") }.as_str());
     }
@@ -400,7 +409,7 @@ impl Stage {
                 // A scenario says every change of room by itself.
                 Output::Starved(_) => {}
                 Output::GivenUp(given_up) => {
-                    let name = self.name_of(given_up.message.topic, given_up.message.id).to_owned();
+                    let name = self.name_of(given_up.message.topic.id, given_up.message.id).to_owned();
                     let (attempts, reason) = (given_up.attempts, given_up.reason.as_str());
                     self.say(self.actor_of(given_up.client), &format!("kept {name}: {reason} after {attempts}"));
                 }
@@ -432,27 +441,14 @@ impl Stage {
         let actor = self.actors.iter().rposition(there).expect("somebody is there to hear it");
         let text = match what {
             Transmit::Message { message, attempt, .. } => {
-                let name = self.name_of(message.topic, message.id);
-                if self.catalog.class(message.topic).policy.is_at_least_once() {
+                let name = self.name_of(message.topic.id, message.id);
+                if message.is_at_least_once() {
                     format!("sent {name} (attempt {attempt})")
                 } else {
                     format!("sent {name}")
                 }
             }
-            Transmit::Subscribed { topic, position, .. } => {
-                format!("told: subscribed to {} after {}", self.catalog.topic_name(*topic), position.offset.0)
-            }
-            Transmit::Unsubscribed { topic, .. } => {
-                format!("told: unsubscribed from {}", self.catalog.topic_name(*topic))
-            }
-            Transmit::Gap { topic, gap, .. } => {
-                let topic = self.catalog.topic_name(*topic);
-                let Gap { from, to, count, reason } = gap;
-                format!("told: missed {count} of {topic}, {} to {}: {}", from.0, to.0, reason.as_str())
-            }
-            Transmit::Session { .. } => "told: its session".to_owned(),
-            Transmit::Done { .. } => "told: published".to_owned(),
-            Transmit::Error { code, .. } => format!("told: {}", code.as_str()),
+            answer => told(answer),
         };
         self.say(actor, &text);
     }
@@ -475,9 +471,9 @@ impl Stage {
                 (client, format!("slow client ended after {lasted:?}: {lost} lost"))
             }
             Event::RetriesExhausted { client, namespace, topic, id, .. } => {
-                let namespace = self.catalog.namespace(namespace).expect("events name what the catalog has");
-                let topic = self.catalog.topic(namespace, topic).expect("events name what the catalog has");
-                (client, format!("gave up on {}", self.name_of(topic, *id)))
+                let at =
+                    self.messages.iter().find(|(_, of, other)| other == id && self.is_named(*of, namespace, topic));
+                (client, format!("gave up on {}", at.expect("only what was offered is given up").0))
             }
             // The attempt that is sent tells it.
             Event::Retried { .. } => return,
@@ -492,8 +488,9 @@ impl Stage {
         for actor in &self.actors {
             for lane in self.hub.session(actor.session).into_iter().flat_map(crate::Session::lanes) {
                 let limits = lane.policy().limits;
-                assert!(lane.len() as u64 <= u64::from(limits.messages.get()), "{} holds too many", actor.name);
-                assert!(lane.bytes() <= limits.bytes.get(), "{} holds too much", actor.name);
+                let is_within =
+                    lane.len() as u64 <= u64::from(limits.messages.get()) && lane.bytes() <= limits.bytes.get();
+                assert!(is_within || self.is_reloaded, "{} holds too much", actor.name);
                 assert_eq!(lane.is_empty(), lane.oldest().is_none(), "{}'s lane knows whether it is empty", actor.name);
                 resident += lane.len() as u64;
             }
@@ -528,18 +525,58 @@ impl Stage {
         place.unwrap_or_else(|| panic!("nobody is called `{name}`"))
     }
 
-    fn topic_of(&self, actor: usize, name: Option<&str>) -> TopicId {
+    fn reload(&mut self) {
+        let scene = self.next.pop_front().expect("there is a scene for every reload");
+        self.catalog = Arc::new(scene.catalog().following(&self.catalog));
+        let catalog = self.catalog.clone();
+        let mut made = BTreeMap::new();
+        for topic in self.made.values().filter_map(Weak::upgrade) {
+            let found = catalog.find(topic.class.namespace, &topic.name);
+            if let Some(Found::Pattern(class)) = found
+                && class.id.0 == topic.id.index
+            {
+                made.insert(topic.id, topic.under(class));
+            }
+        }
+        self.made = made.values().map(|topic| (topic.name.clone(), Arc::downgrade(topic))).collect();
+        self.is_reloaded = true;
+        self.hub.reload(&Reload { catalog, made }, self.instant());
+        self.note("reloaded");
+    }
+
+    fn topic_of(&mut self, actor: usize, name: Option<&str>) -> Arc<TopicEntry> {
         let namespace = self.actors[actor].namespace;
         match name {
-            Some(name) => self.catalog.topic(namespace, name).expect("the client's namespace has the topic"),
-            None => self.catalog.namespace_entry(namespace).topics()[0],
+            Some(name) => self.find(namespace, name).expect("the client's namespace has the topic"),
+            None => self.catalog.entry(self.catalog.namespace_entry(namespace).topics()[0]).clone(),
         }
     }
 
     /// The topic of that name in any namespace: a scene gives each name once.
-    fn topic_named(&self, name: &str) -> TopicId {
-        let found = self.catalog.topics().find(|topic| &**self.catalog.topic_name(*topic) == name);
+    fn topic_named(&mut self, name: &str) -> Arc<TopicEntry> {
+        let namespaces: Vec<_> = self.catalog.namespaces().map(|(id, _)| id).collect();
+        let found = namespaces.into_iter().find_map(|namespace| self.find(namespace, name));
         found.unwrap_or_else(|| panic!("no topic is called `{name}`"))
+    }
+
+    fn find(&mut self, namespace: NamespaceId, name: &str) -> Option<Arc<TopicEntry>> {
+        let class = match self.catalog.find(namespace, name)? {
+            Found::Topic(entry) => return Some(entry.clone()),
+            Found::Pattern(class) => class,
+        };
+        if let Some(known) = self.made.get(name).and_then(Weak::upgrade) {
+            return Some(known);
+        }
+        self.numbers += 1;
+        let made = TopicEntry::made(class, name.into(), self.numbers, EPOCH);
+        self.made.insert(name.into(), Arc::downgrade(&made));
+        Some(made)
+    }
+
+    fn is_named(&self, topic: TopicId, namespace: &str, name: &str) -> bool {
+        let is_made = || self.made.get(name).and_then(Weak::upgrade).is_some_and(|made| made.id == topic);
+        let class = self.catalog.class(topic);
+        &*class.path == namespace && (topic.generation == 0 && &*class.name == name || is_made())
     }
 
     fn name_of(&self, topic: TopicId, id: MessageId) -> &str {
@@ -550,44 +587,4 @@ impl Stage {
     fn instant(&self) -> Instant {
         self.start + self.now
     }
-}
-
-/// The names of messages: as they stand, and `1-40` for a series.
-fn names(words: &[&str]) -> Vec<String> {
-    let series = |word: &&str| match word.split_once('-') {
-        Some((from, to)) => (number::<u32>(from)..=number(to)).map(|n| n.to_string()).collect(),
-        None => vec![(*word).to_owned()],
-    };
-    words.iter().flat_map(series).collect()
-}
-
-fn duration(text: &str) -> Duration {
-    match text.strip_suffix("ms") {
-        Some(millis) => Duration::from_millis(number(millis)),
-        None => Duration::from_secs(number(text.strip_suffix('s').unwrap_or(text))),
-    }
-}
-
-/// Writes `sent 1`, `sent 2`, `sent 3` as `sent 1-3`.
-fn fold_series(trace: &str) -> String {
-    let mut folded: Vec<String> = Vec::new();
-    let mut series: Option<(&str, u32, u32, &str)> = None;
-    for line in trace.lines() {
-        let place = line.split_once("sent ").and_then(|(before, after)| {
-            let (name, rest) = after.split_once(' ').unwrap_or((after, ""));
-            Some((before, name.parse::<u32>().ok()?, rest))
-        });
-        series = match (series, place) {
-            (Some((before, first, last, rest)), Some((b, name, r))) if (before, last + 1, rest) == (b, name, r) => {
-                folded.pop();
-                folded.push(format!("{before}sent {first}-{name} {rest}").trim_end().to_owned());
-                Some((before, first, name, rest))
-            }
-            (_, place) => {
-                folded.push(line.to_owned());
-                place.map(|(before, name, rest)| (before, name, name, rest))
-            }
-        };
-    }
-    folded.into_iter().map(|line| line + "\n").collect()
 }

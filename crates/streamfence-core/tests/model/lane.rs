@@ -1,6 +1,6 @@
 //! A lane as anyone would write it first: two vectors, walked whenever there is a question.
 
-use streamfence_core::{AckOutcome, Overflow, TopicStats};
+use streamfence_core::{AckOutcome, LossReason, Overflow, TopicStats};
 
 use super::world::{Draft, Promise, Rule};
 
@@ -8,9 +8,15 @@ use super::world::{Draft, Promise, Rule};
 pub(crate) struct Letter {
     pub(crate) offset: u64,
     pub(crate) draft: Draft,
+    /// In milliseconds of the run.
+    pub(crate) expires: Option<u64>,
+    /// What the client missed just before it, one by one.
+    pub(crate) missed: Vec<Missed>,
 }
 
-#[derive(Debug)]
+pub(crate) type Missed = (u64, LossReason);
+
+#[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) letter: Letter,
     pub(crate) attempts: u32,
@@ -18,12 +24,35 @@ pub(crate) struct Sent {
     pub(crate) due: Option<u64>,
 }
 
-#[derive(Debug)]
+/// What a lane says next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next<'a> {
+    Letter(&'a Letter, u32),
+    /// The first and the last that were missed for one reason, and how many.
+    Gap {
+        from: u64,
+        to: u64,
+        count: usize,
+        reason: LossReason,
+    },
+}
+
+impl PartialEq for Letter {
+    fn eq(&self, other: &Self) -> bool {
+        self.offset == other.offset
+    }
+}
+
+impl Eq for Letter {}
+
+#[derive(Clone, Debug)]
 pub(crate) struct Lane {
     rule: Rule,
     window: u16,
     queue: Vec<Letter>,
     pub(crate) sent: Vec<Sent>,
+    /// What the client missed behind the last letter of the queue.
+    missed: Vec<Missed>,
     /// The highest offset sent.
     newest: u64,
 }
@@ -34,7 +63,7 @@ impl Lane {
             Promise::BestEffort { .. } => 0,
             Promise::AtLeastOnce { window, .. } => wanted.unwrap_or(window).min(window),
         };
-        Self { rule, window, queue: Vec::new(), sent: Vec::new(), newest: 0 }
+        Self { rule, window, queue: Vec::new(), sent: Vec::new(), missed: Vec::new(), newest: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -46,11 +75,20 @@ impl Lane {
         self.queue.iter().map(size).sum::<u64>() + self.sent.iter().map(|sent| size(&sent.letter)).sum::<u64>()
     }
 
-    pub(crate) fn offer(&mut self, letter: Letter, stats: &mut TopicStats) {
+    /// Offers a letter; `false` when it is refused.
+    pub(crate) fn offer(&mut self, mut letter: Letter, now: u64, stats: &mut TopicStats) -> bool {
+        self.expire(now, stats);
         stats.offered += 1;
+        let offset = letter.offset;
+        if letter.is_expired(now) {
+            stats.expired += 1;
+            self.miss((offset, LossReason::Expired));
+            return false;
+        }
         if letter.draft.size as u64 > self.rule.max_bytes {
             stats.too_large += 1;
-            return;
+            self.miss((offset, LossReason::Rejected));
+            return false;
         }
         let (overflow, coalesce) = match self.rule.promise {
             Promise::AtLeastOnce { .. } => (Overflow::RejectNew, false),
@@ -58,53 +96,93 @@ impl Lane {
         };
         if overflow == Overflow::SnapshotOnly {
             stats.coalesced += self.queue.len() as u64;
+            letter.missed = self.queue.drain(..).flat_map(|older| older.missed).collect();
+            letter.missed.append(&mut self.missed);
             self.queue = vec![letter];
-            return;
+            return true;
         }
         let older = self.queue.iter().position(|other| coalesce && other.draft.key == letter.draft.key);
         if let Some(mut older) = older {
             loop {
-                let kept = std::mem::replace(&mut self.queue[older], letter.clone());
+                let kept = self.queue[older].clone();
+                self.queue[older] = Letter { missed: kept.missed.clone(), ..letter.clone() };
                 if self.bytes() <= self.rule.max_bytes {
                     stats.coalesced += 1;
-                    return;
+                    return true;
                 }
                 self.queue[older] = kept;
                 if overflow != Overflow::DropOldest {
                     stats.rejected += 1;
-                    return;
+                    self.miss((offset, LossReason::Rejected));
+                    return false;
                 }
                 if older == 0 {
                     // The older value gives way too: it is replaced all the same, but not in its place.
-                    self.queue.remove(0);
+                    self.remove(0, None);
                     stats.coalesced += 1;
                     break;
                 }
-                self.queue.remove(0);
+                self.remove(0, Some(LossReason::Displaced));
                 stats.displaced += 1;
                 older -= 1;
             }
         }
-        self.queue.push(letter);
-        while self.len() > self.rule.max_messages as usize || self.bytes() > self.rule.max_bytes {
+        while self.len() >= self.rule.max_messages as usize
+            || self.bytes() + letter.draft.size as u64 > self.rule.max_bytes
+        {
             if overflow == Overflow::DropOldest {
-                self.queue.remove(0);
+                self.remove(0, Some(LossReason::Displaced));
                 stats.displaced += 1;
             } else {
-                self.queue.pop();
                 stats.rejected += 1;
-                return;
+                self.miss((offset, LossReason::Rejected));
+                return false;
             }
+        }
+        letter.missed = std::mem::take(&mut self.missed);
+        self.queue.push(letter);
+        true
+    }
+
+    /// Gives up what waits to be sent and is not worth it any more.
+    pub(crate) fn expire(&mut self, now: u64, stats: &mut TopicStats) {
+        while let Some(place) = self.sent.iter().position(|sent| sent.due.is_none())
+            && self.sent[place].letter.is_expired(now)
+        {
+            self.sent.remove(place);
+            stats.expired += 1;
+        }
+        while let Some(place) = self.queue.iter().position(|letter| letter.is_expired(now)) {
+            self.remove(place, Some(LossReason::Expired));
+            stats.expired += 1;
         }
     }
 
-    /// What would leave next, and which attempt it would be.
-    pub(crate) fn next(&self) -> Option<(&Letter, u32)> {
+    /// The lane as it is once somebody has looked at it.
+    pub(crate) fn looked_at(&self, now: u64) -> Self {
+        let mut lane = self.clone();
+        lane.expire(now, &mut TopicStats::default());
+        lane
+    }
+
+    /// What would leave next.
+    pub(crate) fn next(&self) -> Option<Next<'_>> {
         if let Some(overdue) = self.sent.iter().find(|sent| sent.due.is_none()) {
-            return Some((&overdue.letter, overdue.attempts + 1));
+            return Some(Next::Letter(&overdue.letter, overdue.attempts + 1));
         }
         let is_open = self.wants_ack().is_none() || self.sent.len() < usize::from(self.window);
-        self.queue.first().filter(|_| is_open).map(|letter| (letter, 1))
+        let first = self.queue.first().filter(|_| is_open)?;
+        let Some(&(_, reason)) = first.missed.first() else { return Some(Next::Letter(first, 1)) };
+        // Where values take the places of older ones, what was missed need not be in the order of offsets.
+        let missed = || first.missed.iter().take_while(|(_, other)| *other == reason).map(|(offset, _)| *offset);
+        let (from, to) = (missed().min()?, missed().max()?);
+        Some(Next::Gap { from, to, count: missed().count(), reason })
+    }
+
+    /// The client is told of the first gap.
+    pub(crate) fn tell(&mut self) {
+        let Some(Next::Gap { count, .. }) = self.next() else { unreachable!("a gap was to be told") };
+        self.queue[0].missed.drain(..count);
     }
 
     pub(crate) fn send(&mut self, clock: u64, stats: &mut TopicStats) {
@@ -122,6 +200,7 @@ impl Lane {
             return;
         }
         let letter = self.queue.remove(0);
+        assert!(letter.missed.is_empty(), "a gap is told before what comes after it");
         assert!(!keeps_order || letter.offset > self.newest, "first attempts leave in order");
         self.newest = self.newest.max(letter.offset);
         stats.sent_bytes += letter.draft.size as u64;
@@ -133,25 +212,76 @@ impl Lane {
     }
 
     pub(crate) fn ack(&mut self, offset: u64, stats: &mut TopicStats) -> AckOutcome {
-        if self.wants_ack().is_none() {
-            return AckOutcome::Unknown;
-        }
-        if let Some(place) = self.sent.iter().position(|sent| sent.letter.offset == offset) {
-            self.sent.remove(place);
-            stats.delivered += 1;
-            return AckOutcome::Released;
-        }
-        if self.newest > 0 && offset <= self.newest { AckOutcome::Late } else { AckOutcome::Unknown }
+        let Some(place) = self.place(offset) else { return self.outcome_of_absent(offset) };
+        self.sent.remove(place);
+        stats.delivered += 1;
+        AckOutcome::Released
     }
 
-    pub(crate) fn pass(&mut self, clock: u64, stats: &mut TopicStats) {
-        let Promise::AtLeastOnce { max_retries, .. } = self.rule.promise else { return };
-        let before = self.sent.len();
-        self.sent.retain(|sent| sent.due.is_none_or(|due| due > clock) || sent.attempts <= max_retries);
-        stats.exhausted += (before - self.sent.len()) as u64;
-        for sent in &mut self.sent {
-            sent.due = sent.due.filter(|&due| due > clock);
+    /// Says what it was and how many it released, at least one where it was anything.
+    pub(crate) fn ack_up_to(&mut self, offset: u64, stats: &mut TopicStats) -> (AckOutcome, u64) {
+        if self.outcome_of_absent(offset) == AckOutcome::Unknown {
+            return (AckOutcome::Unknown, 1);
         }
+        let before = self.sent.len();
+        self.sent.retain(|sent| sent.letter.offset > offset);
+        let released = (before - self.sent.len()) as u64;
+        stats.delivered += released;
+        if released > 0 { (AckOutcome::Released, released) } else { (AckOutcome::Late, 1) }
+    }
+
+    pub(crate) fn nack(&mut self, offset: u64, due: u64) -> AckOutcome {
+        let Some(place) = self.place(offset) else { return self.outcome_of_absent(offset) };
+        self.sent[place].due = Some(due);
+        AckOutcome::Nacked
+    }
+
+    pub(crate) fn pass(&mut self, clock: u64, now: u64, stats: &mut TopicStats) {
+        let Promise::AtLeastOnce { max_retries, .. } = self.rule.promise else { return };
+        self.sent.retain_mut(|sent| {
+            if sent.due.is_none_or(|due| due > clock) {
+                return true;
+            }
+            if sent.letter.is_expired(now) {
+                stats.expired += 1;
+                return false;
+            }
+            stats.exhausted += u64::from(sent.attempts > max_retries);
+            sent.due = None;
+            sent.attempts <= max_retries
+        });
+    }
+
+    /// Begins again on a link whose clock shows this.
+    pub(crate) fn resume(&mut self, clock: u64) {
+        let Promise::AtLeastOnce { max_retries, ack_timeout_ms, .. } = self.rule.promise else { return };
+        for sent in &mut self.sent {
+            sent.due = (sent.attempts > max_retries).then_some(clock + ack_timeout_ms);
+        }
+    }
+
+    fn miss(&mut self, missed: Missed) {
+        if self.rule.gap_notices {
+            self.missed.push(missed);
+        }
+    }
+
+    /// Takes a letter out of the queue, and notes before the next, or behind the last, that the client missed it.
+    fn remove(&mut self, place: usize, reason: Option<LossReason>) {
+        let Letter { offset, mut missed, .. } = self.queue.remove(place);
+        missed.extend(reason.filter(|_| self.rule.gap_notices).map(|reason| (offset, reason)));
+        let later = self.queue.get_mut(place).map_or(&mut self.missed, |next| &mut next.missed);
+        missed.append(later);
+        *later = missed;
+    }
+
+    fn place(&self, offset: u64) -> Option<usize> {
+        self.sent.iter().position(|sent| sent.letter.offset == offset)
+    }
+
+    fn outcome_of_absent(&self, offset: u64) -> AckOutcome {
+        let was_sent = self.wants_ack().is_some() && self.newest > 0 && offset <= self.newest;
+        if was_sent { AckOutcome::Late } else { AckOutcome::Unknown }
     }
 
     fn wants_ack(&self) -> Option<u64> {
@@ -159,5 +289,11 @@ impl Lane {
             Promise::BestEffort { .. } => None,
             Promise::AtLeastOnce { ack_timeout_ms, .. } => Some(ack_timeout_ms),
         }
+    }
+}
+
+impl Letter {
+    fn is_expired(&self, now: u64) -> bool {
+        self.expires.is_some_and(|at| at <= now)
     }
 }

@@ -26,11 +26,15 @@ pub(crate) struct Rule {
     pub(crate) promise: Promise,
     pub(crate) max_messages: u32,
     pub(crate) max_bytes: u64,
+    pub(crate) gap_notices: bool,
 }
 
 impl Rule {
     pub(crate) fn topic(&self, name: &str) -> Topic {
-        let topic = Topic::new(name).max_queued_messages(self.max_messages).max_queued_bytes(self.max_bytes);
+        let topic = Topic::new(name)
+            .max_queued_messages(self.max_messages)
+            .max_queued_bytes(self.max_bytes)
+            .gap_notices(self.gap_notices);
         match self.promise {
             Promise::BestEffort { overflow, coalesce } => topic.best_effort(overflow).coalesce(coalesce),
             Promise::AtLeastOnce { window, ack_timeout_ms, max_retries } => topic.at_least_once(
@@ -54,12 +58,13 @@ impl Rule {
         let at_least_once = (1..4_u16, 10..60_u64, 1..3_u32).prop_map(|(window, ack_timeout_ms, max_retries)| {
             Promise::AtLeastOnce { window, ack_timeout_ms, max_retries }
         });
-        (prop_oneof![best_effort, at_least_once], 1..6_u32, 20..120_u64).prop_map(|(promise, messages, max_bytes)| {
+        let promise = prop_oneof![best_effort, at_least_once];
+        (promise, 1..6_u32, 20..120_u64, any::<bool>()).prop_map(|(promise, messages, max_bytes, gap_notices)| {
             let least = match promise {
                 Promise::AtLeastOnce { window, .. } => u32::from(window),
                 Promise::BestEffort { .. } => 1,
             };
-            Self { promise, max_messages: messages.max(least), max_bytes }
+            Self { promise, max_messages: messages.max(least), max_bytes, gap_notices }
         })
     }
 }
@@ -83,12 +88,20 @@ pub(crate) struct Draft {
     pub(crate) size: usize,
     pub(crate) frames: u32,
     pub(crate) key: Option<u8>,
+    pub(crate) ttl_ms: Option<u64>,
 }
 
 impl Draft {
     fn any() -> impl Strategy<Value = Self> {
         let key = prop_oneof![Just(None), (0..3_u8).prop_map(Some)];
-        (0..TOPICS, 1..50_usize, 1..3_u32, key).prop_map(|(topic, size, frames, key)| Self { topic, size, frames, key })
+        let ttl_ms = prop_oneof![3 => Just(None), 1 => (0..60_u64).prop_map(Some)];
+        (0..TOPICS, 1..50_usize, 1..3_u32, key, ttl_ms).prop_map(|(topic, size, frames, key, ttl_ms)| Self {
+            topic,
+            size,
+            frames,
+            key,
+            ttl_ms,
+        })
     }
 }
 
@@ -108,6 +121,18 @@ pub(crate) enum Step {
     Room(usize, u32, u64, bool),
     /// A slot acks the n-th last message of one of its namespace's topics.
     Ack(usize, usize, u64),
+    /// It acks all up to that one.
+    AckUpTo(usize, usize, u64),
+    /// It could not handle that one, and wants it again in so many milliseconds.
+    Nack(usize, usize, u64, u64),
+    /// Gives up what has expired and was not touched since.
+    Tick,
+    /// From now on a slot's session outlives its link by so many milliseconds.
+    Retain(usize, u64),
+    /// A slot's client comes back to the link that is there now.
+    Attach(usize),
+    /// All clients of a link come back on another before the old one is known to be lost.
+    TakeOver(usize),
     /// Milliseconds.
     Pass(u64),
 }
@@ -151,7 +176,14 @@ impl ReferenceStateMachine for World {
             10 => (link.clone(), 0..12_u32, 0..400_u64, any::<bool>())
                 .prop_map(|(link, frames, bytes, is_empty)| Step::Room(link, frames, bytes, is_empty)),
             2 => link.clone().prop_map(|link| Step::Room(link, 500, 1 << 20, true)),
-            10 => (slot.clone(), topic.clone(), 0..6_u64).prop_map(|(slot, topic, nth)| Step::Ack(slot, topic, nth)),
+            8 => (slot.clone(), topic.clone(), 0..6_u64).prop_map(|(slot, topic, nth)| Step::Ack(slot, topic, nth)),
+            2 => (slot.clone(), topic.clone(), 0..6_u64).prop_map(|(slot, topic, nth)| Step::AckUpTo(slot, topic, nth)),
+            2 => (slot.clone(), topic.clone(), 0..6_u64, 1..50_u64)
+                .prop_map(|(slot, topic, nth, delay)| Step::Nack(slot, topic, nth, delay)),
+            1 => Just(Step::Tick),
+            3 => (slot.clone(), 1..200_u64).prop_map(|(slot, ms)| Step::Retain(slot, ms)),
+            3 => (0..SLOTS).prop_map(Step::Attach),
+            1 => link.clone().prop_map(Step::TakeOver),
             6 => (1..40_u64).prop_map(Step::Pass),
             3 => (slot.clone(), topic.clone(), window).prop_map(|(s, t, window)| Step::Subscribe(s, t, window)),
             1 => (slot.clone(), topic).prop_map(|(slot, topic)| Step::Unsubscribe(slot, topic)),

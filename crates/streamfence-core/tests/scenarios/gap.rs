@@ -57,6 +57,31 @@ fn an_idle_lane_gives_up_what_has_expired_with_the_tick() {
 }
 
 #[test]
+fn what_expires_with_the_tick_no_longer_holds_up_what_there_is_room_for() {
+    check(
+        best_effort(Overflow::RejectNew),
+        "room 2 50, offer a size=100 ttl=1s, offer b, +1s, tick",
+        expect![[r#"
+            1s  sent b
+        "#]],
+    );
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_nothing_worth_sending_again() {
+    check(
+        best_effort(Overflow::RejectNew),
+        "+5s, -5s, offer a ttl=1s, offer b ttl=1s to=ann, offer c ttl=6s, books",
+        expect![[r#"
+            0s  rejected a: expired
+            0s  rejected b: expired
+            0s  books of t: 3 offered 2 expired
+            0s  1 links, 1 messages resident
+        "#]],
+    );
+}
+
+#[test]
 fn what_is_in_flight_and_expires_is_not_sent_again() {
     check(
         at_least_once(1),

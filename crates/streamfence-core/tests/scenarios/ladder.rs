@@ -171,18 +171,18 @@ fn the_fullest_lane_ends_and_the_client_reads_why() {
         lanes(Eviction::Unsubscribe),
         script,
         expect![[r#"
-        5s  slow client began: 5 messages, 50 bytes
-        5s  unsubscribed from u
-        5s  slow client ended after 5s: 4 lost
-        25s  told: unsubscribed from u
-        25s  sent 5-6
-        25s  unsubscribed from t
-        25s  told: unsubscribed from t
-        25s  holds nothing
-        25s  books of t: 2 offered 2 sent 2 delivered
-        25s  books of u: 4 offered 4 abandoned
-        25s  1 links, 0 messages resident
-    "#]],
+            5s  slow client began: 5 messages, 50 bytes
+            5s  unsubscribed from u
+            5s  slow client ended after 5s: 4 lost
+            25s  told: unsubscribed from u (slow_client)
+            25s  sent 5-6
+            25s  unsubscribed from t
+            25s  told: unsubscribed from t
+            25s  holds nothing
+            25s  books of t: 2 offered 2 sent 2 delivered
+            25s  books of u: 4 offered 4 abandoned
+            25s  1 links, 0 messages resident
+        "#]],
     );
 }
 
@@ -314,4 +314,66 @@ fn a_ladder_that_cannot_be_kept_is_refused() {
     let crossed = SlowClientError::SoftExceedsHard { unit: "messages", soft: 3, hard: 2 };
     assert_eq!(build(none.soft_messages(3).hard_messages(2)), Some(crossed));
     assert_eq!(build(none.soft_messages(2).hard_messages(2)), None);
+}
+
+/// A value of each key every 20 s at most.
+fn paced() -> Namespace {
+    best_effort(Overflow::DropOldest).max_frequency(0.05).slow_client(ladder(Eviction::Disconnect))
+}
+
+#[test]
+fn held_values_count_and_what_takes_their_place_or_is_given_up_is_counted_once() {
+    check(
+        paced(),
+        "room 99, offer a1 key=a, offer b1 key=b, offer c1 key=c, offer a2 key=a, offer b2 key=b, offer c2 key=c ttl=7s,
+        +2s, offer a3 key=a size=40, +3s, holds, +2s, tick, holds, +13s, books",
+        expect![[r#"
+            0s  sent a1
+            0s  sent b1
+            0s  sent c1
+            2s  coalesced 1
+            5s  slow client began: 3 messages, 60 bytes
+            5s  holds t: 3 messages, 60 bytes
+            7s  slow client ended after 7s: 1 lost
+            7s  holds t: 2 messages, 50 bytes
+            20s  sent a3
+            20s  sent b2
+            20s  books of t: 7 offered 5 sent 5 delivered 1 coalesced 1 expired
+            20s  1 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn nobody_is_evicted_for_what_only_waits_for_its_interval() {
+    check(
+        paced(),
+        "room 99, offer 1 key=a, offer 2 key=b, offer 3 key=c, offer 4 key=d, offer 5 key=e,
+        offer 6 key=a, offer 7 key=b, offer 8 key=c, offer 9 key=d, offer 10 key=e, +6s, room 0, offer 11 key=f, +3s, +2s",
+        expect![[r#"
+            0s  sent 1-5
+            5s  slow client began: 5 messages, 50 bytes
+            11s  slow client ended after 11s: 6 lost
+            11s  left (slow_client)
+            11s  to be disconnected (slow_client)
+        "#]],
+    );
+}
+
+#[test]
+fn a_receipt_is_progress() {
+    let unconfirmed = best_effort(Overflow::DropOldest).receipt_window(2).slow_client(ladder(Eviction::Disconnect));
+    check(
+        unconfirmed,
+        "room 2, offer 1-9, +3s, ack 1, +4s, holds, +1s",
+        expect![[r#"
+            0s  sent 1-2
+            3s  acked 1
+            5s  slow client began: 7 messages, 70 bytes
+            7s  holds t: 7 messages, 70 bytes
+            8s  slow client ended after 8s: 7 lost
+            8s  left (slow_client)
+            8s  to be disconnected (slow_client)
+        "#]],
+    );
 }

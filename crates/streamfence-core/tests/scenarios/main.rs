@@ -10,8 +10,12 @@ mod in_flight;
 mod ladder;
 mod lane;
 mod link;
+mod patterns;
+mod receipts;
+mod reload;
 mod retention;
 mod session;
+mod values;
 
 use std::time::Duration;
 

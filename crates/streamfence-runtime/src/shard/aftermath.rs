@@ -14,9 +14,15 @@ impl Shard {
     pub(super) fn witness(&mut self, event: &Event, now: Instant) {
         match event {
             Event::Disconnected { client, namespace, reason } if self.hub.session_of(*client).is_none() => {
-                let namespace = self.parts.catalog.namespace(namespace).expect("the hub names what the catalog has");
-                let retention = self.parts.catalog.namespace_entry(namespace).session_retention;
-                self.tickets.end(*client, namespace, *reason, now, retention);
+                let catalog = self.hub.catalog();
+                match catalog.namespace(namespace) {
+                    Some(namespace) => {
+                        let retention = catalog.namespace_entry(namespace).session_retention;
+                        self.tickets.end(*client, namespace, *reason, now, retention);
+                    }
+                    // A reload took it away: nobody comes back to it.
+                    None => self.tickets.forget(*client),
+                }
             }
             Event::SessionExpired { client, .. } if self.hub.session_of(*client).is_none() => {
                 self.tickets.forget(*client);
@@ -52,18 +58,22 @@ impl Shard {
         seat.outlet.disconnect(namespace, reason);
     }
 
-    /// Keeps what was given up.
+    /// Keeps what was given up, as many as the topic says now. One that is at-least-once no more keeps what it promised
+    /// when the message was published.
     pub(super) fn bury(&mut self, given_up: GivenUp) {
-        let class = self.parts.catalog.class(given_up.message.topic);
+        let topic = given_up.message.topic.clone();
+        let now = self.hub.catalog().class(topic.id);
+        let capacity = if now.policy.is_at_least_once() { now.dead_letters } else { topic.class.dead_letters };
         let event = Event::DeadLettered {
-            namespace: class.path.clone(),
-            topic: self.parts.catalog.topic_name(given_up.message.topic).clone(),
+            namespace: topic.class.path.clone(),
+            topic: topic.name.clone(),
             client: given_up.client,
             id: given_up.message.id,
             reason: given_up.reason,
         };
-        self.parts.dead_letters.keep(given_up, SystemTime::now());
-        self.parts.watchers.event(&event);
+        if self.parts.dead_letters.keep(given_up, SystemTime::now(), capacity) {
+            self.parts.watchers.event(&event);
+        }
     }
 
     /// Tells a client that comes back why its session was cut: it may not have been able to read then.

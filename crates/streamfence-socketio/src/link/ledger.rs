@@ -60,6 +60,11 @@ impl Expected {
         let Some(at) = self.ack_at else {
             return size_bytes == self.text_bytes && head.starts_with(&self.prefix);
         };
+        if at > self.prefix.len() {
+            // A namespace so long that the id stands behind all that is kept.
+            let digits = size_bytes.saturating_sub(self.text_bytes);
+            return (1..=MOST_ID_DIGITS).contains(&digits) && head.starts_with(&self.prefix);
+        }
         let (Some((before, after)), Some((start, rest))) =
             (self.prefix.split_at_checked(at), head.split_at_checked(at))
         else {
@@ -192,6 +197,8 @@ impl Ledger {
 
 /// How much of a text is kept to recognise it by.
 pub const PREFIX_BYTES: usize = 96;
+/// How many digits an ack id has at most.
+const MOST_ID_DIGITS: u64 = 19;
 /// How many entries are compared with a packet before it is taken for the application's.
 const LOOK_AHEAD: usize = 32;
 /// How many entries a quiet connection keeps memory for.
@@ -272,6 +279,15 @@ mod tests {
             let mut ledger = ledger([packet("2/feed,[\"a\",1]").with_ack_id_at(7)]);
             assert!(!ledger.saw(text(seen)), "{seen}");
         }
+    }
+
+    #[test]
+    fn an_ack_id_behind_the_prefix_is_recognised_by_what_it_adds() {
+        let head = format!("2/{},", "n".repeat(PREFIX_BYTES));
+        let expected = || packet(&format!("{head}[\"a\",1]")).with_ack_id_at(head.len());
+        let mut ledger = ledger([expected()]);
+        assert!(!ledger.saw(text(&format!("{head}[\"a\",1]"))), "without an id it is another packet");
+        assert!(ledger.saw(text(&format!("{head}12[\"a\",1]"))));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use streamfence_core::{Catalog, RequestId, Transmit};
+use streamfence_core::{RequestId, TopicEntry, Transmit};
 
 use super::packet::{json, namespace_part};
 use super::wish::secret_text;
@@ -20,15 +20,15 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// The answer in a transmit; `None` for a message.
-    pub(crate) fn of(what: &Transmit, catalog: &Catalog) -> Option<Self> {
-        let name = |topic| json(catalog.topic_name(topic));
+    pub(crate) fn of(what: &Transmit) -> Option<Self> {
+        let name = |topic: &TopicEntry| json(&topic.name);
         Some(match what {
             Transmit::Message { .. } => return None,
             Transmit::Subscribed { client, topic, position, request, .. } => Self {
                 event: Some("subscribed"),
                 fields: format!(
                     r#""topic":{},"clientId":"{client}","epoch":"{}","offset":{}"#,
-                    name(*topic),
+                    name(topic),
                     position.epoch,
                     position.offset.0
                 ),
@@ -37,7 +37,7 @@ impl Answer {
             },
             Transmit::Unsubscribed { topic, reason, request, .. } => Self {
                 event: Some("unsubscribed"),
-                fields: format!(r#""topic":{},"reason":"{}""#, name(*topic), reason.as_str()),
+                fields: format!(r#""topic":{},"reason":"{}""#, name(topic), reason.as_str()),
                 is_ok: true,
                 request: *request,
             },
@@ -49,7 +49,7 @@ impl Answer {
                     secret_text(&ticket.secret),
                     ticket.retention.as_millis(),
                     ticket.resumed,
-                    ticket.topics.iter().map(|topic| name(*topic)).collect::<Vec<_>>().join(",")
+                    ticket.topics.iter().map(|topic| name(topic)).collect::<Vec<_>>().join(",")
                 ),
                 is_ok: true,
                 request: None,
@@ -58,7 +58,7 @@ impl Answer {
                 event: Some("gap"),
                 fields: format!(
                     r#""topic":{},"from":{},"to":{},"count":{},"reason":"{}""#,
-                    name(*topic),
+                    name(topic),
                     gap.from.0,
                     gap.to.0,
                     gap.count,

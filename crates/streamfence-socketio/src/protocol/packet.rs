@@ -8,45 +8,27 @@
 //! ```
 
 use std::io::Write;
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use streamfence_core::{Body, Catalog, Class, Message, MessageId, Metadata, TopicId, Wire};
+use serde::Serialize;
+use streamfence_core::{AckStyle, Body, Message, MessageId, Metadata, TopicEntry, Wire};
 use streamfence_runtime::{Encoder, Payload};
 
 /// Assembles packets as Socket.IO v5 has them.
-#[derive(Debug)]
-pub(crate) struct SocketIoEncoder(pub(crate) Arc<Packets>);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketIoEncoder;
 
 impl Encoder for SocketIoEncoder {
-    fn encode(&self, class: &Class, _: &str, payload: &Payload, id: MessageId, published: SystemTime) -> Body {
-        let shape = &self.0.shapes[class.id.0 as usize];
-        let (text, start) =
-            shape.packet(payload.json(), payload.attachments().len(), Meta { id, published, attempt: 1 });
+    fn encode(&self, topic: &TopicEntry, payload: &Payload, id: MessageId, published: SystemTime) -> Body {
+        let attachments = payload.attachments().len();
+        let (text, start) = Shape(topic).packet(payload.json(), attachments, Meta { id, published, attempt: 1 });
         payload.to_body(&text.into(), start)
     }
 }
 
-/// What is the same in all packets of a class, written once.
-#[derive(Debug)]
-pub(crate) struct Packets {
-    shapes: Vec<Shape>,
-}
-
-#[derive(Debug)]
-struct Shape {
-    /// `/feed,`, and nothing for the main namespace.
-    namespace: String,
-    /// The event: the topic's name, or the envelope's.
-    event: String,
-    /// `["snapshot",`.
-    opening: String,
-    /// `{"namespace":"/feed","topic":"snapshot","messageId":"`.
-    meta_opening: String,
-    wire: Wire,
-    metadata: Metadata,
-    wants_ack: bool,
-}
+/// The packets of a topic, as it was when they were published.
+#[derive(Clone, Copy, Debug)]
+struct Shape<'a>(&'a TopicEntry);
 
 struct Meta {
     id: MessageId,
@@ -57,70 +39,65 @@ struct Meta {
 /// The event of an envelope.
 const ENVELOPE: &str = "topic-message";
 
-impl Packets {
-    pub(crate) fn new(catalog: &Catalog) -> Self {
-        Self { shapes: catalog.topics().map(|topic| Shape::new(catalog.class(topic))).collect() }
-    }
-
-    /// The event a message is emitted as.
-    pub(crate) fn event(&self, topic: TopicId) -> &str {
-        &self.shapes[topic.index as usize].event
-    }
-
-    /// The arguments of a message's event: the text between `["event",` and `]`.
-    pub(crate) fn arguments<'a>(&self, topic: TopicId, body: &'a Body) -> &'a str {
-        let shape = &self.shapes[topic.index as usize];
-        let text = &body.text()[..body.text().len() - 1];
-        std::str::from_utf8(&text[shape.head_bytes(body.attachments.len())..]).expect("the encoder wrote text")
-    }
-
-    /// The packet of a later attempt, where the client is told which one it is; `None` where all attempts are alike.
-    pub(crate) fn retry(&self, message: &Message, attempt: u32) -> Option<Body> {
-        let shape = &self.shapes[message.topic.index as usize];
-        if attempt < 2 || shape.metadata != Metadata::Full {
-            return None;
-        }
-        let age = message.published.elapsed();
-        let meta = Meta { id: message.id, published: SystemTime::now() - age, attempt };
-        let payload = message.body.payload();
-        let (text, start) = shape.packet(payload, message.body.attachments.len(), meta);
-        let first_end = message.body.text().len();
-        let moved =
-            |range: &std::ops::Range<usize>| range.start - first_end + text.len()..range.end - first_end + text.len();
-        let attachments = message.body.attachments.iter().map(moved).collect();
-        let mut bytes = text.clone();
-        bytes.extend_from_slice(&message.body.bytes[first_end..]);
-        Some(Body { bytes: bytes.into(), payload: start..start + payload.len(), attachments })
-    }
+/// The event a message is emitted as.
+pub(crate) fn event(message: &Message) -> &str {
+    Shape(&message.topic).event()
 }
 
-impl Shape {
-    fn new(class: &Class) -> Self {
-        let event = match class.wire {
-            Wire::TopicEvent => class.name.to_string(),
-            Wire::Envelope => ENVELOPE.to_owned(),
-        };
-        Self {
-            namespace: namespace_part(&class.path),
-            opening: format!("[{},", json(&event)),
-            meta_opening: format!(r#"{{"namespace":{},"topic":{},"messageId":""#, json(&class.path), json(&class.name)),
-            event,
-            wire: class.wire,
-            metadata: class.metadata,
-            wants_ack: class.policy.is_at_least_once(),
+/// The arguments of a message's event: the text between `["event",` and `]`.
+pub(crate) fn arguments<'a>(message: &Message, body: &'a Body) -> &'a str {
+    let head = Shape(&message.topic).head_bytes(body);
+    std::str::from_utf8(&body.text()[head..body.text().len() - 1]).expect("the encoder wrote text")
+}
+
+/// Where in its packet a message has the id of its callback, if it has one: before the `[`.
+pub(crate) fn callback_at(message: &Message, body: &Body) -> Option<usize> {
+    let class = &message.topic.class;
+    let is_called_back = class.policy.wants_ack() && class.ack == AckStyle::Native;
+    is_called_back.then(|| body.text().iter().position(|byte| *byte == b'[').expect("an event's packet has arguments"))
+}
+
+/// The packet of a later attempt, where the client is told which one it is; `None` where all attempts are alike.
+pub(crate) fn retry(message: &Message, attempt: u32) -> Option<Body> {
+    if attempt < 2 || message.topic.class.metadata != Metadata::Full {
+        return None;
+    }
+    let age = message.published.elapsed();
+    let meta = Meta { id: message.id, published: SystemTime::now() - age, attempt };
+    let payload = message.body.payload();
+    let (text, start) = Shape(&message.topic).packet(payload, message.body.attachments.len(), meta);
+    let first_end = message.body.text().len();
+    let moved =
+        |range: &std::ops::Range<usize>| range.start - first_end + text.len()..range.end - first_end + text.len();
+    let attachments = message.body.attachments.iter().map(moved).collect();
+    let mut bytes = text.clone();
+    bytes.extend_from_slice(&message.body.bytes[first_end..]);
+    Some(Body { bytes: bytes.into(), payload: start..start + payload.len(), attachments })
+}
+
+impl<'a> Shape<'a> {
+    fn event(self) -> &'a str {
+        match self.0.class.wire {
+            Wire::TopicEvent => &self.0.name,
+            Wire::Envelope => ENVELOPE,
         }
+    }
+
+    fn wants_ack(self) -> bool {
+        self.0.class.policy.wants_ack()
     }
 
     /// The text of a packet, and where the payload begins in it.
-    fn packet(&self, payload: &[u8], attachments: usize, meta: Meta) -> (Vec<u8>, usize) {
+    fn packet(self, payload: &[u8], attachments: usize, meta: Meta) -> (Vec<u8>, usize) {
         const META_BYTES: usize = 192;
-        let mut text = Vec::with_capacity(self.opening.len() + self.meta_opening.len() + payload.len() + META_BYTES);
+        let names = 2 * (self.0.class.path.len() + self.0.name.len());
+        let mut text = Vec::with_capacity(names + payload.len() + META_BYTES);
         self.write_head(&mut text, attachments);
-        let start = match self.wire {
+        let start = match self.0.class.wire {
             Wire::TopicEvent => {
                 let start = text.len();
                 text.extend_from_slice(payload);
-                if self.wants_ack || self.metadata != Metadata::WhenAcked {
+                if self.wants_ack() || self.0.class.metadata != Metadata::WhenAcked {
                     text.push(b',');
                     self.write_meta(&mut text, meta);
                 }
@@ -140,25 +117,41 @@ impl Shape {
         (text, start)
     }
 
-    fn write_head(&self, text: &mut Vec<u8>, attachments: usize) {
+    fn write_head(self, text: &mut Vec<u8>, attachments: usize) {
         if attachments == 0 {
             text.push(b'2');
         } else {
             put(text, format_args!("5{attachments}-"));
         }
-        text.extend_from_slice(self.namespace.as_bytes());
-        text.extend_from_slice(self.opening.as_bytes());
+        if &*self.0.class.path != "/" {
+            text.extend_from_slice(self.0.class.path.as_bytes());
+            text.push(b',');
+        }
+        text.push(b'[');
+        put_json(text, self.event());
+        text.push(b',');
     }
 
-    fn head_bytes(&self, attachments: usize) -> usize {
-        let kind = if attachments == 0 { 1 } else { 3 + attachments.ilog10() as usize };
-        kind + self.namespace.len() + self.opening.len()
+    /// How long the head is in a packet that was written.
+    fn head_bytes(self, body: &Body) -> usize {
+        match self.0.class.wire {
+            // The payload is the first argument.
+            Wire::TopicEvent => body.payload.start,
+            Wire::Envelope => {
+                let mut head = Vec::with_capacity(64);
+                self.write_head(&mut head, body.attachments.len());
+                head.len()
+            }
+        }
     }
 
-    fn write_meta(&self, text: &mut Vec<u8>, Meta { id, published, attempt }: Meta) {
-        text.extend_from_slice(self.meta_opening.as_bytes());
-        put(text, format_args!(r#"{id}","ackRequired":{}"#, self.wants_ack));
-        if self.metadata == Metadata::Full {
+    fn write_meta(self, text: &mut Vec<u8>, Meta { id, published, attempt }: Meta) {
+        text.extend_from_slice(br#"{"namespace":"#);
+        put_json(text, &self.0.class.path);
+        text.extend_from_slice(br#","topic":"#);
+        put_json(text, &self.0.name);
+        put(text, format_args!(r#","messageId":"{id}","ackRequired":{}"#, self.wants_ack()));
+        if self.0.class.metadata == Metadata::Full {
             let at = published.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
             put(text, format_args!(r#","epoch":"{}","offset":{},"publishedAt":{at}"#, id.epoch, id.offset.0));
             if attempt > 1 {
@@ -179,6 +172,10 @@ pub(crate) fn json(text: &str) -> String {
     serde_json::to_string(text).expect("a string is JSON")
 }
 
+fn put_json(text: &mut Vec<u8>, what: &str) {
+    what.serialize(&mut serde_json::Serializer::new(text)).expect("a vector takes everything");
+}
+
 fn put(text: &mut Vec<u8>, what: std::fmt::Arguments<'_>) {
     text.write_fmt(what).expect("a vector takes everything");
 }
@@ -187,7 +184,7 @@ fn put(text: &mut Vec<u8>, what: std::fmt::Arguments<'_>) {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use streamfence_core::{AtLeastOnce, Epoch, Namespace, Offset, Topic};
+    use streamfence_core::{AtLeastOnce, Catalog, Epoch, Namespace, Offset, Topic};
 
     use super::*;
 
@@ -204,14 +201,12 @@ mod tests {
         catalog.build().expect("the catalog is valid")
     }
 
-    fn message(catalog: &Catalog, index: u32, payload: &Payload) -> (Packets, Message) {
-        let topic = TopicId { index, generation: 0 };
-        let encoder = SocketIoEncoder(Arc::new(Packets::new(catalog)));
+    fn message(catalog: &Catalog, index: usize, payload: &Payload) -> Message {
+        let topic = catalog.entry(catalog.topics().nth(index).expect("it is in the catalog")).clone();
         let id = MessageId { epoch: Epoch(1), offset: Offset(7) };
         let published = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
-        let body = encoder.encode(catalog.class(topic), "", payload, id, published);
-        let message = Message { topic, id, key: None, published: Instant::now(), expires: None, body };
-        (Packets::new(catalog), message)
+        let body = SocketIoEncoder.encode(&topic, payload, id, published);
+        Message { topic, id, key: None, published: Instant::now(), expires: None, body }
     }
 
     #[test]
@@ -235,9 +230,9 @@ mod tests {
             (r#"2["main",{"n":1}]"#, r#"{"n":1}"#),
         ];
         for (index, (text, arguments)) in wanted.into_iter().enumerate() {
-            let (packets, message) = message(&catalog, index as u32, &payload);
+            let message = message(&catalog, index, &payload);
             assert_eq!(std::str::from_utf8(message.body.text()), Ok(text));
-            assert_eq!(packets.arguments(message.topic, &message.body), arguments);
+            assert_eq!(super::arguments(&message, &message.body), arguments);
             assert_eq!(message.body.payload(), br#"{"n":1}"#);
         }
     }
@@ -245,9 +240,9 @@ mod tests {
     #[test]
     fn attachments_are_counted_in_the_head() {
         let catalog = catalog();
-        let (packets, message) = message(&catalog, 0, &Payload::binary(&b"abc"[..]));
+        let message = message(&catalog, 0, &Payload::binary(&b"abc"[..]));
         assert_eq!(message.body.text(), br#"51-/feed,["snapshot",{"_placeholder":true,"num":0}]"#);
-        assert_eq!(packets.arguments(message.topic, &message.body), r#"{"_placeholder":true,"num":0}"#);
+        assert_eq!(arguments(&message, &message.body), r#"{"_placeholder":true,"num":0}"#);
         assert_eq!(message.body.attachments().collect::<Vec<_>>(), ["abc"]);
         assert_eq!(message.frames(), 2);
     }
@@ -255,12 +250,12 @@ mod tests {
     #[test]
     fn a_retry_says_which_attempt_it_is_where_metadata_is_full() {
         let catalog = catalog();
-        let (packets, first) = message(&catalog, 3, &Payload::binary(&b"abc"[..]));
-        let again = packets.retry(&first, 2).expect("metadata is full");
+        let first = message(&catalog, 3, &Payload::binary(&b"abc"[..]));
+        let again = retry(&first, 2).expect("metadata is full");
         let text = std::str::from_utf8(again.text()).expect("it is text");
         assert!(text.ends_with(r#","attempt":2}]"#), "{text}");
         assert!(text.contains(r#""messageId":"0000000000001:7""#), "{text}");
         assert_eq!(again.attachments().collect::<Vec<_>>(), ["abc"]);
-        assert!(packets.retry(&first, 1).is_none());
+        assert!(retry(&first, 1).is_none());
     }
 }

@@ -8,18 +8,18 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use streamfence_core::Secret;
+use streamfence_core::{Frequency, Secret, Wishes};
 use streamfence_runtime::{SessionWish, parse_session_id};
 
-/// `subscribe {topic | topics, window?}`.
+/// `subscribe {topic | topics, window?, maxFrequency?}`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Subscribe<'a> {
     #[serde(borrow)]
     topic: Option<Cow<'a, str>>,
     topics: Option<Vec<String>>,
-    pub(crate) window: Option<std::num::NonZeroU16>,
+    window: Option<std::num::NonZeroU16>,
     #[serde(rename = "maxFrequency")]
-    max_frequency: Option<IgnoredAny>,
+    max_frequency: Option<f64>,
     recover: Option<IgnoredAny>,
 }
 
@@ -115,10 +115,15 @@ fn parse_secret(text: &str) -> Option<Secret> {
 pub(crate) struct BadWish(pub(crate) String);
 
 impl<'a> Subscribe<'a> {
-    pub(crate) fn topics(self) -> Result<Topics<'a>, BadWish> {
-        refuse_unbuilt("maxFrequency", self.max_frequency.as_ref())?;
+    /// The topics, and what is asked for all of them.
+    pub(crate) fn understood(self) -> Result<(Topics<'a>, Wishes), BadWish> {
         refuse_unbuilt("recover", self.recover.as_ref())?;
-        Topics::of(self.topic, self.topics)
+        let max_frequency = match self.max_frequency.map(Frequency::hertz) {
+            None => None,
+            Some(Ok(frequency)) => Some(frequency),
+            Some(Err(_)) => return Err(BadWish("maxFrequency: wanted a number of hertz above 0".into())),
+        };
+        Ok((Topics::of(self.topic, self.topics)?, Wishes { window: self.window, max_frequency }))
     }
 }
 
@@ -235,10 +240,12 @@ mod tests {
     #[test]
     fn wishes_are_read_as_the_contract_has_them() {
         let one: Subscribe<'_> = parse(r#"["subscribe",{"topic":"a","window":4}]"#).expect("it is well formed");
-        assert_eq!(one.window.map(std::num::NonZero::get), Some(4));
-        assert_eq!(one.topics(), Ok(Topics::One("a".into())));
-        let many: Subscribe<'_> = parse(r#"["subscribe",{"topics":["a","b"]}]"#).expect("it is well formed");
-        assert_eq!(many.topics(), Ok(Topics::Many(vec!["a".into(), "b".into()])));
+        let wishes = Wishes { window: std::num::NonZeroU16::new(4), max_frequency: None };
+        assert_eq!(one.understood(), Ok((Topics::One("a".into()), wishes)));
+        let many: Subscribe<'_> =
+            parse(r#"["subscribe",{"topics":["a","b"],"maxFrequency":2.5}]"#).expect("it is well formed");
+        let wishes = Wishes { window: None, max_frequency: Frequency::hertz(2.5).ok() };
+        assert_eq!(many.understood(), Ok((Topics::Many(vec!["a".into(), "b".into()]), wishes)));
         let publish: Publish<'_> =
             parse(r#"["publish",{"topic":"a","payload":{ "n": 1 },"key":"k"}]"#).expect("it is well formed");
         assert_eq!(publish.payload.get(), r#"{ "n": 1 }"#);
@@ -270,17 +277,21 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        let wrong: [(&str, &str); 6] = [
+        let wrong: [(&str, &str); 10] = [
             (r#"["subscribe"]"#, "no payload"),
             (r#"["subscribe",7]"#, "invalid type"),
             (r#"["subscribe",{}]"#, "wanted topic or topics"),
             (r#"["subscribe",{"topic":"a","topics":["b"]}]"#, "wanted topic or topics"),
             (r#"["subscribe",{"topic":"a","window":0}]"#, "nonzero"),
+            (r#"["subscribe",{"topic":"a","maxFrequency":0}]"#, "above 0"),
+            (r#"["subscribe",{"topic":"a","maxFrequency":-1.5}]"#, "above 0"),
+            (r#"["subscribe",{"topic":"a","maxFrequency":1e999}]"#, "out of range"),
+            (r#"["subscribe",{"topic":"a","maxFrequency":"2"}]"#, "invalid type"),
             (r#"["subscribe",{"topic":"a","recover":{}}]"#, "recover is not in this build"),
         ];
         for (text, wanted) in wrong {
             let why = match parse::<Subscribe<'_>>(text) {
-                Ok(wish) => wish.topics().expect_err(text).0,
+                Ok(wish) => wish.understood().expect_err(text).0,
                 Err(BadWish(why)) => why,
             };
             assert!(why.contains(wanted), "{text}: {why}");

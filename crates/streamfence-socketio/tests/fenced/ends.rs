@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::Instant;
 
 use crate::app::{self, App, start, start_with};
-use crate::common::client::{Http, Message, WebSocket, frame};
+use crate::common::client::{Http, Message, POLLING, WebSocket, frame};
 use crate::common::patience::in_time;
 use crate::talk::{Client, Kind, Packet};
 
@@ -144,7 +144,9 @@ async fn a_stop_says_so_and_takes_nobody_in() {
     app.publish("/feed", "tick", "1").await;
     app.fence.shutdown(Duration::from_secs(2)).await;
     assert_eq!(client.event().await.0, "tick", "the lanes are flushed");
-    assert_eq!(client.refusal().await, "SHUTTING_DOWN");
+    let farewell = client.expect("error").await;
+    assert_eq!(farewell["code"], "SHUTTING_DOWN");
+    assert!((500..=5_000).contains(&farewell["reconnectAfterMs"].as_u64().expect("a time")), "{farewell}");
     assert_eq!(client.hear().await, Packet { namespace: "/feed".into(), kind: Kind::Disconnect });
     assert_eq!(app.news.left().await, CloseReason::ShuttingDown);
     late.say("40/feed,").await;
@@ -157,6 +159,28 @@ async fn a_stop_says_so_and_takes_nobody_in() {
     late.ended().await;
     let stopped = |event: &Event| matches!(event, Event::ServerStopped { .. }).then_some(());
     app.news.find("the server stopped", stopped).await;
+}
+
+#[tokio::test]
+async fn whoever_comes_while_a_server_stops_is_told_when_to_come_again() {
+    let app = start(feed());
+    app.server.refuse_clients();
+    let answer = Http::new(app.dial().await).get(POLLING).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.head.contains("retry-after: 5\r\n"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_stop_tells_a_client_with_a_session_that_it_ends() {
+    let app = start(feed());
+    let mut client = Client::open(app.dial().await, "/feed").await;
+    client.say(r#"40/feed,{"session":true}"#).await;
+    assert_eq!(client.hear().await.kind, Kind::Connect);
+    client.expect("session").await;
+    app.fence.shutdown(Duration::from_secs(2)).await;
+    let farewell = client.expect("error").await;
+    assert_eq!(farewell["code"], "SHUTTING_DOWN");
+    assert!(farewell["message"].as_str().expect("a text").contains("your session ends with it"), "{farewell}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ mod app;
 mod common;
 mod talk;
 
+mod callbacks;
 mod delivery;
 mod embedding;
 mod ends;

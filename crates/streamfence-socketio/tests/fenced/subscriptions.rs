@@ -121,7 +121,7 @@ async fn a_malformed_wish_is_refused_and_changes_nothing() {
         ("subscribe", json!({"topic": "b", "window": 70_000})),
         ("subscribe", json!({"topic": "b", "window": "4"})),
         ("subscribe", json!({"topic": "b", "recover": {"epoch": "0", "offset": 1}})),
-        ("subscribe", json!({"topic": "b", "maxFrequency": 5})),
+        ("subscribe", json!({"topic": "b", "maxFrequency": 0})),
         ("unsubscribe", json!([])),
         ("unsubscribe", json!({"topic": null})),
         ("unsubscribe", json!({"topics": "a"})),

@@ -1,0 +1,143 @@
+//! The newest values of a topic, for whoever subscribes next.
+//!
+//! Only for topics that were asked to keep them. What is kept is a share in messages that were published anyway, and of
+//! no more keys than [`VALUES_KEPT`].
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Hub;
+use crate::catalog::Class;
+use crate::message::{Key, Message, MessageId, SessionKey};
+use crate::namespace::OnSubscribe;
+use crate::topic::TopicEntry;
+
+/// Of how many keys a topic keeps the newest value; then the key gives way that was published least recently.
+pub const VALUES_KEPT: usize = 10_000;
+/// How many stale places are too few to be worth a look.
+const SPARE_PLACES: usize = 16;
+
+#[derive(Debug)]
+pub(super) struct LastValues {
+    /// Whether there is a value for each key; otherwise there is one.
+    is_by_key: bool,
+    newest: HashMap<Option<Key>, Arc<Message>>,
+    /// Where each value stands in the topic's order. A place counts only while its message is the newest of its key.
+    /// Invariant: a push leaves at most two per value, and `SPARE_PLACES`.
+    order: VecDeque<(MessageId, Option<Key>)>,
+}
+
+impl LastValues {
+    /// What a topic of this class has to remember; `None` is nothing.
+    pub(super) fn of(class: &Class) -> Option<Self> {
+        let is_by_key = class.policy.coalesces_by_key();
+        (class.on_subscribe == OnSubscribe::Last && !class.is_removed).then(|| Self {
+            is_by_key,
+            newest: HashMap::new(),
+            order: VecDeque::new(),
+        })
+    }
+
+    pub(super) fn is_by_key(&self) -> bool {
+        self.is_by_key
+    }
+
+    /// Takes in a message that was published to everyone.
+    pub(super) fn remember(&mut self, message: &Arc<Message>) {
+        let key = message.key.clone().filter(|_| self.is_by_key);
+        match self.order.back_mut() {
+            // It is the last one still, and with one value for the whole topic it always is.
+            Some((id, last)) if *last == key => *id = message.id,
+            _ => self.order.push_back((message.id, key.clone())),
+        }
+        self.newest.insert(key, message.clone());
+        if self.newest.len() > VALUES_KEPT {
+            while !self.forget_first() {}
+        }
+        if self.order.len() > 2 * self.newest.len() + SPARE_PLACES {
+            let newest = &self.newest;
+            self.order.retain(|place| is_newest(newest, place));
+        }
+    }
+
+    /// Forgets what is not worth sending any more, as far as that is what stands first.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some(place) = self.order.front() {
+            if is_newest(&self.newest, place) && !self.newest[&place.1].is_expired(now) {
+                break;
+            }
+            self.forget_first();
+        }
+    }
+
+    /// The values, in the topic's order.
+    fn values(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.order.iter().filter(|place| is_newest(&self.newest, place)).map(|(_, key)| &self.newest[key])
+    }
+
+    /// Drops the first place, and says whether that was a value.
+    fn forget_first(&mut self) -> bool {
+        let place = self.order.pop_front().expect("every value has a place");
+        is_newest(&self.newest, &place) && self.newest.remove(&place.1).is_some()
+    }
+}
+
+fn is_newest(newest: &HashMap<Option<Key>, Arc<Message>>, (id, key): &(MessageId, Option<Key>)) -> bool {
+    newest.get(key).is_some_and(|message| message.id == *id)
+}
+
+impl Hub {
+    /// Offers a new lane what its topic remembers. What the lane has no place for is lost as anything else is: it is
+    /// counted, and told where gaps are told, so that a client knows that its picture is not whole.
+    pub(super) fn offer_last(&mut self, key: SessionKey, place: u32, topic: &Arc<TopicEntry>, now: Instant) {
+        let Some(last) = &self.topics.open(topic).last else { return };
+        let session = &mut self.sessions[key.index as usize].value.session;
+        for message in last.values().filter(|message| !message.is_expired(now)) {
+            // Nobody waits for a report: whoever published it has had one.
+            let _ = session.offer(place, message, now, &mut self.books);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::*;
+
+    fn message(topic: &Arc<TopicEntry>, offset: u64, key: u64, now: Instant) -> Arc<Message> {
+        Arc::new(Message {
+            topic: topic.clone(),
+            id: MessageId { epoch: Epoch(7), offset: Offset(offset) },
+            key: Some(key.to_string().into()),
+            published: now,
+            expires: None,
+            body: Body::default(),
+        })
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
+    fn the_key_published_least_recently_gives_way_and_memory_has_an_end() {
+        let namespace = Namespace::new("/a").topic("t").coalesce(true).on_subscribe(OnSubscribe::Last);
+        let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
+        let topic = catalog.entry(catalog.topics().next().expect("there is one"));
+        let (mut last, now) = (LastValues::of(&topic.class).expect("it remembers"), Instant::now());
+        let kept = VALUES_KEPT as u64;
+        for key in 0..kept {
+            last.remember(&message(topic, key + 1, key, now));
+        }
+        // Keys 0 and 1 are published again and again: they are not the ones to go.
+        for round in 0..5 * kept {
+            last.remember(&message(topic, kept + 1 + round, 1 - round % 2, now));
+            assert!(last.order.len() <= 2 * VALUES_KEPT + SPARE_PLACES);
+        }
+        last.remember(&message(topic, 7 * kept, kept, now));
+        let keys: Vec<_> =
+            last.values().map(|message| message.key.as_deref().expect("each has one").to_owned()).collect();
+        assert_eq!(keys.len(), VALUES_KEPT);
+        assert_eq!((keys[0].as_str(), keys[VALUES_KEPT - 2].as_str()), ("3", "0"), "key 2 has gone");
+        let offsets: Vec<_> = last.values().map(|message| message.id.offset).collect();
+        assert!(offsets.is_sorted(), "in the topic's order");
+    }
+}

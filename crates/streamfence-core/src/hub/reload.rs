@@ -1,0 +1,54 @@
+//! A hub that goes on under another catalog, with its links, sessions and lanes as they are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Hub;
+use crate::catalog::Catalog;
+use crate::event::UnsubscribeReason;
+use crate::message::{SessionKey, TopicId};
+use crate::topic::TopicEntry;
+
+/// What a hub goes on with.
+#[derive(Clone, Debug)]
+pub struct Reload {
+    /// The new catalog, made with [`Catalog::following`] from the one before.
+    pub catalog: Arc<Catalog>,
+    /// The topics made from patterns that are still there, each with its class of the new catalog.
+    pub made: BTreeMap<TopicId, Arc<TopicEntry>>,
+}
+
+impl Hub {
+    /// Goes on under another catalog.
+    ///
+    /// What grows counts at once and what shrinks discards nothing: a lane that holds too much now takes no more until
+    /// it holds less, by its new policy. A message keeps the promise it was published under, and what is due stays due
+    /// when it was. The slow-client ladder is weighed by its new limits and patience at once. The subscribers of a topic
+    /// that is gone are told `removed`; their sessions stay.
+    pub fn reload(&mut self, reload: &Reload, now: Instant) {
+        let now = self.advance(now);
+        let catalog = &reload.catalog;
+        self.books.reload(catalog.clone());
+        self.topics.reload(catalog);
+        for topic in reload.made.values() {
+            self.topics.replace(topic);
+        }
+        let current = |old: &TopicEntry| match old.id.generation {
+            0 => Some(catalog.entry(old.id).clone()).filter(|entry| !entry.class.is_removed),
+            _ => reload.made.get(&old.id).cloned(),
+        };
+        let key = |(index, generation): (usize, u32)| SessionKey { index: index as u32, generation };
+        let sessions: Vec<_> = self.sessions.iter().map(|(index, entry)| key((index, entry.generation))).collect();
+        for key in sessions {
+            let session = &mut self.sessions[key.index as usize].value.session;
+            let rules = catalog.namespace_entry(session.namespace()).slow_client;
+            session.follow_ladder(rules, now, &mut self.books);
+            let gone = session.reload(current);
+            for topic in gone {
+                self.unsubscribe(key, &topic, UnsubscribeReason::Removed, None, now);
+            }
+            self.settle(key, false);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Who is subscribed to what on one shard: the topic index of a hub.
+//!
+//! Never a delivery rule.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use super::last_values::LastValues;
+use crate::catalog::Catalog;
+use crate::message::{Epoch, Message, Offset, Position, SessionKey, TopicId};
+use crate::topic::TopicEntry;
+
+/// The seats of every topic.
+#[derive(Debug)]
+pub(super) struct Topics {
+    /// Those of the catalog, by class.
+    fixed: Vec<Seats>,
+    /// Those made from patterns that are held by anybody.
+    made: BTreeMap<TopicId, Made>,
+    /// The life of the logs of a shard whose topics nobody has published to yet.
+    epoch: Epoch,
+}
+
+/// Who is subscribed to a topic.
+#[derive(Debug)]
+pub(super) struct Seats {
+    /// Each lane of the topic, by its session and its place there. A lane knows its seat, so leaving is a swap.
+    pub(super) lanes: Vec<(SessionKey, u32)>,
+    /// The last message taken.
+    pub(super) position: Position,
+    /// What a newcomer gets at once, where the topic has that.
+    pub(super) last: Option<Box<LastValues>>,
+}
+
+#[derive(Debug)]
+struct Made {
+    seats: Seats,
+    /// It is forgotten when nobody holds the topic any more; lanes do.
+    topic: Weak<TopicEntry>,
+}
+
+impl Seats {
+    fn new(epoch: Epoch) -> Self {
+        Self { lanes: Vec::new(), position: Position { epoch, offset: Offset(0) }, last: None }
+    }
+}
+
+impl Topics {
+    pub(super) fn new(catalog: &Catalog, epoch: Epoch) -> Self {
+        let mut topics = Self { fixed: Vec::new(), made: BTreeMap::new(), epoch };
+        topics.reload(catalog);
+        topics
+    }
+
+    /// Makes room for the topics that a new catalog has more, and forgets the values of those that keep none, or others,
+    /// from now on.
+    pub(super) fn reload(&mut self, catalog: &Catalog) {
+        self.fixed.resize_with(self.fixed.len().max(catalog.topics().count()), || Seats::new(self.epoch));
+        for (seats, topic) in self.fixed.iter_mut().zip(catalog.topics()) {
+            let wanted = LastValues::of(catalog.class(topic));
+            if wanted.as_ref().map(LastValues::is_by_key) != seats.last.as_ref().map(|last| last.is_by_key()) {
+                seats.last = wanted.map(Box::new);
+            }
+        }
+    }
+
+    /// Forgets last values that are not worth sending any more.
+    pub(super) fn expire_last(&mut self, now: Instant) {
+        for last in self.fixed.iter_mut().filter_map(|seats| seats.last.as_mut()) {
+            last.expire(now);
+        }
+    }
+
+    /// Knows a topic made from a pattern under another class from now on.
+    pub(super) fn replace(&mut self, topic: &Arc<TopicEntry>) {
+        if let Some(made) = self.made.get_mut(&topic.id) {
+            made.topic = Arc::downgrade(topic);
+        }
+    }
+
+    /// The seats of a topic that somebody has opened.
+    pub(super) fn get_mut(&mut self, id: TopicId) -> Option<&mut Seats> {
+        match id.generation {
+            0 => self.fixed.get_mut(id.index as usize),
+            _ => self.made.get_mut(&id).map(|made| &mut made.seats),
+        }
+    }
+
+    /// The seats of a topic, which are there from now on.
+    pub(super) fn open(&mut self, topic: &Arc<TopicEntry>) -> &mut Seats {
+        let (index, epoch) = (topic.id.index as usize, self.epoch);
+        if topic.id.generation == 0 {
+            if self.fixed.len() <= index {
+                // A publisher may know of a new catalog before this shard does.
+                self.fixed.resize_with(index + 1, || Seats::new(epoch));
+            }
+            return &mut self.fixed[index];
+        }
+        let new = || Made { seats: Seats::new(topic.epoch.unwrap_or(epoch)), topic: Arc::downgrade(topic) };
+        &mut self.made.entry(topic.id).or_insert_with(new).seats
+    }
+
+    /// Takes the place of a message in its topic's log.
+    pub(super) fn take_position(&mut self, message: &Message) -> &mut Seats {
+        let seats = self.open(&message.topic);
+        seats.position = Position { epoch: message.id.epoch, offset: message.id.offset };
+        seats
+    }
+
+    /// The seats of all topics of a class, of a pattern those of everything made from it.
+    pub(super) fn of_class(&self, class: u32) -> impl Iterator<Item = &Seats> {
+        let ids = TopicId { index: class, generation: 0 }..=TopicId { index: class, generation: u32::MAX };
+        let made = self.made.range(ids).map(|(_, made)| &made.seats);
+        self.fixed.get(class as usize).into_iter().chain(made)
+    }
+
+    /// Forgets the topics that nobody holds any more.
+    pub(super) fn forget_unused(&mut self) {
+        self.made.retain(|_, made| !made.seats.lanes.is_empty() || made.topic.strong_count() > 0);
+    }
+}

@@ -1,0 +1,343 @@
+//! One subscription, from the client's side: what was meant for it, what it heard, and what it was told it missed.
+//!
+//! Nothing here copies how a lane works. It says what may not happen: a message out of order, twice, unasked for, lost
+//! without a reason, or told of wrongly.
+
+mod window;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use streamfence_core::{Gap, LossReason};
+
+use crate::scene::{Order, Rule};
+pub(crate) use window::Window;
+
+/// A message, as far as it matters here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Letter {
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+    /// Its number among the keys of its topic.
+    pub(crate) key: usize,
+    pub(crate) expires: Option<Duration>,
+}
+
+impl Letter {
+    pub(crate) fn is_expired(&self, now: Duration) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
+}
+
+/// How much a lane holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+/// What an offer did to a lane, where that follows from its load.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) refused: u64,
+    pub(crate) displaced: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) rule: Arc<Rule>,
+    /// Offered and not yet heard, by offset.
+    waiting: VecDeque<(Letter, Fate)>,
+    pub(crate) window: Option<Window>,
+    /// The highest offset heard, and of each key; 0 before the first.
+    newest: u64,
+    newest_of_key: Vec<u64>,
+    /// The newest offered of each key that the lane must have taken.
+    newest_offered: Vec<u64>,
+    /// What was told missed since the last new message.
+    told: Vec<Gap>,
+    pub(crate) is_overflowing: bool,
+    /// What the ends of its overflows say it lost.
+    pub(crate) lost: u64,
+    totals: Totals,
+}
+
+/// What is known of a message that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is queued.
+    Queued,
+    /// It is lost, or a newer value has taken its place.
+    Lost,
+    /// Its lane holds messages in doubt, and so it may be either.
+    Unsure,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    offered: u64,
+    heard: u64,
+    too_large: u64,
+    /// Missed, and none the worse for it: a newer value took its place.
+    superseded: u64,
+    missed: u64,
+    /// Of those missed, how many may be so because their time was over.
+    expired: u64,
+    /// The counts of all notices.
+    told: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(rule: Arc<Rule>, wanted: Option<u16>) -> Self {
+        let window = rule.promise().map(|(widest, attempts)| {
+            let most = wanted.map_or(widest, |wanted| usize::from(wanted).min(widest));
+            Window::new(most, attempts, rule.patience)
+        });
+        let keys = rule.keys as usize + 1;
+        Self {
+            rule,
+            waiting: VecDeque::new(),
+            window,
+            newest: 0,
+            newest_of_key: vec![0; keys],
+            newest_offered: vec![0; keys],
+            told: Vec::new(),
+            is_overflowing: false,
+            lost: 0,
+            totals: Totals::default(),
+        }
+    }
+
+    /// The message was offered to the lane, which held so much before and after.
+    pub(crate) fn offer(&mut self, letter: Letter, before: Load, after: Load, now: Duration) -> Taken {
+        let limits = self.rule.policy.limits;
+        let (most, most_bytes) = (u64::from(limits.messages.get()), limits.bytes.get());
+        assert!(after.messages <= most && after.bytes <= most_bytes, "limits: a lane holds {after:?} of {limits:?}");
+        assert!(after.messages <= before.messages + 1, "admission: one message became more");
+        self.totals.offered += 1;
+        let is_late = letter.is_expired(now);
+        let is_too_large = letter.size > most_bytes;
+        self.totals.too_large += u64::from(is_too_large && !is_late);
+        if is_late || is_too_large {
+            self.waiting.push_back((letter, Fate::Lost));
+            assert!(!self.rule.is_plain() || before == after, "admission: a lane changed for what it cannot take");
+            return Taken { refused: 1, displaced: 0 };
+        }
+        self.newest_offered[letter.key] = letter.offset;
+        // What has expired may still be counted in `before`: there may be more room than it seems, never less.
+        let fits = before.messages < most && before.bytes + letter.size <= most_bytes;
+        match self.rule.order() {
+            Order::Newest => self.offer_newest(letter, after, now),
+            Order::ByKey => {
+                // Only for want of bytes may an older value stay where a newer one is to be.
+                if self.rule.displaces() || before.bytes + letter.size <= most_bytes {
+                    for (_, fate) in self.waiting.iter_mut().filter(|(older, _)| older.key == letter.key) {
+                        *fate = Fate::Lost;
+                    }
+                }
+                self.waiting.push_back((letter, Fate::Unsure));
+                Taken::default()
+            }
+            Order::Kept if fits => {
+                let grown = Load { messages: before.messages + 1, bytes: before.bytes + letter.size };
+                assert!(
+                    !self.rule.is_plain() || after == grown,
+                    "admission: {letter:?} fits {before:?}, got {after:?}"
+                );
+                self.waiting.push_back((letter, Fate::Queued));
+                Taken::default()
+            }
+            Order::Kept if self.rule.displaces() => self.offer_to_full(letter, before, after),
+            Order::Kept if self.rule.is_plain() => {
+                assert_eq!(before, after, "admission: a full lane took {letter:?}");
+                self.waiting.push_back((letter, Fate::Lost));
+                Taken { refused: 1, displaced: 0 }
+            }
+            Order::Kept => {
+                self.waiting.push_back((letter, Fate::Unsure));
+                Taken::default()
+            }
+        }
+    }
+
+    fn offer_newest(&mut self, letter: Letter, after: Load, now: Duration) -> Taken {
+        let totals = &mut self.totals;
+        self.waiting.retain_mut(|(older, fate)| {
+            if *fate == Fate::Queued && older.is_expired(now) {
+                *fate = Fate::Lost;
+            }
+            totals.superseded += u64::from(*fate == Fate::Queued);
+            *fate != Fate::Queued
+        });
+        self.waiting.push_back((letter, Fate::Queued));
+        assert_eq!(after, Load { messages: 1, bytes: letter.size }, "admission: the newest value is all there is");
+        Taken::default()
+    }
+
+    /// The oldest give way, and no more of them than must.
+    fn offer_to_full(&mut self, letter: Letter, before: Load, after: Load) -> Taken {
+        if !self.rule.is_plain() {
+            // Which gave way is not known: each message that waits may have.
+            for (_, fate) in self.waiting.iter_mut().filter(|(_, fate)| *fate == Fate::Queued) {
+                *fate = Fate::Unsure;
+            }
+            self.waiting.push_back((letter, Fate::Queued));
+            return Taken::default();
+        }
+        let limits = self.rule.policy.limits;
+        let displaced = before.messages + 1 - after.messages;
+        let mut left = before;
+        for (older, fate) in self.waiting.iter_mut().filter(|(_, fate)| *fate == Fate::Queued).take(displaced as usize)
+        {
+            let fits =
+                left.messages < u64::from(limits.messages.get()) && left.bytes + letter.size <= limits.bytes.get();
+            assert!(!fits, "admission: {displaced} gave way where fewer would have done");
+            *fate = Fate::Lost;
+            left = Load { messages: left.messages - 1, bytes: left.bytes - older.size };
+        }
+        let grown = Load { messages: left.messages + 1, bytes: left.bytes + letter.size };
+        assert_eq!(grown, after, "admission: not the oldest gave way");
+        self.waiting.push_back((letter, Fate::Queued));
+        Taken { refused: 0, displaced }
+    }
+
+    /// The client heard a message.
+    pub(crate) fn hear(&mut self, offset: u64, size: u64, attempt: u32, clock: Duration, now: Duration) {
+        if attempt > 1 {
+            let window = self.window.as_mut().expect("retry: a message that needs no ack was sent again");
+            return window.hear_again(offset, size, attempt, clock, now);
+        }
+        let letter = match self.rule.order() {
+            Order::ByKey => self.take_by_key(offset),
+            Order::Kept | Order::Newest => self.take_in_order(offset, now),
+        };
+        assert_eq!(letter.offset, offset, "order: {offset} was sent, {} was next", letter.offset);
+        assert_eq!(letter.size, size, "content: {offset} has another size than what was published");
+        self.totals.heard += 1;
+        self.newest = self.newest.max(offset);
+        self.newest_of_key[letter.key] = offset;
+        if let Some(window) = &mut self.window {
+            window.hear_first(letter, clock, now);
+        }
+    }
+
+    fn take_in_order(&mut self, offset: u64, now: Duration) -> Letter {
+        assert!(offset > self.newest, "order: {offset} was sent after {}", self.newest);
+        let mut missed = Vec::new();
+        let letter = loop {
+            let next = self.waiting.pop_front();
+            let (letter, fate) =
+                next.unwrap_or_else(|| panic!("{offset} was sent, which was not meant for this client"));
+            if letter.offset >= offset {
+                assert!(fate != Fate::Lost, "loss: {offset} was sent after it had been counted as lost");
+                break letter;
+            }
+            let is_expired = letter.is_expired(now);
+            assert!(is_expired || fate != Fate::Queued, "loss: {} was admitted, and {offset} was sent", letter.offset);
+            self.totals.missed += 1;
+            self.totals.expired += u64::from(is_expired);
+            missed.push(letter.offset);
+        };
+        self.check_told(&missed);
+        letter
+    }
+
+    fn take_by_key(&mut self, offset: u64) -> Letter {
+        let place = self.waiting.binary_search_by_key(&offset, |(letter, _)| letter.offset);
+        let place =
+            place.unwrap_or_else(|_| panic!("{offset} was sent, which was not meant for this client, or twice"));
+        let (letter, fate) = self.waiting[place];
+        assert!(fate != Fate::Lost, "loss: {offset} was sent after it had been counted as lost");
+        let newest = self.newest_of_key[letter.key];
+        assert!(offset > newest, "order: {offset} was sent after {newest}, a newer value of its key");
+        let before = self.waiting.len();
+        self.waiting.retain(|(other, _)| other.key != letter.key || other.offset > offset);
+        self.totals.missed += (before - self.waiting.len()) as u64 - 1;
+        self.told.clear();
+        letter
+    }
+
+    /// The client was told that it missed something.
+    pub(crate) fn hear_gap(&mut self, gap: Gap) {
+        let Gap { from, to, count, reason } = gap;
+        assert!(self.rule.policy.gap_notices, "gaps: told of a gap where none was asked for");
+        assert!(count > 0 && from <= to && u64::from(count) <= to.0 - from.0 + 1, "gaps: {gap:?} cannot be");
+        let may_be = match reason {
+            LossReason::Displaced => self.rule.displaces(),
+            LossReason::Expired => self.rule.ttl_ms.is_some(),
+            // What is too large is refused everywhere.
+            LossReason::Rejected => true,
+        };
+        assert!(may_be, "gaps: {gap:?} has a reason this topic does not know");
+        self.totals.told += u64::from(count);
+        self.told.push(gap);
+    }
+
+    /// Where order is kept, what was told is exactly what was missed.
+    fn check_told(&mut self, missed: &[u64]) {
+        let told = std::mem::take(&mut self.told);
+        if !self.rule.policy.gap_notices {
+            return;
+        }
+        let mut rest = missed;
+        for gap in &told {
+            let (mine, later) = rest.split_at(rest.partition_point(|&offset| offset <= gap.to.0));
+            let found = (mine.first().copied(), mine.last().copied(), mine.len());
+            let wanted = (Some(gap.from.0), Some(gap.to.0), gap.count as usize);
+            assert_eq!(found, wanted, "gaps: {told:?} was told, {missed:?} was missed");
+            rest = later;
+        }
+        assert!(rest.is_empty(), "gaps: {missed:?} was missed, {told:?} was told");
+    }
+
+    pub(crate) fn resume(&mut self, clock: Duration) {
+        if let Some(window) = &mut self.window {
+            window.resume(clock);
+        }
+    }
+
+    /// The lane holds what follows from what was offered, heard and acked.
+    pub(crate) fn check_load(&self, load: Load, now: Duration) {
+        let limits = self.rule.policy.limits;
+        assert!(
+            load.messages <= limits.messages.get().into() && load.bytes <= limits.bytes.get(),
+            "limits: a lane holds {load:?} of {limits:?}"
+        );
+        assert!(load.messages > 0 || !self.is_overflowing, "events: an overflow goes on in an empty lane");
+        let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
+        assert!(load.messages >= unacked.0 as u64, "window: a lane forgot what is in flight");
+        if self.rule.is_plain() {
+            let queued = self.waiting.iter().filter(|(_, fate)| *fate == Fate::Queued).count();
+            assert_eq!(load.messages, (queued + unacked.1) as u64, "a lane holds what was admitted and not settled");
+        }
+    }
+
+    /// All have read and acked, and one more message has come to everybody.
+    pub(crate) fn check_rest(&mut self, now: Duration) {
+        let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
+        assert_eq!(unacked.0, 0, "rest: messages are left unacked");
+        assert!(!self.is_overflowing, "rest: an overflow never ended");
+        let by_key = self.rule.order() == Order::ByKey;
+        assert!(by_key || self.waiting.is_empty(), "rest: {:?} never came", self.waiting);
+        self.totals.missed += self.waiting.len() as u64;
+        let Totals { offered, heard, too_large, superseded, missed, expired, told } = self.totals;
+        assert_eq!(offered, heard + superseded + missed, "rest: every message was heard, replaced or missed");
+        let has_no_ttl = self.rule.ttl_ms.is_none();
+        if by_key {
+            assert!(self.lost + too_large <= missed, "rest: {} are said lost, {missed} were missed", self.lost);
+            let notices = self.rule.policy.gap_notices && has_no_ttl;
+            assert!(!notices || told == self.lost + too_large, "rest: {told} were told missed, {} lost", self.lost);
+        } else {
+            let (least, most) = (missed - too_large - expired.min(missed - too_large), missed - too_large);
+            assert!((least..=most).contains(&self.lost), "rest: {} are said lost, {missed} were missed", self.lost);
+            assert!(!self.rule.policy.gap_notices || told == missed, "rest: {told} of {missed} missed were told");
+        }
+        // The newest value of a key is what a lane that coalesces is for.
+        if self.rule.order() != Order::Kept && has_no_ttl && self.lost == 0 {
+            let newest = self.newest_offered.iter().max();
+            assert_eq!(newest, Some(&self.newest), "rest: the newest value never came");
+            assert!(!by_key || self.newest_offered == self.newest_of_key, "rest: the newest value of a key never came");
+        }
+    }
+}

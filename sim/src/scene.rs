@@ -1,0 +1,264 @@
+//! What a seed's world is like: the catalog, the shards, the clients, and how often what happens.
+//!
+//! The one place to give the simulation something new: a setting of a topic in [`topic`], a habit of a client in
+//! [`Profile`], something that may happen in [`ACTS`]. The rest asks the policy of the catalog.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use streamfence_core::{AtLeastOnce, Catalog, Delivery, Namespace, NamespaceId, Overflow, Policy, Topic, TopicId};
+
+use crate::dice::Dice;
+
+/// All that a seed decides before anything happens.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) rules: Vec<Arc<Rule>>,
+    pub(crate) shards: usize,
+    pub(crate) profiles: Vec<Profile>,
+    /// Whether the end is a drain, which lets nobody wait for a lost client.
+    pub(crate) ends_in_a_drain: bool,
+}
+
+/// How a topic is published to, and what was promised for it.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) topic: TopicId,
+    pub(crate) namespace: NamespaceId,
+    pub(crate) policy: Policy,
+    pub(crate) patience: Patience,
+    /// The longest time to live of its messages, in milliseconds; `None` where they live for ever.
+    pub(crate) ttl_ms: Option<u64>,
+    pub(crate) keys: u64,
+    pub(crate) largest: u64,
+    pub(crate) attachments: bool,
+}
+
+/// How long a client may take to ack, where it is to ack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    ack_timeout_ms: u64,
+    multiplier: f64,
+    longest_ms: u64,
+    jitter: f64,
+}
+
+/// What a lane does with the order of its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// They leave as they came.
+    Kept,
+    /// A newer value takes the place of an older one with its key.
+    ByKey,
+    /// Only the newest is there.
+    Newest,
+}
+
+/// The habits of a client. Shares are in percent of what it does when it is its turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Profile {
+    /// Whether its transport takes everything at once.
+    pub(crate) reads_at_once: bool,
+    /// How much its transport takes otherwise.
+    pub(crate) frames: u64,
+    pub(crate) bytes: u64,
+    /// How often it reads nothing when it might.
+    pub(crate) stalls: u64,
+    /// Whether it acks in the moment it hears.
+    pub(crate) acks_at_once: bool,
+    /// What it says when it acks: the share of all up to one, of nacks, and of acks that are none of its business.
+    pub(crate) cumulative: u64,
+    pub(crate) nacks: u64,
+    pub(crate) forges: u64,
+    /// Whether it asks for a session that outlives its connection.
+    pub(crate) retention: Option<Duration>,
+    /// How long it stays away at most.
+    pub(crate) away_ms: u64,
+    /// How often, in permille of its turns, it goes, and changes its subscriptions.
+    pub(crate) vanishes: u64,
+    pub(crate) churns: u64,
+    /// How many namespaces it joins.
+    pub(crate) namespaces: u64,
+}
+
+/// What may happen next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Act {
+    /// Something is published to all.
+    Publish,
+    /// Something is published to one client.
+    PublishTo,
+    /// A shard takes what was published.
+    Take,
+    /// It is a client's turn.
+    Client,
+    /// Time passes, and the shards wake up in time.
+    Pass,
+    /// Time passes, and the shards wake up late.
+    Oversleep,
+    /// A shard looks for what is due without a reason, or with an old clock.
+    WakeForNothing,
+    /// A shard looks for what is not worth sending any more.
+    Tick,
+    /// Somebody uses a key that is stale.
+    Stale,
+}
+
+/// How often what happens.
+pub(crate) const ACTS: &[(u64, Act)] = &[
+    (80, Act::Publish),
+    (30, Act::PublishTo),
+    (40, Act::Take),
+    (600, Act::Client),
+    (60, Act::Pass),
+    (4, Act::Oversleep),
+    (10, Act::WakeForNothing),
+    (6, Act::Tick),
+    (10, Act::Stale),
+];
+
+impl Scene {
+    pub(crate) fn new(dice: &mut Dice) -> Self {
+        let mut patience = Vec::new();
+        let mut catalog = Catalog::builder();
+        for number in 0..dice.between(2, 4) {
+            let mut namespace = Namespace::new(format!("/n{number}"));
+            for name in 0..dice.between(1, 4) {
+                patience.push(Patience::new(dice));
+                namespace =
+                    namespace.topic_with(topic(Topic::new(format!("t{name}")), patience[patience.len() - 1], dice));
+            }
+            catalog = catalog.namespace(namespace);
+        }
+        let catalog = Arc::new(catalog.build().expect("every drawn policy can be kept"));
+        let topics = catalog.topics().zip(patience);
+        let rules = topics.map(|(topic, patience)| Arc::new(Rule::new(&catalog, topic, patience, dice))).collect();
+        let clients = dice.between(60, 300);
+        Self {
+            catalog,
+            rules,
+            shards: dice.between(1, 4) as usize,
+            profiles: (0..clients).map(|_| Profile::new(dice)).collect(),
+            ends_in_a_drain: dice.chance(25),
+        }
+    }
+}
+
+/// Everything that may be said of a topic.
+fn topic(topic: Topic, patience: Patience, dice: &mut Dice) -> Topic {
+    let messages = dice.pick(&[1, 2, 4, 8, 16, 64]);
+    let topic = topic
+        .max_queued_messages(messages)
+        .max_queued_bytes(dice.pick(&[300, 1_000, 5_000, 500_000]))
+        .gap_notices(dice.chance(50));
+    if dice.chance(40) {
+        let promise = AtLeastOnce::default()
+            .window(dice.between(1, u64::from(messages.min(8))) as u16)
+            .ack_timeout(Duration::from_millis(patience.ack_timeout_ms))
+            .max_retries(dice.between(1, 4) as u32)
+            .backoff(patience.multiplier, Duration::from_millis(patience.longest_ms))
+            .jitter(patience.jitter);
+        return topic.at_least_once(promise);
+    }
+    let overflow = [Overflow::RejectNew, Overflow::DropOldest, Overflow::Coalesce, Overflow::SnapshotOnly];
+    topic.best_effort(dice.pick(&overflow)).coalesce(dice.chance(25))
+}
+
+impl Patience {
+    fn new(dice: &mut Dice) -> Self {
+        Self {
+            ack_timeout_ms: dice.pick(&[20, 200, 1_000, 5_000]),
+            multiplier: dice.pick(&[1.0, 1.0, 1.5, 2.0, 10.0]),
+            longest_ms: dice.pick(&[0, 500, 60_000]),
+            jitter: dice.pick(&[0.0, 0.0, 0.2, 1.0]),
+        }
+    }
+
+    pub(crate) fn ack_timeout(&self) -> Duration {
+        Duration::from_millis(self.ack_timeout_ms)
+    }
+
+    /// When an attempt may be called unacked, at the earliest and at the latest. What is reckoned in fractions is not
+    /// exact to the nanosecond.
+    pub(crate) fn of_attempt(&self, attempt: u32) -> (Duration, Duration) {
+        let longest = self.longest_ms.max(self.ack_timeout_ms) as f64;
+        let full = (self.ack_timeout_ms as f64 * self.multiplier.powi(attempt as i32 - 1)).min(longest) / 1_000.0;
+        let grain = if self.multiplier > 1.0 || self.jitter > 0.0 { 1e-6 } else { 0.0 };
+        let earliest = (full * (1.0 - self.jitter) - grain).max(0.0);
+        (Duration::from_secs_f64(earliest), Duration::from_secs_f64(full + grain))
+    }
+}
+
+impl Rule {
+    fn new(catalog: &Catalog, topic: TopicId, patience: Patience, dice: &mut Dice) -> Self {
+        let class = catalog.class(topic);
+        Self {
+            topic,
+            namespace: class.namespace,
+            policy: class.policy,
+            patience,
+            ttl_ms: dice.chance(40).then(|| dice.pick(&[5, 100, 2_000, 60_000])),
+            keys: dice.between(1, 6),
+            // Now and then a message is larger than any lane.
+            largest: dice.pick(&[20, 200, 1_200]),
+            attachments: dice.chance(20),
+        }
+    }
+
+    pub(crate) fn order(&self) -> Order {
+        match self.policy.delivery {
+            Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } => Order::Newest,
+            Delivery::BestEffort { overflow: Overflow::Coalesce, .. } | Delivery::BestEffort { coalesce: true, .. } => {
+                Order::ByKey
+            }
+            Delivery::BestEffort { .. } | Delivery::AtLeastOnce { .. } => Order::Kept,
+        }
+    }
+
+    /// Whether old messages give way to new ones.
+    pub(crate) fn displaces(&self) -> bool {
+        matches!(self.policy.delivery, Delivery::BestEffort { overflow: Overflow::DropOldest, .. })
+    }
+
+    /// Whether what becomes of an offer follows from how full its lane is, and from nothing else.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.ttl_ms.is_none() && self.order() != Order::ByKey
+    }
+
+    /// The widest window, and how often a message is sent, where messages are to be acked.
+    pub(crate) fn promise(&self) -> Option<(usize, u32)> {
+        match self.policy.delivery {
+            Delivery::BestEffort { .. } => None,
+            Delivery::AtLeastOnce { window, retry, .. } => {
+                Some((usize::from(window.get()), 1 + retry.max_retries.get()))
+            }
+        }
+    }
+}
+
+impl Profile {
+    fn new(dice: &mut Dice) -> Self {
+        let retention_ms = dice.pick(&[0, 1_000, 30_000, 600_000, 86_400_000, u64::MAX]);
+        Self {
+            reads_at_once: dice.chance(40),
+            frames: dice.pick(&[1, 4, 40]),
+            bytes: dice.pick(&[100, 1_000, 20_000]),
+            stalls: dice.pick(&[0, 20, 90]),
+            acks_at_once: dice.chance(40),
+            cumulative: dice.pick(&[0, 30]),
+            nacks: dice.pick(&[0, 30, 60]),
+            forges: dice.pick(&[0, 10]),
+            retention: dice.chance(60).then(|| Duration::from_millis(retention_ms)),
+            away_ms: dice.pick(&[10, 1_000, 100_000]),
+            vanishes: dice.pick(&[0, 20, 100]),
+            churns: dice.pick(&[0, 20, 100]),
+            namespaces: dice.between(1, 3),
+        }
+    }
+
+    /// What it becomes when the faults have stopped.
+    pub(crate) fn tame(self) -> Self {
+        Self { reads_at_once: true, acks_at_once: true, forges: 0, nacks: 0, vanishes: 0, churns: 0, ..self }
+    }
+}

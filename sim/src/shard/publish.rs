@@ -1,0 +1,104 @@
+//! What was published, offered to the lanes.
+
+use std::sync::Arc;
+
+use streamfence_core::{ClientId, Fanout, Message};
+
+use super::{Command, Shard};
+use crate::ledger::{Letter, Load, Taken};
+
+impl Shard {
+    pub(crate) fn push(&mut self, command: Command) {
+        self.inbox.push_back(command);
+    }
+
+    /// Takes what was published, at most so much of it.
+    pub(crate) fn take(&mut self, most: usize) {
+        for _ in 0..most {
+            match self.inbox.pop_front() {
+                None => return,
+                Some(Command::Publish { message, except }) => self.publish(&message, except),
+                Some(Command::PublishTo { peer, message }) => self.publish_to(peer, &message),
+            }
+        }
+    }
+
+    fn publish(&mut self, message: &Arc<Message>, except: Option<ClientId>) {
+        let topic = message.topic.id;
+        let listeners: Vec<usize> = self.subscribers[topic.index as usize]
+            .iter()
+            .copied()
+            .filter(|&peer| except != Some(self.peers[peer].name))
+            .collect();
+        let before: Vec<Load> = listeners.iter().map(|&peer| self.load(peer, topic)).collect();
+        let now = self.time();
+        let fanout = self.hub.publish(message, except, now);
+        self.positions[topic.index as usize] = message.id.offset.0;
+        self.note(&[8, topic.index.into(), message.id.offset.0, fanout.admitted.into()], || {
+            format!("shard publishes {} of topic {}: {fanout:?}", message.id.offset.0, topic.index)
+        });
+        assert_eq!(fanout.matched as usize, listeners.len(), "fanout: every subscriber was asked once");
+        self.offer(message, &listeners, &before, fanout);
+    }
+
+    fn publish_to(&mut self, peer: usize, message: &Arc<Message>) {
+        let topic = message.topic.id;
+        let has_lane = self.peers[peer].has_lane(topic);
+        let before = has_lane.then(|| self.load(peer, topic));
+        let now = self.time();
+        let fanout = self.hub.publish_to(self.peers[peer].key, message, now);
+        self.positions[topic.index as usize] = message.id.offset.0;
+        self.note(&[9, topic.index.into(), message.id.offset.0], || {
+            format!("shard publishes {} of topic {} to peer {peer}: {fanout:?}", message.id.offset.0, topic.index)
+        });
+        assert_eq!(fanout.is_some(), has_lane, "fanout: a private message is for a subscriber");
+        if let (Some(fanout), Some(before)) = (fanout, before) {
+            assert_eq!(fanout.matched, 1, "fanout: one client has one lane");
+            self.offer(message, &[peer], &[before], fanout);
+        }
+    }
+
+    /// What an offer did to each lane is what the answer says of all of them.
+    fn offer(&mut self, message: &Arc<Message>, listeners: &[usize], before: &[Load], fanout: Fanout) {
+        let topic = message.topic.id;
+        let letter = Letter {
+            offset: message.id.offset.0,
+            size: message.size_bytes(),
+            key: message.key.as_ref().map_or(0, |key| 1 + key.parse::<usize>().expect("the world's keys are numbers")),
+            expires: message.expires.map(|at| at - self.start),
+        };
+        let mut taken = Taken::default();
+        for (&peer, &before) in listeners.iter().zip(before) {
+            let after = self.load(peer, topic);
+            let ledger = self.peers[peer].lane(topic).expect("listeners are subscribed");
+            let each = ledger.offer(letter, before, after, self.seen);
+            taken.refused += each.refused;
+            taken.displaced += each.displaced;
+            self.touch(peer);
+        }
+        let rule = &self.scene.rules[topic.index as usize];
+        assert_eq!(fanout.matched, fanout.admitted + fanout.rejected, "fanout: every lane answers");
+        if rule.is_plain() {
+            let told = (u64::from(fanout.rejected), u64::from(fanout.displaced));
+            assert_eq!(told, (taken.refused, taken.displaced), "fanout: what gave way");
+        }
+        let tally = &mut self.tallies[topic.index as usize];
+        tally.offered += u64::from(fanout.matched);
+        tally.displaced += u64::from(fanout.displaced);
+        tally.replaced += u64::from(fanout.coalesced);
+        tally.refused += u64::from(fanout.rejected);
+        if letter.is_expired(self.seen) {
+            tally.late += u64::from(fanout.matched);
+        } else if letter.size > rule.policy.limits.bytes.get() {
+            tally.too_large += u64::from(fanout.matched);
+        }
+        for (what, times) in [
+            ("offers", fanout.matched),
+            ("messages displaced", fanout.displaced),
+            ("messages rejected", fanout.rejected),
+            ("messages coalesced", fanout.coalesced),
+        ] {
+            self.trace.count(what, times.into());
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! One seed's world: the clock, the sequencer, the shards and the clients. It says what happens; the shards say what
+//! may not.
+
+mod client;
+mod rest;
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use streamfence_core::{Body, ClientId, Key, Message, MessageId, Offset, Room, TopicId};
+
+use crate::dice::Dice;
+use crate::scene::{ACTS, Act, Scene};
+use crate::shard::{Command, EPOCH, Heard, Shard};
+use crate::trace::Trace;
+use client::Client;
+
+/// How often everything is looked at, in steps; what was touched is looked at after each.
+const STEPS_BETWEEN_LOOKS: u32 = 64;
+
+pub(crate) struct World {
+    scene: Arc<Scene>,
+    dice: Dice,
+    trace: Trace,
+    start: Instant,
+    now: Duration,
+    shards: Vec<Shard>,
+    clients: Vec<Client>,
+    /// The last offset of each topic.
+    offsets: Vec<u64>,
+    keys: Vec<Key>,
+    messages: Vec<Weak<Message>>,
+    keeps_none: bool,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, trace: &Trace) -> Self {
+        let mut dice = Dice::new(seed);
+        let scene = Arc::new(Scene::new(&mut dice));
+        let start = Instant::now();
+        let shards = (0..scene.shards).map(|number| Shard::new(number, scene.clone(), start, trace.clone()));
+        let mut world = Self {
+            dice: dice.split(),
+            trace: trace.clone(),
+            start,
+            now: Duration::ZERO,
+            shards: shards.collect(),
+            clients: scene.profiles.iter().map(|&profile| Client::new(profile)).collect(),
+            offsets: vec![0; scene.rules.len()],
+            keys: (0..16).map(|key| key.to_string().into()).collect(),
+            messages: Vec::new(),
+            keeps_none: false,
+            scene,
+        };
+        for client in 0..world.clients.len() {
+            world.connect(client);
+        }
+        world.settle();
+        world
+    }
+
+    pub(crate) fn play(&mut self, steps: u32) {
+        for step in 1..=steps {
+            self.trace.begin(step);
+            let act = self.dice.weigh(ACTS);
+            self.act(act);
+            self.settle();
+            if step % STEPS_BETWEEN_LOOKS == 0 {
+                self.shards.iter().for_each(Shard::check_all);
+            }
+        }
+        self.trace.begin(steps + 1);
+    }
+
+    fn act(&mut self, act: Act) {
+        let shard = self.dice.below(self.shards.len() as u64) as usize;
+        // A clock that was set back says less than what was seen already.
+        let behind = if self.dice.chance(3) { self.dice.below(5_000) } else { 0 };
+        for shard in &mut self.shards {
+            shard.now = self.now;
+            shard.behind = Duration::from_millis(behind);
+        }
+        match act {
+            Act::Publish => self.publish(),
+            Act::PublishTo => self.publish_to(),
+            Act::Take => {
+                let most = self.dice.between(1, 200) as usize;
+                self.shards[shard].take(most);
+            }
+            Act::Client => {
+                let client = self.dice.below(self.clients.len() as u64) as usize;
+                self.turn_of(client);
+            }
+            Act::Pass => {
+                let ms = self.dice.pick(&[1, 5, 20, 100, 100, 1_000, 4_000]);
+                let time = Duration::from_millis(self.dice.between(1, ms));
+                self.pass(time);
+            }
+            Act::Oversleep => {
+                let ms = self.dice.pick(&[100, 5_000, 60_000, 86_400_000]);
+                self.now += Duration::from_millis(self.dice.between(1, ms));
+                self.wake_all();
+            }
+            Act::WakeForNothing => self.shards[shard].wake(),
+            Act::Tick => self.shards[shard].tick(),
+            Act::Stale => self.use_stale_keys(shard),
+        }
+    }
+
+    fn publish(&mut self) {
+        let rule = self.dice.below(self.scene.rules.len() as u64) as usize;
+        let topic = self.scene.rules[rule].topic;
+        for _ in 0..self.dice.pick(&[1, 1, 1, 2, 3, 20]) {
+            let except = self.dice.chance(10).then(|| self.anybody(topic)).flatten();
+            let message = self.write(topic, false);
+            for shard in &mut self.shards {
+                shard.push(Command::Publish { message: message.clone(), except: except.map(|(_, _, name)| name) });
+            }
+        }
+        // A shard that is at work elsewhere takes it later, and in order all the same.
+        for shard in 0..self.shards.len() {
+            if self.dice.chance(80) {
+                self.shards[shard].take(usize::MAX);
+            }
+        }
+    }
+
+    fn publish_to(&mut self) {
+        let rule = self.dice.below(self.scene.rules.len() as u64) as usize;
+        let topic = self.scene.rules[rule].topic;
+        if let Some((shard, peer, _)) = self.anybody(topic) {
+            let message = self.write(topic, false);
+            self.shards[shard].push(Command::PublishTo { peer, message });
+            self.shards[shard].take(usize::MAX);
+        }
+    }
+
+    /// The session some client had last in the namespace of a topic.
+    fn anybody(&mut self, topic: TopicId) -> Option<(usize, usize, ClientId)> {
+        let client = &self.clients[self.dice.below(self.clients.len() as u64) as usize];
+        let namespace = self.scene.rules[topic.index as usize].namespace;
+        let peer = client.peer(namespace)?;
+        Some((client.shard, peer, self.shards[client.shard].name_of(peer)))
+    }
+
+    /// The next message of a topic. A plain one fits everywhere and lives for ever.
+    fn write(&mut self, topic: TopicId, is_plain: bool) -> Arc<Message> {
+        static ZEROS: [u8; 2_048] = [0; 2_048];
+        let rule = &self.scene.rules[topic.index as usize];
+        let offset = &mut self.offsets[topic.index as usize];
+        *offset += 1;
+        let size = if is_plain { 1 } else { self.dice.between(1, rule.largest) as usize };
+        let mut body = Body::plain(Bytes::from_static(&ZEROS[..size]));
+        if rule.attachments && !is_plain && self.dice.chance(30) {
+            body.attachments = Box::new([size / 2..size * 3 / 4, size * 3 / 4..size]);
+            body.payload = 0..size / 2;
+        }
+        let key = self.dice.below(rule.keys + 1) as usize;
+        let ttl_ms = rule.ttl_ms.filter(|_| !is_plain && self.dice.chance(60));
+        let message = Arc::new(Message {
+            topic: self.scene.catalog.entry(topic).clone(),
+            id: MessageId { epoch: EPOCH, offset: Offset(*offset) },
+            key: (key > 0).then(|| self.keys[key - 1].clone()),
+            published: self.start + self.now,
+            expires: ttl_ms.map(|most| self.start + self.now + Duration::from_millis(self.dice.between(0, most))),
+            body,
+        });
+        self.messages.push(Arc::downgrade(&message));
+        self.trace.count("messages published", 1);
+        message
+    }
+
+    /// Time passes, and every shard wakes up whenever it said it would.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        // Time to live and retries may keep a shard busy; nobody wakes up more often than that for one step.
+        for _ in 0..100 {
+            let next = self.shards.iter().filter_map(Shard::next_due).min().filter(|&due| due < end);
+            let Some(next) = next else { break };
+            self.now = self.now.max(next);
+            self.wake_all();
+            self.settle();
+        }
+        self.now = end;
+        self.wake_all();
+    }
+
+    fn wake_all(&mut self) {
+        for shard in &mut self.shards {
+            (shard.now, shard.behind) = (self.now, Duration::ZERO);
+            if shard.is_due() {
+                shard.wake();
+            }
+        }
+    }
+
+    /// Hands out what there is to say, and lets those react who do so at once, until nobody says anything.
+    fn settle(&mut self) {
+        for shard in 0..self.shards.len() {
+            loop {
+                let heard = self.shards[shard].take_outputs();
+                if heard.is_empty() {
+                    break;
+                }
+                for heard in heard {
+                    self.react(shard, heard);
+                }
+            }
+            self.shards[shard].check_touched();
+        }
+    }
+
+    fn react(&mut self, shard: usize, heard: Heard) {
+        let (Heard::Batch { link } | Heard::Message { link, .. }) = heard;
+        let Some((key, client)) = self.shards[shard].owner(link) else { return };
+        let profile = self.clients[client].profile;
+        match heard {
+            Heard::Batch { .. } if profile.reads_at_once => {
+                self.shards[shard].set_room(key, Room { frames: 256, bytes: 65_536, is_empty: true });
+            }
+            Heard::Message { peer, topic, offset, .. } if profile.acks_at_once && !self.dice.chance(profile.forges) => {
+                let id = MessageId { epoch: EPOCH, offset: Offset(offset) };
+                self.shards[shard].ack(peer, topic, id);
+            }
+            _ => {}
+        }
+    }
+
+    fn use_stale_keys(&mut self, shard: usize) {
+        let Some(link) = self.clients.iter().find_map(|client| client.lost.filter(|lost| lost.0 == shard)) else {
+            return;
+        };
+        let shard = &mut self.shards[shard];
+        let peer = self.dice.below(shard.peers() as u64) as usize;
+        let rule = &self.scene.rules[self.dice.below(self.scene.rules.len() as u64) as usize];
+        if !shard.is_gone(peer) || shard.owner_of(link.1).is_some() {
+            return;
+        }
+        let id = MessageId { epoch: EPOCH, offset: Offset(1) };
+        match self.dice.below(9) {
+            0 => shard.set_room(link.1, Room { frames: 9, bytes: 9_000, is_empty: true }),
+            1 => shard.close(link.1, streamfence_core::CloseReason::Transport, self.keeps_none),
+            2 => drop(shard.join(link.1, rule.namespace, ClientId([0xff; 12]))),
+            3 => drop(shard.attach(peer, link.1)),
+            4 => shard.subscribe(peer, rule.topic, None, 0),
+            5 => shard.unsubscribe(peer, rule.topic),
+            6 => shard.ack(peer, rule.topic, id),
+            7 => shard.nack(peer, rule.topic, id, Duration::from_secs(1)),
+            _ => shard.leave(peer),
+        }
+        self.trace.count("stale keys used", 1);
+    }
+}

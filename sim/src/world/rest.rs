@@ -1,0 +1,98 @@
+//! The faults stop: everybody reads and acks, all must come to rest, and when all have left nothing may be there.
+
+use std::time::Duration;
+
+use streamfence_core::{CloseReason, Room, TopicId};
+
+use super::World;
+use crate::shard::{Command, Shard};
+
+/// More steps than this are no coming to rest.
+const MOST_WAKES: usize = 1_000_000;
+
+impl World {
+    pub(crate) fn come_to_rest(&mut self) {
+        if self.scene.ends_in_a_drain {
+            self.keeps_none = true;
+            self.shards.iter_mut().for_each(Shard::expire_detached);
+        }
+        for number in 0..self.clients.len() {
+            let client = &mut self.clients[number];
+            client.profile = client.profile.tame();
+            if let Some(old) = client.old.take() {
+                self.shards[client.shard].close(old, CloseReason::Transport, self.keeps_none);
+            }
+            // Of those that are away, some come back in time.
+            if client.link.is_none() && self.dice.chance(50) {
+                self.connect(number);
+                if let Some(old) = self.clients[number].old.take() {
+                    self.shards[self.clients[number].shard].close(old, CloseReason::Transport, self.keeps_none);
+                }
+            }
+        }
+        self.wake_all();
+        for shard in &mut self.shards {
+            shard.take(usize::MAX);
+        }
+        self.settle();
+        self.sleep_until_nothing_is_due();
+
+        // What was missed at the very end is told before the next message.
+        let topics: Vec<TopicId> = self.scene.rules.iter().map(|rule| rule.topic).collect();
+        for topic in topics {
+            let message = self.write(topic, true);
+            for shard in &mut self.shards {
+                shard.push(Command::Publish { message: message.clone(), except: None });
+                shard.take(usize::MAX);
+            }
+            drop(message);
+            self.settle();
+        }
+        self.sleep_until_nothing_is_due();
+        self.shards.iter_mut().for_each(Shard::check_rest);
+    }
+
+    pub(crate) fn end(&mut self) {
+        for number in 0..self.clients.len() {
+            let client = &mut self.clients[number];
+            let Some(link) = client.link.take() else { continue };
+            let reason = if self.dice.chance(50) { CloseReason::ShuttingDown } else { CloseReason::Transport };
+            self.shards[client.shard].close(link, reason, self.keeps_none);
+        }
+        self.settle();
+        self.shards.iter().for_each(Shard::check_all);
+        self.shards.iter_mut().for_each(Shard::expire_detached);
+        self.settle();
+        self.sleep_until_nothing_is_due();
+        self.shards.iter().for_each(Shard::check_end);
+        assert!(self.messages.iter().all(|message| message.strong_count() == 0), "end: somebody holds a message");
+    }
+
+    /// Everybody reads and acks all there is, for as long as a shard wants to wake up.
+    fn sleep_until_nothing_is_due(&mut self) {
+        for _ in 0..MOST_WAKES {
+            self.read_and_ack_all();
+            let Some(next) = self.shards.iter().filter_map(Shard::next_due).min() else { return };
+            self.now = self.now.max(next).max(self.now + Duration::from_nanos(1));
+            self.wake_all();
+            self.settle();
+        }
+        panic!("rest: a shard wakes up for ever");
+    }
+
+    fn read_and_ack_all(&mut self) {
+        for number in 0..self.clients.len() {
+            let client = &self.clients[number];
+            let shard = client.shard;
+            if let Some(link) = client.link {
+                self.shards[shard].set_room(link, Room { frames: 256, bytes: 65_536, is_empty: true });
+            }
+        }
+        for shard in 0..self.shards.len() {
+            for (peer, topic, id) in self.shards[shard].all_unacked() {
+                self.shards[shard].ack(peer, topic, id);
+            }
+        }
+        self.settle();
+    }
+}
