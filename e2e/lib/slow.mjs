@@ -48,7 +48,7 @@ class SlowClients {
     return this.order({ cmd: "mark" });
   }
 
-  /** What each client got since the mark: `{messages, bytes, last, pings, closed, seqs?}`. */
+  /** What each client got since the mark: `{messages, bytes, last, pings, closed, said, seqs?}`. */
   async report({ seqs = false } = {}) {
     return (await this.order({ cmd: "report", seqs })).clients;
   }

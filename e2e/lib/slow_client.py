@@ -44,6 +44,8 @@ class Client:
         self.subscribed = False
         self.closed = None
         self.pings = 0
+        # What the server said beside messages.
+        self.said = []
         self.mark()
         self.shake_hands(order["host"])
         self.socket.setblocking(False)
@@ -174,9 +176,11 @@ class Client:
                 self.messages += 1
                 self.last = arguments[0]["seq"]
                 self.seqs.append(self.last)
+            else:
+                self.said.append([event, *arguments])
 
     def report(self, with_seqs):
-        report = {"messages": self.messages, "bytes": self.bytes, "last": self.last, "pings": self.pings, "closed": self.closed}
+        report = {"messages": self.messages, "bytes": self.bytes, "last": self.last, "pings": self.pings, "closed": self.closed, "said": self.said}
         if with_seqs:
             report["seqs"] = self.seqs
         return report

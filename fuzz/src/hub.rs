@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use streamfence_core::{
-    AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, NamespaceId,
-    Offset, Output, Overflow, Pressure, RequestId, Room, Session, SessionKey, Topic, TopicId, Transmit, Transport,
-    UnsubscribeReason, Wishes,
+    AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Eviction, Exhaustion, Hub, LinkKey, Message, MessageId,
+    Namespace, NamespaceId, Offset, Output, Overflow, Pressure, RequestId, Room, Session, SessionKey, SlowClient, Topic,
+    TopicId, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// Plays whatever a driver may do to a hub, in any order, with keys that are stale as often as not.
@@ -96,16 +96,20 @@ impl World {
         let ms = Duration::from_millis;
         let strict = AtLeastOnce::default().window(1).ack_timeout(ms(50)).max_retries(1);
         let wide = AtLeastOnce::default().window(3).ack_timeout(ms(200)).max_retries(3);
+        let ladder = SlowClient::default().soft_messages(3).hard_messages(5).hard_bytes(400).patience(ms(300));
         let first = Namespace::new("/first")
             .topic_with(small("reject").best_effort(Overflow::RejectNew).gap_notices(true))
             .topic_with(small("strict").at_least_once(strict))
             .topic_with(small("newest").best_effort(Overflow::SnapshotOnly).gap_notices(true))
-            .topic_with(small("wide").at_least_once(wide).gap_notices(true));
+            .topic_with(small("wide").at_least_once(wide).gap_notices(true))
+            .slow_client(ladder.hard(Eviction::Unsubscribe));
         let second = Namespace::new("/second")
             .topic_with(small("oldest").best_effort(Overflow::DropOldest).gap_notices(true))
             .topic_with(small("values").best_effort(Overflow::Coalesce))
             .topic_with(small("paced").best_effort(Overflow::DropOldest).max_frequency(20.0).gap_notices(true))
-            .topic_with(small("both").best_effort(Overflow::DropOldest).coalesce(true).gap_notices(true));
+            .topic_with(small("both").best_effort(Overflow::DropOldest).coalesce(true).gap_notices(true))
+            .topic_with(small("once").at_least_once(strict.on_exhausted(Exhaustion::Disconnect)))
+            .slow_client(ladder.hard(Eviction::Disconnect));
         let builder = Catalog::builder().namespace(first).namespace(second);
         let catalog = Arc::new(builder.build().expect("the policies fit together"));
         let start = Instant::now();
@@ -237,6 +241,9 @@ impl World {
 
     fn take_outputs(&mut self) {
         while let Some(output) = self.hub.poll_output(self.now) {
+            if let Output::Disconnect { session, .. } = output {
+                assert!(self.hub.session(session).is_none(), "whoever is to be disconnected has left");
+            }
             let Output::Transmit(key, mut batch) = output else { continue };
             assert!(!batch.is_empty(), "a batch says something");
             let link = self.links.iter_mut().find(|(link, _)| *link == key).expect("links are known");

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use streamfence_core::{
-    ClientId, CloseReason, Epoch, Hub, LinkKey, Message, NamespaceId, Offset, RequestId, Room, TopicId, Transmit,
-    Transport, UnsubscribeReason, Wishes,
+    ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, NamespaceId, Offset, RequestId, Room, TopicId,
+    Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 use crate::ledger::{Ledger, Load};
@@ -53,6 +53,8 @@ pub(crate) struct Shard {
     heard: Vec<Heard>,
     /// Links at which something may have changed since the last look.
     touched: Vec<usize>,
+    /// What was said to be given up and is still to be handed out, to be kept.
+    given_up: VecDeque<(ClientId, MessageId)>,
 }
 
 /// What the sequencer has for a shard.
@@ -90,6 +92,7 @@ impl Shard {
             inbox: VecDeque::new(),
             heard: Vec::new(),
             touched: Vec::new(),
+            given_up: VecDeque::new(),
         }
     }
 

@@ -8,6 +8,7 @@ mod exit;
 
 mod check;
 mod demo;
+mod events;
 mod log;
 mod memory;
 mod reload;

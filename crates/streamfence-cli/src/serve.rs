@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Listen, LogFormat, ServeArgs};
+use crate::events::EventLog;
 use crate::exit::Failure;
 use crate::{demo, log, memory, reload, say};
 
@@ -74,6 +75,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(std::sync::Arc::new(metrics.clone()))
         .memory_budget(budget.bytes)
+        .listener(EventLog)
         .build()
         .map_err(Failure::other)?;
 

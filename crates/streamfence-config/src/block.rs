@@ -136,9 +136,19 @@ impl Block {
 
     /// A number that need not be there.
     pub(crate) fn optional_number(&self, name: &str) -> Option<u64> {
-        match self.entry(name).map(|node| &node.value) {
-            Some(Value::Whole(number)) => Some(u64::try_from(*number).expect("was checked against its range")),
-            _ => None,
+        match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
+            (Some(Value::Whole(number)), _) => Some(u64::try_from(*number).expect("was checked against its range")),
+            (_, Kind::Optional { .. }) => None,
+            _ => panic!("`{name}` is not an optional number in the table of keys"),
+        }
+    }
+
+    /// A word that is only there where it is given.
+    pub(crate) fn word(&self, name: &str) -> Option<&str> {
+        match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
+            (Some(Value::Text(text)), _) => Some(&text.value),
+            (_, Kind::Word { .. }) => None,
+            _ => panic!("`{name}` is not a word in the table of keys"),
         }
     }
 
@@ -247,7 +257,10 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         }
         (Kind::Flag { .. }, _) => "true or false".to_owned(),
         (Kind::MustBeFalse, _) => "false".to_owned(),
-        (Kind::Choice { of, .. }, Value::Text(text)) if of.contains(&text.value.as_str()) => return Some(node),
+        (Kind::Choice { of, .. } | Kind::Word { of }, Value::Text(text)) if of.contains(&text.value.as_str()) => {
+            return Some(node);
+        }
+        (Kind::Word { of }, _) => one_of(of),
         (Kind::Choice { of, later }, Value::Text(text)) if later.contains(&text.value.as_str()) => {
             report.error(part, node.at, not_in_this_build(key, &text.value, &one_of(of)));
             return None;

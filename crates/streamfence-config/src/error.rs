@@ -186,6 +186,18 @@ pub enum Problem {
         /// How many messages a lane holds.
         limit: u64,
     },
+    /// A client would be evicted before anybody is told that it is slow.
+    #[error("{soft_key} {soft} exceeds {hard_key} {hard}")]
+    SoftExceedsHard {
+        /// The soft limit's key.
+        soft_key: &'static str,
+        /// The soft limit.
+        soft: u64,
+        /// The hard limit's key.
+        hard_key: &'static str,
+        /// The hard limit.
+        hard: u64,
+    },
     /// A setting would break the promise of at-least-once.
     #[error("{key} is {found}; AT_LEAST_ONCE wants {wanted}")]
     BreaksAtLeastOnce {

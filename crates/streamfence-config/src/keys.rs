@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Optional, Text, Texts};
-use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, Topic};
+use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Optional, Text, Texts, Word};
+use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, SlowClient, Topic};
 
 /// One key of the file.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,8 @@ pub enum Section {
     Namespace,
     /// In an entry of `namespaces`, for all its topics, or in an entry of `topics`, for that one.
     Policy,
+    /// Under `slowClient`.
+    SlowClient,
     /// Under `retryBackoff`.
     Backoff,
     /// In an entry of `topics`.
@@ -44,7 +46,7 @@ pub enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 8] = [File, Server, Namespace, Policy, Backoff, Topic, Admin, Log];
+    const ALL: [Self; 9] = [File, Server, Namespace, SlowClient, Policy, Backoff, Topic, Admin, Log];
 
     fn place(self) -> &'static str {
         match self {
@@ -52,6 +54,7 @@ impl Section {
             Server => "under `servers.<name>`",
             Namespace => "in an entry of `namespaces`",
             Policy => "in an entry of `namespaces` or of `topics`",
+            SlowClient => "under `slowClient`",
             Backoff => "under `retryBackoff`",
             Topic => "in an entry of `topics`",
             Admin => "under `admin`",
@@ -105,6 +108,11 @@ pub enum Kind {
         /// What the contract knows beside them and this build does not.
         later: &'static [&'static str],
     },
+    /// One of several words, or none of them.
+    Word {
+        /// The words.
+        of: &'static [&'static str],
+    },
     /// A text.
     Text {
         /// What holds without it; `None` where it must be given.
@@ -132,12 +140,20 @@ const MAX_PAYLOAD: u64 = 256 * 1024 * 1024;
 /// The most bytes one lane or buffer may have.
 const TIB: u64 = 1 << 40;
 
+/// The most dead letters of one topic.
+const DEAD_LETTERS: u64 = 100_000;
+
 const fn key(section: Section, name: &'static str, kind: Kind, meaning: &'static str) -> Key {
     Key { section, name, kind, meaning }
 }
 
 const fn number(min: u64, max: u64, default: u64) -> Kind {
     Number { min, max, default }
+}
+
+/// A limit that holds only where it is given.
+const fn limit(max: u64) -> Kind {
+    Optional { min: 1, max, without: "none" }
 }
 
 const fn choice(of: &'static [&'static str]) -> Kind {
@@ -192,7 +208,14 @@ pub const KEYS: &[Key] = &[
     key(Namespace, "topics", List("names, or `{name: .., <policy keys>}`"), "Its topics; at least one."),
     key(Namespace, "authRequired", MustBeFalse, "Whether clients must prove who they are."),
     key(Namespace, "sessionRetentionMs", number(0, DAY_MS, 30_000), "How long a lost session waits for its client, where the client asked for that; 0 is not at all."),
-    later(Namespace, "slowClient", "What happens to a client that stays behind."),
+    key(Namespace, "slowClient", Block, "What happens to a client that stays behind, over all its topics of the namespace."),
+
+    key(SlowClient, "softMessages", limit(TIB), "A client for which more messages than this wait, queued and in flight, counts as slow after `forMs`."),
+    key(SlowClient, "softBytes", limit(TIB), "The same in bytes of encoded packets."),
+    key(SlowClient, "forMs", number(1, DAY_MS, 10_000), "How long a client may stay above a limit; above a hard one, how long without progress: nothing sent for the first time, nothing acked or confirmed."),
+    key(SlowClient, "hard", Word { of: &["unsubscribe", "disconnect"] }, "What happens to a client above a hard limit that makes no progress: its fullest topic ends, or its connection."),
+    key(SlowClient, "hardMessages", limit(TIB), "How many messages are too many, where `hard` says what happens then; at least `softMessages`."),
+    key(SlowClient, "hardBytes", limit(TIB), "The same in bytes of encoded packets; at least `softBytes`."),
 
     key(Policy, "deliveryMode", choice(&["BEST_EFFORT", "AT_LEAST_ONCE"]), "Whether messages wait for the client's ack."),
     key(Policy, "overflowAction", Choice { of: &["REJECT_NEW", "DROP_OLDEST", "COALESCE", "SNAPSHOT_ONLY"], later: &["SPILL_TO_DISK"] }, "What gives way when a client's lane is full; AT_LEAST_ONCE takes REJECT_NEW only."),
@@ -217,8 +240,8 @@ pub const KEYS: &[Key] = &[
     key(Policy, "ttlMs", number(0, DAY_MS, 0), "How long a message is worth sending, unless its publisher says otherwise; 0 is for ever."),
     key(Policy, "gapNotices", Flag { default: false }, "Whether a client is told, in order, of what it missed."),
     key(Policy, "maxFrequency", Decimal { min: 0.0, max: 1000.0, default: 0.0 }, "How many values of one key a client gets in a second at most, always the newest; 0 is as many as there are. BEST_EFFORT only; a client may ask for fewer."),
-    later(Policy, "onRetryExhausted", "What happens when the last retry is not acked."),
-    later(Policy, "deadLetterCapacity", "How many messages given up are kept."),
+    key(Policy, "onRetryExhausted", choice(&["deadLetter", "disconnect"]), "What the client pays when the last retry of a message is not acked: nothing, or its connection. The message is a dead letter either way."),
+    key(Policy, "deadLetterCapacity", number(0, DEAD_LETTERS, 128), "How many messages that were given up are kept for a topic, or for all topics of a pattern together; the oldest gives way, and 0 keeps none."),
     key(Policy, "receiptWindow", number(0, U16, 0), "How many messages of a BEST_EFFORT topic may be sent and not yet confirmed by the client, so that a slow handler is felt; 0 is any number."),
     later(Policy, "spill", "How much a lane may overflow to disk."),
 
@@ -324,6 +347,7 @@ impl Kind {
                 }
                 (takes, coded(of[0]))
             }
+            Word { of } => (of.iter().map(|word| coded(word)).collect::<Vec<_>>().join(", "), "none".to_owned()),
             Text { default: Some(default) } => ("a text".to_owned(), coded(default)),
             Texts { default } => ("a text, or a list of texts".to_owned(), coded(default)),
             Text { default: None } => ("a text".to_owned(), "must be given".to_owned()),

@@ -23,6 +23,7 @@ mod block;
 
 mod namespaces;
 mod resolve;
+mod slow_client;
 
 mod load;
 

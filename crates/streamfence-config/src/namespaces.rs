@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use streamfence_core::{
-    AckStyle, AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace,
-    OnSubscribe, Overflow, Topic, Wire,
+    AckStyle, AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, Exhaustion, InboundAck, Metadata,
+    Namespace, OnSubscribe, Overflow, Topic, Wire,
 };
 
 use crate::block::{Block, Report};
@@ -12,6 +12,7 @@ use crate::error::Problem;
 use crate::keys::Section;
 use crate::raw::{Node, Place, Value};
 use crate::resolve::Taken;
+use crate::slow_client;
 
 /// The namespaces of one server, each under its path.
 pub(crate) fn resolve(
@@ -60,6 +61,7 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
     let mut namespace = Namespace::new(&path).session_retention(retention);
     let mut is_any_acked = false;
     let mut is_any_confirmed = false;
+    let mut most = slow_client::Most::default();
     for entry in entries {
         let Some((name, own)) = topic(entry, &part, &mut names, report) else { continue };
         let part = format!("{part} {name}");
@@ -68,6 +70,8 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         let is_confirmed = is_acked || policy.number("receiptWindow") > 0;
         is_any_acked |= is_acked;
         is_any_confirmed |= is_confirmed;
+        let lanes = if name.ends_with('*') { policy.number("maxTopics") } else { 1 };
+        most.add(lanes, policy.number("maxQueuedMessagesPerClient"), policy.number("maxQueuedBytesPerClient"));
         check_pointers(&own, &part, report);
         if let Some(at) = policy.place_of("onSubscribe")
             && policy.text("onSubscribe") == "last"
@@ -97,6 +101,9 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
     }
     if !is_any_confirmed {
         warn_of_style(&block, &part, "no topic of the namespace is AT_LEAST_ONCE or has a receiptWindow", report);
+    }
+    if let Some(ladder) = slow_client::resolve(&block, most, &part, report) {
+        namespace = namespace.slow_client(ladder);
     }
     (path, namespace)
 }
@@ -203,7 +210,12 @@ fn warn_without_acks(block: &Block, part: &str, why: &'static str, report: &mut 
     if let Some(at) = block.place_of("retryBackoff") {
         report.warning(part, at, Problem::NoEffect { key: "retryBackoff", why });
     }
-    for key in ["ackTimeoutMs", "maxRetries", "maxInFlight"] {
+    if let Some(at) = block.place_of("onRetryExhausted")
+        && block.text("onRetryExhausted") != defaults.text("onRetryExhausted")
+    {
+        report.warning(part, at, Problem::NoEffect { key: "onRetryExhausted", why });
+    }
+    for key in ["ackTimeoutMs", "maxRetries", "maxInFlight", "deadLetterCapacity"] {
         if let Some(at) = block.place_of(key)
             && block.number(key) != defaults.number(key)
         {
@@ -229,7 +241,13 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
                 .ack_timeout(Duration::from_millis(policy.number("ackTimeoutMs")))
                 .max_retries(policy.number("maxRetries") as u32)
                 .backoff(backoff.decimal("multiplier"), Duration::from_millis(backoff.number("maxMs")))
-                .jitter(backoff.decimal("jitter")),
+                .jitter(backoff.decimal("jitter"))
+                .on_exhausted(match policy.text("onRetryExhausted") {
+                    "deadLetter" => Exhaustion::DeadLetter,
+                    "disconnect" => Exhaustion::Disconnect,
+                    other => unreachable!("the table of keys has no exhaustion {other}"),
+                })
+                .dead_letters(policy.number("deadLetterCapacity") as u32),
         )
     } else {
         topic.best_effort(match policy.text("overflowAction") {

@@ -55,6 +55,16 @@ fn file_with(section: Section, name: &str, value: &str) -> String {
         Section::File => format!("{name}: {value}\n"),
         Section::Server => server(&format!("{name}: {value}")),
         Section::Namespace | Section::Policy => namespace(&format!("topics: [a]\n{name}: {value}")),
+        // With what makes the limits and the word of the ladder one that can be kept.
+        Section::SlowClient => {
+            let rest = match name {
+                "hard" => ", hardMessages: 9",
+                "forMs" | "for_ms" => ", softMessages: 1",
+                _ if name.starts_with("hard") => ", hard: unsubscribe",
+                _ => "",
+            };
+            namespace(&format!("topics: [a]\nslowClient: {{{name}: {value}{rest}}}"))
+        }
         Section::Backoff => namespace(&format!(
             "topics: [a]\ndeliveryMode: AT_LEAST_ONCE\nmaxRetries: 1\nretryBackoff: {{{name}: {value}}}"
         )),
@@ -143,6 +153,8 @@ fn defaults_are_those_of_the_contract() {
             coalesce_key: Topic,
             on_subscribe: Nothing,
             ttl: None,
+            exhaustion: DeadLetter,
+            dead_letters: 0,
             ack: Event,
             wire: TopicEvent,
             metadata: WhenAcked,
@@ -428,7 +440,77 @@ fn settings_only_at_least_once_knows_are_warned_of_where_nothing_is() {
             warning: f.yaml:8:44: maxInFlight has no effect: the topic is BEST_EFFORT (servers.s.namespaces[0] /n b)
         "#]],
     );
+    check(
+        &namespace("onRetryExhausted: disconnect\ntopics: [a, {name: b, deadLetterCapacity: 5}]"),
+        expect![[r#"
+        warning: f.yaml:5:27: onRetryExhausted has no effect: no topic of the namespace is AT_LEAST_ONCE (servers.s.namespaces[0] /n)
+        warning: f.yaml:6:51: deadLetterCapacity has no effect: the topic is BEST_EFFORT (servers.s.namespaces[0] /n b)
+    "#]],
+    );
     check(&namespace("maxRetries: 3\ntopics: [{name: a, deliveryMode: AT_LEAST_ONCE}, b]"), expect![[""]]);
+}
+
+#[test]
+fn a_ladder_that_cannot_be_kept_is_refused_at_its_place() {
+    let ladder = |keys: &str| {
+        namespace(&format!("topics: [a, {{name: b, maxQueuedMessagesPerClient: 100}}]\nslowClient: {{{keys}}}"))
+    };
+    check(
+        &ladder("softMessages: 20, softBytes: 9, hard: disconnect, hardMessages: 10, hardBytes: 9"),
+        expect![[r#"
+            f.yaml:6:36: softMessages 20 exceeds hardMessages 10 (servers.s.namespaces[0] /n.slowClient)
+        "#]],
+    );
+    check(
+        &ladder("forMs: 1"),
+        expect![[r#"
+        f.yaml:6:21: `softMessages` is missing; wanted at least one of softMessages, softBytes, hardMessages and hardBytes (servers.s.namespaces[0] /n.slowClient)
+    "#]],
+    );
+    check(
+        &ladder("softMessages: 0"),
+        expect![[r#"
+        f.yaml:6:36: softMessages is 0; wanted a whole number from 1 to 1099511627776 (servers.s.namespaces[0] /n.slowClient)
+    "#]],
+    );
+    check(
+        &ladder("hardBytes: 10"),
+        expect![[r#"
+        f.yaml:6:21: `hard` is missing; wanted unsubscribe or disconnect where a hard limit is given (servers.s.namespaces[0] /n.slowClient)
+    "#]],
+    );
+    check(
+        &ladder("softMessages: 10, hard: disconnect"),
+        expect![[r#"
+        f.yaml:6:21: `hardMessages` is missing; wanted hardMessages or hardBytes where `hard` is given (servers.s.namespaces[0] /n.slowClient)
+    "#]],
+    );
+    check(
+        &ladder("softMessages: 163, hard: cut"),
+        expect![[r#"
+        f.yaml:6:47: hard is "cut"; wanted unsubscribe or disconnect (servers.s.namespaces[0] /n.slowClient)
+    "#]],
+    );
+    check(
+        &ladder("softMessages: 163, softBytes: 1048576"),
+        expect![[r#"
+        warning: f.yaml:6:52: softBytes has no effect: the topics of the namespace hold no more than that for one client (servers.s.namespaces[0] /n.slowClient)
+    "#]],
+    );
+    check(
+        &ladder("softMessages: 164"),
+        expect![[r#"
+        warning: f.yaml:6:36: softMessages has no effect: the topics of the namespace hold no more than that for one client (servers.s.namespaces[0] /n.slowClient)
+    "#]],
+    );
+    check(
+        &namespace(
+            "topics: [{name: a.*, maxTopics: 2, maxQueuedMessagesPerClient: 100}]\nslowClient: {softMessages: 199, softBytes: 2097152}",
+        ),
+        expect![[r#"
+            warning: f.yaml:6:52: softBytes has no effect: the topics of the namespace hold no more than that for one client (servers.s.namespaces[0] /n.slowClient)
+        "#]],
+    );
 }
 
 #[test]
@@ -461,7 +543,8 @@ fn a_receipt_window_is_for_best_effort_and_a_way_to_ack_for_who_acks() {
 fn every_key_is_read_under_both_spellings() {
     for key in KEYS.iter().filter(|key| !is_in_frame(key.section, key.name)) {
         for name in [key.name.to_owned(), snake_case(key.name)] {
-            let wrong = if matches!(key.kind, Kind::Text { .. } | Kind::Choice { .. }) { "[]" } else { "wrong" };
+            let takes_text = matches!(key.kind, Kind::Text { .. } | Kind::Choice { .. } | Kind::Word { .. });
+            let wrong = if takes_text { "[]" } else { "wrong" };
             let errors = read(&file_with(key.section, &name, wrong), Format::Yaml).unwrap_err();
             let wanted = match key.kind {
                 Kind::Later => format!("`{}` is not in this build", key.name),
@@ -482,7 +565,8 @@ fn outcome(settings: &Settings) -> String {
 /// The outcome of a file in which one key has one value, where its topic is one that every key means something to.
 fn outcome_with(section: Section, name: &str, value: &str) -> String {
     let mut file = file_with(section, name, value);
-    if section == Section::Policy && ["ackTimeoutMs", "maxInFlight", "maxRetries"].contains(&name) {
+    const ACKED: [&str; 5] = ["ackTimeoutMs", "maxInFlight", "maxRetries", "onRetryExhausted", "deadLetterCapacity"];
+    if section == Section::Policy && ACKED.contains(&name) {
         let retries = if name == "maxRetries" { "" } else { "        maxRetries: 1\n" };
         let mode = "        deliveryMode: AT_LEAST_ONCE\n        maxQueuedMessagesPerClient: 100000\n";
         file += &format!("{mode}{retries}");
@@ -499,7 +583,11 @@ fn outcome_with(section: Section, name: &str, value: &str) -> String {
 #[test]
 fn every_word_of_a_choice_has_its_effect_and_every_later_word_is_refused_as_such() {
     for key in KEYS {
-        let Kind::Choice { of, later } = key.kind else { continue };
+        let (of, later) = match key.kind {
+            Kind::Choice { of, later } => (of, later),
+            Kind::Word { of } => (of, &[][..]),
+            _ => continue,
+        };
         let outcomes: HashSet<_> = of.iter().map(|word| outcome_with(key.section, key.name, word)).collect();
         assert_eq!(outcomes.len(), of.len(), "{}", key.name);
         for word in later {

@@ -255,6 +255,9 @@ impl Shard {
                 }
                 // Every writer says its room again whenever it has written, so nothing is owed here.
                 Output::Starved(_) => {}
+                Output::Disconnect { link, reason, .. } => self.close(link, reason, now),
+                // Whoever keeps what was given up would do so here.
+                Output::GivenUp(_) => {}
                 // Who came, who went, who began to lose messages: for a log and for metrics.
                 Output::Event(_) => {}
             }

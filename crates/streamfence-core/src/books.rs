@@ -6,9 +6,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::event::Event;
+use crate::event::{Event, GiveUpReason};
 use crate::lane::{Admission, Rejection};
 use crate::message::{ClientId, Message, TopicId};
+use crate::output::GivenUp;
 use crate::stats::{AckOutcome, TopicStats};
 use crate::topic::TopicEntry;
 
@@ -18,6 +19,7 @@ pub struct Books {
     catalog: Arc<Catalog>,
     stats: Vec<TopicStats>,
     events: VecDeque<Event>,
+    given_up: VecDeque<Box<GivenUp>>,
     /// Messages held by lanes now, queued and in flight, each counted once per lane.
     resident: u64,
 }
@@ -26,7 +28,8 @@ impl Books {
     /// Empty books for the topics of a catalog.
     #[must_use]
     pub fn new(catalog: Arc<Catalog>) -> Self {
-        let mut books = Self { catalog, stats: Vec::new(), events: VecDeque::new(), resident: 0 };
+        let mut books =
+            Self { catalog, stats: Vec::new(), events: VecDeque::new(), given_up: VecDeque::new(), resident: 0 };
         books.make_room();
         books
     }
@@ -67,6 +70,11 @@ impl Books {
     /// The next event, if there is one.
     pub fn pop_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// The next message that was given up and is to be kept, if there is one.
+    pub fn pop_given_up(&mut self) -> Option<Box<GivenUp>> {
+        self.given_up.pop_front()
     }
 
     /// Notes an event.
@@ -122,11 +130,14 @@ impl Books {
         }
     }
 
-    pub(crate) fn exhausted(&mut self, client: ClientId, message: &Message, attempts: u32) {
+    pub(crate) fn exhausted(&mut self, client: ClientId, message: Arc<Message>, attempts: u32, reason: GiveUpReason) {
         self.stats_mut(message.topic.id).exhausted += 1;
         self.resident -= 1;
         let (namespace, topic) = names(&message.topic);
         self.events.push_back(Event::RetriesExhausted { namespace, topic, client, id: message.id, attempts });
+        if message.topic.class.dead_letters > 0 {
+            self.given_up.push_back(Box::new(GivenUp { client, message, attempts, reason }));
+        }
     }
 
     pub(crate) fn expired(&mut self, topic: TopicId, messages: u64) {

@@ -14,7 +14,10 @@ use crate::namespace::{
     AckStyle, AtLeastOnce, ClientPublish, CoalesceKey, Draft, DraftDelivery, InboundAck, Metadata, Namespace,
     OnSubscribe, Wire,
 };
-use crate::policy::{Backoff, Delivery, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+use crate::policy::{
+    Backoff, Delivery, Exhaustion, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry,
+};
+use crate::slow_client::{SlowClient, SlowClientError};
 use crate::topic::TopicEntry;
 
 /// All namespaces and topics, with their policies.
@@ -34,6 +37,8 @@ pub struct NamespaceEntry {
     pub path: Arc<str>,
     /// How long a lost session waits for its client, where the client asked for that.
     pub session_retention: Duration,
+    /// What happens to a client that stays behind, if anything.
+    pub slow_client: Option<SlowClient>,
     /// Whether a reload took it away; its id is not given to another.
     pub is_removed: bool,
     topics: HashMap<Arc<str>, TopicId>,
@@ -70,6 +75,10 @@ pub struct Class {
     pub on_subscribe: OnSubscribe,
     /// How long a message is worth sending, unless its publisher says otherwise; `None` is for ever.
     pub ttl: Option<Duration>,
+    /// What a client pays that did not ack the last retry of a message; nothing where no ack is wanted.
+    pub exhaustion: Exhaustion,
+    /// How many messages that were given up are kept; 0 where no ack is wanted.
+    pub dead_letters: u32,
     /// How a client says that it has a message, where it is asked to.
     pub ack: AckStyle,
     /// The shape of a message on the wire.
@@ -238,9 +247,13 @@ impl Catalog {
         if self.by_path.insert(path.clone(), id).is_some() {
             return Err(CatalogError::DuplicateNamespace { namespace: path.to_string() });
         }
+        if let Some(why) = namespace.slow_client.and_then(|ladder| ladder.check().err()) {
+            return Err(CatalogError::SlowClient { namespace: path.to_string(), why });
+        }
         let mut entry = NamespaceEntry {
             path: path.clone(),
             session_retention: namespace.session_retention,
+            slow_client: namespace.slow_client,
             is_removed: false,
             topics: HashMap::new(),
             order: Vec::new(),
@@ -255,6 +268,10 @@ impl Catalog {
             }
             entry.order.push(key);
             let draft = topic.draft.or(&namespace.draft);
+            let (exhaustion, dead_letters) = match draft.delivery {
+                Some(DraftDelivery::AtLeastOnce(promise)) => (promise.exhaustion, promise.dead_letters),
+                Some(DraftDelivery::BestEffort(_)) | None => (Exhaustion::default(), 0),
+            };
             let class = Class {
                 id: ClassId(key.index),
                 namespace: id,
@@ -264,6 +281,8 @@ impl Catalog {
                 coalesce_key: draft.coalesce_key.clone().unwrap_or_default(),
                 on_subscribe: draft.on_subscribe.unwrap_or_default(),
                 ttl: draft.ttl,
+                exhaustion,
+                dead_letters,
                 ack: draft.ack.unwrap_or_default(),
                 wire: draft.wire.unwrap_or_default(),
                 metadata: draft.metadata.unwrap_or_default(),
@@ -312,6 +331,7 @@ impl Catalog {
             next.namespaces.push(NamespaceEntry {
                 path: entry.path.clone(),
                 session_retention: kept.unwrap_or(entry).session_retention,
+                slow_client: kept.unwrap_or(entry).slow_client,
                 is_removed: kept.is_none(),
                 topics: HashMap::new(),
                 order: Vec::new(),
@@ -390,6 +410,8 @@ impl Draft {
                 multiplier,
                 max_backoff,
                 jitter,
+                exhaustion: _,
+                dead_letters: _,
             }) => {
                 above_zero("ack_timeout", ack_timeout.as_nanos().try_into().unwrap_or(u64::MAX))?;
                 Delivery::AtLeastOnce {
@@ -544,6 +566,14 @@ pub enum CatalogError {
     CoalescedAtLeastOnce {
         /// Namespace and topic.
         topic: String,
+    },
+    /// The limits of the slow-client ladder do not fit together.
+    #[error("namespace `{namespace}`: slow client: {why}")]
+    SlowClient {
+        /// The path.
+        namespace: String,
+        /// What does not fit.
+        why: SlowClientError,
     },
     /// An at-least-once topic would leave out values by design.
     #[error("topic `{topic}`: max_frequency with at-least-once would lose messages; wanted one of the two")]

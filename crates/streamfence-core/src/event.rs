@@ -4,6 +4,7 @@
 //! counts; counters count every message.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::message::{ClientId, MessageId};
 use crate::output::ErrorCode;
@@ -183,6 +184,62 @@ pub enum Event {
         /// How often it was sent.
         attempts: u32,
     },
+    /// A client has stayed above a soft limit of its namespace for so long that it counts as slow.
+    SlowClientBegan {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The client.
+        client: ClientId,
+        /// How many messages its lanes hold, queued and in flight.
+        messages: u64,
+        /// Their bytes, encoded.
+        bytes: u64,
+    },
+    /// A slow client is below the soft limits again, or is gone.
+    SlowClientEnded {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The client.
+        client: ClientId,
+        /// How long it was above, from the moment it came there.
+        lasted: Duration,
+        /// How many messages it lost meanwhile: displaced, rejected, expired, given up, or taken
+        /// by an eviction.
+        lost: u64,
+    },
+    /// A message that was given up is kept among its topic's dead letters.
+    DeadLettered {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+        /// The client it was for.
+        client: ClientId,
+        /// The message.
+        id: MessageId,
+        /// Why it was given up.
+        reason: GiveUpReason,
+    },
+}
+
+/// Why a message was sent no more. A closed set: it stands in logs and in answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GiveUpReason {
+    /// The last attempt was not acked in time.
+    Exhausted,
+    /// The client said of the last attempt that it could not handle it.
+    Nacked,
+}
+
+impl GiveUpReason {
+    /// The name used in logs and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exhausted => "exhausted",
+            Self::Nacked => "nacked",
+        }
+    }
 }
 
 /// How a client is connected.
@@ -231,11 +288,15 @@ pub enum CloseReason {
     Replaced,
     /// A reload took the namespace away.
     Removed,
+    /// The client did not ack the last retry of a message, where that costs the connection.
+    RetriesExhausted,
+    /// The client stayed above a hard limit of its namespace and made no progress.
+    SlowClient,
 }
 
 impl CloseReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Client,
         Self::Transport,
         Self::Heartbeat,
@@ -245,6 +306,8 @@ impl CloseReason {
         Self::ShuttingDown,
         Self::Replaced,
         Self::Removed,
+        Self::RetriesExhausted,
+        Self::SlowClient,
     ];
 
     /// Whether the connection was lost rather than ended by somebody's wish: then the client may come back.
@@ -253,6 +316,8 @@ impl CloseReason {
         match self {
             // A transport that ends without a goodbye in the namespace is a lost one, however politely it ended.
             Self::Client | Self::Transport | Self::Heartbeat | Self::Stalled | Self::Replaced => true,
+            // Whom the fence itself has cut has left before its link closes: this is said of the others on that link.
+            Self::RetriesExhausted | Self::SlowClient => true,
             Self::Protocol | Self::Server | Self::ShuttingDown | Self::Removed => false,
         }
     }
@@ -270,6 +335,8 @@ impl CloseReason {
             Self::ShuttingDown => "shutting_down",
             Self::Replaced => "replaced",
             Self::Removed => "removed",
+            Self::RetriesExhausted => "retries_exhausted",
+            Self::SlowClient => "slow_client",
         }
     }
 }
@@ -284,6 +351,8 @@ pub enum UnsubscribeReason {
     Server,
     /// A reload took the topic away.
     Removed,
+    /// The client stayed above a hard limit of its namespace and made no progress, and this was its fullest lane.
+    SlowClient,
 }
 
 impl UnsubscribeReason {
@@ -294,6 +363,7 @@ impl UnsubscribeReason {
             Self::Client => "client",
             Self::Server => "server",
             Self::Removed => "removed",
+            Self::SlowClient => "slow_client",
         }
     }
 }

@@ -10,6 +10,7 @@ mod principal;
 mod reload;
 mod retention;
 mod topics;
+mod verdict;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -99,6 +100,8 @@ pub struct Hub {
     /// Filed lazily: an entry counts only while its session still has it as `filed`. Invariant: a push leaves at most two
     /// per session, and `SPARE_DEADLINES`.
     deadlines: BinaryHeap<Reverse<(Instant, SessionKey)>>,
+    /// Sessions that have ended and of whom the transport is still to be told.
+    disconnects: VecDeque<Output>,
     /// Batches that came back empty.
     spare: Vec<Batch>,
     next_generation: u32,
@@ -177,6 +180,7 @@ impl Hub {
             principals: Principals::default(),
             ready: VecDeque::new(),
             deadlines: BinaryHeap::new(),
+            disconnects: VecDeque::new(),
             spare: Vec::new(),
             next_generation: 0,
             detached: 0,
@@ -219,9 +223,10 @@ impl Hub {
     ) -> Option<SessionKey> {
         self.advance(now);
         self.link(link)?;
+        let rules = self.books.catalog().namespace_entry(namespace).slow_client;
         let generation = self.generation();
         let seated = Seated {
-            session: Session::new(client, namespace),
+            session: Session::new(client, namespace).with_ladder(rules),
             link,
             filed: None,
             retention: None,
@@ -414,8 +419,13 @@ impl Hub {
                 continue;
             }
             let clock = self.clock_of(key, now);
-            self.sessions[key.index as usize].value.session.handle_timeout(clock, now, &mut self.books);
-            self.settle(key, false);
+            let session = &mut self.sessions[key.index as usize].value.session;
+            if let Some(verdict) = session.handle_timeout(clock, now, &mut self.books) {
+                self.carry_out(key, verdict, now);
+            }
+            if self.session(key).is_some() {
+                self.settle(key, false);
+            }
         }
     }
 
@@ -428,8 +438,12 @@ impl Hub {
         let now = self.advance(now);
         let mut lighter = Vec::new();
         for (_, entry) in &mut self.sessions {
-            if entry.value.session.expire(now, &mut self.books) {
-                lighter.push(entry.value.link);
+            let seated = &mut entry.value;
+            if seated.session.expire(now, &mut self.books) {
+                lighter.push(seated.link);
+            }
+            if seated.detached_until.is_none() {
+                seated.session.reassess(now, &mut self.books);
             }
         }
         // What was given up for want of room may have held up what there is room for.
@@ -440,12 +454,18 @@ impl Hub {
         self.topics.forget_unused();
     }
 
-    /// What to do next: events first, then the links in turn, a batch each.
+    /// What to do next: events first, then what is rare, then the links in turn, a batch each.
     pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
         let now = self.advance(now);
         loop {
             if let Some(event) = self.books.pop_event() {
                 return Some(Output::Event(event));
+            }
+            if let Some(given_up) = self.books.pop_given_up() {
+                return Some(Output::GivenUp(given_up));
+            }
+            if let Some(disconnect) = self.disconnects.pop_front() {
+                return Some(disconnect);
             }
             self.is_crowded = false;
             let key = self.ready.pop_front()?;
@@ -483,6 +503,9 @@ impl Hub {
         let mut seated = self.sessions.remove(key.index as usize).value;
         self.detached -= usize::from(seated.detached_until.is_some());
         let backlog = seated.session.control_backlog();
+        if let Some(now) = self.now {
+            seated.session.get_off(now, &mut self.books);
+        }
         for (topic, seat) in seated.session.close(&mut self.books) {
             self.vacate(topic, seat);
         }
@@ -574,6 +597,12 @@ impl Hub {
     }
 
     fn file_deadline(&mut self, key: SessionKey) {
+        let seated = &mut self.sessions[key.index as usize].value;
+        if let Some(now) = self.now
+            && seated.detached_until.is_none()
+        {
+            seated.session.reassess(now, &mut self.books);
+        }
         let seated = &self.sessions[key.index as usize].value;
         let on_link = || {
             let due = seated.session.poll_timeout()?;

@@ -8,6 +8,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::event::GiveUpReason;
 use crate::message::{Message, MessageId};
 use crate::policy::Retry;
 use crate::stats::AckOutcome;
@@ -46,6 +47,8 @@ struct Sent {
     attempts: u32,
     /// On the link's clock; `None` while it waits to be sent again.
     due: Option<Duration>,
+    /// Whether the client has refused the last attempt.
+    is_nacked: bool,
 }
 
 /// Why a message is not sent again.
@@ -55,6 +58,8 @@ pub enum GiveUp {
     Exhausted {
         /// How often that was.
         attempts: u32,
+        /// What the client had to say to the last attempt.
+        reason: GiveUpReason,
     },
     /// Its time is over.
     Expired,
@@ -84,7 +89,7 @@ impl InFlight {
         self.newest = Some(message.id);
         let due = clock.saturating_add(self.timeout(message.id, 1));
         self.nearest = self.nearest.min(due);
-        self.sent.push_back(Sent { message, attempts: 1, due: Some(due) });
+        self.sent.push_back(Sent { message, attempts: 1, due: Some(due), is_nacked: false });
     }
 
     /// Sends the oldest overdue message again and says which attempt that is.
@@ -95,6 +100,7 @@ impl InFlight {
         let sent = &mut self.sent[place];
         sent.attempts += 1;
         sent.due = Some(due);
+        sent.is_nacked = false;
         self.overdue -= 1;
         self.nearest = self.nearest.min(due);
         Some((sent.message.clone(), sent.attempts))
@@ -151,6 +157,7 @@ impl InFlight {
             self.overdue -= 1;
         }
         sent.due = Some(due);
+        sent.is_nacked = true;
         self.nearest = self.nearest.min(due);
         AckOutcome::Nacked
     }
@@ -172,7 +179,8 @@ impl InFlight {
                 }
                 Some(_) if sent.attempts > self.retry.max_retries.get() => {
                     let attempts = sent.attempts;
-                    give_up(self.remove(place), GiveUp::Exhausted { attempts });
+                    let reason = if sent.is_nacked { GiveUpReason::Nacked } else { GiveUpReason::Exhausted };
+                    give_up(self.remove(place), GiveUp::Exhausted { attempts, reason });
                     continue;
                 }
                 Some(_) => {

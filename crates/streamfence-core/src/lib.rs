@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod message;
 pub mod namespace;
 pub mod policy;
+pub mod slow_client;
 pub mod topic;
 
 pub mod conflation;
@@ -31,7 +32,7 @@ pub mod testing;
 
 pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, Found, NamespaceEntry};
-pub use event::{CloseReason, Event, Transport, UnsubscribeReason};
+pub use event::{CloseReason, Event, GiveUpReason, Transport, UnsubscribeReason};
 pub use gap::{Gap, LossReason};
 pub use hub::{Fanout, Hub, Pressure, PressureCost, Relief, Reload};
 pub use in_flight::InFlight;
@@ -44,9 +45,12 @@ pub use message::{
 pub use namespace::{
     AckStyle, AtLeastOnce, ClientPublish, CoalesceKey, InboundAck, Metadata, Namespace, OnSubscribe, Topic, Wire,
 };
-pub use output::{Batch, ErrorCode, Output, Secret, Ticket, Transmit};
-pub use policy::{Backoff, Delivery, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry};
+pub use output::{Batch, ErrorCode, GivenUp, Output, Secret, Ticket, Transmit};
+pub use policy::{
+    Backoff, Delivery, Exhaustion, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry,
+};
 pub use receipts::Receipts;
-pub use session::Session;
+pub use session::{Session, Verdict};
+pub use slow_client::{Eviction, SlowClient, SlowClientError};
 pub use stats::{AckOutcome, LaneSurvey, MemoryUse, Observer, TopicStats};
 pub use topic::TopicEntry;

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use crate::policy::Overflow;
+use crate::policy::{Exhaustion, Overflow};
+use crate::slow_client::SlowClient;
 
 /// A namespace and the topics in it, as an application asks for them.
 ///
@@ -31,6 +32,7 @@ pub struct Namespace {
     pub(crate) path: String,
     pub(crate) topics: Vec<Topic>,
     pub(crate) session_retention: Duration,
+    pub(crate) slow_client: Option<SlowClient>,
     pub(crate) draft: Draft,
 }
 
@@ -40,7 +42,13 @@ const SESSION_RETENTION: Duration = Duration::from_secs(30);
 impl Namespace {
     /// A namespace under a path, which starts with `/`.
     pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into(), topics: Vec::new(), session_retention: SESSION_RETENTION, draft: Draft::default() }
+        Self {
+            path: path.into(),
+            topics: Vec::new(),
+            session_retention: SESSION_RETENTION,
+            slow_client: None,
+            draft: Draft::default(),
+        }
     }
 
     /// Adds a topic with the namespace's settings. A name that ends in `*` is a pattern: a topic is made of every name
@@ -54,6 +62,13 @@ impl Namespace {
     #[must_use]
     pub fn session_retention(mut self, retention: Duration) -> Self {
         self.session_retention = retention;
+        self
+    }
+
+    /// What happens to a client that stays behind. Default: nothing but what its lanes' policies say.
+    #[must_use]
+    pub fn slow_client(mut self, ladder: SlowClient) -> Self {
+        self.slow_client = Some(ladder);
         self
     }
 
@@ -290,10 +305,12 @@ pub struct AtLeastOnce {
     pub(crate) multiplier: f64,
     pub(crate) max_backoff: Duration,
     pub(crate) jitter: f64,
+    pub(crate) exhaustion: Exhaustion,
+    pub(crate) dead_letters: u32,
 }
 
 impl Default for AtLeastOnce {
-    /// A window of 1, an ack timeout of 1 s, 3 retries.
+    /// A window of 1, an ack timeout of 1 s, 3 retries, 128 dead letters.
     fn default() -> Self {
         Self {
             window: 1,
@@ -302,6 +319,8 @@ impl Default for AtLeastOnce {
             multiplier: 1.0,
             max_backoff: Duration::ZERO,
             jitter: 0.0,
+            exhaustion: Exhaustion::DeadLetter,
+            dead_letters: 128,
         }
     }
 }
@@ -340,6 +359,22 @@ impl AtLeastOnce {
     #[must_use]
     pub fn jitter(mut self, share: f64) -> Self {
         self.jitter = share;
+        self
+    }
+
+    /// What a client that did not ack the last retry of a message pays for it. Default: [`Exhaustion::DeadLetter`],
+    /// which is nothing.
+    #[must_use]
+    pub fn on_exhausted(mut self, exhaustion: Exhaustion) -> Self {
+        self.exhaustion = exhaustion;
+        self
+    }
+
+    /// How many messages that were given up are kept for the topic, to be looked at and published again; the oldest
+    /// gives way. 0 keeps none. Default: 128.
+    #[must_use]
+    pub fn dead_letters(mut self, messages: u32) -> Self {
+        self.dead_letters = messages;
         self
     }
 }

@@ -6,9 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::{Event, UnsubscribeReason};
+use crate::event::{CloseReason, Event, GiveUpReason, UnsubscribeReason};
 use crate::gap::Gap;
-use crate::message::{ClientId, LinkKey, Message, NamespaceId, Position, RequestId};
+use crate::message::{ClientId, LinkKey, Message, NamespaceId, Position, RequestId, SessionKey};
 use crate::topic::TopicEntry;
 
 /// What one link has to send, in order.
@@ -25,6 +25,33 @@ pub enum Output {
     Starved(LinkKey),
     /// Tell whoever observes.
     Event(Event),
+    /// Keep this message for whoever looks after what was given up, as many as its class says.
+    GivenUp(Box<GivenUp>),
+    /// The hub has ended a session: end it on its transport too, with a word to the client if there is room and by
+    /// force if not.
+    Disconnect {
+        /// The session that has ended; its key is stale.
+        session: SessionKey,
+        /// The link it was on.
+        link: LinkKey,
+        /// The namespace it was in.
+        namespace: NamespaceId,
+        /// Why it has ended.
+        reason: CloseReason,
+    },
+}
+
+/// A message that is sent to its client no more.
+#[derive(Clone, Debug)]
+pub struct GivenUp {
+    /// The client it was for.
+    pub client: ClientId,
+    /// The message.
+    pub message: Arc<Message>,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// Why no more.
+    pub reason: GiveUpReason,
 }
 
 /// One thing to say to one client.
@@ -194,11 +221,30 @@ pub enum ErrorCode {
     BadRequest,
     /// The client sends faster than its messages are handled.
     BackPressure,
+    /// The client stays too far behind and makes no progress.
+    SlowClient,
+    /// The client did not ack the last retry of a message.
+    RetriesExhausted,
     /// The server is about to stop.
     ShuttingDown,
 }
 
 impl ErrorCode {
+    /// What a client is told before it is cut, for programs and for people; `None` where the end says enough.
+    #[must_use]
+    pub fn of_close(reason: CloseReason) -> Option<(Self, &'static str)> {
+        Some(match reason {
+            CloseReason::SlowClient => {
+                (Self::SlowClient, "too many messages waited for you and none of them left; read faster, or less")
+            }
+            CloseReason::RetriesExhausted => {
+                (Self::RetriesExhausted, "a message was not acked after its last retry; ack what you have handled")
+            }
+            CloseReason::ShuttingDown => (Self::ShuttingDown, "the server is stopping; connect again in a while"),
+            _ => return None,
+        })
+    }
+
     /// The code as it stands on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -210,6 +256,8 @@ impl ErrorCode {
             Self::PublishRejected => "PUBLISH_REJECTED",
             Self::BadRequest => "BAD_REQUEST",
             Self::BackPressure => "BACK_PRESSURE",
+            Self::SlowClient => "SLOW_CLIENT",
+            Self::RetriesExhausted => "RETRIES_EXHAUSTED",
             Self::ShuttingDown => "SHUTTING_DOWN",
         }
     }

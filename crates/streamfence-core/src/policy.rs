@@ -260,6 +260,16 @@ impl Backoff {
     }
 }
 
+/// What a message costs its client when the last retry was not acked. The message itself is given up either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exhaustion {
+    /// Nothing: the next message is sent.
+    #[default]
+    DeadLetter,
+    /// Its connection: whoever does not ack is not there.
+    Disconnect,
+}
+
 /// Why a policy cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

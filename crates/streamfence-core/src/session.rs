@@ -2,18 +2,25 @@
 //!
 //! A complete machine: it knows nothing of other clients, sockets, tasks or clocks. Never another session.
 
+mod ladder;
+mod reload;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use self::ladder::{Edge, Ladder};
 use crate::books::Books;
+use crate::event::{CloseReason, Event};
 use crate::in_flight::GiveUp;
 use crate::lane::{Admission, Lane, Rejection, Sending, Shed, Wishes, earlier};
 use crate::link::Room;
 use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
 use crate::output::Transmit;
+use crate::policy::Exhaustion;
+use crate::slow_client::{Eviction, SlowClient};
 use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 
@@ -33,6 +40,17 @@ pub struct Session {
     /// Nothing is due before this in real time, which runs on while the link has no room. Made exact whenever it is
     /// reached.
     alarm: Option<Instant>,
+    /// How far the client is behind; only where its namespace asks.
+    ladder: Option<Box<Ladder>>,
+}
+
+/// What a session finds has to be done about its own client; the hub does it.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// The lane of the topic is to end, because the client does not keep up.
+    Unsubscribe(Arc<TopicEntry>),
+    /// The session is to end.
+    Disconnect(CloseReason),
 }
 
 #[derive(Debug)]
@@ -56,7 +74,15 @@ impl Session {
             turns: VecDeque::new(),
             nearest: Duration::MAX,
             alarm: None,
+            ladder: None,
         }
+    }
+
+    /// The same for a client that is told of, or evicted, when it stays behind.
+    #[must_use]
+    pub fn with_ladder(mut self, rules: Option<SlowClient>) -> Self {
+        self.ladder = rules.map(|rules| Box::new(Ladder::new(rules)));
+        self
     }
 
     /// Opens a lane and says where it stands. A second subscription to a topic changes nothing and is `None`.
@@ -65,25 +91,11 @@ impl Session {
             return None;
         }
         let lane = Lane::new(topic.clone(), wishes, self.salt());
-        Some(self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0 }) as u32)
-    }
-
-    /// Goes on under the settings its topics have now, as `current` tells them; hands out the topics that are gone.
-    pub fn reload(&mut self, current: impl Fn(&TopicEntry) -> Option<Arc<TopicEntry>>) -> Vec<Arc<TopicEntry>> {
-        let salt = self.salt();
-        let mut gone = Vec::new();
-        for (place, seated) in &mut self.lanes {
-            match current(seated.lane.entry()) {
-                Some(topic) => {
-                    seated.lane.reload(topic, salt);
-                    self.alarm = earlier(self.alarm, seated.lane.poll_alarm());
-                    // A wider window may let it send at once.
-                    seated.queue_up(place as u32, &mut self.turns);
-                }
-                None => gone.push(seated.lane.entry().clone()),
-            }
+        let place = self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0 }) as u32;
+        if let Some(ladder) = &mut self.ladder {
+            ladder.make_place(place);
         }
-        gone
+        Some(place)
     }
 
     /// Closes a lane; what it held is counted as abandoned. Says where the hub's topic index held it.
@@ -91,6 +103,9 @@ impl Session {
         let place = self.lane_of(topic)?;
         let seated = self.lanes.remove(place as usize);
         self.turns.retain(|&turn| turn != place);
+        if let Some(ladder) = &mut self.ladder {
+            ladder.vacate(place);
+        }
         self.abandon(seated.lane, books);
         Some(seated.seat)
     }
@@ -134,6 +149,10 @@ impl Session {
             if lane.begin_overflow(shed.messages) {
                 books.overflow_began(lane.entry(), self.client);
             }
+            if let Some(ladder) = &mut self.ladder {
+                ladder.weigh(place, lane);
+                ladder.lose(shed.messages);
+            }
         }
         shed
     }
@@ -148,7 +167,7 @@ impl Session {
         decide: impl FnOnce(&mut Lane) -> Admission,
     ) -> Admission {
         let seated = &mut self.lanes[place as usize];
-        seated.expire(now, self.client, books);
+        let expired = seated.expire(now, self.client, books);
         let admission = decide(&mut seated.lane);
         books.offered(message.topic.id, admission);
         let lost = match admission {
@@ -162,6 +181,10 @@ impl Session {
         }
         if let Some(at) = seated.lane.poll_alarm() {
             self.alarm = earlier(self.alarm, Some(at));
+        }
+        if let Some(ladder) = &mut self.ladder {
+            ladder.weigh(place, &seated.lane);
+            ladder.lose(lost + expired);
         }
         seated.queue_up(place, &mut self.turns);
         admission
@@ -192,6 +215,7 @@ impl Session {
     /// Releases a message the client says it has.
     pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
         let outcome = self.settle_ack(topic, books, |lane| lane.handle_ack(id)).unwrap_or(AckOutcome::Foreign);
+        self.note_receipt(outcome);
         books.acked(topic, outcome, 1);
         outcome
     }
@@ -200,6 +224,7 @@ impl Session {
     pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
         let heard = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
         let (outcome, count) = heard.unwrap_or((AckOutcome::Foreign, 1));
+        self.note_receipt(outcome);
         books.acked(topic, outcome, count);
         outcome
     }
@@ -222,15 +247,62 @@ impl Session {
         outcome
     }
 
-    /// Does what is due, on the link's clock and in real time.
-    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, books: &mut Books) {
+    /// Does what is due, on the link's clock and in real time, and says what that means for the client.
+    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, books: &mut Books) -> Option<Verdict> {
         if self.alarm.is_some_and(|at| at <= now) {
             self.alarm = None;
             self.release_held(now, books);
         }
-        if clock >= self.nearest {
-            self.handle_overdue(clock, now, books);
-        }
+        let verdict = if clock >= self.nearest { self.handle_overdue(clock, now, books) } else { None };
+        self.reassess(now, books);
+        verdict.or_else(|| self.evict(now))
+    }
+
+    /// Looks how far the client is behind, after anything happened to its lanes, and tells of it in the books.
+    pub fn reassess(&mut self, now: Instant, books: &mut Books) {
+        let Some(ladder) = &mut self.ladder else { return };
+        debug_assert_eq!(ladder.held().messages, self.lanes.iter().map(|(_, seated)| seated.lane.len() as u64).sum());
+        debug_assert_eq!(ladder.held().bytes, self.lanes.iter().map(|(_, seated)| seated.lane.bytes()).sum());
+        // A walk over few lanes, and only of a client above a hard limit.
+        let edge = ladder.look(now, || self.lanes.iter().all(|(_, seated)| seated.lane.only_holds()));
+        self.alarm = earlier(self.alarm, ladder.due());
+        self.tell_edge(edge, books);
+    }
+
+    /// Nobody looks how far the client is behind any more: it is away, or gone.
+    pub fn get_off(&mut self, now: Instant, books: &mut Books) {
+        let Some(ladder) = &mut self.ladder else { return };
+        ladder.ease();
+        let edge = ladder.get_off(now);
+        self.tell_edge(edge, books);
+    }
+
+    fn tell_edge(&self, edge: Option<Edge>, books: &mut Books) {
+        let Some(edge) = edge else { return };
+        let namespace = books.catalog().namespace_entry(self.namespace).path.clone();
+        let client = self.client;
+        books.push_event(match edge {
+            Edge::Began(held) => {
+                Event::SlowClientBegan { namespace, client, messages: held.messages, bytes: held.bytes }
+            }
+            Edge::Ended { lasted, lost } => Event::SlowClientEnded { namespace, client, lasted, lost },
+        });
+    }
+
+    /// What is to be done about a client that is above a hard limit and stays there.
+    fn evict(&mut self, now: Instant) -> Option<Verdict> {
+        let ladder = self.ladder.as_mut()?;
+        Some(match ladder.evict(now)? {
+            Eviction::Disconnect => {
+                ladder.lose(ladder.held().messages);
+                Verdict::Disconnect(CloseReason::SlowClient)
+            }
+            Eviction::Unsubscribe => {
+                let lane = &self.lanes.get(ladder.fullest()? as usize)?.lane;
+                ladder.lose(lane.len() as u64);
+                Verdict::Unsubscribe(lane.entry().clone())
+            }
+        })
     }
 
     /// Gives lanes their turn whose held values may be sent now.
@@ -238,7 +310,11 @@ impl Session {
         for (place, seated) in &mut self.lanes {
             if let Some(at) = seated.lane.poll_alarm() {
                 if at <= now {
-                    seated.expire(now, self.client, books);
+                    let expired = seated.expire(now, self.client, books);
+                    if let Some(ladder) = &mut self.ladder {
+                        ladder.weigh(place as u32, &seated.lane);
+                        ladder.lose(expired);
+                    }
                 }
                 self.alarm = earlier(self.alarm, seated.lane.poll_alarm());
             }
@@ -247,20 +323,31 @@ impl Session {
     }
 
     /// Looks for messages that were not acked in time.
-    fn handle_overdue(&mut self, clock: Duration, now: Instant, books: &mut Books) {
+    fn handle_overdue(&mut self, clock: Duration, now: Instant, books: &mut Books) -> Option<Verdict> {
         self.nearest = Duration::MAX;
-        let client = self.client;
+        let (client, mut verdict) = (self.client, None);
         for (place, seated) in &mut self.lanes {
+            let before = seated.lane.len();
             seated.lane.handle_timeout(clock, now, |message, why| match why {
-                GiveUp::Exhausted { attempts } => books.exhausted(client, &message, attempts),
+                GiveUp::Exhausted { attempts, reason } => {
+                    if message.topic.class.exhaustion == Exhaustion::Disconnect {
+                        verdict = Some(Verdict::Disconnect(CloseReason::RetriesExhausted));
+                    }
+                    books.exhausted(client, message, attempts, reason);
+                }
                 GiveUp::Expired => books.expired(message.topic.id, 1),
             });
             seated.end_overflow(client, books);
+            if let Some(ladder) = &mut self.ladder {
+                ladder.weigh(place as u32, &seated.lane);
+                ladder.lose((before - seated.lane.len()) as u64);
+            }
             if let Some(due) = seated.lane.poll_timeout() {
                 self.nearest = self.nearest.min(due);
             }
             seated.queue_up(place as u32, &mut self.turns);
         }
+        verdict
     }
 
     /// The next thing to say that there is room for: answers first, then the lanes in turn, a message each.
@@ -282,7 +369,13 @@ impl Session {
         loop {
             let place = *self.turns.front()?;
             let seated = &mut self.lanes[place as usize];
-            seated.expire(now, self.client, books);
+            let expired = seated.expire(now, self.client, books);
+            if expired > 0
+                && let Some(ladder) = &mut self.ladder
+            {
+                ladder.weigh(place, &seated.lane);
+                ladder.lose(expired);
+            }
             let Some(next) = seated.lane.next() else {
                 // An ack or a newer value left it with nothing to send.
                 seated.is_waiting = false;
@@ -307,6 +400,12 @@ impl Session {
             let Sending { message, attempt, awaits_ack } = seated.lane.send(clock, now);
             books.sent(self.client, &message, attempt, awaits_ack);
             seated.end_overflow(self.client, books);
+            if let Some(ladder) = &mut self.ladder {
+                ladder.weigh(place, &seated.lane);
+                if attempt == 1 {
+                    ladder.progress();
+                }
+            }
             if let Some(due) = seated.lane.poll_timeout() {
                 self.nearest = self.nearest.min(due);
             }
@@ -323,8 +422,13 @@ impl Session {
     /// Gives up, in all lanes, what is not worth sending any more, and says whether there was any.
     pub fn expire(&mut self, now: Instant, books: &mut Books) -> bool {
         let mut any = false;
-        for (_, seated) in &mut self.lanes {
-            any |= seated.expire(now, self.client, books);
+        for (place, seated) in &mut self.lanes {
+            let expired = seated.expire(now, self.client, books);
+            any |= expired > 0;
+            if let Some(ladder) = &mut self.ladder {
+                ladder.weigh(place as u32, &seated.lane);
+                ladder.lose(expired);
+            }
         }
         any
     }
@@ -400,10 +504,26 @@ impl Session {
     fn settle_ack<T>(&mut self, topic: TopicId, books: &mut Books, hear: impl FnOnce(&mut Lane) -> T) -> Option<T> {
         let place = self.lane_of(topic)?;
         let seated = &mut self.lanes[place as usize];
+        let before = seated.lane.len();
         let outcome = hear(&mut seated.lane);
         seated.end_overflow(self.client, books);
+        if let Some(ladder) = &mut self.ladder
+            && seated.lane.len() < before
+        {
+            ladder.weigh(place, &seated.lane);
+            ladder.progress();
+        }
         seated.queue_up(place, &mut self.turns);
         Some(outcome)
+    }
+
+    /// A receipt is a sign of life as an ack is, though what it is for has left its lane long ago.
+    fn note_receipt(&mut self, outcome: AckOutcome) {
+        if outcome == AckOutcome::Confirmed
+            && let Some(ladder) = &mut self.ladder
+        {
+            ladder.progress();
+        }
     }
 
     fn abandon(&self, mut lane: Lane, books: &mut Books) {
@@ -419,14 +539,14 @@ const GAP_FRAMES: u32 = 1;
 const GAP_BYTES: u64 = 256;
 
 impl SeatedLane {
-    /// Gives up what is not worth sending any more, and says whether there was any.
-    fn expire(&mut self, now: Instant, client: ClientId, books: &mut Books) -> bool {
+    /// Gives up what is not worth sending any more, and says how many messages those were.
+    fn expire(&mut self, now: Instant, client: ClientId, books: &mut Books) -> u64 {
         let expired = self.lane.expire(now);
         if expired > 0 {
             books.expired(self.lane.topic(), expired);
             self.end_overflow(client, books);
         }
-        expired > 0
+        expired
     }
 
     /// Takes its turn if it has something to send and does not wait for one yet.

@@ -47,6 +47,8 @@ pub struct TopicStats {
     pub retries: u64,
     /// Messages given up after the last retry.
     pub exhausted: u64,
+    /// Of those that were kept, messages that gave way to newer ones.
+    pub dead_letters_evicted: u64,
     /// Messages still queued or unacked when their client left.
     pub abandoned: u64,
     /// Acknowledgements, by [`AckOutcome`].
@@ -108,6 +110,8 @@ pub struct LaneSurvey {
     pub bytes_max: u64,
     /// How long ago the oldest message still held was published; zero when all lanes are empty.
     pub oldest: Duration,
+    /// How many messages that were given up are kept for the topic. One shard counts them for all.
+    pub dead_letters: u64,
 }
 
 /// What messages take of the memory they may take.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, Offset,
-    OnSubscribe, Output, Overflow, Room, SessionKey, TopicEntry, Transmit, Transport, Wishes,
+    OnSubscribe, Output, Overflow, Room, SessionKey, SlowClient, TopicEntry, Transmit, Transport, Wishes,
 };
 
 const EPOCH: Epoch = Epoch(7);
@@ -104,6 +104,8 @@ fn publish_poll_and_ack_cost_nothing_per_session() {
         Namespace::new("/a").topic("t").best_effort(Overflow::SnapshotOnly),
         Namespace::new("/a").topic("t").best_effort(Overflow::Coalesce).on_subscribe(OnSubscribe::Last),
         Namespace::new("/a").topic("t").at_least_once(AtLeastOnce::default().window(4)),
+        // Above the soft limit in every round.
+        Namespace::new("/a").topic("t").slow_client(SlowClient::default().soft_messages(1).hard_messages(2)),
     ];
     for namespace in namespaces {
         let told = format!("{namespace:?}");

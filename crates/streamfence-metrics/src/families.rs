@@ -9,7 +9,9 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, TopicStats};
 
-use Source::{Acks, Active, Age, Build, Connected, Disconnected, Memory, Overflow, Sessions, Stats, Survey};
+use Source::{
+    Acks, Active, Age, Build, Connected, Disconnected, Memory, Overflow, Sessions, SlowClients, Stats, Survey,
+};
 
 /// What all names begin with.
 pub(crate) const PREFIX: &str = "streamfence";
@@ -45,6 +47,8 @@ pub(crate) enum Source {
     Disconnected,
     /// Clients that are in it.
     Active,
+    /// Those of them that are slow.
+    SlowClients,
     /// Its sessions that survived a connection, by what became of them.
     Sessions,
     /// What the messages of all topics take.
@@ -75,7 +79,7 @@ impl Family {
             Stats(_) | Survey(_) | Age => &["namespace", "topic"],
             Overflow => &["namespace", "topic", "reason"],
             Acks => &["namespace", "topic", "outcome"],
-            Connected | Active => &["namespace"],
+            Connected | Active | SlowClients => &["namespace"],
             Disconnected => &["namespace", "reason"],
             Sessions => &["namespace", "outcome"],
             Memory(_) => &[],
@@ -86,7 +90,7 @@ impl Family {
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
             Stats(_) | Overflow | Acks | Connected | Disconnected | Sessions => MetricType::Counter,
-            Survey(_) | Age | Active | Memory(_) => MetricType::Gauge,
+            Survey(_) | Age | Active | SlowClients | Memory(_) => MetricType::Gauge,
             Build => MetricType::Info,
         }
     }
@@ -106,6 +110,7 @@ pub static FAMILIES: &[Family] = &[
     family("connections", Connected, "Clients that joined a namespace."),
     family("disconnections", Disconnected, "Clients that left a namespace, by reason."),
     family("connections_active", Active, "Clients that are in a namespace."),
+    family("slow_clients", SlowClients, "Clients that have stayed above a soft limit of their namespace (`slowClient`)."),
     family("sessions", Sessions, "Sessions that were kept for a client that lost its connection, by what became of them."),
 
     family("messages_published", Stats(|s| s.published), "Messages published, whatever the number of clients."),
@@ -122,6 +127,8 @@ pub static FAMILIES: &[Family] = &[
 
     family("retries", Stats(|s| s.retries), "Messages sent again."),
     family("retries_exhausted", Stats(|s| s.exhausted), "Messages given up after the last retry."),
+    family("dead_letters", Survey(|s| s.dead_letters), "Messages that were given up and are kept."),
+    family("dead_letters_evicted", Stats(|s| s.dead_letters_evicted), "Messages that were kept and gave way to newer ones."),
     family("acks", Acks, "Acknowledgements, by what they did."),
 
     family("lanes", Survey(|s| s.lanes), "Subscriptions."),
@@ -149,13 +156,14 @@ pub(crate) fn acks(stats: &TopicStats) -> impl Iterator<Item = (&'static str, u6
     AckOutcome::ALL.into_iter().map(AckOutcome::as_str).zip(stats.acks)
 }
 
-/// How the lanes of a topic stand over all shards: their number is a sum, everything else the worst of them.
+/// How the lanes of a topic stand over all shards: numbers are sums, everything else is the worst of them.
 pub(crate) fn worst<'a>(surveys: impl Iterator<Item = &'a LaneSurvey>) -> LaneSurvey {
     surveys.fold(LaneSurvey::default(), |all, shard| LaneSurvey {
         lanes: all.lanes + shard.lanes,
         depth_max: all.depth_max.max(shard.depth_max),
         bytes_max: all.bytes_max.max(shard.bytes_max),
         oldest: Duration::max(all.oldest, shard.oldest),
+        dead_letters: all.dead_letters + shard.dead_letters,
     })
 }
 

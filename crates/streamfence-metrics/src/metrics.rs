@@ -97,6 +97,16 @@ impl Observer for Metrics {
                     namespace.disconnected[index].fetch_add(1, Relaxed);
                 }
             }
+            Event::SlowClientBegan { namespace, .. } => {
+                if let Some(namespace) = self.totals.namespace(namespace) {
+                    namespace.slow_began.fetch_add(1, Relaxed);
+                }
+            }
+            Event::SlowClientEnded { namespace, .. } => {
+                if let Some(namespace) = self.totals.namespace(namespace) {
+                    namespace.slow_ended.fetch_add(1, Relaxed);
+                }
+            }
             Event::SessionDetached { namespace, .. } => self.count_session(namespace, 0),
             Event::SessionResumed { namespace, .. } => self.count_session(namespace, 1),
             Event::SessionExpired { namespace, .. } => self.count_session(namespace, 2),
@@ -136,6 +146,9 @@ struct Namespace {
     connected: AtomicU64,
     /// In the order of [`CloseReason::ALL`].
     disconnected: [AtomicU64; CloseReason::ALL.len()],
+    /// Clients that became slow, and that ceased to be.
+    slow_began: AtomicU64,
+    slow_ended: AtomicU64,
     /// In the order of [`SESSION_OUTCOMES`].
     sessions: [AtomicU64; SESSION_OUTCOMES.len()],
 }
@@ -200,7 +213,7 @@ impl Collector for Totals {
             match family.source {
                 Source::Memory(level) => metric.encode_gauge(&level(&known.memory))?,
                 Source::Build => metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?,
-                Source::Connected | Source::Disconnected | Source::Active | Source::Sessions => {
+                Source::Connected | Source::Disconnected | Source::Active | Source::SlowClients | Source::Sessions => {
                     for namespace in &known.namespaces {
                         namespace.encode(family, &mut metric)?;
                     }
@@ -235,6 +248,12 @@ impl Namespace {
                 // A client may leave between the two readings: none is the fewest there can be.
                 let active = self.connected.load(Relaxed).saturating_sub(disconnected.iter().sum());
                 metric.encode_family(&labels)?.encode_gauge(&active)
+            }
+            Source::SlowClients => {
+                // A client may be slow no more between the two readings: none is the fewest there can be.
+                let ended = self.slow_ended.load(Relaxed);
+                let slow = self.slow_began.load(Relaxed).saturating_sub(ended);
+                metric.encode_family(&labels)?.encode_gauge(&slow)
             }
             _ => Ok(()),
         }
@@ -287,6 +306,7 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
         coalesced,
         retries,
         exhausted,
+        dead_letters_evicted,
         abandoned,
         acks,
     } = since_last;
@@ -306,6 +326,7 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
     total.coalesced += coalesced;
     total.retries += retries;
     total.exhausted += exhausted;
+    total.dead_letters_evicted += dead_letters_evicted;
     total.abandoned += abandoned;
     for (total, since_last) in total.acks.iter_mut().zip(acks) {
         *total += since_last;

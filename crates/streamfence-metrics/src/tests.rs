@@ -65,6 +65,7 @@ fn every_number_shows_under_its_name() {
         coalesced: 12,
         retries: 13,
         exhausted: 14,
+        dead_letters_evicted: 9,
         abandoned: 15,
         acks: [16, 21, 17, 18, 19, 20],
     };
@@ -75,10 +76,17 @@ fn every_number_shows_under_its_name() {
     metrics.on_event(&connected("/feed"));
     metrics.on_event(&connected("/feed"));
     metrics.on_event(&disconnected("/feed", CloseReason::Stalled));
+    metrics.on_survey(0, quote(&catalog), &LaneSurvey { dead_letters: 21, ..LaneSurvey::default() });
+    let (namespace, client): (Arc<str>, _) = ("/feed".into(), ClientId([0; 12]));
+    let began = Event::SlowClientBegan { namespace: namespace.clone(), client, messages: 9, bytes: 90 };
+    metrics.on_event(&began);
+    metrics.on_event(&began);
+    metrics.on_event(&Event::SlowClientEnded { namespace, client, lasted: Duration::from_secs(5), lost: 3 });
     expect![[r#"
         streamfence_connections_total{namespace="/feed"} 2
         streamfence_disconnections_total{namespace="/feed",reason="stalled"} 1
         streamfence_connections_active{namespace="/feed"} 1
+        streamfence_slow_clients{namespace="/feed"} 1
         streamfence_messages_published_total{namespace="/feed",topic="quote"} 101
         streamfence_messages_published_bytes_total{namespace="/feed",topic="quote"} 2
         streamfence_messages_received_total{namespace="/feed",topic="quote"} 3
@@ -94,6 +102,8 @@ fn every_number_shows_under_its_name() {
         streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="budget"} 40
         streamfence_retries_total{namespace="/feed",topic="quote"} 13
         streamfence_retries_exhausted_total{namespace="/feed",topic="quote"} 14
+        streamfence_dead_letters{namespace="/feed",topic="quote"} 21
+        streamfence_dead_letters_evicted_total{namespace="/feed",topic="quote"} 9
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="released"} 16
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="confirmed"} 21
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="late"} 17
@@ -116,6 +126,7 @@ fn lanes_add_up_over_shards_and_the_worst_of_them_shows() {
         depth_max,
         bytes_max,
         oldest: Duration::from_millis(millis),
+        dead_letters: 0,
     };
     metrics.on_survey(0, quote(&catalog), &survey(9, 9, 9, 9000));
     metrics.on_survey(0, quote(&catalog), &survey(2, 5, 100, 1500));
@@ -180,6 +191,7 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_connections_total` | counter | `namespace` | Clients that joined a namespace. |
         | `streamfence_disconnections_total` | counter | `namespace`, `reason` | Clients that left a namespace, by reason. |
         | `streamfence_connections_active` | gauge | `namespace` | Clients that are in a namespace. |
+        | `streamfence_slow_clients` | gauge | `namespace` | Clients that have stayed above a soft limit of their namespace (`slowClient`). |
         | `streamfence_sessions_total` | counter | `namespace`, `outcome` | Sessions that were kept for a client that lost its connection, by what became of them. |
         | `streamfence_messages_published_total` | counter | `namespace`, `topic` | Messages published, whatever the number of clients. |
         | `streamfence_messages_published_bytes_total` | counter | `namespace`, `topic` | Bytes published, encoded. |
@@ -193,6 +205,8 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_queue_overflow_total` | counter | `namespace`, `topic`, `reason` | Messages that did not fit a client's lane, or the memory budget, by what became of them. |
         | `streamfence_retries_total` | counter | `namespace`, `topic` | Messages sent again. |
         | `streamfence_retries_exhausted_total` | counter | `namespace`, `topic` | Messages given up after the last retry. |
+        | `streamfence_dead_letters` | gauge | `namespace`, `topic` | Messages that were given up and are kept. |
+        | `streamfence_dead_letters_evicted_total` | counter | `namespace`, `topic` | Messages that were kept and gave way to newer ones. |
         | `streamfence_acks_total` | counter | `namespace`, `topic`, `outcome` | Acknowledgements, by what they did. |
         | `streamfence_lanes` | gauge | `namespace`, `topic` | Subscriptions. |
         | `streamfence_lane_depth_max` | gauge | `namespace`, `topic` | The most messages one lane holds, queued and in flight. |

@@ -8,6 +8,7 @@
 
 mod budget;
 mod builder;
+mod dead_letters;
 mod fence;
 mod payload;
 mod report;
@@ -34,6 +35,7 @@ mod watch;
 pub mod memory;
 
 pub use builder::{BuildError, FenceBuilder};
+pub use dead_letters::DeadLetter;
 pub use directory::FindError;
 pub use encoder::{Encoder, PlainEncoder};
 pub use fence::{EncoderInUse, Fence};
@@ -46,8 +48,9 @@ pub use payload::{Payload, PayloadError};
 pub use report::{PublishError, PublishReport};
 pub use streamfence_core as core;
 pub use streamfence_core::{
-    AckStyle, AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, InboundAck, MessageId,
-    Metadata, Namespace, Observer, OnSubscribe, Overflow, Room, Topic, Wire,
+    AckStyle, AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, Eviction, Exhaustion,
+    GiveUpReason, InboundAck, MessageId, Metadata, Namespace, Observer, OnSubscribe, Overflow, Room, SlowClient, Topic,
+    Wire,
 };
 pub use tickets::parse_session_id;
 pub use to::To;

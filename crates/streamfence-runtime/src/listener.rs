@@ -1,6 +1,10 @@
 //! What an application implements to hear of events. All methods default to nothing.
 
-use streamfence_core::{ClientId, CloseReason, ErrorCode, Event, MessageId, UnsubscribeReason, event::Transport};
+use std::time::Duration;
+
+use streamfence_core::{
+    ClientId, CloseReason, ErrorCode, Event, GiveUpReason, MessageId, UnsubscribeReason, event::Transport,
+};
 
 /// Hears of edges: who came and went, who began to lose messages, who never acked.
 ///
@@ -64,6 +68,12 @@ pub trait Listener: Send + Sync + 'static {
     fn on_retry(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, retry: u32) {}
     /// A message was given up after so many sends.
     fn on_retries_exhausted(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, attempts: u32) {}
+    /// A message that was given up is kept among its topic's dead letters.
+    fn on_dead_lettered(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, reason: GiveUpReason) {}
+    /// A client has stayed above a soft limit of its namespace for so long that it counts as slow.
+    fn on_slow_client_began(&self, namespace: &str, client: ClientId, messages: u64, bytes: u64) {}
+    /// A slow client is below the soft limits again, or is gone; `lost` is what it lost meanwhile.
+    fn on_slow_client_ended(&self, namespace: &str, client: ClientId, lasted: Duration, lost: u64) {}
 
     /// Passes an event to the methods above.
     #[doc(hidden)]
@@ -104,6 +114,15 @@ pub trait Listener: Send + Sync + 'static {
             }
             Event::RetriesExhausted { namespace, topic, client, id, attempts } => {
                 self.on_retries_exhausted(namespace, topic, *client, *id, *attempts);
+            }
+            Event::DeadLettered { namespace, topic, client, id, reason } => {
+                self.on_dead_lettered(namespace, topic, *client, *id, *reason);
+            }
+            Event::SlowClientBegan { namespace, client, messages, bytes } => {
+                self.on_slow_client_began(namespace, *client, *messages, *bytes);
+            }
+            Event::SlowClientEnded { namespace, client, lasted, lost } => {
+                self.on_slow_client_ended(namespace, *client, *lasted, *lost);
             }
             // `Event` grows with the core; this crate grows with it.
             _ => {}

@@ -266,6 +266,27 @@ impl MemoryClient {
         }
     }
 
+    /// Waits for an error that answers no wish: its code and its message.
+    pub async fn error(&mut self) -> (&'static str, String) {
+        match self.answer(|what| matches!(what, Transmit::Error { request: None, .. })).await {
+            Transmit::Error { code, message, .. } => (code.as_str(), message.into()),
+            _ => unreachable!("only an error was asked for"),
+        }
+    }
+
+    /// Waits until its subscription to a topic has ended by the server's wish, and says why.
+    ///
+    /// # Panics
+    /// When the namespace has no such topic.
+    pub async fn unsubscribed(&mut self, topic: &str) -> UnsubscribeReason {
+        let topic = self.topic(topic);
+        let ended = |what: &Transmit| matches!(what, Transmit::Unsubscribed { topic: t, request: None, .. } if t.id == topic.id);
+        match self.answer(ended).await {
+            Transmit::Unsubscribed { reason, .. } => reason,
+            _ => unreachable!("only an end was asked for"),
+        }
+    }
+
     /// Waits until the server has ended the connection, and says why.
     pub async fn closed(&mut self) -> CloseReason {
         loop {

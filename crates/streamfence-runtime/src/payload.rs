@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use serde::de::IgnoredAny;
-use streamfence_core::{Body, Key};
+use streamfence_core::{Body, Key, Message};
 
 /// The payload of one message.
 ///
@@ -155,6 +155,17 @@ impl Payload {
         bytes.extend_from_slice(text);
         let attachments = self.attachments.iter().map(|attachment| append(&mut bytes, attachment)).collect();
         Body { bytes: bytes.freeze(), payload, attachments }
+    }
+
+    /// What was published in a message, with its key and the time it was worth sending.
+    pub(crate) fn of_message(message: &Message) -> Self {
+        let Body { bytes, payload, .. } = &message.body;
+        Self {
+            json: bytes.slice(payload.clone()),
+            attachments: message.body.attachments().collect(),
+            key: message.key.clone(),
+            ttl: message.expires.map(|expires| expires.saturating_duration_since(message.published)),
+        }
     }
 
     fn trusted(json: Bytes, attachments: Vec<Bytes>) -> Self {

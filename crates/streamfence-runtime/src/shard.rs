@@ -1,5 +1,6 @@
 //! The one loop that waits. Never a delivery rule: what is decided, the hub decides.
 
+mod aftermath;
 mod intake;
 mod publishing;
 
@@ -8,14 +9,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, Event, Hub, LinkKey, NamespaceId, Output, Room, Secret, SessionKey, Transmit,
-    Transport,
+    ClientId, CloseReason, ErrorCode, Hub, LinkKey, NamespaceId, Output, Room, Secret, SessionKey, Transmit, Transport,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::budget::{Budget, Portion};
 use crate::command::{Control, Publish};
+use crate::dead_letters::DeadLetters;
 use crate::directory::{Directory, FindError};
 use crate::fence::WeakFence;
 use crate::handler::Handlers;
@@ -40,6 +41,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) struct ShardParts {
     pub(crate) index: usize,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) publishes: mpsc::Receiver<Publish>,
     pub(crate) control: mpsc::Receiver<Control>,
     pub(crate) ready: Arc<ReadyList>,
@@ -327,6 +329,9 @@ impl Shard {
         if let Some(ticket) = ticket {
             self.hub.tell(session, Transmit::Session { namespace, ticket: Box::new(ticket) }, at);
         }
+        if let Some(SessionWish::Resume { client, secret }) = wish {
+            self.tell_why(session, namespace, client, &secret, now);
+        }
     }
 
     /// The session a client may come back to: it has its secret, and is who it was.
@@ -341,16 +346,6 @@ impl Shard {
         let is_theirs = self.hub.principal_of(session).map(|known| &**known) == principal;
         let is_here = self.hub.session(session).is_some_and(|session| session.namespace() == namespace);
         (is_theirs && is_here).then_some(session)
-    }
-
-    /// Tells whoever watches, and forgets what a session that is gone leaves behind.
-    fn witness(&mut self, event: &Event) {
-        if let Event::Disconnected { client, .. } | Event::SessionExpired { client, .. } = event
-            && self.hub.session_of(*client).is_none()
-        {
-            self.tickets.forget(*client);
-        }
-        self.parts.watchers.event(event);
     }
 
     /// Goes on under the catalog there is now, before anything is handled that may know of it.
@@ -423,7 +418,11 @@ impl Shard {
         for _ in 0..OUTPUTS_PER_TURN {
             match self.hub.poll_output(now.into_std()) {
                 None => return false,
-                Some(Output::Event(event)) => self.witness(&event),
+                Some(Output::Event(event)) => self.witness(&event, now),
+                Some(Output::GivenUp(given_up)) => self.bury(*given_up),
+                Some(Output::Disconnect { session, link, namespace, reason }) => {
+                    self.cut(session, link, namespace, reason);
+                }
                 Some(Output::Starved(key)) => {
                     // What the hub knows may be old: more may be there already.
                     let rooms = self.seat_mut(key).map(|seat| (seat.room, seat.outlet.await_room()));
@@ -467,22 +466,6 @@ impl Shard {
         self.hub.leave(joined.session, reason, now.into_std());
     }
 
-    fn disconnect(&mut self, client: ClientId, reason: CloseReason, now: Instant) -> bool {
-        let Some(session) = self.hub.session_of(client) else { return false };
-        let Some(namespace) = self.hub.session(session).map(streamfence_core::Session::namespace) else { return false };
-        match self.hub.link_of(session) {
-            Some(key) => {
-                self.leave(key, namespace, reason, now);
-                if let Some(seat) = self.seat_mut(key) {
-                    seat.outlet.disconnect(namespace, reason);
-                }
-            }
-            // Nobody is there to be told; the session is not waited for any more.
-            None => self.hub.leave(session, reason, now.into_std()),
-        }
-        true
-    }
-
     fn end(&mut self, key: LinkKey, reason: CloseReason, now: Instant) {
         let Some(seat) = self.seats.get_mut(key.index()).and_then(Option::take) else { return };
         self.busy -= usize::from(seat.is_busy);
@@ -498,6 +481,7 @@ impl Shard {
         if now >= self.next_tick {
             self.next_tick = now + TICK;
             self.hub.expire(now.into_std());
+            self.tickets.forget_old(now);
             if self.parts.index == 0 {
                 self.parts.directory.sweep();
             }
@@ -511,11 +495,15 @@ impl Shard {
             // Every shard sees every message; one of them counts it.
             if self.parts.index == 0 {
                 (stats.published, stats.published_bytes) = self.parts.directory.take_published(topic);
+                stats.dead_letters_evicted = self.parts.dead_letters.take_evicted(topic);
             }
             if stats != Default::default() {
                 self.parts.watchers.stats(topic, &stats);
             }
-            let survey = self.hub.survey(topic, now.into_std());
+            let mut survey = self.hub.survey(topic, now.into_std());
+            if self.parts.index == 0 {
+                survey.dead_letters = self.parts.dead_letters.len(topic);
+            }
             self.parts.watchers.survey(self.parts.index, topic, &survey);
         }
         if let Some(portion) = &mut self.portion {
@@ -551,8 +539,11 @@ impl Shard {
             }
         }
         while let Some(output) = self.hub.poll_output(now.into_std()) {
-            if let Output::Event(event) = output {
-                self.witness(&event);
+            match output {
+                Output::Event(event) => self.witness(&event, now),
+                Output::GivenUp(given_up) => self.bury(*given_up),
+                // Nobody is there any more to hear it.
+                Output::Transmit(..) | Output::Starved(_) | Output::Disconnect { .. } => {}
             }
         }
     }

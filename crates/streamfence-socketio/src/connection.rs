@@ -230,6 +230,9 @@ impl Member {
     }
 
     /// A subscription ended without the client's wish, and leaves its place.
+    ///
+    /// A client that has subscribed again before it could hear of the end gets a place more: there is no harm in that,
+    /// since a topic has one lane.
     pub(crate) fn give_back(&self, topic: TopicId) {
         self.lock().topics.retain(|other| *other != topic);
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 use socketioxide::SendError;
-use streamfence_core::{Batch, CloseReason, Message, NamespaceId, Room, Transmit, Transport, UnsubscribeReason};
+use streamfence_core::{
+    Batch, CloseReason, ErrorCode, Message, NamespaceId, Room, Transmit, Transport, UnsubscribeReason,
+};
 use streamfence_runtime::Outlet;
 
 use crate::connection::{Connection, Member};
@@ -73,7 +75,7 @@ impl Outlet for SocketIoOutlet {
             place.map(|place| members.swap_remove(place))
         };
         let Some(member) = member else { return };
-        if self.connection.is_stalled() || member.socket.clone().disconnect().is_err() {
+        if self.connection.is_stalled() || !self.connection.dismiss(&member, why) {
             self.connection.state.kill(why);
         }
     }
@@ -88,8 +90,7 @@ impl Outlet for SocketIoOutlet {
             return;
         }
         for member in mine {
-            let told = why != CloseReason::ShuttingDown || self.connection.say_farewell(&member).is_ok();
-            if !told || member.socket.clone().disconnect().is_err() {
+            if !self.connection.dismiss(&member, why) {
                 self.connection.state.kill(why);
             }
         }
@@ -101,6 +102,20 @@ impl Connection {
     /// One that polls is between two polls every moment: it gets the word with the next.
     fn is_stalled(&self) -> bool {
         self.state.is_blocked() && self.state.transport() == Transport::WebSocket
+    }
+
+    /// Tells a client why, where there is more to say than goodbye, and takes it out of its namespace. `false` when that
+    /// cannot be said any more.
+    fn dismiss(&self, member: &Arc<Member>, why: CloseReason) -> bool {
+        let told = match ErrorCode::of_close(why) {
+            _ if why == CloseReason::ShuttingDown => self.say_farewell(member),
+            Some((code, message)) => {
+                let (namespace, message) = (member.namespace, message.into());
+                self.send_answer(member, &Transmit::Error { namespace, code, message, topic: None, request: None })
+            }
+            None => Ok(()),
+        };
+        told.is_ok() && member.socket.clone().disconnect().is_ok()
     }
 
     fn send_message(&self, member: &Arc<Member>, message: &Message, attempt: u32) -> Result<(), SendError> {

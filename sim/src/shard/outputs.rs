@@ -18,8 +18,15 @@ impl Shard {
                     assert!(room.is_some(), "starved: a link without room waits for any room");
                 }
                 Output::Transmit(link, batch) => self.hear_batch(link, batch),
+                Output::GivenUp(given_up) => {
+                    let kept = (given_up.client, given_up.message.id);
+                    assert_eq!(self.given_up.pop_front(), Some(kept), "dead letters: what was given up, and in order");
+                    self.trace.count("dead letters", 1);
+                }
+                Output::Disconnect { session, reason, .. } => panic!("ladder: {session:?} is cut ({reason:?}) by none"),
             }
         }
+        assert!(self.given_up.is_empty(), "dead letters: {:?} were not handed out", self.given_up);
         std::mem::take(&mut self.heard)
     }
 
@@ -138,6 +145,7 @@ impl Shard {
                     format!("peer {peer} is given up: {} of topic {}", id.offset.0, topic.index)
                 });
                 self.tallies[topic.index as usize].exhausted += 1;
+                self.given_up.push_back((*client, *id));
                 assert!(self.peers[peer].link.is_some(), "exhaustion: while the client was away");
                 let clock = self.clock_of(peer);
                 let window = self.peers[peer].lane(topic).and_then(|ledger| ledger.window.as_mut());

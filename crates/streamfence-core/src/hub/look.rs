@@ -144,6 +144,9 @@ mod tests {
             let _ = hub.publish_to(sessions[to], &message, published);
         }
         let survey = hub.survey(topic, start + Duration::from_secs(9));
-        assert_eq!(survey, LaneSurvey { lanes: 2, depth_max: 2, bytes_max: 40, oldest: Duration::from_secs(8) });
+        assert_eq!(
+            survey,
+            LaneSurvey { lanes: 2, depth_max: 2, bytes_max: 40, oldest: Duration::from_secs(8), dead_letters: 0 }
+        );
     }
 }

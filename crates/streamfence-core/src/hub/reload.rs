@@ -24,7 +24,8 @@ impl Hub {
     ///
     /// What grows counts at once and what shrinks discards nothing: a lane that holds too much now takes no more until
     /// it holds less, by its new policy. A message keeps the promise it was published under, and what is due stays due
-    /// when it was. The subscribers of a topic that is gone are told `removed`; their sessions stay.
+    /// when it was. The slow-client ladder is weighed by its new limits and patience at once. The subscribers of a topic
+    /// that is gone are told `removed`; their sessions stay.
     pub fn reload(&mut self, reload: &Reload, now: Instant) {
         let now = self.advance(now);
         let catalog = &reload.catalog;
@@ -40,7 +41,10 @@ impl Hub {
         let key = |(index, generation): (usize, u32)| SessionKey { index: index as u32, generation };
         let sessions: Vec<_> = self.sessions.iter().map(|(index, entry)| key((index, entry.generation))).collect();
         for key in sessions {
-            let gone = self.sessions[key.index as usize].value.session.reload(current);
+            let session = &mut self.sessions[key.index as usize].value.session;
+            let rules = catalog.namespace_entry(session.namespace()).slow_client;
+            session.follow_ladder(rules, now, &mut self.books);
+            let gone = session.reload(current);
             for topic in gone {
                 self.unsubscribe(key, &topic, UnsubscribeReason::Removed, None, now);
             }

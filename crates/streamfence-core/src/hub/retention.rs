@@ -38,7 +38,7 @@ impl Hub {
         }
         if self.link_of(key).is_some() {
             // Without a look at how many are detached: it is not for a moment.
-            self.take_off(key, CloseReason::Replaced);
+            self.take_off(key, CloseReason::Replaced, now);
         }
         let seated = &mut self.sessions[key.index as usize].value;
         if seated.detached_until.take().is_some() {
@@ -79,7 +79,7 @@ impl Hub {
         if !reason.is_loss() || self.keeps_none || self.detached >= DETACHED_AT_ONCE {
             return false;
         }
-        self.take_off(key, reason);
+        self.take_off(key, reason, now);
         let until = now.checked_add(retention).unwrap_or_else(|| now + LONGEST_RETENTION);
         self.sessions[key.index as usize].value.detached_until = Some(until);
         self.detached += 1;
@@ -88,10 +88,12 @@ impl Hub {
     }
 
     /// Takes a session off its link, which must know no more of it.
-    fn take_off(&mut self, key: SessionKey, reason: CloseReason) {
+    fn take_off(&mut self, key: SessionKey, reason: CloseReason, now: Instant) {
         let seated = &mut self.sessions[key.index as usize].value;
         let link = seated.link;
         let unsaid = seated.session.drop_answers();
+        // Whoever is away makes no progress and is not to blame for it.
+        seated.session.get_off(now, &mut self.books);
         seated.filed = None;
         let (client, namespace) = (seated.session.client(), seated.session.namespace());
         if let Some(link) = self.link_mut(link) {

@@ -88,6 +88,11 @@ impl Lane {
         std::iter::from_fn(|| conflation.pop_front()).count() as u64
     }
 
+    /// Whether nothing waits for its client: all it holds waits for its interval.
+    pub(crate) fn only_holds(&self) -> bool {
+        self.len() == self.held()
+    }
+
     /// How many values are held.
     pub(super) fn held(&self) -> usize {
         self.conflation.as_ref().map_or(0, |conflation| conflation.len())

@@ -42,11 +42,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::script::{Command, duration, fold_series, names, number};
+use super::script::{Command, duration, fold_series, names, number, told};
 use crate::{
-    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Frequency, Gap, Hub, LinkKey,
-    MESSAGE_BYTES, Message, MessageId, Namespace, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicEntry,
-    TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
+    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Frequency, Hub, LinkKey, MESSAGE_BYTES,
+    Message, MessageId, Namespace, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicEntry, TopicId,
+    TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// The namespaces of a scene. The first is where `ann` is.
@@ -429,6 +429,18 @@ impl Stage {
                 Output::Event(event) => self.witness(&event),
                 // A scenario says every change of room by itself.
                 Output::Starved(_) => {}
+                Output::GivenUp(given_up) => {
+                    let name = self.name_of(given_up.message.topic.id, given_up.message.id).to_owned();
+                    let (attempts, reason) = (given_up.attempts, given_up.reason.as_str());
+                    self.say(self.actor_of(given_up.client), &format!("kept {name}: {reason} after {attempts}"));
+                }
+                Output::Disconnect { session, link, reason, .. } => {
+                    assert!(self.hub.session(session).is_none(), "who is to be disconnected has left");
+                    let actor = self.actors.iter().position(|actor| actor.session == session);
+                    let actor = actor.expect("every session is an actor's");
+                    assert_eq!(self.actors[actor].link, link, "it is told on its own link");
+                    self.say(actor, &format!("to be disconnected ({})", reason.as_str()));
+                }
                 Output::Transmit(link, mut batch) => {
                     assert!(!batch.is_empty(), "an empty batch is no output");
                     for what in batch.drain(..) {
@@ -457,23 +469,7 @@ impl Stage {
                     format!("sent {name}")
                 }
             }
-            Transmit::Subscribed { topic, position, .. } => {
-                format!("told: subscribed to {} after {}", topic.name, position.offset.0)
-            }
-            Transmit::Unsubscribed { topic, reason: UnsubscribeReason::Client, .. } => {
-                format!("told: unsubscribed from {}", topic.name)
-            }
-            Transmit::Unsubscribed { topic, reason, .. } => {
-                format!("told: unsubscribed from {} ({})", topic.name, reason.as_str())
-            }
-            Transmit::Gap { topic, gap, .. } => {
-                let Gap { from, to, count, reason } = gap;
-                let topic = &topic.name;
-                format!("told: missed {count} of {topic}, {} to {}: {}", from.0, to.0, reason.as_str())
-            }
-            Transmit::Session { .. } => "told: its session".to_owned(),
-            Transmit::Done { .. } => "told: published".to_owned(),
-            Transmit::Error { code, .. } => format!("told: {}", code.as_str()),
+            answer => told(answer),
         };
         self.say(actor, &text);
     }
@@ -489,6 +485,12 @@ impl Stage {
             Event::Unsubscribed { client, topic, .. } => (client, format!("unsubscribed from {topic}")),
             Event::OverflowBegan { client, .. } => (client, "overflow began".to_owned()),
             Event::OverflowEnded { client, lost, .. } => (client, format!("overflow ended: {lost} lost")),
+            Event::SlowClientBegan { client, messages, bytes, .. } => {
+                (client, format!("slow client began: {messages} messages, {bytes} bytes"))
+            }
+            Event::SlowClientEnded { client, lasted, lost, .. } => {
+                (client, format!("slow client ended after {lasted:?}: {lost} lost"))
+            }
             Event::RetriesExhausted { client, namespace, topic, id, .. } => {
                 let at =
                     self.messages.iter().find(|(_, of, other)| other == id && self.is_named(*of, namespace, topic));
@@ -498,8 +500,7 @@ impl Stage {
             Event::Retried { .. } => return,
             other => panic!("the core does not make {other:?}"),
         };
-        let actor = self.actors.iter().position(|actor| actor.client == *client).expect("every client is an actor");
-        self.say(actor, &text);
+        self.say(self.actor_of(*client), &text);
     }
 
     /// Checks what must hold after every command, whatever the script.
@@ -534,6 +535,10 @@ impl Stage {
     fn note(&mut self, text: &str) {
         let now = if self.now.is_zero() { "0s".to_owned() } else { format!("{:?}", self.now) };
         writeln!(self.trace, "{now}  {text}").expect("a string takes everything");
+    }
+
+    fn actor_of(&self, client: ClientId) -> usize {
+        self.actors.iter().position(|actor| actor.client == client).expect("every client is an actor")
     }
 
     fn actor(&self, name: &str) -> usize {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::{Gap, Transmit, UnsubscribeReason};
+
 /// One command, taken apart: whose it is, its verb, its words and its `key=value` options.
 pub(super) struct Command<'a> {
     pub(super) actor: &'a str,
@@ -71,4 +73,28 @@ pub(super) fn fold_series(trace: &str) -> String {
         };
     }
     folded.into_iter().map(|line| line + "\n").collect()
+}
+
+/// What the trace says of an answer to a client.
+pub(super) fn told(what: &Transmit) -> String {
+    match what {
+        Transmit::Message { .. } => unreachable!("a message is no answer"),
+        Transmit::Subscribed { topic, position, .. } => {
+            format!("told: subscribed to {} after {}", topic.name, position.offset.0)
+        }
+        Transmit::Unsubscribed { topic, reason: UnsubscribeReason::Client, .. } => {
+            format!("told: unsubscribed from {}", topic.name)
+        }
+        Transmit::Unsubscribed { topic, reason, .. } => {
+            format!("told: unsubscribed from {} ({})", topic.name, reason.as_str())
+        }
+        Transmit::Gap { topic, gap, .. } => {
+            let Gap { from, to, count, reason } = gap;
+            let topic = &topic.name;
+            format!("told: missed {count} of {topic}, {} to {}: {}", from.0, to.0, reason.as_str())
+        }
+        Transmit::Session { .. } => "told: its session".to_owned(),
+        Transmit::Done { .. } => "told: published".to_owned(),
+        Transmit::Error { code, .. } => format!("told: {}", code.as_str()),
+    }
 }

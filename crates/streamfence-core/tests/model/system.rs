@@ -396,10 +396,13 @@ impl Driver {
 
     fn take_outputs(&mut self, now: Instant) -> Outputs {
         let mut outputs = Outputs::default();
+        let mut kept = Vec::new();
         while let Some(output) = self.hub.poll_output(now) {
             match output {
                 Output::Event(event) => outputs.events.push(event),
                 Output::Starved(_) => {}
+                Output::GivenUp(given_up) => kept.push((given_up.client, given_up.message.id)),
+                Output::Disconnect { .. } => panic!("no topic of the model cuts anybody"),
                 Output::Transmit(key, batch) => {
                     let link = self.links.iter().position(|&link| link == Some(key)).expect("the link is open");
                     assert!(!batch.is_empty(), "an empty batch is no output");
@@ -408,6 +411,11 @@ impl Driver {
                 }
             }
         }
+        let exhausted = outputs.events.iter().filter_map(|event| match event {
+            Event::RetriesExhausted { client, id, .. } => Some((*client, *id)),
+            _ => None,
+        });
+        assert_eq!(kept, exhausted.collect::<Vec<_>>(), "what is given up is handed out, once");
         outputs
     }
 }

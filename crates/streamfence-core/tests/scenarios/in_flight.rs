@@ -50,6 +50,7 @@ fn an_unacked_message_is_resent_until_its_attempts_run_out() {
             0s  sent a (attempt 1)
             1s  sent a (attempt 2)
             2s  gave up on a
+            2s  kept a: exhausted after 2
             2s  sent b (attempt 1)
             3s  sent b (attempt 2)
             3s  acked b
@@ -89,7 +90,9 @@ fn each_message_has_its_own_deadline() {
             1s  sent a (attempt 2)
             1.6s  sent c (attempt 2)
             2s  gave up on a
+            2s  kept a: exhausted after 2
             2.6s  gave up on c
+            2.6s  kept c: exhausted after 2
         "#]],
     );
 }
@@ -119,6 +122,7 @@ fn a_retry_waits_for_room_and_is_one_attempt_however_long_it_waits() {
             0s  sent a (attempt 1)
             1s  sent a (attempt 2)
             62s  gave up on a
+            62s  kept a: exhausted after 2
         "#]],
     );
 }
@@ -133,6 +137,7 @@ fn the_ack_clock_stands_still_without_room() {
             60s  holds t: 1 messages, 10 bytes
             61s  sent a (attempt 2)
             122s  gave up on a
+            122s  kept a: exhausted after 2
         "#]],
     );
 }
@@ -178,6 +183,7 @@ fn an_ack_of_an_overdue_message_spares_the_retry() {
             1s  sent c (attempt 1)
             2s  sent c (attempt 2)
             3s  gave up on c
+            3s  kept c: exhausted after 2
         "#]],
     );
 }
@@ -206,6 +212,7 @@ fn an_ack_after_the_message_was_given_up_is_late() {
             0s  sent a (attempt 1)
             1s  sent a (attempt 2)
             2s  gave up on a
+            2s  kept a: exhausted after 2
             5s  acked a: late
             5s  books of t: 1 offered 2 sent 1 retried 1 exhausted
             5s  1 links, 0 messages resident
@@ -330,9 +337,12 @@ fn what_was_given_up_makes_way_for_the_next() {
             1s  sent c (attempt 2)
             2s  gave up on a
             2s  gave up on c
+            2s  kept a: exhausted after 2
+            2s  kept c: exhausted after 2
             2s  sent d (attempt 1)
             3s  sent d (attempt 2)
             4s  gave up on d
+            4s  kept d: exhausted after 2
             4s  holds t: 0 messages, 0 bytes
             4s  books of t: 4 offered 7 sent 3 retried 1 delivered 3 exhausted
             4s  1 links, 0 messages resident
@@ -388,6 +398,7 @@ fn a_nacked_message_is_sent_again_after_its_delay_as_one_more_attempt() {
             500ms  sent a (attempt 2)
             500ms  nacked a
             500ms  gave up on a
+            500ms  kept a: nacked after 2
             500ms  sent c (attempt 1)
             1s  sent b (attempt 2)
             1.5s  sent c (attempt 2)
@@ -419,13 +430,14 @@ fn each_attempt_has_longer_than_the_one_before_it() {
         namespace,
         "room 9, offer a, +60s",
         expect![[r#"
-        0s  sent a (attempt 1)
-        1s  sent a (attempt 2)
-        3s  sent a (attempt 3)
-        7s  sent a (attempt 4)
-        12s  sent a (attempt 5)
-        17s  gave up on a
-    "#]],
+            0s  sent a (attempt 1)
+            1s  sent a (attempt 2)
+            3s  sent a (attempt 3)
+            7s  sent a (attempt 4)
+            12s  sent a (attempt 5)
+            17s  gave up on a
+            17s  kept a: exhausted after 5
+        "#]],
     );
 }
 

@@ -389,6 +389,7 @@ fn an_overflow_of_a_full_window_lasts_while_its_messages_are_only_sent_again() {
             1s  rejected c: full
             2s  gave up on a
             2s  overflow ended: 2 lost
+            2s  kept a: exhausted after 2
         "#]],
     );
 }

@@ -4,9 +4,11 @@
 //! then read them: a trace is right when it is the rule, not when it is what the code does.
 
 mod audience;
+mod exhaustion;
 mod gap;
 mod hub;
 mod in_flight;
+mod ladder;
 mod lane;
 mod link;
 mod patterns;

@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 use streamfence_core::testing::scenario::{self, Scene};
-use streamfence_core::{AtLeastOnce, Namespace, Overflow, Topic};
+use streamfence_core::{AtLeastOnce, Eviction, Namespace, Overflow, SlowClient, Topic};
 
 use crate::{at_least_once, best_effort, promise};
 
@@ -151,6 +151,7 @@ fn what_is_due_stays_due_when_it_was() {
             500ms  reloaded
             1s  sent a (attempt 2)
             6s  gave up on a
+            6s  kept a: exhausted after 2
         "#]],
     );
 }
@@ -345,6 +346,109 @@ fn a_receipt_window_comes_and_goes() {
             0s  acked c
             0s  books of t: 3 offered 3 sent 3 delivered
             0s  1 links, 0 messages resident
+        "#]],
+    );
+}
+
+/// A lane whose client is slow above 2 messages and disconnected above 4.
+fn with_ladder(patience: u64) -> Namespace {
+    let ladder = SlowClient::default().soft_messages(2).hard_messages(4).hard(Eviction::Disconnect);
+    best_effort(Overflow::DropOldest).slow_client(ladder.patience(std::time::Duration::from_secs(patience)))
+}
+
+#[test]
+fn nobody_is_slow_any_more_where_the_ladder_is_gone() {
+    check(
+        with_ladder(5),
+        best_effort(Overflow::DropOldest),
+        "offer 1-3, +6s, offer 4 5, reload, +9s, holds",
+        expect![[r#"
+            5s  slow client began: 3 messages, 30 bytes
+            6s  reloaded
+            6s  slow client ended after 6s: 0 lost
+            15s  holds t: 5 messages, 50 bytes
+        "#]],
+    );
+}
+
+#[test]
+fn a_new_ladder_counts_what_its_lanes_hold_and_its_patience_from_now() {
+    check(
+        best_effort(Overflow::DropOldest),
+        with_ladder(5),
+        "offer 1-5, +9s, reload, +4s, holds, +1s",
+        expect![[r#"
+            9s  reloaded
+            13s  holds t: 5 messages, 50 bytes
+            14s  slow client began: 5 messages, 50 bytes
+            14s  slow client ended after 5s: 5 lost
+            14s  left (slow_client)
+            14s  to be disconnected (slow_client)
+        "#]],
+    );
+}
+
+#[test]
+fn another_patience_counts_at_once_and_from_the_beginning() {
+    check(
+        with_ladder(60),
+        with_ladder(2),
+        "offer 1-5, +3s, reload, +0s",
+        expect![[r#"
+        3s  reloaded
+        3s  slow client began: 5 messages, 50 bytes
+        3s  slow client ended after 3s: 5 lost
+        3s  left (slow_client)
+        3s  to be disconnected (slow_client)
+    "#]],
+    );
+    check(
+        with_ladder(2),
+        with_ladder(5),
+        "offer 1-3, +1s, reload, +3s, holds, +1s",
+        expect![[r#"
+        1s  reloaded
+        4s  holds t: 3 messages, 30 bytes
+        5s  slow client began: 3 messages, 30 bytes
+    "#]],
+    );
+}
+
+#[test]
+fn another_limit_counts_at_once() {
+    let wider = || best_effort(Overflow::DropOldest).slow_client(SlowClient::default().soft_messages(3));
+    check(
+        with_ladder(5),
+        wider(),
+        "offer 1-3, +6s, reload, offer 4, +9s, holds, +1s",
+        expect![[r#"
+        5s  slow client began: 3 messages, 30 bytes
+        6s  reloaded
+        6s  slow client ended after 6s: 0 lost
+        15s  holds t: 4 messages, 40 bytes
+        16s  slow client began: 4 messages, 40 bytes
+    "#]],
+    );
+}
+
+#[test]
+fn a_session_that_waits_for_its_client_follows_the_ladder_too() {
+    check(
+        best_effort(Overflow::DropOldest).session_retention(std::time::Duration::from_secs(60)),
+        with_ladder(5).session_retention(std::time::Duration::from_secs(60)),
+        "retain 60s, close, offer 1-5, reload, +9s, holds, return, +4s, holds, +1s",
+        expect![[r#"
+            0s  left (transport)
+            0s  is waited for
+            0s  reloaded
+            9s  holds t: 5 messages, 50 bytes
+            9s  joined /a
+            9s  is back
+            13s  holds t: 5 messages, 50 bytes
+            14s  slow client began: 5 messages, 50 bytes
+            14s  slow client ended after 5s: 5 lost
+            14s  left (slow_client)
+            14s  to be disconnected (slow_client)
         "#]],
     );
 }

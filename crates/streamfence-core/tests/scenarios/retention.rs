@@ -137,20 +137,21 @@ fn attempts_count_over_connections_and_the_last_gets_its_time() {
         at_least_once(1),
         script,
         expect![[r#"
-        0s  sent a (attempt 1)
-        0s  left (transport)
-        0s  is waited for
-        30s  joined /a
-        30s  is back
-        30s  sent a (attempt 2)
-        30s  left (transport)
-        30s  is waited for
-        30s  joined /a
-        30s  is back
-        31s  gave up on a
-        31s  sent b (attempt 1)
-        31s  acked b
-    "#]],
+            0s  sent a (attempt 1)
+            0s  left (transport)
+            0s  is waited for
+            30s  joined /a
+            30s  is back
+            30s  sent a (attempt 2)
+            30s  left (transport)
+            30s  is waited for
+            30s  joined /a
+            30s  is back
+            31s  gave up on a
+            31s  kept a: exhausted after 2
+            31s  sent b (attempt 1)
+            31s  acked b
+        "#]],
     );
 }
 

@@ -154,6 +154,7 @@ fn a_deadline_of_an_ended_subscription_passes_in_silence() {
             500ms  sent u2 (attempt 1)
             1.5s  sent u2 (attempt 2)
             2.5s  gave up on u2
+            2.5s  kept u2: exhausted after 2
         "#]],
     );
 }
