@@ -7,6 +7,7 @@ mod inspect;
 mod look;
 mod outputs;
 mod publish;
+mod reload;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU16;

@@ -26,10 +26,12 @@ fn everything_that_may_happen_does() {
         "nacked",
         "overflows",
         "released",
+        "reloads",
         "sessions expired",
         "sessions resumed",
         "sessions taken over",
         "stale keys used",
+        "subscriptions removed",
         "unknown",
     ];
     let mut facts = Vec::new();
