@@ -3,15 +3,17 @@
 //! Nothing here copies how a lane works. It says what may not happen: a message out of order, twice, unasked for, lost
 //! without a reason, or told of wrongly.
 
+mod rhythm;
 mod window;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{Gap, LossReason};
+use streamfence_core::{Gap, LossReason, Wishes};
 
 use crate::scene::{Order, Rule};
+use rhythm::Rhythm;
 pub(crate) use window::Window;
 
 /// A message, as far as it matters here.
@@ -52,8 +54,11 @@ pub(crate) struct Ledger {
     /// Offered and not yet heard, by offset.
     waiting: VecDeque<(Letter, Fate)>,
     pub(crate) window: Option<Window>,
-    /// The window its client wished for.
-    wanted: Option<u16>,
+    wishes: Wishes,
+    /// Whether its lane holds, or held, values for their interval.
+    has_held: bool,
+    /// When it heard the last value of each key.
+    rhythm: Rhythm,
     /// Whether it holds, or held, messages under another rule than the one it has now. Of those it is only known that
     /// none comes twice, none that was lost, and none after a newer value of its key.
     is_mixed: bool,
@@ -98,15 +103,19 @@ struct Totals {
 }
 
 impl Ledger {
-    pub(crate) fn new(rule: Arc<Rule>, wanted: Option<u16>) -> Self {
+    pub(crate) fn new(rule: &Arc<Rule>, wishes: Wishes) -> Self {
+        let rule = rule.for_wishes(wishes);
         let window =
-            rule.promise().map(|(widest, attempts)| Window::new(at_most(widest, wanted), attempts, rule.patience));
+            rule.promise().map(|(widest, attempts)| Window::new(at_most(widest, wishes), attempts, rule.patience));
         let keys = rule.keys as usize + 1;
+        let has_held = rule.interval().is_some();
         Self {
             rule,
             waiting: VecDeque::new(),
             window,
-            wanted,
+            wishes,
+            has_held,
+            rhythm: Rhythm::new(keys),
             is_mixed: false,
             excess: Load::default(),
             newest: 0,
@@ -220,23 +229,39 @@ impl Ledger {
     }
 
     /// Its topic has another rule now, and this is what the lane holds.
-    pub(crate) fn reload(&mut self, rule: &Arc<Rule>, load: Load, clock: Duration) {
+    pub(crate) fn reload(&mut self, rule: &Arc<Rule>, load: Load, clock: Duration, now: Duration) {
+        let rule = rule.for_wishes(self.wishes);
         if !rule.continues(&self.rule) && !self.is_mixed {
             self.is_mixed = true;
             for (_, fate) in self.waiting.iter_mut().filter(|(_, fate)| *fate == Fate::Queued) {
                 *fate = Fate::Unsure;
             }
         }
+        self.rhythm.reload(self.rule.interval(), now);
+        self.has_held |= rule.interval().is_some();
         self.rule = rule.clone();
         self.excess = load;
         // A window that no message needs any more is still there for those that are in it.
         if let Some((widest, attempts)) = rule.promise() {
-            let most = at_most(widest, self.wanted);
+            let most = at_most(widest, self.wishes);
             match &mut self.window {
                 Some(window) => window.reload(most, attempts, rule.patience, clock),
                 None => self.window = Some(Window::new(most, attempts, rule.patience)),
             }
         }
+    }
+
+    /// When a value that is held for its interval is to leave, where there is nothing else to send.
+    pub(crate) fn next_value(&self) -> Option<Duration> {
+        let interval = self.rule.interval()?;
+        // What is lost, or in doubt, is not to be waited for.
+        let is_certain = !self.is_mixed && self.rule.ttl_ms.is_none() && self.lost == 0 && !self.is_overflowing;
+        if !is_certain || self.rule.order() != Order::ByKey {
+            return None;
+        }
+        let keys = 0..self.newest_offered.len();
+        let held = keys.filter(|&key| self.newest_offered[key] > self.newest_of_key[key]);
+        held.filter_map(|key| self.rhythm.next(key, interval)).min()
     }
 
     /// Whether what becomes of an offer follows from its load.
@@ -261,6 +286,11 @@ impl Ledger {
         self.totals.heard += 1;
         self.newest = self.newest.max(offset);
         self.newest_of_key[letter.key] = offset;
+        if let Some(interval) = self.rule.interval().filter(|_| !self.is_mixed) {
+            // A lane that holds one value has one rhythm, whatever the key.
+            let key = if self.rule.order() == Order::Newest { 0 } else { letter.key };
+            self.rhythm.hear(key, interval, now);
+        }
         match &mut self.window {
             Some(window) if letter.is_promised => {
                 window.hear_first(letter, clock, now);
@@ -325,7 +355,9 @@ impl Ledger {
     /// Where order is kept, what was told is exactly what was missed.
     fn check_told(&mut self, missed: &[u64]) {
         let told = std::mem::take(&mut self.told);
-        if !self.rule.policy.gap_notices || self.is_mixed {
+        // A value that is held for its interval may come after a notice of what was missed behind it. That all is told
+        // in the end is checked at rest.
+        if !self.rule.policy.gap_notices || self.is_mixed || self.has_held {
             return;
         }
         let mut rest = missed;
@@ -396,6 +428,6 @@ impl Ledger {
 }
 
 /// The window of a client that may have wished for a smaller one.
-fn at_most(widest: usize, wanted: Option<u16>) -> usize {
-    wanted.map_or(widest, |wanted| usize::from(wanted).min(widest))
+fn at_most(widest: usize, wishes: Wishes) -> usize {
+    wishes.window.map_or(widest, |wanted| usize::from(wanted.get()).min(widest))
 }

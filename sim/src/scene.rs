@@ -8,7 +8,7 @@ mod setting;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{Catalog, Delivery, Namespace, NamespaceId, Overflow, Policy, TopicId};
+use streamfence_core::{Catalog, Delivery, Namespace, NamespaceId, Overflow, Policy, TopicId, Wishes};
 
 use self::setting::Setting;
 use crate::dice::Dice;
@@ -257,11 +257,22 @@ impl Rule {
     pub(crate) fn order(&self) -> Order {
         match self.policy.delivery {
             Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } => Order::Newest,
-            Delivery::BestEffort { overflow: Overflow::Coalesce, .. } | Delivery::BestEffort { coalesce: true, .. } => {
-                Order::ByKey
-            }
+            Delivery::BestEffort { .. } if self.policy.coalesces_by_key() => Order::ByKey,
             Delivery::BestEffort { .. } | Delivery::AtLeastOnce { .. } => Order::Kept,
         }
+    }
+
+    /// The rule for a client that wished for something.
+    pub(crate) fn for_wishes(self: &Arc<Self>, wishes: Wishes) -> Arc<Self> {
+        match wishes.max_frequency {
+            None => self.clone(),
+            wanted => Arc::new(Self { policy: self.policy.at_most(wanted), ..(**self).clone() }),
+        }
+    }
+
+    /// The least time between two values of one key.
+    pub(crate) fn interval(&self) -> Option<Duration> {
+        self.policy.max_frequency().map(streamfence_core::Frequency::interval)
     }
 
     /// Whether a lane that was under another rule goes on as if it had always been under this one.

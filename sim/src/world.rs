@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use streamfence_core::{Body, ClientId, Key, Message, MessageId, Offset, Room, TopicId};
+use streamfence_core::{Body, ClientId, Key, Message, MessageId, Offset, Room, TopicId, Wishes};
 
 use crate::dice::Dice;
 use crate::scene::{ACTS, Act, Scene};
@@ -257,7 +257,7 @@ impl World {
             1 => shard.close(link.1, streamfence_core::CloseReason::Transport, self.keeps_none),
             2 => drop(shard.join(link.1, rule.namespace, ClientId([0xff; 12]))),
             3 => drop(shard.attach(peer, link.1)),
-            4 => shard.subscribe(peer, rule.topic, None, 0),
+            4 => shard.subscribe(peer, rule.topic, Wishes::default(), 0),
             5 => shard.unsubscribe(peer, rule.topic),
             6 => shard.ack(peer, rule.topic, id),
             7 => shard.nack(peer, rule.topic, id, Duration::from_secs(1)),

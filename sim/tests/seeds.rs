@@ -33,6 +33,7 @@ fn everything_that_may_happen_does() {
         "stale keys used",
         "subscriptions removed",
         "unknown",
+        "values waited for",
     ];
     let mut facts = Vec::new();
     for seed in 1..=6 {

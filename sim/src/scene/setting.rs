@@ -23,6 +23,8 @@ pub(super) struct Setting {
     retries: u32,
     overflow: Overflow,
     coalesce: bool,
+    /// 0 is as often as there is a value.
+    hertz: f64,
 }
 
 impl Setting {
@@ -40,6 +42,7 @@ impl Setting {
             retries: 1,
             overflow: Overflow::RejectNew,
             coalesce: false,
+            hertz: 0.0,
         };
         setting.change(dice);
         setting
@@ -58,6 +61,7 @@ impl Setting {
     /// Gets more room or less, and more patience or less.
     pub(super) fn resize(&mut self, dice: &mut Dice) {
         self.patience = Patience::new(dice);
+        self.hertz = dice.pick(&[0.0, 0.0, 0.0, 0.2, 2.0, 20.0]);
         self.messages = dice.pick(&[1, 2, 4, 8, 16, 64]);
         self.bytes = dice.pick(&[300, 1_000, 5_000, 500_000]);
         self.window = dice.between(1, u64::from(self.messages.min(8))) as u16;
@@ -70,7 +74,7 @@ impl Setting {
             .max_queued_bytes(self.bytes)
             .gap_notices(self.gap_notices);
         if !self.is_at_least_once {
-            return topic.best_effort(self.overflow).coalesce(self.coalesce);
+            return topic.best_effort(self.overflow).coalesce(self.coalesce).max_frequency(self.hertz);
         }
         let Patience { ack_timeout_ms, multiplier, longest_ms, jitter } = self.patience;
         let promise = AtLeastOnce::default()

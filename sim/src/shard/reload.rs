@@ -25,12 +25,12 @@ impl Shard {
             self.tallies[rule.topic.index as usize].was_changed |= rule.order() != old.order();
         }
         for peer in 0..self.peers.len() {
-            let clock = self.clock_of(peer);
+            let (clock, seen) = (self.clock_of(peer), self.seen);
             let topics: Vec<TopicId> = self.peers[peer].lanes.iter().map(|(topic, _)| *topic).collect();
             for topic in topics {
                 let load = self.load(peer, topic);
                 let ledger = self.peers[peer].lane(topic).expect("it has just been named");
-                ledger.reload(&scene.rules[topic.index as usize], load, clock);
+                ledger.reload(&scene.rules[topic.index as usize], load, clock, seen);
             }
         }
         self.scene = scene.clone();
