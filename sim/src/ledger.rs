@@ -3,15 +3,17 @@
 //! Nothing here copies how a lane works. It says what may not happen: a message out of order, twice, unasked for, lost
 //! without a reason, or told of wrongly.
 
+mod rhythm;
 mod window;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{Gap, LossReason};
+use streamfence_core::{Gap, LossReason, Wishes};
 
 use crate::scene::{Order, Rule};
+use rhythm::Rhythm;
 pub(crate) use window::Window;
 
 /// A message, as far as it matters here.
@@ -22,6 +24,8 @@ pub(crate) struct Letter {
     /// Its number among the keys of its topic.
     pub(crate) key: usize,
     pub(crate) expires: Option<Duration>,
+    /// Whether it was published to be acked, which it is where the lane has a window.
+    pub(crate) is_promised: bool,
 }
 
 impl Letter {
@@ -31,7 +35,7 @@ impl Letter {
 }
 
 /// How much a lane holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
@@ -50,6 +54,16 @@ pub(crate) struct Ledger {
     /// Offered and not yet heard, by offset.
     waiting: VecDeque<(Letter, Fate)>,
     pub(crate) window: Option<Window>,
+    wishes: Wishes,
+    /// Whether its lane holds, or held, values for their interval.
+    has_held: bool,
+    /// When it heard the last value of each key.
+    rhythm: Rhythm,
+    /// Whether it holds, or held, messages under another rule than the one it has now. Of those it is only known that
+    /// none comes twice, none that was lost, and none after a newer value of its key.
+    is_mixed: bool,
+    /// What it held when its limits were lowered: it may hold that much, and never more.
+    excess: Load,
     /// The highest offset heard, and of each key; 0 before the first.
     newest: u64,
     newest_of_key: Vec<u64>,
@@ -89,16 +103,21 @@ struct Totals {
 }
 
 impl Ledger {
-    pub(crate) fn new(rule: Arc<Rule>, wanted: Option<u16>) -> Self {
-        let window = rule.promise().map(|(widest, attempts)| {
-            let most = wanted.map_or(widest, |wanted| usize::from(wanted).min(widest));
-            Window::new(most, attempts, rule.patience)
-        });
+    pub(crate) fn new(rule: &Arc<Rule>, wishes: Wishes) -> Self {
+        let rule = rule.for_wishes(wishes);
+        let window =
+            rule.promise().map(|(widest, attempts)| Window::new(at_most(widest, wishes), attempts, rule.patience));
         let keys = rule.keys as usize + 1;
+        let has_held = rule.interval().is_some();
         Self {
             rule,
             waiting: VecDeque::new(),
             window,
+            wishes,
+            has_held,
+            rhythm: Rhythm::new(keys),
+            is_mixed: false,
+            excess: Load::default(),
             newest: 0,
             newest_of_key: vec![0; keys],
             newest_offered: vec![0; keys],
@@ -113,7 +132,13 @@ impl Ledger {
     pub(crate) fn offer(&mut self, letter: Letter, before: Load, after: Load, now: Duration) -> Taken {
         let limits = self.rule.policy.limits;
         let (most, most_bytes) = (u64::from(limits.messages.get()), limits.bytes.get());
-        assert!(after.messages <= most && after.bytes <= most_bytes, "limits: a lane holds {after:?} of {limits:?}");
+        let may_hold = Load { messages: most.max(before.messages), bytes: most_bytes.max(before.bytes) };
+        assert!(
+            after.messages <= may_hold.messages && after.bytes <= may_hold.bytes,
+            "limits: a lane of {limits:?} went from {before:?} to {after:?}"
+        );
+        self.excess.messages = self.excess.messages.min(after.messages);
+        self.excess.bytes = self.excess.bytes.min(after.bytes);
         assert!(after.messages <= before.messages + 1, "admission: one message became more");
         self.totals.offered += 1;
         let is_late = letter.is_expired(now);
@@ -121,13 +146,17 @@ impl Ledger {
         self.totals.too_large += u64::from(is_too_large && !is_late);
         if is_late || is_too_large {
             self.waiting.push_back((letter, Fate::Lost));
-            assert!(!self.rule.is_plain() || before == after, "admission: a lane changed for what it cannot take");
+            assert!(!self.is_plain() || before == after, "admission: a lane changed for what it cannot take");
             return Taken { refused: 1, displaced: 0 };
         }
         self.newest_offered[letter.key] = letter.offset;
         // What has expired may still be counted in `before`: there may be more room than it seems, never less.
         let fits = before.messages < most && before.bytes + letter.size <= most_bytes;
         match self.rule.order() {
+            _ if self.is_mixed => {
+                self.waiting.push_back((letter, Fate::Unsure));
+                Taken::default()
+            }
             Order::Newest => self.offer_newest(letter, after, now),
             Order::ByKey => {
                 // Only for want of bytes may an older value stay where a newer one is to be.
@@ -141,15 +170,12 @@ impl Ledger {
             }
             Order::Kept if fits => {
                 let grown = Load { messages: before.messages + 1, bytes: before.bytes + letter.size };
-                assert!(
-                    !self.rule.is_plain() || after == grown,
-                    "admission: {letter:?} fits {before:?}, got {after:?}"
-                );
+                assert!(!self.is_plain() || after == grown, "admission: {letter:?} fits {before:?}, got {after:?}");
                 self.waiting.push_back((letter, Fate::Queued));
                 Taken::default()
             }
             Order::Kept if self.rule.displaces() => self.offer_to_full(letter, before, after),
-            Order::Kept if self.rule.is_plain() => {
+            Order::Kept if self.is_plain() => {
                 assert_eq!(before, after, "admission: a full lane took {letter:?}");
                 self.waiting.push_back((letter, Fate::Lost));
                 Taken { refused: 1, displaced: 0 }
@@ -177,7 +203,7 @@ impl Ledger {
 
     /// The oldest give way, and no more of them than must.
     fn offer_to_full(&mut self, letter: Letter, before: Load, after: Load) -> Taken {
-        if !self.rule.is_plain() {
+        if !self.is_plain() {
             // Which gave way is not known: each message that waits may have.
             for (_, fate) in self.waiting.iter_mut().filter(|(_, fate)| *fate == Fate::Queued) {
                 *fate = Fate::Unsure;
@@ -202,13 +228,56 @@ impl Ledger {
         Taken { refused: 0, displaced }
     }
 
-    /// The client heard a message.
-    pub(crate) fn hear(&mut self, offset: u64, size: u64, attempt: u32, clock: Duration, now: Duration) {
+    /// Its topic has another rule now, and this is what the lane holds.
+    pub(crate) fn reload(&mut self, rule: &Arc<Rule>, load: Load, clock: Duration, now: Duration) {
+        let rule = rule.for_wishes(self.wishes);
+        if !rule.continues(&self.rule) && !self.is_mixed {
+            self.is_mixed = true;
+            for (_, fate) in self.waiting.iter_mut().filter(|(_, fate)| *fate == Fate::Queued) {
+                *fate = Fate::Unsure;
+            }
+        }
+        self.rhythm.reload(self.rule.interval(), now);
+        self.has_held |= rule.interval().is_some();
+        self.rule = rule.clone();
+        self.excess = load;
+        // A window that no message needs any more is still there for those that are in it.
+        if let Some((widest, attempts)) = rule.promise() {
+            let most = at_most(widest, self.wishes);
+            match &mut self.window {
+                Some(window) => window.reload(most, attempts, rule.patience, clock),
+                None => self.window = Some(Window::new(most, attempts, rule.patience)),
+            }
+        }
+    }
+
+    /// When a value that is held for its interval is to leave, where there is nothing else to send.
+    pub(crate) fn next_value(&self) -> Option<Duration> {
+        let interval = self.rule.interval()?;
+        // What is lost, or in doubt, is not to be waited for.
+        let is_certain = !self.is_mixed && self.rule.ttl_ms.is_none() && self.lost == 0 && !self.is_overflowing;
+        if !is_certain || self.rule.order() != Order::ByKey {
+            return None;
+        }
+        let keys = 0..self.newest_offered.len();
+        let held = keys.filter(|&key| self.newest_offered[key] > self.newest_of_key[key]);
+        held.filter_map(|key| self.rhythm.next(key, interval)).min()
+    }
+
+    /// Whether what becomes of an offer follows from its load.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.rule.is_plain() && !self.is_mixed
+    }
+
+    /// The client heard a message. Says whether the server waits for an ack of it.
+    pub(crate) fn hear(&mut self, offset: u64, size: u64, attempt: u32, clock: Duration, now: Duration) -> bool {
         if attempt > 1 {
             let window = self.window.as_mut().expect("retry: a message that needs no ack was sent again");
-            return window.hear_again(offset, size, attempt, clock, now);
+            window.hear_again(offset, size, attempt, clock, now);
+            return true;
         }
         let letter = match self.rule.order() {
+            _ if self.is_mixed => self.take_by_key(offset),
             Order::ByKey => self.take_by_key(offset),
             Order::Kept | Order::Newest => self.take_in_order(offset, now),
         };
@@ -217,8 +286,17 @@ impl Ledger {
         self.totals.heard += 1;
         self.newest = self.newest.max(offset);
         self.newest_of_key[letter.key] = offset;
-        if let Some(window) = &mut self.window {
-            window.hear_first(letter, clock, now);
+        if let Some(interval) = self.rule.interval().filter(|_| !self.is_mixed) {
+            // A lane that holds one value has one rhythm, whatever the key.
+            let key = if self.rule.order() == Order::Newest { 0 } else { letter.key };
+            self.rhythm.hear(key, interval, now);
+        }
+        match &mut self.window {
+            Some(window) if letter.is_promised => {
+                window.hear_first(letter, clock, now);
+                true
+            }
+            _ => false,
         }
     }
 
@@ -261,10 +339,10 @@ impl Ledger {
     /// The client was told that it missed something.
     pub(crate) fn hear_gap(&mut self, gap: Gap) {
         let Gap { from, to, count, reason } = gap;
-        assert!(self.rule.policy.gap_notices, "gaps: told of a gap where none was asked for");
+        assert!(self.rule.policy.gap_notices || self.is_mixed, "gaps: told of a gap where none was asked for");
         assert!(count > 0 && from <= to && u64::from(count) <= to.0 - from.0 + 1, "gaps: {gap:?} cannot be");
         let may_be = match reason {
-            LossReason::Displaced => self.rule.displaces(),
+            LossReason::Displaced => self.rule.displaces() || self.is_mixed,
             LossReason::Expired => self.rule.ttl_ms.is_some(),
             // What is too large is refused everywhere.
             LossReason::Rejected => true,
@@ -277,7 +355,9 @@ impl Ledger {
     /// Where order is kept, what was told is exactly what was missed.
     fn check_told(&mut self, missed: &[u64]) {
         let told = std::mem::take(&mut self.told);
-        if !self.rule.policy.gap_notices {
+        // A value that is held for its interval may come after a notice of what was missed behind it. That all is told
+        // in the end is checked at rest.
+        if !self.rule.policy.gap_notices || self.is_mixed || self.has_held {
             return;
         }
         let mut rest = missed;
@@ -300,14 +380,16 @@ impl Ledger {
     /// The lane holds what follows from what was offered, heard and acked.
     pub(crate) fn check_load(&self, load: Load, now: Duration) {
         let limits = self.rule.policy.limits;
+        let most = u64::from(limits.messages.get()).max(self.excess.messages);
         assert!(
-            load.messages <= limits.messages.get().into() && load.bytes <= limits.bytes.get(),
-            "limits: a lane holds {load:?} of {limits:?}"
+            load.messages <= most && load.bytes <= limits.bytes.get().max(self.excess.bytes),
+            "limits: a lane holds {load:?} of {limits:?}, or {:?} from before",
+            self.excess
         );
         assert!(load.messages > 0 || !self.is_overflowing, "events: an overflow goes on in an empty lane");
         let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
         assert!(load.messages >= unacked.0 as u64, "window: a lane forgot what is in flight");
-        if self.rule.is_plain() {
+        if self.is_plain() {
             let queued = self.waiting.iter().filter(|(_, fate)| *fate == Fate::Queued).count();
             assert_eq!(load.messages, (queued + unacked.1) as u64, "a lane holds what was admitted and not settled");
         }
@@ -318,7 +400,7 @@ impl Ledger {
         let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
         assert_eq!(unacked.0, 0, "rest: messages are left unacked");
         assert!(!self.is_overflowing, "rest: an overflow never ended");
-        let by_key = self.rule.order() == Order::ByKey;
+        let by_key = self.rule.order() == Order::ByKey || self.is_mixed;
         assert!(by_key || self.waiting.is_empty(), "rest: {:?} never came", self.waiting);
         self.totals.missed += self.waiting.len() as u64;
         let Totals { offered, heard, too_large, superseded, missed, expired, told } = self.totals;
@@ -326,7 +408,7 @@ impl Ledger {
         let has_no_ttl = self.rule.ttl_ms.is_none();
         if by_key {
             assert!(self.lost + too_large <= missed, "rest: {} are said lost, {missed} were missed", self.lost);
-            let notices = self.rule.policy.gap_notices && has_no_ttl;
+            let notices = self.rule.policy.gap_notices && has_no_ttl && !self.is_mixed;
             assert!(!notices || told == self.lost + too_large, "rest: {told} were told missed, {} lost", self.lost);
         } else {
             let (least, most) = (missed - too_large - expired.min(missed - too_large), missed - too_large);
@@ -334,10 +416,18 @@ impl Ledger {
             assert!(!self.rule.policy.gap_notices || told == missed, "rest: {told} of {missed} missed were told");
         }
         // The newest value of a key is what a lane that coalesces is for.
-        if self.rule.order() != Order::Kept && has_no_ttl && self.lost == 0 {
+        if (self.rule.order() != Order::Kept || self.is_mixed) && has_no_ttl && self.lost == 0 {
             let newest = self.newest_offered.iter().max();
             assert_eq!(newest, Some(&self.newest), "rest: the newest value never came");
-            assert!(!by_key || self.newest_offered == self.newest_of_key, "rest: the newest value of a key never came");
+            assert!(
+                !by_key || self.is_mixed || self.newest_offered == self.newest_of_key,
+                "rest: the newest value of a key never came"
+            );
         }
     }
+}
+
+/// The window of a client that may have wished for a smaller one.
+fn at_most(widest: usize, wishes: Wishes) -> usize {
+    wishes.window.map_or(widest, |wanted| usize::from(wanted.get()).min(widest))
 }

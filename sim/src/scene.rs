@@ -1,20 +1,25 @@
 //! What a seed's world is like: the catalog, the shards, the clients, and how often what happens.
 //!
-//! The one place to give the simulation something new: a setting of a topic in [`topic`], a habit of a client in
+//! The one place to give the simulation something new: a setting of a topic in [`Setting`], a habit of a client in
 //! [`Profile`], something that may happen in [`ACTS`]. The rest asks the policy of the catalog.
+
+mod setting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{AtLeastOnce, Catalog, Delivery, Namespace, NamespaceId, Overflow, Policy, Topic, TopicId};
+use streamfence_core::{Catalog, Delivery, Namespace, NamespaceId, Overflow, Policy, TopicId, Wishes};
 
+use self::setting::Setting;
 use crate::dice::Dice;
 
-/// All that a seed decides before anything happens.
-#[derive(Debug)]
+/// All that a seed decides before anything happens, and what a reload makes of it.
+#[derive(Clone, Debug)]
 pub(crate) struct Scene {
     pub(crate) catalog: Arc<Catalog>,
+    /// By topic, as are the settings.
     pub(crate) rules: Vec<Arc<Rule>>,
+    settings: Vec<Setting>,
     pub(crate) shards: usize,
     pub(crate) profiles: Vec<Profile>,
     /// Whether the end is a drain, which lets nobody wait for a lost client.
@@ -22,10 +27,12 @@ pub(crate) struct Scene {
 }
 
 /// How a topic is published to, and what was promised for it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub(crate) topic: TopicId,
     pub(crate) namespace: NamespaceId,
+    /// Whether a reload took the topic away.
+    pub(crate) is_removed: bool,
     pub(crate) policy: Policy,
     pub(crate) patience: Patience,
     /// The longest time to live of its messages, in milliseconds; `None` where they live for ever.
@@ -103,6 +110,8 @@ pub(crate) enum Act {
     Tick,
     /// Somebody uses a key that is stale.
     Stale,
+    /// All shards go on under another catalog.
+    Reload,
 }
 
 /// How often what happens.
@@ -116,53 +125,91 @@ pub(crate) const ACTS: &[(u64, Act)] = &[
     (10, Act::WakeForNothing),
     (6, Act::Tick),
     (10, Act::Stale),
+    (3, Act::Reload),
 ];
+
+/// The most topics there are, with those that are gone.
+const MOST_TOPICS: usize = 24;
 
 impl Scene {
     pub(crate) fn new(dice: &mut Dice) -> Self {
-        let mut patience = Vec::new();
-        let mut catalog = Catalog::builder();
-        for number in 0..dice.between(2, 4) {
-            let mut namespace = Namespace::new(format!("/n{number}"));
-            for name in 0..dice.between(1, 4) {
-                patience.push(Patience::new(dice));
-                namespace =
-                    namespace.topic_with(topic(Topic::new(format!("t{name}")), patience[patience.len() - 1], dice));
+        let mut settings = Vec::new();
+        for namespace in 0..dice.between(2, 4) {
+            for _ in 0..dice.between(1, 4) {
+                settings.push(Setting::new(namespace, settings.len(), dice));
             }
-            catalog = catalog.namespace(namespace);
         }
-        let catalog = Arc::new(catalog.build().expect("every drawn policy can be kept"));
-        let topics = catalog.topics().zip(patience);
-        let rules = topics.map(|(topic, patience)| Arc::new(Rule::new(&catalog, topic, patience, dice))).collect();
+        let catalog = Arc::new(catalog_of(&settings));
+        let topics = catalog.topics().zip(&settings);
+        let rules = topics.map(|(topic, setting)| Arc::new(Rule::new(&catalog, topic, setting.patience, dice)));
+        let rules = rules.collect();
         let clients = dice.between(60, 300);
         Self {
             catalog,
             rules,
+            settings,
             shards: dice.between(1, 4) as usize,
             profiles: (0..clients).map(|_| Profile::new(dice)).collect(),
             ends_in_a_drain: dice.chance(25),
         }
     }
+
+    /// What is after a reload: some topics have other limits, some are other topics altogether, some are gone or back.
+    pub(crate) fn reloaded(&self, dice: &mut Dice) -> Self {
+        let mut settings = self.settings.clone();
+        for place in 0..settings.len() {
+            let namespace = settings[place].namespace;
+            let others = settings.iter().filter(|other| other.namespace == namespace && !other.is_removed).count();
+            let setting = &mut settings[place];
+            match dice.below(100) {
+                _ if setting.is_removed => setting.is_removed = dice.chance(60),
+                // A namespace has at least one topic.
+                0..10 if others > 1 => setting.is_removed = true,
+                10..22 => setting.change(dice),
+                22..45 => setting.resize(dice),
+                _ => {}
+            }
+        }
+        if settings.len() < MOST_TOPICS && dice.chance(20) {
+            let namespace = dice.pick(&settings.iter().map(|setting| setting.namespace).collect::<Vec<_>>());
+            settings.push(Setting::new(namespace, settings.len(), dice));
+        }
+        let catalog = Arc::new(catalog_of(&settings).following(&self.catalog));
+        let mut rules = Vec::new();
+        for (topic, setting) in catalog.topics().zip(&settings) {
+            let mut rule = Rule::new(&catalog, topic, setting.patience, dice);
+            if let Some(old) = self.rules.get(rules.len()) {
+                // Its publishers go on as they did.
+                let Rule { ttl_ms, keys, largest, attachments, .. } = **old;
+                rule = Rule { ttl_ms, keys, largest, attachments, ..rule };
+            }
+            rules.push(Arc::new(rule));
+        }
+        Self { catalog, rules, settings, ..self.clone() }
+    }
+
+    /// The topics there are now.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = TopicId> + '_ {
+        self.rules.iter().filter(|rule| !rule.is_removed).map(|rule| rule.topic)
+    }
+
+    /// The topic of a name, which may be gone.
+    pub(crate) fn topic(&self, namespace: &str, name: &str) -> Option<TopicId> {
+        self.catalog.topics().find(|&topic| {
+            let class = self.catalog.class(topic);
+            (&*class.path, &*class.name) == (namespace, name)
+        })
+    }
 }
 
-/// Everything that may be said of a topic.
-fn topic(topic: Topic, patience: Patience, dice: &mut Dice) -> Topic {
-    let messages = dice.pick(&[1, 2, 4, 8, 16, 64]);
-    let topic = topic
-        .max_queued_messages(messages)
-        .max_queued_bytes(dice.pick(&[300, 1_000, 5_000, 500_000]))
-        .gap_notices(dice.chance(50));
-    if dice.chance(40) {
-        let promise = AtLeastOnce::default()
-            .window(dice.between(1, u64::from(messages.min(8))) as u16)
-            .ack_timeout(Duration::from_millis(patience.ack_timeout_ms))
-            .max_retries(dice.between(1, 4) as u32)
-            .backoff(patience.multiplier, Duration::from_millis(patience.longest_ms))
-            .jitter(patience.jitter);
-        return topic.at_least_once(promise);
+fn catalog_of(settings: &[Setting]) -> Catalog {
+    let mut catalog = Catalog::builder();
+    for number in 0..=settings.iter().map(|setting| setting.namespace).max().unwrap_or(0) {
+        let topics = settings.iter().filter(|setting| setting.namespace == number && !setting.is_removed);
+        let namespace = Namespace::new(format!("/n{number}"));
+        catalog = catalog.namespace(topics.fold(namespace, |all, setting| all.topic_with(setting.topic())));
     }
-    let overflow = [Overflow::RejectNew, Overflow::DropOldest, Overflow::Coalesce, Overflow::SnapshotOnly];
-    topic.best_effort(dice.pick(&overflow)).coalesce(dice.chance(25))
+    catalog.build().expect("every drawn policy can be kept")
 }
 
 impl Patience {
@@ -196,6 +243,7 @@ impl Rule {
         Self {
             topic,
             namespace: class.namespace,
+            is_removed: class.is_removed,
             policy: class.policy,
             patience,
             ttl_ms: dice.chance(40).then(|| dice.pick(&[5, 100, 2_000, 60_000])),
@@ -209,11 +257,30 @@ impl Rule {
     pub(crate) fn order(&self) -> Order {
         match self.policy.delivery {
             Delivery::BestEffort { overflow: Overflow::SnapshotOnly, .. } => Order::Newest,
-            Delivery::BestEffort { overflow: Overflow::Coalesce, .. } | Delivery::BestEffort { coalesce: true, .. } => {
-                Order::ByKey
-            }
+            Delivery::BestEffort { .. } if self.policy.coalesces_by_key() => Order::ByKey,
             Delivery::BestEffort { .. } | Delivery::AtLeastOnce { .. } => Order::Kept,
         }
+    }
+
+    /// The rule for a client that wished for something.
+    pub(crate) fn for_wishes(self: &Arc<Self>, wishes: Wishes) -> Arc<Self> {
+        match wishes.max_frequency {
+            None => self.clone(),
+            wanted => Arc::new(Self { policy: self.policy.at_most(wanted), ..(**self).clone() }),
+        }
+    }
+
+    /// The least time between two values of one key.
+    pub(crate) fn interval(&self) -> Option<Duration> {
+        self.policy.max_frequency().map(streamfence_core::Frequency::interval)
+    }
+
+    /// Whether a lane that was under another rule goes on as if it had always been under this one.
+    pub(crate) fn continues(&self, old: &Self) -> bool {
+        self.order() == old.order()
+            && self.displaces() == old.displaces()
+            && self.promise().is_some() == old.promise().is_some()
+            && self.policy.gap_notices == old.policy.gap_notices
     }
 
     /// Whether old messages give way to new ones.

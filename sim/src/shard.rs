@@ -7,9 +7,9 @@ mod inspect;
 mod look;
 mod outputs;
 mod publish;
+mod reload;
 
 use std::collections::VecDeque;
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -205,22 +205,15 @@ impl Shard {
         self.hub.close(link, reason, now);
     }
 
-    pub(crate) fn subscribe(&mut self, peer: usize, topic: TopicId, window: Option<u16>, request: u64) {
+    pub(crate) fn subscribe(&mut self, peer: usize, topic: TopicId, wishes: Wishes, request: u64) {
         let state = &self.peers[peer];
         if state.answers.len() >= MOST_ANSWERS {
             return;
         }
         let key = state.key;
         let now = self.time();
-        let wanted = window.and_then(NonZeroU16::new);
         let entry = self.scene.catalog.entry(topic).clone();
-        let position = self.hub.subscribe(
-            key,
-            &entry,
-            Wishes { window: wanted, ..Wishes::default() },
-            Some(RequestId(request)),
-            now,
-        );
+        let position = self.hub.subscribe(key, &entry, wishes, Some(RequestId(request)), now);
         self.note(&[6, peer as u64, topic.index.into()], || format!("peer {peer} subscribes to {}", topic.index));
         let offset = self.positions[topic.index as usize];
         let wanted = (!self.peers[peer].is_gone).then_some(Offset(offset));
@@ -234,7 +227,8 @@ impl Shard {
             state.answers.push_back(Answer::Subscribed { topic, offset });
         }
         if !state.has_lane(topic) {
-            state.lanes.push((topic, Ledger::new(rule, window)));
+            state.lanes.push((topic, Ledger::new(&rule, wishes)));
+            self.tallies[topic.index as usize].has_wishes |= wishes.max_frequency.is_some();
             self.subscribers[topic.index as usize].push(peer);
         }
         self.touch(peer);

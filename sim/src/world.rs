@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use streamfence_core::{Body, ClientId, Key, Message, MessageId, Offset, Room, TopicId};
+use streamfence_core::{Body, ClientId, Key, Message, MessageId, Offset, Room, TopicId, Wishes};
 
 use crate::dice::Dice;
 use crate::scene::{ACTS, Act, Scene};
@@ -105,12 +105,27 @@ impl World {
             Act::WakeForNothing => self.shards[shard].wake(),
             Act::Tick => self.shards[shard].tick(),
             Act::Stale => self.use_stale_keys(shard),
+            Act::Reload => self.reload(),
         }
     }
 
+    /// All shards go on under another catalog, with whatever they have not yet taken.
+    fn reload(&mut self) {
+        self.scene = Arc::new(self.scene.reloaded(&mut self.dice));
+        self.offsets.resize(self.scene.rules.len(), 0);
+        for shard in &mut self.shards {
+            shard.reload(&self.scene);
+        }
+    }
+
+    /// A topic to publish to.
+    fn any_topic(&mut self) -> TopicId {
+        let topics: Vec<TopicId> = self.scene.topics().collect();
+        self.dice.pick(&topics)
+    }
+
     fn publish(&mut self) {
-        let rule = self.dice.below(self.scene.rules.len() as u64) as usize;
-        let topic = self.scene.rules[rule].topic;
+        let topic = self.any_topic();
         for _ in 0..self.dice.pick(&[1, 1, 1, 2, 3, 20]) {
             let except = self.dice.chance(10).then(|| self.anybody(topic)).flatten();
             let message = self.write(topic, false);
@@ -127,8 +142,7 @@ impl World {
     }
 
     fn publish_to(&mut self) {
-        let rule = self.dice.below(self.scene.rules.len() as u64) as usize;
-        let topic = self.scene.rules[rule].topic;
+        let topic = self.any_topic();
         if let Some((shard, peer, _)) = self.anybody(topic) {
             let message = self.write(topic, false);
             self.shards[shard].push(Command::PublishTo { peer, message });
@@ -243,7 +257,7 @@ impl World {
             1 => shard.close(link.1, streamfence_core::CloseReason::Transport, self.keeps_none),
             2 => drop(shard.join(link.1, rule.namespace, ClientId([0xff; 12]))),
             3 => drop(shard.attach(peer, link.1)),
-            4 => shard.subscribe(peer, rule.topic, None, 0),
+            4 => shard.subscribe(peer, rule.topic, Wishes::default(), 0),
             5 => shard.unsubscribe(peer, rule.topic),
             6 => shard.ack(peer, rule.topic, id),
             7 => shard.nack(peer, rule.topic, id, Duration::from_secs(1)),

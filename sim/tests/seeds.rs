@@ -26,11 +26,14 @@ fn everything_that_may_happen_does() {
         "nacked",
         "overflows",
         "released",
+        "reloads",
         "sessions expired",
         "sessions resumed",
         "sessions taken over",
         "stale keys used",
+        "subscriptions removed",
         "unknown",
+        "values waited for",
     ];
     let mut facts = Vec::new();
     for seed in 1..=6 {

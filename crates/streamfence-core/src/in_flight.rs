@@ -24,7 +24,7 @@ use crate::stats::AckOutcome;
 /// ```
 #[derive(Debug)]
 pub struct InFlight {
-    /// In order of first send, which is offset order. Invariant: it grows only while it has less than `window` entries.
+    /// In offset order, which is the order of first send but for what a reload has mixed. Invariant: it grows only while it has less than `window` entries.
     sent: VecDeque<Sent>,
     /// Sum of `size_bytes` over `sent`, kept so that admission never walks the window.
     bytes: u64,
@@ -84,12 +84,18 @@ impl InFlight {
     /// When the window is full: ask [`InFlight::has_space`] first.
     pub fn record(&mut self, message: Arc<Message>, clock: Duration) {
         assert!(self.has_space(), "the window of {} is full", self.window);
-        debug_assert!(self.newest.is_none_or(|newest| newest < message.id), "{} is out of order", message.id);
+        // Where the lane coalesces since a reload, a message from before it may have taken the place of an older one.
+        let place = match self.sent.back() {
+            Some(last) if last.message.id > message.id => {
+                self.sent.partition_point(|sent| sent.message.id < message.id)
+            }
+            _ => self.sent.len(),
+        };
         self.bytes += message.size_bytes();
-        self.newest = Some(message.id);
+        self.newest = self.newest.max(Some(message.id));
         let due = clock.saturating_add(self.timeout(message.id, 1));
         self.nearest = self.nearest.min(due);
-        self.sent.push_back(Sent { message, attempts: 1, due: Some(due), is_nacked: false });
+        self.sent.insert(place, Sent { message, attempts: 1, due: Some(due), is_nacked: false });
     }
 
     /// Sends the oldest overdue message again and says which attempt that is.

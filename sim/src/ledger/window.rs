@@ -14,6 +14,8 @@ pub(crate) struct Window {
     most: usize,
     /// How often a message is sent.
     attempts: u32,
+    /// Whether that was more before a reload.
+    was_lowered: bool,
     patience: Patience,
     /// By offset.
     sent: Vec<Sent>,
@@ -25,6 +27,8 @@ pub(crate) struct Window {
 struct Sent {
     letter: Letter,
     attempts: u32,
+    /// How often it may be sent by a promise that a reload has lowered since, when it was due already.
+    granted: u32,
     /// When it may be sent again, and when it must be, on the link's clock.
     earliest: Duration,
     latest: Duration,
@@ -34,7 +38,16 @@ struct Sent {
 
 impl Window {
     pub(crate) fn new(most: usize, attempts: u32, patience: Patience) -> Self {
-        Self { most, attempts, patience, sent: Vec::new(), newest: 0 }
+        Self { most, attempts, was_lowered: false, patience, sent: Vec::new(), newest: 0 }
+    }
+
+    /// Goes on under another promise. What is due stays due when it was.
+    pub(crate) fn reload(&mut self, most: usize, attempts: u32, patience: Patience, clock: Duration) {
+        for sent in self.sent.iter_mut().filter(|sent| sent.earliest <= clock) {
+            sent.granted = sent.attempts + 1;
+        }
+        self.was_lowered |= attempts < self.attempts;
+        (self.most, self.attempts, self.patience) = (most, attempts, patience);
     }
 
     pub(crate) fn hear_first(&mut self, letter: Letter, clock: Duration, now: Duration) {
@@ -45,8 +58,11 @@ impl Window {
             "order: something new was sent before what a client that came back has to hear again"
         );
         let (earliest, latest) = self.due(1, clock);
-        self.newest = letter.offset;
-        self.sent.push(Sent { letter, attempts: 1, earliest, latest, comes_first: false });
+        self.newest = self.newest.max(letter.offset);
+        // Of what was published before a reload, a newer value may come before an older one of another key.
+        let place = self.sent.partition_point(|sent| sent.letter.offset < letter.offset);
+        let sent = Sent { letter, attempts: 1, granted: 0, earliest, latest, comes_first: false };
+        self.sent.insert(place, sent);
     }
 
     pub(crate) fn hear_again(&mut self, offset: u64, size: u64, attempt: u32, clock: Duration, now: Duration) {
@@ -55,7 +71,7 @@ impl Window {
         let sent = &self.sent[place];
         assert_eq!(sent.letter.size, size, "retry: {offset} has another size than at first");
         assert_eq!(attempt, sent.attempts + 1, "retry: the attempts of {offset} are not counted one by one");
-        assert!(attempt <= self.attempts, "retry: {offset} was sent {attempt} times");
+        assert!(attempt <= self.attempts.max(sent.granted), "retry: {offset} was sent {attempt} times");
         assert!(
             clock >= sent.earliest,
             "retry: {offset} was sent again at {clock:?} of its link, {:?} is the earliest",
@@ -72,7 +88,9 @@ impl Window {
         let place = self.place(offset).unwrap_or_else(|| panic!("exhaustion: {offset} was settled or never sent"));
         let sent = self.sent.remove(place);
         assert_eq!(attempts, sent.attempts, "exhaustion: {offset} was not sent so often");
-        assert_eq!(attempts, self.attempts, "exhaustion: {offset} has attempts left");
+        // A reload may have lowered how often it may be sent below how often it was.
+        assert!(attempts >= self.attempts, "exhaustion: {offset} has attempts left");
+        assert!(attempts == self.attempts || self.was_lowered, "exhaustion: {offset} was sent too often");
         assert!(clock >= sent.earliest, "exhaustion: {offset} was given up at {clock:?}, before {:?}", sent.earliest);
     }
 
@@ -81,6 +99,7 @@ impl Window {
             if sent.attempts >= self.attempts {
                 sent.earliest = clock + self.patience.ack_timeout();
                 sent.latest = sent.earliest;
+                sent.comes_first = false;
             } else {
                 (sent.earliest, sent.latest, sent.comes_first) = (clock, clock, true);
             }

@@ -27,7 +27,10 @@ impl Shard {
         let is_at_work = |peer: usize| {
             let session = self.hub.session(self.peers[peer].key).expect("keys: who is on a link is there");
             self.check_loads(peer, session);
-            session.is_ready() || session.lanes().any(|lane| lane.next().is_some())
+            // A value whose interval is over is let go by any look at its lane, and has its turn when the shard wakes up,
+            // which is now.
+            let wakes = session.poll_alarm().is_some_and(|at| at <= self.start + self.seen) && self.is_due_by_seen();
+            session.is_ready() || (!wakes && session.lanes().any(|lane| lane.next().is_some()))
         };
         let mut backlog = 0;
         let (mut waits, mut starves) = (false, false);
@@ -51,7 +54,7 @@ impl Shard {
                 for (topic, ledger) in &self.peers[peer].lanes {
                     let late = ledger.window.as_ref().and_then(|window| window.late(clock, self.seen));
                     // What became due a moment ago is done when the shard wakes up.
-                    let sleeps = self.hub.poll_timeout().is_some_and(|due| due <= self.start + self.seen);
+                    let sleeps = self.is_due_by_seen();
                     assert!(
                         late.is_none() || sleeps,
                         "deadlines: {late:?} of topic {} should have been sent again or given up",
@@ -60,6 +63,11 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Whether the shard's task would wake up at the newest time the hub was told of.
+    fn is_due_by_seen(&self) -> bool {
+        self.hub.poll_timeout().is_some_and(|due| due <= self.start + self.seen)
     }
 
     fn check_loads(&self, peer: usize, session: &Session) {
@@ -100,6 +108,11 @@ impl Shard {
                 }
                 _ => None,
             };
+            let sleeps = |topic: TopicId| session.lanes().any(|l| l.topic() == topic && l.next().is_none());
+            let lanes = peer.lanes.iter().filter(|(topic, _)| peer.link.is_some() && sleeps(*topic));
+            let held = lanes.filter_map(|(_, ledger)| ledger.next_value()).min();
+            self.trace.count("values waited for", u64::from(held.is_some()));
+            let due = due.into_iter().chain(held).min();
             wakes = wakes.into_iter().chain(due.map(|due| (due, number))).min();
         }
         // What is due later than time can tell is due never.

@@ -1,6 +1,6 @@
 //! What comes out of the hub, handed to those it is for.
 
-use streamfence_core::{Batch, Event, LinkKey, NamespaceId, Output, TopicId, Transmit};
+use streamfence_core::{Batch, Event, LinkKey, Output, TopicId, Transmit};
 
 use super::{Heard, Shard};
 use crate::peer::{Answer, Edge};
@@ -51,8 +51,7 @@ impl Shard {
                     assert!(state.answers.is_empty(), "order: a message before {:?}", state.answers);
                     let seen = self.seen;
                     let ledger = state.lane(topic).expect("subscribe: nothing comes of what one is not subscribed to");
-                    ledger.hear(offset, size, attempt, clock, seen);
-                    let wants_ack = ledger.window.is_some();
+                    let wants_ack = ledger.hear(offset, size, attempt, clock, seen);
                     let tally = &mut self.tallies[topic.index as usize];
                     tally.sent += 1;
                     tally.sent_bytes += size;
@@ -163,8 +162,7 @@ impl Shard {
     }
 
     fn topic(&self, namespace: &str, topic: &str) -> TopicId {
-        let namespace: NamespaceId = self.scene.catalog.namespace(namespace).expect("events: a namespace there is");
-        self.scene.catalog.topic(namespace, topic).expect("events: a topic there is")
+        self.scene.topic(namespace, topic).expect("events: a topic there is or was")
     }
 }
 

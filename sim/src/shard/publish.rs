@@ -66,19 +66,21 @@ impl Shard {
             size: message.size_bytes(),
             key: message.key.as_ref().map_or(0, |key| 1 + key.parse::<usize>().expect("the world's keys are numbers")),
             expires: message.expires.map(|at| at - self.start),
+            is_promised: message.is_at_least_once(),
         };
-        let mut taken = Taken::default();
+        let (mut taken, mut is_plain) = (Taken::default(), true);
         for (&peer, &before) in listeners.iter().zip(before) {
             let after = self.load(peer, topic);
             let ledger = self.peers[peer].lane(topic).expect("listeners are subscribed");
             let each = ledger.offer(letter, before, after, self.seen);
+            is_plain &= ledger.is_plain();
             taken.refused += each.refused;
             taken.displaced += each.displaced;
             self.touch(peer);
         }
         let rule = &self.scene.rules[topic.index as usize];
         assert_eq!(fanout.matched, fanout.admitted + fanout.rejected, "fanout: every lane answers");
-        if rule.is_plain() {
+        if is_plain {
             let told = (u64::from(fanout.rejected), u64::from(fanout.displaced));
             assert_eq!(told, (taken.refused, taken.displaced), "fanout: what gave way");
         }

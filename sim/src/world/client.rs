@@ -1,8 +1,11 @@
 //! What a client does when it is its turn.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
-use streamfence_core::{ClientId, CloseReason, Epoch, LinkKey, MessageId, NamespaceId, Offset, Room, TopicId};
+use streamfence_core::{
+    ClientId, CloseReason, Epoch, Frequency, LinkKey, MessageId, NamespaceId, Offset, Room, TopicId, Wishes,
+};
 
 use super::World;
 use crate::scene::Profile;
@@ -116,8 +119,13 @@ impl World {
 
     fn subscribe(&mut self, number: usize, peer: usize, topic: TopicId) {
         let window = self.dice.chance(30).then(|| self.dice.between(1, 5) as u16);
+        let hertz = self.dice.chance(20).then(|| self.dice.pick(&[0.1, 1.0, 10.0]));
+        let wishes = Wishes {
+            window: window.and_then(NonZeroU16::new),
+            max_frequency: hertz.map(|hertz| Frequency::hertz(hertz).expect("it is above zero")),
+        };
         let request = self.dice.below(1 << 20);
-        self.shards[self.clients[number].shard].subscribe(peer, topic, window, request);
+        self.shards[self.clients[number].shard].subscribe(peer, topic, wishes, request);
     }
 
     /// Its connection ends, or it opens another before the first has.

@@ -38,7 +38,7 @@ impl World {
         self.sleep_until_nothing_is_due();
 
         // What was missed at the very end is told before the next message.
-        let topics: Vec<TopicId> = self.scene.rules.iter().map(|rule| rule.topic).collect();
+        let topics: Vec<TopicId> = self.scene.topics().collect();
         for topic in topics {
             let message = self.write(topic, true);
             for shard in &mut self.shards {

@@ -1,8 +1,14 @@
 //! Another catalog under lanes that are full of messages.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use expect_test::{Expect, expect};
 use streamfence_core::testing::scenario::{self, Scene};
-use streamfence_core::{AtLeastOnce, Eviction, Namespace, Overflow, SlowClient, Topic};
+use streamfence_core::{
+    AckOutcome, Admission, AtLeastOnce, Body, Catalog, Epoch, Eviction, Lane, Message, MessageId, Namespace, Offset,
+    Overflow, SlowClient, Topic, TopicEntry, Wishes,
+};
 
 use crate::{at_least_once, best_effort, promise};
 
@@ -141,7 +147,7 @@ fn a_lane_that_begins_to_coalesce_finds_what_is_queued() {
 
 #[test]
 fn what_is_due_stays_due_when_it_was() {
-    let slower = AtLeastOnce::default().window(2).ack_timeout(std::time::Duration::from_secs(5)).max_retries(1);
+    let slower = AtLeastOnce::default().window(2).ack_timeout(Duration::from_secs(5)).max_retries(1);
     check(
         at_least_once(2),
         Namespace::new("/a").topic("t").at_least_once(slower),
@@ -451,4 +457,40 @@ fn a_session_that_waits_for_its_client_follows_the_ladder_too() {
             14s  to be disconnected (slow_client)
         "#]],
     );
+}
+
+/// A shard may take a message after the reload that was published before it, which no script can say.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
+fn a_promised_value_takes_the_place_of_an_older_one_and_is_acked_all_the_same() {
+    let entry = |topic: Topic| {
+        let catalog =
+            Catalog::builder().namespace(Namespace::new("/a").topic_with(topic)).build().expect("it is valid");
+        catalog.entry(catalog.topics().next().expect("there is one")).clone()
+    };
+    let promised = entry(Topic::new("t").at_least_once(AtLeastOnce::default().window(4)));
+    let coalescing = entry(Topic::new("t").best_effort(Overflow::Coalesce));
+    let now = Instant::now();
+    let id = |offset| MessageId { epoch: Epoch(7), offset: Offset(offset) };
+    let value = |topic: &Arc<TopicEntry>, offset, key: &str| {
+        let (topic, body) = (topic.clone(), Body::plain("value".into()));
+        Arc::new(Message { topic, id: id(offset), key: Some(key.into()), published: now, expires: None, body })
+    };
+
+    let mut lane = Lane::new(promised.clone(), Wishes::default(), 0);
+    let plain = Admission::Admitted { coalesced: 0, displaced: 0 };
+    assert_eq!(lane.offer(&value(&promised, 1, "a"), now), plain);
+    assert_eq!(lane.offer(&value(&promised, 2, "b"), now), plain);
+    lane.reload(coalescing, 0);
+    let replaces = Admission::Admitted { coalesced: 1, displaced: 0 };
+    assert_eq!(lane.offer(&value(&promised, 3, "a"), now), replaces);
+
+    for offset in [3, 2] {
+        let sending = lane.send(Duration::ZERO, now);
+        assert_eq!((sending.message.id, sending.awaits_ack), (id(offset), true));
+    }
+    assert_eq!(lane.handle_ack(id(3)), AckOutcome::Released);
+    assert_eq!(lane.handle_ack(id(3)), AckOutcome::Late);
+    assert_eq!(lane.handle_ack(id(2)), AckOutcome::Released);
+    assert!(lane.is_empty());
 }

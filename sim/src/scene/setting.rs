@@ -1,0 +1,88 @@
+//! What is said of one topic in the catalog, and what a reload may make of it.
+
+use std::time::Duration;
+
+use streamfence_core::{AtLeastOnce, Overflow, Topic};
+
+use super::Patience;
+use crate::dice::Dice;
+
+/// Everything that may be said of a topic.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    /// The number of its namespace.
+    pub(super) namespace: u64,
+    name: String,
+    pub(super) is_removed: bool,
+    pub(super) patience: Patience,
+    messages: u32,
+    bytes: u64,
+    gap_notices: bool,
+    is_at_least_once: bool,
+    window: u16,
+    retries: u32,
+    overflow: Overflow,
+    coalesce: bool,
+    /// 0 is as often as there is a value.
+    hertz: f64,
+}
+
+impl Setting {
+    pub(super) fn new(namespace: u64, number: usize, dice: &mut Dice) -> Self {
+        let mut setting = Self {
+            namespace,
+            name: format!("t{number}"),
+            is_removed: false,
+            patience: Patience::new(dice),
+            messages: 1,
+            bytes: 1,
+            gap_notices: false,
+            is_at_least_once: false,
+            window: 1,
+            retries: 1,
+            overflow: Overflow::RejectNew,
+            coalesce: false,
+            hertz: 0.0,
+        };
+        setting.change(dice);
+        setting
+    }
+
+    /// Becomes another topic, with other promises.
+    pub(super) fn change(&mut self, dice: &mut Dice) {
+        self.resize(dice);
+        self.gap_notices = dice.chance(50);
+        self.is_at_least_once = dice.chance(40);
+        let overflow = [Overflow::RejectNew, Overflow::DropOldest, Overflow::Coalesce, Overflow::SnapshotOnly];
+        self.overflow = dice.pick(&overflow);
+        self.coalesce = dice.chance(25);
+    }
+
+    /// Gets more room or less, and more patience or less.
+    pub(super) fn resize(&mut self, dice: &mut Dice) {
+        self.patience = Patience::new(dice);
+        self.hertz = dice.pick(&[0.0, 0.0, 0.0, 0.2, 2.0, 20.0]);
+        self.messages = dice.pick(&[1, 2, 4, 8, 16, 64]);
+        self.bytes = dice.pick(&[300, 1_000, 5_000, 500_000]);
+        self.window = dice.between(1, u64::from(self.messages.min(8))) as u16;
+        self.retries = dice.between(1, 4) as u32;
+    }
+
+    pub(super) fn topic(&self) -> Topic {
+        let topic = Topic::new(&self.name)
+            .max_queued_messages(self.messages)
+            .max_queued_bytes(self.bytes)
+            .gap_notices(self.gap_notices);
+        if !self.is_at_least_once {
+            return topic.best_effort(self.overflow).coalesce(self.coalesce).max_frequency(self.hertz);
+        }
+        let Patience { ack_timeout_ms, multiplier, longest_ms, jitter } = self.patience;
+        let promise = AtLeastOnce::default()
+            .window(self.window)
+            .ack_timeout(Duration::from_millis(ack_timeout_ms))
+            .max_retries(self.retries)
+            .backoff(multiplier, Duration::from_millis(longest_ms))
+            .jitter(jitter);
+        topic.at_least_once(promise)
+    }
+}
