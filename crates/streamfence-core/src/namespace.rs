@@ -404,7 +404,7 @@ pub enum OnSubscribe {
     #[default]
     Nothing,
     /// The newest message, or the newest of each key where the topic coalesces: of up to
-    /// [`VALUES_KEPT`](crate::hub::VALUES_KEPT) keys, those published last. Messages for one client alone are not among
+    /// [`VALUES_KEPT`](crate::hub::last_values::VALUES_KEPT) keys, those published last. Messages for one client alone are not among
     /// them, nor is what has expired. Not for patterns, whose topics end when nobody uses them.
     Last,
 }

@@ -359,7 +359,7 @@ fn a_receipt_window_comes_and_goes() {
 /// A lane whose client is slow above 2 messages and disconnected above 4.
 fn with_ladder(patience: u64) -> Namespace {
     let ladder = SlowClient::default().soft_messages(2).hard_messages(4).hard(Eviction::Disconnect);
-    best_effort(Overflow::DropOldest).slow_client(ladder.patience(std::time::Duration::from_secs(patience)))
+    best_effort(Overflow::DropOldest).slow_client(ladder.patience(Duration::from_secs(patience)))
 }
 
 #[test]
@@ -440,8 +440,8 @@ fn another_limit_counts_at_once() {
 #[test]
 fn a_session_that_waits_for_its_client_follows_the_ladder_too() {
     check(
-        best_effort(Overflow::DropOldest).session_retention(std::time::Duration::from_secs(60)),
-        with_ladder(5).session_retention(std::time::Duration::from_secs(60)),
+        best_effort(Overflow::DropOldest).session_retention(Duration::from_secs(60)),
+        with_ladder(5).session_retention(Duration::from_secs(60)),
         "retain 60s, close, offer 1-5, reload, +9s, holds, return, +4s, holds, +1s",
         expect![[r#"
             0s  left (transport)
