@@ -22,6 +22,8 @@ use crate::protocol::SocketIoEncoder;
 /// On a fenced namespace, leave `socket.on_disconnect` and the events `subscribe`, `unsubscribe`, `publish` and `ack`
 /// to the fence, and do not call `io.ns` with its path: that would put the fence out.
 ///
+/// The application says who a client is in its connect middleware, with a [`Principal`](crate::Principal).
+///
 /// ```
 /// use socketioxide::extract::SocketRef;
 /// use streamfence_runtime::{Fence, Namespace};

@@ -16,7 +16,7 @@ pub const ENTRY_BYTES: u64 = 48;
 /// What a message counts as beside its body, in bytes: itself, its reference count and the owner of its bytes.
 pub const MESSAGE_BYTES: u64 = 256;
 
-/// From how many of its oldest messages the share of a lane is estimated, so that a look costs the same for all lanes.
+/// From how many of its messages the share of a lane is estimated, so that a look costs the same for all lanes.
 const LOOK: usize = 8;
 
 /// What was shed from a lane.
@@ -47,14 +47,16 @@ impl Lane {
         self.is_empty() && !self.policy.is_at_least_once() && self.may_send(message) && !has_to_wait()
     }
 
-    /// What its queued messages cost that would be free without it, estimated from the oldest of them.
+    /// What its queued and held messages cost that would be free without it, estimated from a few of them.
     pub(crate) fn share(&self) -> u64 {
-        let looked_at = self.queue.len().min(LOOK) as u64;
         if self.oldest_to_go().is_none() {
             return 0;
         }
-        let cost: u64 = self.queue.iter().take(LOOK).map(|queued| share_of(&queued.message)).sum();
-        cost * self.queue.len() as u64 / looked_at
+        let waiting = (self.queue.len() + self.held()) as u64;
+        let held = self.conflation.iter().flat_map(|conflation| conflation.values());
+        let messages = self.queue.iter().map(|queued| &queued.message).chain(held);
+        let cost: u64 = messages.take(LOOK).map(share_of).sum();
+        cost * waiting / waiting.min(LOOK as u64)
     }
 
     /// Gives up the oldest until its share is down to `level`, `wanted` bytes are free or `most` messages are gone.
@@ -111,9 +113,10 @@ impl Lane {
         Admission::Admitted { coalesced, displaced: to_go }
     }
 
-    /// The oldest message, unless it was published when the topic promised to deliver it.
+    /// The message that would give way first, unless it was published when the topic promised to deliver it.
     fn oldest_to_go(&self) -> Option<&Arc<Message>> {
-        self.front().filter(|oldest| !oldest.is_at_least_once())
+        let held = || self.conflation.as_ref().and_then(|conflation| conflation.front());
+        self.front().or_else(held).filter(|oldest| !oldest.is_at_least_once())
     }
 
     /// How many of the oldest must go so that the lane does not grow and the price is paid. `None` when all of them are not

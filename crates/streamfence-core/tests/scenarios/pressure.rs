@@ -264,3 +264,25 @@ fn what_one_lane_pays_with_is_not_there_for_the_next() {
         "#]],
     );
 }
+
+#[test]
+fn values_that_wait_for_their_interval_are_shed_after_those_that_do_not() {
+    check(
+        best_effort(Overflow::DropOldest).max_frequency(1.0).gap_notices(true),
+        "room 9, offer a key=x, offer b key=x size=50, offer c key=y, offer d key=y, room 0, offer e key=z,
+         memory 0 shed=1, holds, memory 0 shed=1, holds, memory 0 shed=9999, holds, books",
+        expect![[r#"
+            0s  sent a
+            0s  sent c
+            0s  shed 1
+            0s  overflow began
+            0s  holds t: 2 messages, 60 bytes
+            0s  shed 1
+            0s  holds t: 1 messages, 10 bytes
+            0s  shed 1
+            0s  holds t: 0 messages, 0 bytes
+            0s  books of t: 5 offered 2 sent 2 delivered 3 displaced
+            0s  1 links, 0 messages resident
+        "#]],
+    );
+}
