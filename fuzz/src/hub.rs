@@ -6,8 +6,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use streamfence_core::{
     AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Eviction, Exhaustion, Hub, LinkKey, Message, MessageId,
-    Namespace, NamespaceId, Offset, Output, Overflow, Pressure, RequestId, Room, Session, SessionKey, SlowClient, Topic,
-    TopicId, Transmit, Transport, UnsubscribeReason, Wishes,
+    Namespace, NamespaceId, Offset, Output, Overflow, Pressure, RequestId, Room, Session, SessionKey, SlowClient,
+    Topic, TopicId, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// Plays whatever a driver may do to a hub, in any order, with keys that are stale as often as not.
