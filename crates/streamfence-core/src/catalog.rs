@@ -4,7 +4,7 @@
 //! has the ids it had. Never a file format.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::time::Duration;
@@ -343,8 +343,8 @@ impl Catalog {
             let topic = classes.topic(id, &wanted.name)?;
             Some(classes.classes[topic.index as usize].clone())
         };
-        let is_new =
-            |class: &&Arc<Class>| !old.classes.iter().any(|c| (&c.path, &c.name) == (&class.path, &class.name));
+        let known: HashSet<_> = old.classes.iter().map(|class| (&class.path, &class.name)).collect();
+        let is_new = |class: &&Arc<Class>| !known.contains(&(&class.path, &class.name));
         let mut moved = HashMap::new();
         for class in old.classes.iter().chain(self.classes.iter().filter(is_new)) {
             let kept = named(self, class);

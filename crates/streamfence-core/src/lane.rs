@@ -264,12 +264,8 @@ impl Lane {
     /// The message [`Lane::send`] would send.
     #[must_use]
     pub fn next(&self) -> Option<&Arc<Message>> {
-        match &self.in_flight {
-            None => self.front().filter(|message| self.may_send(message)),
-            Some(in_flight) => {
-                in_flight.next_resend().or_else(|| self.front().filter(|message| self.may_send(message)))
-            }
-        }
+        let overdue = self.in_flight.as_ref().and_then(|in_flight| in_flight.next_resend());
+        overdue.or_else(|| self.front().filter(|message| self.may_send(message)))
     }
 
     /// Takes what the client must be told before [`Lane::send`], if it missed something before the next message.

@@ -142,17 +142,12 @@ impl Session {
 
     /// Sheds the oldest of the lane at a place.
     pub(crate) fn shed(&mut self, place: u32, level: u64, wanted: u64, most: u64, books: &mut Books) -> Shed {
-        let lane = &mut self.lanes[place as usize].lane;
-        let shed = lane.shed(level, wanted, most);
+        let seated = &mut self.lanes[place as usize];
+        let shed = seated.lane.shed(level, wanted, most);
         if shed.messages > 0 {
-            books.shed(lane.topic(), shed.messages);
-            if lane.begin_overflow(shed.messages) {
-                books.overflow_began(lane.entry(), self.client);
-            }
-            if let Some(ladder) = &mut self.ladder {
-                ladder.weigh(place, lane);
-                ladder.lose(shed.messages);
-            }
+            books.shed(seated.lane.topic(), shed.messages);
+            seated.begin_overflow(shed.messages, self.client, books);
+            take_stock(&mut self.ladder, place, &seated.lane, shed.messages);
         }
         shed
     }
@@ -176,16 +171,11 @@ impl Session {
             // None is a slow client: nothing catches up from it.
             Admission::Rejected(Rejection::TooLarge | Rejection::Expired | Rejection::OverBudget) => 0,
         };
-        if lost > 0 && seated.lane.begin_overflow(lost) {
-            books.overflow_began(&message.topic, self.client);
-        }
+        seated.begin_overflow(lost, self.client, books);
         if let Some(at) = seated.lane.poll_alarm() {
             self.alarm = earlier(self.alarm, Some(at));
         }
-        if let Some(ladder) = &mut self.ladder {
-            ladder.weigh(place, &seated.lane);
-            ladder.lose(lost + expired);
-        }
+        take_stock(&mut self.ladder, place, &seated.lane, lost + expired);
         seated.queue_up(place, &mut self.turns);
         admission
     }
@@ -311,10 +301,7 @@ impl Session {
             if let Some(at) = seated.lane.poll_alarm() {
                 if at <= now {
                     let expired = seated.expire(now, self.client, books);
-                    if let Some(ladder) = &mut self.ladder {
-                        ladder.weigh(place as u32, &seated.lane);
-                        ladder.lose(expired);
-                    }
+                    take_stock(&mut self.ladder, place as u32, &seated.lane, expired);
                 }
                 self.alarm = earlier(self.alarm, seated.lane.poll_alarm());
             }
@@ -338,10 +325,7 @@ impl Session {
                 GiveUp::Expired => books.expired(message.topic.id, 1),
             });
             seated.end_overflow(client, books);
-            if let Some(ladder) = &mut self.ladder {
-                ladder.weigh(place as u32, &seated.lane);
-                ladder.lose((before - seated.lane.len()) as u64);
-            }
+            take_stock(&mut self.ladder, place as u32, &seated.lane, (before - seated.lane.len()) as u64);
             if let Some(due) = seated.lane.poll_timeout() {
                 self.nearest = self.nearest.min(due);
             }
@@ -370,11 +354,8 @@ impl Session {
             let place = *self.turns.front()?;
             let seated = &mut self.lanes[place as usize];
             let expired = seated.expire(now, self.client, books);
-            if expired > 0
-                && let Some(ladder) = &mut self.ladder
-            {
-                ladder.weigh(place, &seated.lane);
-                ladder.lose(expired);
+            if expired > 0 {
+                take_stock(&mut self.ladder, place, &seated.lane, expired);
             }
             let Some(next) = seated.lane.next() else {
                 // An ack or a newer value left it with nothing to send.
@@ -425,10 +406,7 @@ impl Session {
         for (place, seated) in &mut self.lanes {
             let expired = seated.expire(now, self.client, books);
             any |= expired > 0;
-            if let Some(ladder) = &mut self.ladder {
-                ladder.weigh(place as u32, &seated.lane);
-                ladder.lose(expired);
-            }
+            take_stock(&mut self.ladder, place as u32, &seated.lane, expired);
         }
         any
     }
@@ -534,6 +512,14 @@ impl Session {
     }
 }
 
+/// Lets the ladder, where there is one, take in what a lane holds now and what it lost.
+fn take_stock(ladder: &mut Option<Box<Ladder>>, place: u32, lane: &Lane, lost: u64) {
+    if let Some(ladder) = ladder {
+        ladder.weigh(place, lane);
+        ladder.lose(lost);
+    }
+}
+
 /// The room a gap notice takes: one frame, and generously as many bytes as any answer.
 const GAP_FRAMES: u32 = 1;
 const GAP_BYTES: u64 = 256;
@@ -554,6 +540,12 @@ impl SeatedLane {
         if !self.is_waiting && self.lane.next().is_some() {
             self.is_waiting = true;
             turns.push_back(place);
+        }
+    }
+
+    fn begin_overflow(&mut self, lost: u64, client: ClientId, books: &mut Books) {
+        if self.lane.begin_overflow(lost) {
+            books.overflow_began(self.lane.entry(), client);
         }
     }
 

@@ -93,7 +93,7 @@ impl Topics {
         let (index, epoch) = (topic.id.index as usize, self.epoch);
         if topic.id.generation == 0 {
             if self.fixed.len() <= index {
-                // A publisher may know of a new catalog before this shard does.
+                // A driver may hear of a topic before it has told its hub of the catalog.
                 self.fixed.resize_with(index + 1, || Seats::new(epoch));
             }
             return &mut self.fixed[index];
