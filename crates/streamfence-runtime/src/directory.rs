@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -26,8 +26,6 @@ pub(crate) struct Directory {
     made: RwLock<Made>,
     /// How often it was reloaded.
     version: AtomicU64,
-    /// One reload at a time.
-    reloading: Mutex<()>,
 }
 
 /// What a reload replaces.
@@ -81,7 +79,6 @@ impl Directory {
             current: ArcSwap::from_pointee(Current { logs: logs(&[], &catalog, epoch), catalog }),
             made: RwLock::default(),
             version: AtomicU64::new(0),
-            reloading: Mutex::new(()),
         }
     }
 
@@ -94,6 +91,11 @@ impl Directory {
         self.current.load().catalog.clone()
     }
 
+    /// The namespace under a path: a look, for every publish.
+    pub(crate) fn namespace(&self, path: &str) -> Option<NamespaceId> {
+        self.current.load().catalog.namespace(path)
+    }
+
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
@@ -102,9 +104,7 @@ impl Directory {
     pub(crate) fn find(&self, namespace: NamespaceId, name: &str) -> Result<Topic, FindError> {
         let current = self.current.load();
         match current.catalog.find(namespace, name).ok_or(FindError::Unknown)? {
-            Found::Topic(entry) => {
-                Ok(Topic { entry: entry.clone(), log: current.logs[entry.id.index as usize].clone() })
-            }
+            Found::Topic(entry) => Ok(current.topic(entry)),
             Found::Pattern(_) => self.known(namespace, name).map_or_else(|| self.make(namespace, name), Ok),
         }
     }
@@ -133,7 +133,7 @@ impl Directory {
 
     /// Replaces the catalog by another, all at once.
     pub(crate) fn reload(&self, catalog: &Catalog) {
-        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        // Held to the end: one reload at a time, and no topic is made meanwhile.
         let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
         let old = self.current.load();
         let catalog = Arc::new(catalog.following(&old.catalog));
@@ -181,9 +181,7 @@ impl Directory {
         let current = self.current.load();
         let class = match current.catalog.find(namespace, name) {
             Some(Found::Pattern(class)) => class,
-            Some(Found::Topic(entry)) => {
-                return Ok(Topic { entry: entry.clone(), log: current.logs[entry.id.index as usize].clone() });
-            }
+            Some(Found::Topic(entry)) => return Ok(current.topic(entry)),
             None => return Err(FindError::Unknown),
         };
         if let Some(known) = made.topics.get(&namespace).and_then(|topics| topics.get(name)) {
@@ -198,6 +196,12 @@ impl Directory {
         let topic = Topic { entry, log: Arc::new(Log::new(epoch, published)) };
         made.topics.entry(namespace).or_default().insert(topic.entry.name.clone(), topic.clone());
         Ok(topic)
+    }
+}
+
+impl Current {
+    fn topic(&self, entry: &Arc<TopicEntry>) -> Topic {
+        Topic { entry: entry.clone(), log: self.logs[entry.id.index as usize].clone() }
     }
 }
 

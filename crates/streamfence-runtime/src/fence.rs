@@ -540,7 +540,7 @@ impl Fence {
 
     fn namespace(&self, path: &str) -> Result<NamespaceId, PublishError> {
         let unknown = || PublishError::UnknownNamespace { namespace: path.to_owned() };
-        self.0.directory.catalog().namespace(path).ok_or_else(unknown)
+        self.0.directory.namespace(path).ok_or_else(unknown)
     }
 
     fn refuse_when_closing(&self) -> Result<(), PublishError> {
