@@ -48,6 +48,7 @@ pub struct LinkState {
     is_blocked: AtomicBool,
     is_websocket: AtomicBool,
     is_upgrading: AtomicBool,
+    is_posting: AtomicBool,
     /// How many want reading to pause.
     pauses: AtomicU32,
     /// Told when reading goes on, or when the connection has ended: for requests, which have no stream to wake.
@@ -103,6 +104,7 @@ impl LinkState {
             is_blocked: AtomicBool::new(!is_websocket),
             is_websocket: AtomicBool::new(is_websocket),
             is_upgrading: AtomicBool::new(false),
+            is_posting: AtomicBool::new(false),
             pauses: AtomicU32::new(0),
             resumed: Notify::new(),
             killed: OnceLock::new(),
@@ -344,6 +346,16 @@ impl LinkState {
         if !self.is_websocket.load(Ordering::SeqCst) {
             self.set_blocked(!is_waiting);
         }
+    }
+
+    /// Begins to take a POST in. One at a time: the packets of two would mix.
+    pub(crate) fn begin_post(&self) -> bool {
+        !self.is_posting.swap(true, Ordering::SeqCst)
+    }
+
+    /// The POST has been taken in, or given up.
+    pub(crate) fn finish_post(&self) {
+        self.is_posting.store(false, Ordering::SeqCst);
     }
 
     /// The packets of a poll response, as they are on the wire.
