@@ -1,0 +1,85 @@
+//! Whether a behaviour holds on a target, and whether that was to be expected.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use crate::target::{Kind, Target};
+
+/// Makes each behaviour a test on each target, beside the behaviours of a chapter.
+///
+/// `name fails on KINDS: "words", because "reason";` says that it must not hold there, and what its panic says. Behaviours
+/// after `ours:` are of the fence, which the library alone does not have.
+macro_rules! behaviours {
+    (on $($target:ident $kind:ident),+: $behaviours:tt) => {
+        $(behaviours!(@target $target $kind $behaviours);)+
+    };
+    (@target $target:ident $kind:ident {
+        $($name:ident $(fails on $kinds:ident: $words:literal, because $why:literal)?;)+
+    }) => {
+        mod $target {
+            $(
+                #[test]
+                fn $name() {
+                    let known: &[$crate::verdict::Known] = &[$($crate::verdict::Known {
+                        on: $crate::verdict::$kinds,
+                        words: $words,
+                        why: $why,
+                    })?];
+                    $crate::verdict::check($crate::target::Kind::$kind, known, super::$name);
+                }
+            )+
+        }
+    };
+    (ours: $($behaviours:tt)+) => {
+        behaviours!(on layer Layer, server Server, fenced Fenced: { $($behaviours)+ });
+    };
+    ($($behaviours:tt)+) => {
+        behaviours!(on stock Stock, layer Layer, server Server, fenced Fenced: { $($behaviours)+ });
+    };
+}
+
+/// A behaviour that is known not to hold somewhere.
+pub(crate) struct Known {
+    pub(crate) on: &'static [Kind],
+    /// What it fails with there: failing otherwise is a failure of the test.
+    pub(crate) words: &'static str,
+    pub(crate) why: &'static str,
+}
+
+/// The library, and not us.
+pub(crate) const STOCK: &[Kind] = &[Kind::Stock];
+/// The library and the application's own namespaces, of which the fence hears nothing.
+pub(crate) const UNFENCED: &[Kind] = &[Kind::Stock, Kind::Layer, Kind::Server];
+/// The library, and us because of it.
+pub(crate) const EVERYWHERE: &[Kind] = &[Kind::Stock, Kind::Layer, Kind::Server, Kind::Fenced];
+
+/// Runs a behaviour on a target of its own.
+pub(crate) fn check(kind: Kind, known: &[Known], behaviour: impl AsyncFnOnce(&Target)) {
+    // On one thread the library runs the handlers of events, a task each, in the order of the events.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
+    let run = || {
+        runtime.block_on(async {
+            let target = Target::start(kind).await;
+            let held = tokio::time::timeout(LIMIT, behaviour(&target)).await;
+            held.expect("what a behaviour waits for comes in time");
+        });
+    };
+    let known = known.iter().find(|known| known.on.contains(&kind));
+    match (catch_unwind(AssertUnwindSafe(run)), known) {
+        (Ok(()), None) => {}
+        (Ok(()), Some(Known { why, .. })) => {
+            panic!("this holds on {kind:?} although {why}: the expectation may go");
+        }
+        (Err(panic), Some(Known { words, .. })) if message(&*panic).contains(words) => {}
+        (Err(panic), _) => resume_unwind(panic),
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default()
+}
+
+/// Long enough for any machine; whatever a server answers, it answers in milliseconds.
+const LIMIT: Duration = Duration::from_secs(30);
