@@ -25,3 +25,4 @@ mod malformed;
 mod namespaces;
 
 mod fenced;
+mod likeness;

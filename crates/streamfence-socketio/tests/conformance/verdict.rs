@@ -4,6 +4,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
+
 use crate::target::{Kind, Target};
 
 /// Makes each behaviour a test on each target, beside the behaviours of a chapter.
@@ -56,15 +58,7 @@ pub(crate) const EVERYWHERE: &[Kind] = &[Kind::Stock, Kind::Layer, Kind::Server,
 
 /// Runs a behaviour on a target of its own.
 pub(crate) fn check(kind: Kind, known: &[Known], behaviour: impl AsyncFnOnce(&Target)) {
-    // On one thread the library runs the handlers of events, a task each, in the order of the events.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
-    let run = || {
-        runtime.block_on(async {
-            let target = Target::start(kind).await;
-            let held = tokio::time::timeout(LIMIT, behaviour(&target)).await;
-            held.expect("what a behaviour waits for comes in time");
-        });
-    };
+    let run = || runtime().block_on(in_time(async { behaviour(&Target::start(kind).await).await }));
     let known = known.iter().find(|known| known.on.contains(&kind));
     match (catch_unwind(AssertUnwindSafe(run)), known) {
         (Ok(()), None) => {}
@@ -74,6 +68,15 @@ pub(crate) fn check(kind: Kind, known: &[Known], behaviour: impl AsyncFnOnce(&Ta
         (Err(panic), Some(Known { words, .. })) if message(&*panic).contains(words) => {}
         (Err(panic), _) => resume_unwind(panic),
     }
+}
+
+/// One thread: there the library runs the handlers of events, a task each, in the order of the events.
+pub(crate) fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime can be built")
+}
+
+pub(crate) async fn in_time<T>(done: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LIMIT, done).await.expect("what is waited for comes in time")
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

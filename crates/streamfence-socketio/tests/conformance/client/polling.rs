@@ -75,6 +75,23 @@ impl Polling {
         }
     }
 
+    /// The same of a session that may have ended: `None` when it has.
+    pub(crate) async fn try_hear(&mut self) -> Option<String> {
+        loop {
+            match self.heard.pop_front() {
+                Some(packet) if packet == "2" => drop(self.post("3").await),
+                Some(packet) => return Some(packet),
+                None => {
+                    let answer = self.get().await;
+                    if answer.status != 200 {
+                        return None;
+                    }
+                    self.heard.extend(answer.body.split(SEPARATOR).map(str::to_owned));
+                }
+            }
+        }
+    }
+
     /// Asks for packets once.
     pub(crate) async fn poll(&mut self) {
         let answer = self.get().await;

@@ -93,11 +93,21 @@ impl Socket {
         self.stream.send(message).await.expect("the connection is open");
     }
 
+    /// The same to a server that may have ended the connection: what comes after that may be refused by the system.
+    pub(crate) async fn try_say(&mut self, text: &str) {
+        let _ = self.stream.send(Message::text(text)).await;
+    }
+
+    pub(crate) async fn try_say_binary(&mut self, bytes: &[u8]) {
+        let _ = self.stream.send(Message::binary(bytes.to_vec())).await;
+    }
+
     /// The next packet that is not a ping; pings are answered.
     pub(crate) async fn hear(&mut self) -> Heard {
         loop {
             match self.hear_any().await {
-                Heard::Text(ping) if ping == "2" => self.pong().await,
+                // Whoever is being cut off need not hear the answer.
+                Heard::Text(ping) if ping == "2" => self.try_say("3").await,
                 heard => return heard,
             }
         }
@@ -135,11 +145,10 @@ impl Socket {
 
     /// The server must end the connection because of this. Whoever has not ended it answers the questions that follow.
     pub(crate) async fn is_closed_by(&mut self, packet: &str) {
-        // What comes after the end may be refused by the system.
-        let _ = self.stream.send(Message::text(packet)).await;
+        self.try_say(packet).await;
         // One that had come already may still be answered.
         for _ in 0..3 {
-            let _ = self.stream.send(Message::text(QUESTION)).await;
+            self.try_say(QUESTION).await;
             loop {
                 match self.hear().await {
                     Heard::Closed => return,
@@ -156,13 +165,8 @@ impl Socket {
         self.say(QUESTION).await;
         assert_eq!(self.hear().await, Heard::Text(ANSWER.into()), "the connection is open");
     }
-
-    async fn pong(&mut self) {
-        // Whoever is being cut off need not hear the answer.
-        let _ = self.stream.send(Message::text("3")).await;
-    }
 }
 
 /// Asked for a namespace that does not exist, a server answers whatever the state of the session.
-const QUESTION: &str = "40/nowhere,";
-const ANSWER: &str = r#"44/nowhere,{"message":"Invalid namespace"}"#;
+pub(crate) const QUESTION: &str = "40/nowhere,";
+pub(crate) const ANSWER: &str = r#"44/nowhere,{"message":"Invalid namespace"}"#;
