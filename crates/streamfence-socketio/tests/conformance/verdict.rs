@@ -70,7 +70,8 @@ pub(crate) fn check(kind: Kind, known: &[Known], behaviour: impl AsyncFnOnce(&Ta
     }
 }
 
-/// One thread: there the library runs the handlers of events, a task each, in the order of the events.
+/// One thread: there the library has dealt with a CONNECT, in a task of its own, when it hears the packet after it. On
+/// several it may ignore one that comes right after a refusal, since it has not yet forgotten the one before.
 pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime can be built")
 }
