@@ -104,6 +104,12 @@ impl Server {
         self.local_addr
     }
 
+    /// How many clients are connected: websockets, and sessions that poll.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.registry.len()
+    }
+
     /// Serves these namespaces of the fence too, which a reload has brought. A server that serves all of them does so by
     /// itself.
     pub fn serve_namespaces<P: Into<String>>(&self, paths: impl IntoIterator<Item = P>) {

@@ -31,7 +31,10 @@ pub enum Peer {
     Memory,
 }
 
-/// What a connection runs on.
+/// What a connection runs on: any stream of bytes, also one of an embedder's own ([`Stream::custom`]).
+///
+/// Room is what it takes: a write that is pending means that the peer has fallen behind, so a carrier must not buffer
+/// without a limit.
 pub trait Carrier: AsyncRead + AsyncWrite + fmt::Debug + Unpin + Send {
     /// Makes the coming drop a reset: what the kernel still holds for the peer is thrown away.
     fn reset_on_drop(&self) {}
@@ -62,11 +65,20 @@ enum Kind {
     Tcp(TcpStream),
     Unix(UnixStream),
     Memory(DuplexStream),
+    /// What an embedder's own listener gave.
+    Custom(Box<dyn Carrier>),
     /// Whatever an unknown server upgraded: it works, but cannot be tuned or reset.
     Opaque(Box<TokioIo<Upgraded>>),
 }
 
 impl Stream {
+    /// A stream of an embedder's own, for a [`Listener`](crate::server::Listener) that is neither TCP nor a Unix socket:
+    /// a tunnel, another kind of socket, a simulated network. It is not tuned, and reset as its carrier says.
+    #[must_use]
+    pub fn custom(carrier: impl Carrier + 'static) -> Self {
+        Self::of(Kind::Custom(Box::new(carrier)))
+    }
+
     /// The stream below an HTTP upgrade: our own server's, a TCP or Unix stream below `axum::serve`, or an opaque one.
     #[must_use]
     pub fn from_upgraded(upgraded: Upgraded, tuning: &Tuning) -> Self {
@@ -115,6 +127,7 @@ impl Stream {
             Kind::Tcp(stream) => of_tcp(stream),
             Kind::Unix(stream) => of_unix(stream),
             Kind::Memory(stream) => of_any(Box::new(stream)),
+            Kind::Custom(stream) => of_any(stream),
             Kind::Opaque(stream) => of_any(stream),
         };
         (Inbound { reader, rewind, _permit }, writer)
@@ -180,6 +193,7 @@ impl Kind {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
+            Self::Custom(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -189,6 +203,7 @@ impl Kind {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
+            Self::Custom(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -221,6 +236,7 @@ impl AsyncWrite for Stream {
             Kind::Tcp(stream) => stream.is_write_vectored(),
             Kind::Unix(stream) => stream.is_write_vectored(),
             Kind::Memory(stream) => stream.is_write_vectored(),
+            Kind::Custom(stream) => stream.is_write_vectored(),
             Kind::Opaque(stream) => stream.is_write_vectored(),
         }
     }
