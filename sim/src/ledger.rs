@@ -71,6 +71,10 @@ pub(crate) struct Ledger {
     newest_offered: Vec<u64>,
     /// What was told missed since the last new message.
     told: Vec<Gap>,
+    /// What was ever told, and which of it may come once more since the client has come back: it may have been lost
+    /// with its connection.
+    told_before: Vec<Gap>,
+    may_come_again: Vec<Gap>,
     pub(crate) is_overflowing: bool,
     /// What the ends of its overflows say it lost.
     pub(crate) lost: u64,
@@ -122,6 +126,8 @@ impl Ledger {
             newest_of_key: vec![0; keys],
             newest_offered: vec![0; keys],
             told: Vec::new(),
+            told_before: Vec::new(),
+            may_come_again: Vec::new(),
             is_overflowing: false,
             lost: 0,
             totals: Totals::default(),
@@ -348,6 +354,15 @@ impl Ledger {
             LossReason::Rejected => true,
         };
         assert!(may_be, "gaps: {gap:?} has a reason this topic does not know");
+        if self.may_come_again.iter().any(|told| told.from == from) {
+            // Several may be told again as one, where there are too many.
+            let within = self.told_before.iter().filter(|told| from <= told.from && told.to <= to);
+            let most = within.map(|told| told.count).sum::<u32>();
+            assert!(count <= most, "gaps: {gap:?} was told again, of {most} told before");
+            self.may_come_again.retain(|told| told.from != from);
+            return;
+        }
+        self.told_before.push(gap);
         self.totals.told += u64::from(count);
         self.told.push(gap);
     }
@@ -374,6 +389,7 @@ impl Ledger {
     pub(crate) fn resume(&mut self, clock: Duration) {
         if let Some(window) = &mut self.window {
             window.resume(clock);
+            self.may_come_again = self.told_before.clone();
         }
     }
 

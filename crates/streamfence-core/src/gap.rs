@@ -1,7 +1,8 @@
 //! What a client missed, told to it in order.
 //!
 //! A gap lives in the queue entry it precedes, so it reaches the client before the first message after the loss and
-//! not a moment earlier or later. Never a count that is not also in the books.
+//! not a moment earlier or later. One that may have been lost with a connection is told again on the next. Never a count
+//! that is not also in the books.
 
 use crate::message::Offset;
 
@@ -83,13 +84,29 @@ impl Gaps {
         let gaps = self.0.get_or_insert_default();
         let is_full = gaps.len() >= GAPS_APART;
         match gaps.last_mut() {
-            Some(last) if last.reason == gap.reason || is_full => {
-                last.to = last.to.max(gap.to);
-                last.from = last.from.min(gap.from);
-                last.count = last.count.saturating_add(gap.count);
-                last.reason = gap.reason;
-            }
+            Some(last) if last.reason == gap.reason || is_full => last.merge(gap),
             _ => gaps.push(gap),
         }
+    }
+}
+
+/// Puts gaps that were told before others that were, and keeps no more of them than before one place of a queue.
+pub(crate) fn put_before(told: Vec<Gap>, later: &mut Vec<Gap>) {
+    later.splice(0..0, told);
+    while later.len() > GAPS_APART
+        && let Some(last) = later.pop()
+        && let Some(one) = later.last_mut()
+    {
+        one.merge(last);
+    }
+}
+
+impl Gap {
+    /// Makes one of this and a later one, for the later one's reason.
+    fn merge(&mut self, later: Self) {
+        self.to = self.to.max(later.to);
+        self.from = self.from.min(later.from);
+        self.count = self.count.saturating_add(later.count);
+        self.reason = later.reason;
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::event::GiveUpReason;
+use crate::gap::{Gap, put_before};
 use crate::message::{Message, MessageId};
 use crate::policy::Retry;
 use crate::stats::AckOutcome;
@@ -38,6 +39,10 @@ pub struct InFlight {
     salt: u64,
     /// The newest message ever sent: what tells a late ack from an unknown one.
     newest: Option<MessageId>,
+    /// What the client was told it missed, since the last message was sent.
+    told: Vec<Gap>,
+    /// The same on a link that was lost, and perhaps with it: to be told again.
+    untold: VecDeque<Gap>,
 }
 
 #[derive(Debug)]
@@ -49,6 +54,8 @@ struct Sent {
     due: Option<Duration>,
     /// Whether the client has refused the last attempt.
     is_nacked: bool,
+    /// What was told before it and no ack says has come.
+    told: Vec<Gap>,
 }
 
 /// Why a message is not sent again.
@@ -69,7 +76,18 @@ impl InFlight {
     /// An empty window.
     #[must_use]
     pub fn new(window: NonZeroU16, retry: Retry, salt: u64) -> Self {
-        Self { sent: VecDeque::new(), bytes: 0, overdue: 0, nearest: Duration::MAX, window, retry, salt, newest: None }
+        Self {
+            sent: VecDeque::new(),
+            bytes: 0,
+            overdue: 0,
+            nearest: Duration::MAX,
+            window,
+            retry,
+            salt,
+            newest: None,
+            told: Vec::new(),
+            untold: VecDeque::new(),
+        }
     }
 
     /// Goes on with other settings: for what is sent from now on. What is due already stays due when it was.
@@ -95,7 +113,8 @@ impl InFlight {
         self.newest = self.newest.max(Some(message.id));
         let due = clock.saturating_add(self.timeout(message.id, 1));
         self.nearest = self.nearest.min(due);
-        self.sent.insert(place, Sent { message, attempts: 1, due: Some(due), is_nacked: false });
+        let told = std::mem::take(&mut self.told);
+        self.sent.insert(place, Sent { message, attempts: 1, due: Some(due), is_nacked: false, told });
     }
 
     /// Sends the oldest overdue message again and says which attempt that is.
@@ -107,14 +126,38 @@ impl InFlight {
         sent.attempts += 1;
         sent.due = Some(due);
         sent.is_nacked = false;
+        // In this order: what it has of its own was told again too.
+        sent.told.splice(0..0, self.told.drain(..));
         self.overdue -= 1;
         self.nearest = self.nearest.min(due);
         Some((sent.message.clone(), sent.attempts))
     }
 
-    /// Begins again on a new link: everything is to be sent again, in order. What was sent as often as it may be gets
-    /// one more ack timeout, since the client may have it.
+    /// Notes what the client is told it missed. It is known to have heard it when it acks what is sent next.
+    pub fn tell(&mut self, gap: Gap) {
+        self.told.push(gap);
+    }
+
+    /// Takes what is to be told again, since it may have been lost with its link; the oldest first.
+    pub fn take_untold(&mut self) -> Option<Gap> {
+        let gap = self.untold.pop_front()?;
+        self.told.push(gap);
+        Some(gap)
+    }
+
+    /// Whether there is something to be told again, before anything is sent.
+    #[must_use]
+    pub fn has_untold(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    /// Begins again on a new link: everything is to be told and sent again, in order. What was sent as often as it may be
+    /// gets one more ack timeout, since the client may have it.
     pub fn resume(&mut self, clock: Duration) {
+        let untold = std::mem::take(&mut self.untold);
+        let told = self.sent.iter_mut().flat_map(|sent| std::mem::take(&mut sent.told)).chain(self.told.drain(..));
+        // What had not been told again yet on the last link comes after what had.
+        self.untold = told.chain(untold).collect();
         self.nearest = Duration::MAX;
         self.overdue = 0;
         for sent in &mut self.sent {
@@ -180,13 +223,13 @@ impl InFlight {
                 Some(due) if due > clock => self.nearest = self.nearest.min(due),
                 // Not worth sending again; an ack that is on its way will be late.
                 Some(_) if sent.message.is_expired(now) => {
-                    give_up(self.remove(place), GiveUp::Expired);
+                    give_up(self.abandon(place), GiveUp::Expired);
                     continue;
                 }
                 Some(_) if sent.attempts > self.retry.max_retries.get() => {
                     let attempts = sent.attempts;
                     let reason = if sent.is_nacked { GiveUpReason::Nacked } else { GiveUpReason::Exhausted };
-                    give_up(self.remove(place), GiveUp::Exhausted { attempts, reason });
+                    give_up(self.abandon(place), GiveUp::Exhausted { attempts, reason });
                     continue;
                 }
                 Some(_) => {
@@ -205,7 +248,7 @@ impl InFlight {
         let mut expired = 0;
         while self.next_resend().is_some_and(|message| message.is_expired(now)) {
             let place = self.sent.iter().position(|sent| sent.due.is_none());
-            self.remove(place.expect("something is overdue: `next_resend` said so"));
+            self.abandon(place.expect("something is overdue: `next_resend` said so"));
             expired += 1;
         }
         expired
@@ -265,6 +308,14 @@ impl InFlight {
             Some(newest) if newest.epoch == id.epoch && id.offset <= newest.offset => AckOutcome::Late,
             _ => AckOutcome::Unknown,
         }
+    }
+
+    /// Takes out what was not acked. What was told before it is known to have been heard when the next is acked.
+    fn abandon(&mut self, place: usize) -> Arc<Message> {
+        let told = std::mem::take(&mut self.sent[place].told);
+        let message = self.remove(place);
+        put_before(told, self.sent.get_mut(place).map_or(&mut self.told, |next| &mut next.told));
+        message
     }
 
     fn remove(&mut self, place: usize) -> Arc<Message> {

@@ -273,12 +273,23 @@ impl Lane {
         if !self.has_gap() {
             return None;
         }
-        self.queue.front_mut()?.gaps.pop()
+        if let Some(gap) = self.in_flight.as_mut().and_then(|in_flight| in_flight.take_untold()) {
+            return Some(gap);
+        }
+        let front = self.queue.front_mut()?;
+        let gap = front.gaps.pop();
+        if let (Some(in_flight), true) = (&mut self.in_flight, front.message.is_at_least_once()) {
+            gap.into_iter().for_each(|gap| in_flight.tell(gap));
+        }
+        gap
     }
 
     /// Whether the client must be told of a gap before the next message.
     #[must_use]
     pub fn has_gap(&self) -> bool {
+        if self.in_flight.as_ref().is_some_and(|in_flight| in_flight.has_untold()) {
+            return self.next().is_some();
+        }
         let is_resend = || self.in_flight.as_ref().is_some_and(|in_flight| in_flight.next_resend().is_some());
         self.queue.front().is_some_and(|queued| !queued.gaps.is_empty()) && !is_resend()
     }

@@ -22,6 +22,17 @@ pub(crate) struct Sent {
     pub(crate) attempts: u32,
     /// On the link's clock; `None` while it waits to be sent again.
     pub(crate) due: Option<u64>,
+    /// What was told before it, and may have been lost with its link.
+    told: Vec<Gap>,
+}
+
+/// The first and the last that were missed for one reason, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Gap {
+    from: u64,
+    to: u64,
+    count: usize,
+    reason: LossReason,
 }
 
 /// What a lane says next.
@@ -53,6 +64,10 @@ pub(crate) struct Lane {
     pub(crate) sent: Vec<Sent>,
     /// What the client missed behind the last letter of the queue.
     missed: Vec<Missed>,
+    /// What was told since the last letter was sent.
+    told: Vec<Gap>,
+    /// What is to be told again on a new link.
+    untold: Vec<Gap>,
     /// The highest offset sent.
     newest: u64,
 }
@@ -63,7 +78,8 @@ impl Lane {
             Promise::BestEffort { .. } => 0,
             Promise::AtLeastOnce { window, .. } => wanted.unwrap_or(window).min(window),
         };
-        Self { rule, window, queue: Vec::new(), sent: Vec::new(), missed: Vec::new(), newest: 0 }
+        let (queue, sent, missed, told, untold) = Default::default();
+        Self { rule, window, queue, sent, missed, told, untold, newest: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -149,7 +165,8 @@ impl Lane {
         while let Some(place) = self.sent.iter().position(|sent| sent.due.is_none())
             && self.sent[place].letter.is_expired(now)
         {
-            self.sent.remove(place);
+            let told = self.sent.remove(place).told;
+            self.pass_on(place, told);
             stats.expired += 1;
         }
         while let Some(place) = self.queue.iter().position(|letter| letter.is_expired(now)) {
@@ -167,6 +184,14 @@ impl Lane {
 
     /// What would leave next.
     pub(crate) fn next(&self) -> Option<Next<'_>> {
+        let next = self.next_of_its_own();
+        let again =
+            next.and(self.untold.first()).map(|&Gap { from, to, count, reason }| Next::Gap { from, to, count, reason });
+        again.or(next)
+    }
+
+    /// The same without what is told again.
+    fn next_of_its_own(&self) -> Option<Next<'_>> {
         if let Some(overdue) = self.sent.iter().find(|sent| sent.due.is_none()) {
             return Some(Next::Letter(&overdue.letter, overdue.attempts + 1));
         }
@@ -181,8 +206,27 @@ impl Lane {
 
     /// The client is told of the first gap.
     pub(crate) fn tell(&mut self) {
-        let Some(Next::Gap { count, .. }) = self.next() else { unreachable!("a gap was to be told") };
-        self.queue[0].missed.drain(..count);
+        let Some(Next::Gap { from, to, count, reason }) = self.next() else { unreachable!("a gap was to be told") };
+        if self.untold.is_empty() {
+            self.queue[0].missed.drain(..count);
+        } else {
+            self.untold.remove(0);
+        }
+        if self.wants_ack().is_some() {
+            self.told.push(Gap { from, to, count, reason });
+        }
+    }
+
+    /// Whoever acks what is sent next has heard what was told before it.
+    fn pass_on(&mut self, place: usize, mut told: Vec<Gap>) {
+        let later = self.sent.get_mut(place).map_or(&mut self.told, |next| &mut next.told);
+        told.append(later);
+        while told.len() > 16 {
+            let (last, one) = (told.pop().expect("there are 17"), told.last_mut().expect("there are 16"));
+            let (from, to) = (one.from.min(last.from), one.to.max(last.to));
+            *one = Gap { from, to, count: one.count + last.count, reason: last.reason };
+        }
+        *later = told;
     }
 
     pub(crate) fn send(&mut self, clock: u64, stats: &mut TopicStats) {
@@ -197,6 +241,9 @@ impl Lane {
             overdue.due = due;
             stats.retries += 1;
             stats.sent_bytes += overdue.letter.draft.size as u64;
+            let mut told = std::mem::take(&mut self.told);
+            told.append(&mut overdue.told);
+            overdue.told = told;
             return;
         }
         let letter = self.queue.remove(0);
@@ -205,7 +252,7 @@ impl Lane {
         self.newest = self.newest.max(letter.offset);
         stats.sent_bytes += letter.draft.size as u64;
         if due.is_some() {
-            self.sent.push(Sent { letter, attempts: 1, due });
+            self.sent.push(Sent { letter, attempts: 1, due, told: std::mem::take(&mut self.told) });
         } else {
             stats.delivered += 1;
         }
@@ -238,23 +285,31 @@ impl Lane {
 
     pub(crate) fn pass(&mut self, clock: u64, now: u64, stats: &mut TopicStats) {
         let Promise::AtLeastOnce { max_retries, .. } = self.rule.promise else { return };
-        self.sent.retain_mut(|sent| {
+        let mut place = 0;
+        while let Some(sent) = self.sent.get_mut(place) {
             if sent.due.is_none_or(|due| due > clock) {
-                return true;
+                place += 1;
+                continue;
             }
-            if sent.letter.is_expired(now) {
-                stats.expired += 1;
-                return false;
+            if !sent.letter.is_expired(now) && sent.attempts <= max_retries {
+                sent.due = None;
+                place += 1;
+                continue;
             }
-            stats.exhausted += u64::from(sent.attempts > max_retries);
-            sent.due = None;
-            sent.attempts <= max_retries
-        });
+            stats.expired += u64::from(sent.letter.is_expired(now));
+            stats.exhausted += u64::from(!sent.letter.is_expired(now));
+            let told = self.sent.remove(place).told;
+            self.pass_on(place, told);
+        }
     }
 
     /// Begins again on a link whose clock shows this.
     pub(crate) fn resume(&mut self, clock: u64) {
         let Promise::AtLeastOnce { max_retries, ack_timeout_ms, .. } = self.rule.promise else { return };
+        let mut told: Vec<Gap> = self.sent.iter_mut().flat_map(|sent| std::mem::take(&mut sent.told)).collect();
+        told.append(&mut self.told);
+        told.append(&mut self.untold);
+        self.untold = told;
         for sent in &mut self.sent {
             sent.due = (sent.attempts > max_retries).then_some(clock + ack_timeout_ms);
         }

@@ -36,6 +36,84 @@ fn what_was_not_acked_is_sent_again_first_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_gap_that_may_have_been_lost_with_its_link_is_told_again() {
+    let namespace = || at_least_once(1).max_queued_messages(2).gap_notices(true);
+    // `d` was sent, and nobody knows whether it has come and what was told before it.
+    check(
+        namespace(),
+        "retain 10s, room 9, offer a b c, ack a, ack b, offer d, close, return, room 9, ack d, close, return, room 9",
+        expect![[r#"
+            0s  rejected c: full
+            0s  overflow began
+            0s  sent a (attempt 1)
+            0s  acked a
+            0s  sent b (attempt 1)
+            0s  acked b
+            0s  overflow ended: 1 lost
+            0s  told: missed 1 of t, 3 to 3: rejected
+            0s  sent d (attempt 1)
+            0s  left (transport)
+            0s  is waited for
+            0s  joined /a
+            0s  is back
+            0s  told: missed 1 of t, 3 to 3: rejected
+            0s  sent d (attempt 2)
+            0s  acked d
+            0s  left (transport)
+            0s  is waited for
+            0s  joined /a
+            0s  is back
+        "#]],
+    );
+    // Told, and there was no room left for the message behind it.
+    check(
+        namespace(),
+        "retain 10s, room 9, offer a b c, ack a, ack b, room 0, offer d, room 1, close, return, room 9",
+        expect![[r#"
+            0s  rejected c: full
+            0s  overflow began
+            0s  sent a (attempt 1)
+            0s  acked a
+            0s  sent b (attempt 1)
+            0s  acked b
+            0s  overflow ended: 1 lost
+            0s  told: missed 1 of t, 3 to 3: rejected
+            0s  left (transport)
+            0s  is waited for
+            0s  joined /a
+            0s  is back
+            0s  told: missed 1 of t, 3 to 3: rejected
+            0s  sent d (attempt 1)
+        "#]],
+    );
+    // What is given up unacked proves nothing of what was told before it.
+    check(
+        namespace(),
+        "retain 10s, room 9, offer a b c, ack a, ack b, offer d, +1s, +1s, close, return, room 9, offer e",
+        expect![[r#"
+            0s  rejected c: full
+            0s  overflow began
+            0s  sent a (attempt 1)
+            0s  acked a
+            0s  sent b (attempt 1)
+            0s  acked b
+            0s  overflow ended: 1 lost
+            0s  told: missed 1 of t, 3 to 3: rejected
+            0s  sent d (attempt 1)
+            1s  sent d (attempt 2)
+            2s  gave up on d
+            2s  kept d: exhausted after 2
+            2s  left (transport)
+            2s  is waited for
+            2s  joined /a
+            2s  is back
+            2s  told: missed 1 of t, 3 to 3: rejected
+            2s  sent e (attempt 1)
+        "#]],
+    );
+}
+
+#[test]
 fn a_session_nobody_asked_to_keep_ends_with_its_link() {
     check(
         at_least_once(2),
