@@ -5,7 +5,9 @@ mod polling;
 mod talk;
 mod websocket;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -26,8 +28,6 @@ pub(crate) struct Client {
     world: Rc<World>,
     dice: RefCell<StdRng>,
     memory: RefCell<Memory>,
-    /// Whether it reads no more, for ever.
-    is_petrified: Cell<bool>,
 }
 
 /// What a client knows when it comes back.
@@ -55,7 +55,7 @@ impl Ticket {
 }
 
 /// How a connection ended.
-#[derive(Debug)]
+#[derive(PartialEq)]
 enum End {
     /// It could not be had.
     Refused(String),
@@ -69,6 +69,19 @@ enum End {
     HungUp,
     /// The run is over.
     Left,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(why) => write!(f, "is refused: {why}"),
+            Self::Lost(why) => write!(f, "has lost its connection: {why}"),
+            Self::Silence => f.write_str("hears nothing and gives up"),
+            Self::Dismissed(packet) => write!(f, "is dismissed: {packet}"),
+            Self::HungUp => f.write_str("hangs up"),
+            Self::Left => f.write_str("leaves"),
+        }
+    }
 }
 
 /// What a client does for no reason.
@@ -92,7 +105,6 @@ impl Client {
             role,
             world: world.clone(),
             memory: RefCell::default(),
-            is_petrified: Cell::default(),
         })
     }
 
@@ -103,10 +115,10 @@ impl Client {
                 Way::WebSocket => websocket::visit(&self).await,
                 Way::Polling => polling::visit(&self).await,
             };
-            self.say(&format!("{end:?}"));
+            self.say(&end.to_string());
             self.world.log.count("connections of clients", 1);
-            if self.role.temper == Temper::Calm && !matches!(end, End::Left) {
-                self.fail(format!("nothing befell it, and its connection ended: {end:?}"));
+            if self.role.temper == Temper::Calm && end != End::Left {
+                self.fail(format!("nothing befell it, and it {end}"));
             }
             let pause = self.roll(50, 1_000);
             sleep(Duration::from_millis(pause)).await;
@@ -163,8 +175,7 @@ impl Client {
     }
 
     /// Reads nothing, for ever, and keeps what it has open.
-    async fn petrify(&self) {
-        self.is_petrified.set(true);
+    async fn petrify(&self) -> Infallible {
         self.say("reads no more");
         std::future::pending().await
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::server::BURST;
+
 /// The name of the server's host, and its port.
 pub(crate) const SERVER: &str = "server";
 pub(crate) const PORT: u16 = 3000;
@@ -15,6 +17,10 @@ pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(4);
 pub(crate) const RETENTION: Duration = Duration::from_secs(9);
 /// After so long without a word from the server a client gives its connection up.
 pub(crate) const SILENCE: Duration = Duration::from_millis(4_500);
+/// What is around a payload on the wire.
+const ENVELOPE_BYTES: usize = 160;
+/// Two steps of the network, one at each end, and the server's own.
+const SLACK: Duration = Duration::from_millis(20);
 /// How long things go wrong.
 pub(crate) const STORM: Duration = Duration::from_secs(20);
 
@@ -103,6 +109,16 @@ impl Scene {
             payload_bytes: dice.random_range(100..=800),
             hosts,
         }
+    }
+}
+
+impl Scene {
+    /// How old a message may be when it comes to a client that suffers nothing: the network takes its latency once for
+    /// each time it has to be filled, by two bursts at the worst.
+    pub(crate) fn longest_delay(&self) -> Duration {
+        let window = self.segments * self.segment_bytes;
+        let bursts = 2 * BURST as usize * (self.payload_bytes + ENVELOPE_BYTES);
+        self.latency * (1 + bursts.div_ceil(window)) as u32 + SLACK
     }
 }
 

@@ -14,9 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use turmoil::net::TcpListener;
 
 use crate::carrier::Door;
-use crate::scene::{
-    PING_INTERVAL, PING_TIMEOUT, PORT, RETENTION, SILENCE, STALL_TIMEOUT, STORM, dice,
-};
+use crate::scene::{PING_INTERVAL, PING_TIMEOUT, PORT, RETENTION, SILENCE, STALL_TIMEOUT, STORM, dice};
 use crate::watcher::Watcher;
 use crate::world::{Phase, World};
 
@@ -81,23 +79,25 @@ fn fence(world: &World) -> turmoil::Result<Fence> {
         .build()?)
 }
 
-/// Publishes at a rate, and now and then a burst, until things are to come to rest.
+/// Publishes at a rate, and now and then a burst. Then once a second: a loss is told before the first message after it.
 async fn publish(world: Rc<World>, fence: Fence, topic: &'static str, a_second: u64) {
     let mut dice = dice(world.scene.seed, a_second << 8);
     let namespace = if topic == ALERT { "/alerts" } else { "/feed" };
     let mut next = Instant::now();
-    while world.phase() < Phase::Rest {
-        let burst = if topic == TICK && dice.random_bool(0.02) { 40 } else { 1 };
+    while world.phase() < Phase::Farewell {
+        let is_resting = world.phase() == Phase::Rest;
+        let burst = if topic == TICK && !is_resting && dice.random_bool(0.02) { BURST } else { 1 };
         for _ in 0..burst {
             let at_ms = world.log.now().as_millis() as u64;
             let padding = "x".repeat(dice.random_range(0..world.scene.payload_bytes));
             let payload = Payload::serialize(&json!({"at": at_ms, "padding": padding})).expect("it is JSON");
             match fence.publish(namespace, topic, payload).await {
+                Ok(_) if is_resting => {}
                 Ok(report) => world.books().publish(topic, report.id.offset.0, at_ms),
                 Err(why) => world.log.fail(format!("a publish was refused: {why}")),
             }
         }
-        next += Duration::from_millis(1_000 / a_second);
+        next += Duration::from_millis(if is_resting { 1_000 } else { 1_000 / a_second });
         sleep_until(next).await;
     }
 }
@@ -165,11 +165,12 @@ fn settle_accounts(world: &World) {
     }
 }
 
+/// How many messages are published at once now and then.
+pub(crate) const BURST: u64 = 40;
 /// How often it is looked whether all has come to rest: a run is judged when it has.
 const LOOK: Duration = Duration::from_millis(50);
 /// A client needs so long to see that its connection is dead, to come back, and to hear all again that it has not acked.
 const LONGEST_REST: Duration = Duration::from_secs(20);
 /// A connection nobody ends is over when its peer has been silent or blocked for too long; its session a retention later.
-const LONGEST_END: Duration = Duration::from_millis(
-    (SILENCE.as_millis() + STALL_TIMEOUT.as_millis() + RETENTION.as_millis() + 4_000) as u64,
-);
+const LONGEST_END: Duration =
+    Duration::from_millis((SILENCE.as_millis() + STALL_TIMEOUT.as_millis() + RETENTION.as_millis() + 4_000) as u64);

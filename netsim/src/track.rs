@@ -64,8 +64,6 @@ impl Track {
         let since = self.since?;
         let told = |offset: u64| self.gaps.iter().any(|(from, to)| (*from..=*to).contains(&offset));
         let promised = published.range(since + 1..).map(|(offset, _)| *offset).take_while(|offset| *offset <= up_to);
-        promised
-            .filter(|offset| !self.seen.contains(offset))
-            .find(|offset| !told(*offset) && !is_given_up(*offset))
+        promised.filter(|offset| !self.seen.contains(offset)).find(|offset| !told(*offset) && !is_given_up(*offset))
     }
 }

@@ -41,6 +41,7 @@ const STEPS: &[Step] = &[
     Step { name: "rustdoc", full: false, run: rustdoc },
     Step { name: "test", full: false, run: test },
     Step { name: "sim", full: false, run: simulate },
+    Step { name: "sim-server", full: false, run: simulate_server },
     Step { name: "fuzz", full: false, run: fuzz },
     Step { name: "deny", full: false, run: deny },
     Step { name: "e2e", full: false, run: e2e },
@@ -100,6 +101,11 @@ fn test(sh: &Shell) -> Result<()> {
 /// The same seeds each time: a change that breaks a promise fails here, and not on some other day.
 fn simulate(sh: &Shell) -> Result<()> {
     sim::run(sh, &sim::Args::default())
+}
+
+/// The same of the whole server on a simulated network.
+fn simulate_server(sh: &Shell) -> Result<()> {
+    sim::run(sh, &sim::Args::of_server())
 }
 
 /// Builds nothing of libfuzzer: the corpora are replayed by the functions the targets call.

@@ -39,7 +39,7 @@ pub(super) async fn visit(client: &Client) -> End {
                     let _gone = timeout(PATIENCE, session.say("1")).await;
                     return End::HungUp;
                 }
-                Whim::Petrify => client.petrify().await,
+                Whim::Petrify => match client.petrify().await {},
             }
             (whim_at, whim) = client.whim();
         }

@@ -177,14 +177,14 @@ impl<'a> Talk<'a> {
     fn arrived(&self, topic: &str, payload: &Value, metadata: &Value) -> Option<u64> {
         let client = self.client;
         let id = metadata["messageId"].as_str().and_then(|id| id.rsplit_once(':'));
-        let (Some(offset), Some(at_ms)) = (id.and_then(|(_, offset)| offset.parse().ok()), payload["at"].as_u64()) else {
+        let (Some(offset), Some(at_ms)) = (id.and_then(|(_, offset)| offset.parse().ok()), payload["at"].as_u64())
+        else {
             client.fail(format!("a {topic} without an id or a time: {payload} {metadata}"));
             return None;
         };
-        let scene = &client.world.scene;
         let age_ms = (client.world.log.now().as_millis() as u64).saturating_sub(at_ms);
         let (is_calm, is_pushed) = (client.role.temper == Temper::Calm, client.role.way == Way::WebSocket);
-        if is_calm && is_pushed && age_ms > scene.latency.as_millis() as u64 + SLACK_MS {
+        if is_calm && is_pushed && age_ms > client.world.scene.longest_delay().as_millis() as u64 {
             client.fail(format!("nothing befell it, and {topic} {offset} took {age_ms} ms"));
         }
         client.say(&format!("{topic} {offset} after {age_ms} ms"));
@@ -195,6 +195,3 @@ impl<'a> Talk<'a> {
         self.replies.push(format!("42{namespace},{}", json!([event, payload])));
     }
 }
-
-/// Two steps of the network, one at each end, and the server's own.
-const SLACK_MS: u64 = 20;

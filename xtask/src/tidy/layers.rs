@@ -140,6 +140,22 @@ const LAYERS: &[Layer] = &[
         because: "it plays the core's world and is its only driver: no tokio, no sockets, and nothing may use it",
     },
     Layer {
+        name: "streamfence-netsim",
+        may_use: &[
+            "streamfence-core",
+            "streamfence-runtime",
+            "streamfence-socketio",
+            "clap",
+            // Whatever is asked of the system at random comes from the seed.
+            "mad-turmoil",
+            "rand",
+            "serde_json",
+            "tokio",
+            "turmoil",
+        ],
+        because: "it plays the network around the server as an embedder builds it: nothing may use it",
+    },
+    Layer {
         name: "xtask",
         may_use: &["anyhow", "cargo_metadata", "clap", "xshell"],
         because: "it must build when our crates do not",
