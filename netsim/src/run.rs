@@ -1,6 +1,7 @@
 //! One seed from its beginning to its end.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -74,8 +75,10 @@ fn play_here(seed: u64, lines: usize) -> Report {
             _ if std::mem::take(&mut is_stormy) => faults.end(&mut sim),
             _ => {}
         }
-        if let Err(what) = sim.step() {
-            break Some((now, what.to_string()));
+        // What panics is told by the hook, with its place; the network itself may.
+        match catch_unwind(AssertUnwindSafe(|| sim.step())) {
+            Ok(Ok(_)) | Err(_) => {}
+            Ok(Err(what)) => break Some((now, what.to_string())),
         }
     };
     // The clients and the world hold each other.

@@ -11,12 +11,8 @@ use crate::server::BURST;
 pub(crate) const SERVER: &str = "server";
 pub(crate) const PORT: u16 = 3000;
 
-pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(2);
 pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(2);
-pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(4);
 pub(crate) const RETENTION: Duration = Duration::from_secs(9);
-/// After so long without a word from the server a client gives its connection up.
-pub(crate) const SILENCE: Duration = Duration::from_millis(4_500);
 /// What is around a payload on the wire.
 const ENVELOPE_BYTES: usize = 160;
 /// Two steps of the network, one at each end, and the server's own.
@@ -31,11 +27,15 @@ pub(crate) struct Scene {
     /// Which of the two tiers is served.
     pub(crate) splice: bool,
     pub(crate) shards: usize,
+    pub(crate) ping_interval: Duration,
+    /// How long a connection may take nothing. Which of the two finds a dead peer first is the seed's to say.
+    pub(crate) stall_timeout: Duration,
     /// How long a segment may take, at most.
     pub(crate) latency: Duration,
     /// How much one write takes at most, and so a segment carries.
     pub(crate) segment_bytes: usize,
-    /// How many segments a connection holds in each direction.
+    /// How many segments a connection holds in each direction; and how many connections wait to be accepted, which must
+    /// be enough for all that were held up at once.
     pub(crate) segments: usize,
     /// How many ticks are published in a second.
     pub(crate) ticks: u64,
@@ -101,9 +101,11 @@ impl Scene {
             seed,
             splice: dice.random_bool(0.5),
             shards: dice.random_range(1..=3),
+            ping_interval: Duration::from_secs(dice.random_range(2..=8)),
+            stall_timeout: Duration::from_secs(dice.random_range(2..=4)),
             latency: Duration::from_millis(dice.random_range(5..=80)),
-            segment_bytes: dice.random_range(256..=1460),
-            segments: dice.random_range(24..=64),
+            segment_bytes: dice.random_range(64..=800),
+            segments: dice.random_range(96..=160),
             ticks: dice.random_range(10..=40),
             alerts: dice.random_range(3..=10),
             payload_bytes: dice.random_range(100..=800),
@@ -113,6 +115,11 @@ impl Scene {
 }
 
 impl Scene {
+    /// After so long without a word from the server a client gives its connection up.
+    pub(crate) fn silence(&self) -> Duration {
+        self.ping_interval + PING_TIMEOUT + Duration::from_millis(500)
+    }
+
     /// How old a message may be when it comes to a client that suffers nothing: the network takes its latency once for
     /// each time it has to be filled, by two bursts at the worst.
     pub(crate) fn longest_delay(&self) -> Duration {

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use turmoil::net::TcpListener;
 
 use crate::carrier::Door;
-use crate::scene::{PING_INTERVAL, PING_TIMEOUT, PORT, RETENTION, SILENCE, STALL_TIMEOUT, STORM, dice};
+use crate::scene::{PING_TIMEOUT, PORT, RETENTION, STORM, Scene, dice};
 use crate::watcher::Watcher;
 use crate::world::{Phase, World};
 
@@ -30,9 +30,9 @@ pub(crate) async fn serve(world: Rc<World>) -> turmoil::Result {
     let door = Door { listener, segment_bytes: world.scene.segment_bytes };
     let options = ServerOptions {
         splice: world.scene.splice,
-        ping_interval: PING_INTERVAL,
+        ping_interval: world.scene.ping_interval,
         ping_timeout: PING_TIMEOUT,
-        stall_timeout: STALL_TIMEOUT,
+        stall_timeout: world.scene.stall_timeout,
         connect_timeout: Duration::from_secs(3),
         ..ServerOptions::default()
     };
@@ -104,7 +104,9 @@ async fn publish(world: Rc<World>, fence: Fence, topic: &'static str, a_second: 
 
 /// Waits until every client has all that it was promised.
 async fn rest(world: &World) {
-    let rested = timeout(LONGEST_REST, async {
+    // A client needs so long to see that its connection is dead, to come back, and to hear all again that it has not acked.
+    let longest = world.scene.silence() + Duration::from_secs(15);
+    let rested = timeout(longest, async {
         while owed(world).is_some() {
             sleep(LOOK).await;
         }
@@ -112,7 +114,7 @@ async fn rest(world: &World) {
     if rested.await.is_err()
         && let Some(owed) = owed(world)
     {
-        world.log.fail(format!("{LONGEST_REST:?} after the last fault, {owed}"));
+        world.log.fail(format!("{longest:?} after the last message, {owed}"));
     }
 }
 
@@ -131,7 +133,10 @@ async fn end(world: &World, server: &Server, tasks_of_its_own: usize) {
             .into_iter()
             .find(|(left, _)| *left > 0)
     };
-    let ended = timeout(LONGEST_END, async {
+    // A connection nobody ends is over when its peer has been silent or blocked for too long; its session a retention later.
+    let Scene { ping_interval, stall_timeout, .. } = &world.scene;
+    let longest = *ping_interval + PING_TIMEOUT + *stall_timeout + RETENTION + Duration::from_secs(2);
+    let ended = timeout(longest, async {
         while left().is_some() {
             sleep(LOOK).await;
         }
@@ -139,7 +144,7 @@ async fn end(world: &World, server: &Server, tasks_of_its_own: usize) {
     if ended.await.is_err()
         && let Some((count, what)) = left()
     {
-        world.log.fail(format!("{LONGEST_END:?} after the last client has left, {count} {what} are left"));
+        world.log.fail(format!("{longest:?} after the last client has left, {count} {what} are left"));
     }
 }
 
@@ -169,8 +174,3 @@ fn settle_accounts(world: &World) {
 pub(crate) const BURST: u64 = 40;
 /// How often it is looked whether all has come to rest: a run is judged when it has.
 const LOOK: Duration = Duration::from_millis(50);
-/// A client needs so long to see that its connection is dead, to come back, and to hear all again that it has not acked.
-const LONGEST_REST: Duration = Duration::from_secs(20);
-/// A connection nobody ends is over when its peer has been silent or blocked for too long; its session a retention later.
-const LONGEST_END: Duration =
-    Duration::from_millis((SILENCE.as_millis() + STALL_TIMEOUT.as_millis() + RETENTION.as_millis() + 4_000) as u64);

@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep, timeout};
 use super::http::{Answer, Http};
 use super::talk::Talk;
 use super::{Client, End, PATIENCE, Whim};
-use crate::scene::SILENCE;
 use crate::world::Phase;
 
 /// Connects and stays until it ends.
@@ -52,7 +51,7 @@ pub(super) async fn visit(client: &Client) -> End {
                 }
                 return End::Left;
             }
-            polled = timeout(SILENCE + LENIENCE, session.polls.get(&session.target, "")) => match polled {
+            polled = timeout(client.world.scene.silence() + LENIENCE, session.polls.get(&session.target, "")) => match polled {
                 Ok(Ok(answer)) if answer.status == 200 => {
                     for packet in answer.body.split(SEPARATOR) {
                         if let Some(end) = talk.hear(packet) {

@@ -9,7 +9,6 @@ use turmoil::net::TcpStream;
 use super::http::Http;
 use super::talk::Talk;
 use super::{Client, End, PATIENCE, Whim};
-use crate::scene::SILENCE;
 use crate::world::Phase;
 
 /// Connects and stays until it ends.
@@ -45,7 +44,7 @@ pub(super) async fn visit(client: &Client) -> End {
                 }
                 (whim_at, whim) = client.whim();
             }
-            heard = timeout(SILENCE, socket.hear()) => match heard {
+            heard = timeout(client.world.scene.silence(), socket.hear()) => match heard {
                 Ok(Ok(text)) => {
                     if let Some(end) = talk.hear(&text) {
                         return end;
