@@ -15,7 +15,7 @@ use self::ladder::{Edge, Ladder};
 use crate::books::Books;
 use crate::event::{CloseReason, Event};
 use crate::in_flight::GiveUp;
-use crate::lane::{Admission, Lane, Rejection, Sending, Shed, Wishes, earlier};
+use crate::lane::{AckedUpTo, Admission, Lane, Rejection, Sending, Shed, Wishes, earlier};
 use crate::link::Room;
 use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
 use crate::output::Transmit;
@@ -181,13 +181,15 @@ impl Session {
     }
 
     /// Begins again on a new link: what was sent and not acked is to be sent again.
-    pub fn resume(&mut self, clock: Duration) {
+    pub fn resume(&mut self, clock: Duration, books: &mut Books) {
         self.nearest = Duration::MAX;
         for (place, seated) in &mut self.lanes {
             seated.lane.resume(clock);
             if let Some(due) = seated.lane.poll_timeout() {
                 self.nearest = self.nearest.min(due);
             }
+            // A receipt that is waited for no more may be all that kept it from having caught up.
+            seated.end_overflow(self.client, books);
             seated.queue_up(place as u32, &mut self.turns);
         }
     }
@@ -213,9 +215,13 @@ impl Session {
     /// Releases every message up to one the client says it has.
     pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
         let heard = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
-        let (outcome, count) = heard.unwrap_or((AckOutcome::Foreign, 1));
-        self.note_receipt(outcome);
-        books.acked(topic, outcome, count);
+        let AckedUpTo { outcome, released, confirmed } = heard.unwrap_or(AckedUpTo::nothing(AckOutcome::Foreign));
+        if confirmed > 0 {
+            self.note_receipt(AckOutcome::Confirmed);
+        }
+        books.acked(topic, AckOutcome::Released, released);
+        books.acked(topic, AckOutcome::Confirmed, confirmed);
+        books.acked(topic, outcome, u32::from(released + confirmed == 0));
         outcome
     }
 

@@ -44,7 +44,7 @@ impl Hub {
             let session = &mut self.sessions[key.index as usize].value.session;
             let rules = catalog.namespace_entry(session.namespace()).slow_client;
             session.follow_ladder(rules, now, &mut self.books);
-            let gone = session.reload(current);
+            let gone = session.reload(current, &mut self.books);
             for topic in gone {
                 self.unsubscribe(key, &topic, UnsubscribeReason::Removed, None, now);
             }

@@ -51,7 +51,7 @@ impl Hub {
             link.join(key);
         }
         let clock = self.clock_of(key, now);
-        self.sessions[key.index as usize].value.session.resume(clock);
+        self.sessions[key.index as usize].value.session.resume(clock, &mut self.books);
         let (namespace, principal) = (self.path(namespace), self.principal_of(key).cloned());
         self.books.push_event(Event::Connected { namespace: namespace.clone(), client, transport, principal });
         self.books.push_event(Event::SessionResumed { namespace, client });
