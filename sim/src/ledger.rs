@@ -3,6 +3,7 @@
 //! Nothing here copies how a lane works. It says what may not happen: a message out of order, twice, unasked for, lost
 //! without a reason, or told of wrongly.
 
+mod receipts;
 mod rhythm;
 mod window;
 
@@ -10,9 +11,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{Gap, LossReason, Wishes};
+use streamfence_core::{AckOutcome, Gap, LossReason, Wishes};
 
 use crate::scene::{Order, Rule};
+use receipts::Receipts;
 use rhythm::Rhythm;
 pub(crate) use window::Window;
 
@@ -26,6 +28,19 @@ pub(crate) struct Letter {
     pub(crate) expires: Option<Duration>,
     /// Whether it was published to be acked, which it is where the lane has a window.
     pub(crate) is_promised: bool,
+    /// Whether it was published to be confirmed, though it is not sent again.
+    pub(crate) wants_receipt: bool,
+}
+
+/// What a client is asked to say of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// Nothing: it was delivered with this.
+    Nothing,
+    /// That it has it, so that another may be sent.
+    Receipt,
+    /// That it has it, and until then it is sent again.
+    Ack,
 }
 
 impl Letter {
@@ -54,6 +69,7 @@ pub(crate) struct Ledger {
     /// Offered and not yet heard, by offset.
     waiting: VecDeque<(Letter, Fate)>,
     pub(crate) window: Option<Window>,
+    receipts: Option<Receipts>,
     wishes: Wishes,
     /// Whether its lane holds, or held, values for their interval.
     has_held: bool,
@@ -107,12 +123,14 @@ impl Ledger {
         let rule = rule.for_wishes(wishes);
         let window =
             rule.promise().map(|(widest, attempts)| Window::new(at_most(widest, wishes), attempts, rule.patience));
+        let receipts = rule.receipt_window().map(|widest| Receipts::new(at_most(widest, wishes)));
         let keys = rule.keys as usize + 1;
         let has_held = rule.interval().is_some();
         Self {
             rule,
             waiting: VecDeque::new(),
             window,
+            receipts,
             wishes,
             has_held,
             rhythm: Rhythm::new(keys),
@@ -249,6 +267,11 @@ impl Ledger {
                 None => self.window = Some(Window::new(most, attempts, rule.patience)),
             }
         }
+        let most = rule.receipt_window().map(|widest| at_most(widest, self.wishes));
+        match (&mut self.receipts, most) {
+            (Some(receipts), Some(most)) => receipts.reload(most),
+            (receipts, most) => *receipts = most.map(Receipts::new),
+        }
     }
 
     /// When a value that is held for its interval is to leave, where there is nothing else to send.
@@ -256,7 +279,8 @@ impl Ledger {
         let interval = self.rule.interval()?;
         // What is lost, or in doubt, is not to be waited for.
         let is_certain = !self.is_mixed && self.rule.ttl_ms.is_none() && self.lost == 0 && !self.is_overflowing;
-        if !is_certain || self.rule.order() != Order::ByKey {
+        let is_shut = self.receipts.as_ref().is_some_and(Receipts::is_full);
+        if !is_certain || is_shut || self.rule.order() != Order::ByKey {
             return None;
         }
         let keys = 0..self.newest_offered.len();
@@ -269,12 +293,12 @@ impl Ledger {
         self.rule.is_plain() && !self.is_mixed
     }
 
-    /// The client heard a message. Says whether the server waits for an ack of it.
-    pub(crate) fn hear(&mut self, offset: u64, size: u64, attempt: u32, clock: Duration, now: Duration) -> bool {
+    /// The client heard a message, and this is what it is asked to say of it.
+    pub(crate) fn hear(&mut self, offset: u64, size: u64, attempt: u32, clock: Duration, now: Duration) -> Asks {
         if attempt > 1 {
             let window = self.window.as_mut().expect("retry: a message that needs no ack was sent again");
             window.hear_again(offset, size, attempt, clock, now);
-            return true;
+            return Asks::Ack;
         }
         let letter = match self.rule.order() {
             _ if self.is_mixed => self.take_by_key(offset),
@@ -291,13 +315,47 @@ impl Ledger {
             let key = if self.rule.order() == Order::Newest { 0 } else { letter.key };
             self.rhythm.hear(key, interval, now);
         }
-        match &mut self.window {
-            Some(window) if letter.is_promised => {
+        match (&mut self.window, &mut self.receipts) {
+            (Some(window), _) if letter.is_promised => {
                 window.hear_first(letter, clock, now);
-                true
+                Asks::Ack
             }
-            _ => false,
+            (_, Some(receipts)) if letter.wants_receipt => {
+                receipts.hear(offset);
+                Asks::Receipt
+            }
+            _ => Asks::Nothing,
         }
+    }
+
+    /// What an ack of `offset` may be answered with.
+    pub(crate) fn ack(&mut self, offset: u64, now: Duration) -> &'static [AckOutcome] {
+        let by_window = self.window.as_mut().map_or(&[AckOutcome::Unknown][..], |window| window.ack(offset, now));
+        match self.receipts.as_mut().map(|receipts| receipts.ack(offset)) {
+            Some(AckOutcome::Confirmed) => &[AckOutcome::Confirmed],
+            Some(AckOutcome::Late) if by_window == [AckOutcome::Unknown] => &[AckOutcome::Late],
+            _ => by_window,
+        }
+    }
+
+    /// How many messages an ack of all up to `offset` releases, at least and at most, and how many it confirms; `None`
+    /// where it is of nothing.
+    pub(crate) fn ack_up_to(&mut self, offset: u64, now: Duration) -> Option<((u64, u64), u64)> {
+        let released = self.window.as_mut().and_then(|window| window.ack_up_to(offset, now));
+        let confirmed = self.receipts.as_mut().and_then(|receipts| receipts.ack_up_to(offset));
+        (released.is_some() || confirmed.is_some()).then(|| (released.unwrap_or_default(), confirmed.unwrap_or(0)))
+    }
+
+    /// What its client has heard and not yet said that it has.
+    pub(crate) fn unacked(&self) -> impl Iterator<Item = u64> + '_ {
+        let unconfirmed = self.receipts.iter().flat_map(|receipts| receipts.unconfirmed().iter().copied());
+        self.window.iter().flat_map(Window::unacked).chain(unconfirmed)
+    }
+
+    /// The newest that it is to say so of.
+    pub(crate) fn newest_to_ack(&self) -> u64 {
+        let by_window = self.window.as_ref().map_or(0, Window::newest);
+        self.receipts.as_ref().map_or(0, Receipts::newest).max(by_window)
     }
 
     fn take_in_order(&mut self, offset: u64, now: Duration) -> Letter {
@@ -375,6 +433,9 @@ impl Ledger {
         if let Some(window) = &mut self.window {
             window.resume(clock);
         }
+        if let Some(receipts) = &mut self.receipts {
+            receipts.resume();
+        }
     }
 
     /// The lane holds what follows from what was offered, heard and acked.
@@ -386,7 +447,8 @@ impl Ledger {
             "limits: a lane holds {load:?} of {limits:?}, or {:?} from before",
             self.excess
         );
-        assert!(load.messages > 0 || !self.is_overflowing, "events: an overflow goes on in an empty lane");
+        let is_shut = self.receipts.as_ref().is_some_and(Receipts::is_full);
+        assert!(load.messages > 0 || is_shut || !self.is_overflowing, "events: an overflow goes on in an empty lane");
         let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
         assert!(load.messages >= unacked.0 as u64, "window: a lane forgot what is in flight");
         if self.is_plain() {
@@ -399,6 +461,7 @@ impl Ledger {
     pub(crate) fn check_rest(&mut self, now: Duration) {
         let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
         assert_eq!(unacked.0, 0, "rest: messages are left unacked");
+        assert!(self.receipts.iter().all(|receipts| receipts.unconfirmed().is_empty()), "rest: receipts are left");
         assert!(!self.is_overflowing, "rest: an overflow never ended");
         let by_key = self.rule.order() == Order::ByKey || self.is_mixed;
         assert!(by_key || self.waiting.is_empty(), "rest: {:?} never came", self.waiting);

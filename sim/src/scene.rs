@@ -293,6 +293,11 @@ impl Rule {
         self.ttl_ms.is_none() && self.order() != Order::ByKey
     }
 
+    /// How many messages may be sent and not yet confirmed, where receipts are asked for.
+    pub(crate) fn receipt_window(&self) -> Option<usize> {
+        self.policy.receipt_window.map(|window| usize::from(window.get()))
+    }
+
     /// The widest window, and how often a message is sent, where messages are to be acked.
     pub(crate) fn promise(&self) -> Option<(usize, u32)> {
         match self.policy.delivery {

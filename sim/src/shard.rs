@@ -68,7 +68,7 @@ pub(crate) enum Command {
 pub(crate) enum Heard {
     /// Its transport has taken something.
     Batch { link: usize },
-    /// A message that wants an ack.
+    /// A message that wants an ack, or a receipt.
     Message { link: usize, peer: usize, topic: TopicId, offset: u64 },
 }
 

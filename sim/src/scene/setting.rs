@@ -23,6 +23,8 @@ pub(super) struct Setting {
     retries: u32,
     overflow: Overflow,
     coalesce: bool,
+    /// How many may be unconfirmed where nothing is sent again; 0 is any number.
+    receipts: u16,
     /// 0 is as often as there is a value.
     hertz: f64,
 }
@@ -42,6 +44,7 @@ impl Setting {
             retries: 1,
             overflow: Overflow::RejectNew,
             coalesce: false,
+            receipts: 0,
             hertz: 0.0,
         };
         setting.change(dice);
@@ -65,6 +68,7 @@ impl Setting {
         self.messages = dice.pick(&[1, 2, 4, 8, 16, 64]);
         self.bytes = dice.pick(&[300, 1_000, 5_000, 500_000]);
         self.window = dice.between(1, u64::from(self.messages.min(8))) as u16;
+        self.receipts = dice.pick(&[0, 0, 1, 2, 5, 20]);
         self.retries = dice.between(1, 4) as u32;
     }
 
@@ -74,7 +78,8 @@ impl Setting {
             .max_queued_bytes(self.bytes)
             .gap_notices(self.gap_notices);
         if !self.is_at_least_once {
-            return topic.best_effort(self.overflow).coalesce(self.coalesce).max_frequency(self.hertz);
+            let topic = topic.best_effort(self.overflow).receipt_window(self.receipts);
+            return topic.coalesce(self.coalesce).max_frequency(self.hertz);
         }
         let Patience { ack_timeout_ms, multiplier, longest_ms, jitter } = self.patience;
         let promise = AtLeastOnce::default()

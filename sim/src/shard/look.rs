@@ -3,7 +3,6 @@
 use streamfence_core::{ClientId, LinkKey, MessageId, Offset, TopicId};
 
 use super::{EPOCH, Shard};
-use crate::ledger::Window;
 
 impl Shard {
     /// How many sessions there ever were.
@@ -32,8 +31,7 @@ impl Shard {
     /// What a client has heard and not settled, and the newest it heard.
     pub(crate) fn unacked(&self, peer: usize, topic: TopicId) -> (Vec<u64>, u64) {
         let lane = self.peers[peer].lanes.iter().find(|(of, _)| *of == topic);
-        let window = lane.and_then(|(_, ledger)| ledger.window.as_ref());
-        window.map_or_else(Default::default, |window| (window.unacked().collect(), window.newest()))
+        lane.map_or_else(Default::default, |(_, ledger)| (ledger.unacked().collect(), ledger.newest_to_ack()))
     }
 
     /// All that somebody who is there has heard and not settled.
@@ -41,7 +39,7 @@ impl Shard {
         let mut all = Vec::new();
         for (peer, state) in self.peers.iter().enumerate().filter(|(_, peer)| peer.link.is_some()) {
             for (topic, ledger) in &state.lanes {
-                for offset in ledger.window.iter().flat_map(Window::unacked) {
+                for offset in ledger.unacked() {
                     all.push((peer, *topic, MessageId { epoch: EPOCH, offset: Offset(offset) }));
                 }
             }

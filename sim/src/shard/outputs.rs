@@ -3,6 +3,7 @@
 use streamfence_core::{Batch, Event, LinkKey, Output, TopicId, Transmit};
 
 use super::{Heard, Shard};
+use crate::ledger::Asks;
 use crate::peer::{Answer, Edge};
 
 impl Shard {
@@ -51,14 +52,15 @@ impl Shard {
                     assert!(state.answers.is_empty(), "order: a message before {:?}", state.answers);
                     let seen = self.seen;
                     let ledger = state.lane(topic).expect("subscribe: nothing comes of what one is not subscribed to");
-                    let wants_ack = ledger.hear(offset, size, attempt, clock, seen);
+                    let asks = ledger.hear(offset, size, attempt, clock, seen);
                     let tally = &mut self.tallies[topic.index as usize];
                     tally.sent += 1;
                     tally.sent_bytes += size;
                     tally.retries += u64::from(attempt > 1);
-                    tally.delivered += u64::from(!wants_ack);
+                    tally.delivered += u64::from(asks != Asks::Ack);
                     self.trace.count(if attempt > 1 { "messages sent again" } else { "messages sent" }, 1);
-                    if wants_ack {
+                    self.trace.count("receipts wanted", u64::from(asks == Asks::Receipt));
+                    if asks != Asks::Nothing {
                         self.heard.push(Heard::Message { link: place, peer, topic, offset });
                     }
                 }

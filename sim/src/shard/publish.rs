@@ -67,6 +67,7 @@ impl Shard {
             key: message.key.as_ref().map_or(0, |key| 1 + key.parse::<usize>().expect("the world's keys are numbers")),
             expires: message.expires.map(|at| at - self.start),
             is_promised: message.is_at_least_once(),
+            wants_receipt: message.wants_ack() && !message.is_at_least_once(),
         };
         let (mut taken, mut is_plain) = (Taken::default(), true);
         for (&peer, &before) in listeners.iter().zip(before) {
