@@ -437,17 +437,18 @@ impl Hub {
     pub fn expire(&mut self, now: Instant) {
         let now = self.advance(now);
         let mut lighter = Vec::new();
-        for (_, entry) in &mut self.sessions {
+        for (index, entry) in &mut self.sessions {
             let seated = &mut entry.value;
             if seated.session.expire(now, &mut self.books) {
-                lighter.push(seated.link);
+                lighter.push((SessionKey { index: index as u32, generation: entry.generation }, seated.link));
             }
             if seated.detached_until.is_none() {
                 seated.session.reassess(now, &mut self.books);
             }
         }
-        // What was given up for want of room may have held up what there is room for.
-        for link in lighter {
+        for (session, link) in lighter {
+            self.settle(session, false);
+            // What was given up for want of room may have held up what there is room for.
             self.file_ready(link);
         }
         self.topics.expire_last(now);

@@ -406,15 +406,17 @@ impl Session {
         }
     }
 
-    /// Gives up, in all lanes, what is not worth sending any more, and says whether there was any.
+    /// Gives up, in all lanes, what is not worth sending any more, and says whether that changed anything.
     pub fn expire(&mut self, now: Instant, books: &mut Books) -> bool {
-        let mut any = false;
+        let (mut any, was_ready) = (false, self.is_ready());
         for (place, seated) in &mut self.lanes {
             let expired = seated.expire(now, self.client, books);
             any |= expired > 0;
             take_stock(&mut self.ladder, place as u32, &seated.lane, expired);
+            // What comes after it may need no place in a window that is full.
+            seated.queue_up(place as u32, &mut self.turns);
         }
-        any
+        any || (self.is_ready() && !was_ready)
     }
 
     /// When to call [`Session::handle_timeout`], on the link's clock; never too late, perhaps too early.

@@ -52,6 +52,20 @@ fn a_wider_window_sends_at_once() {
 }
 
 #[test]
+fn what_expires_in_front_of_a_full_window_makes_way_for_what_needs_none() {
+    check(
+        at_least_once(1),
+        best_effort(Overflow::RejectNew),
+        "room 9, offer a, offer b ttl=100ms, reload, offer c, +200ms, tick",
+        expect![[r#"
+            0s  sent a (attempt 1)
+            0s  reloaded
+            200ms  sent c
+        "#]],
+    );
+}
+
+#[test]
 fn a_narrower_window_takes_nothing_back() {
     check(
         at_least_once(2),
