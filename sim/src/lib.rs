@@ -6,6 +6,7 @@
 //!
 //! The same seed gives the same run, so a failure is a number to keep: `cargo xtask sim --seed 42`.
 
+mod audience;
 mod dice;
 mod ledger;
 mod link;

@@ -1,6 +1,7 @@
 //! A session as its client knows it: what it asked for, what it was answered, and where it stands.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use streamfence_core::{ClientId, NamespaceId, SessionKey, TopicId};
@@ -12,6 +13,8 @@ pub(crate) struct Peer {
     pub(crate) key: SessionKey,
     pub(crate) name: ClientId,
     pub(crate) namespace: NamespaceId,
+    /// Who its client is, where that was said.
+    pub(crate) principal: Option<Arc<str>>,
     /// The link it is on, by its place; `None` while its client is away, and once it has ended.
     pub(crate) link: Option<usize>,
     pub(crate) retention: Option<Duration>,

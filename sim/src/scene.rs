@@ -87,6 +87,8 @@ pub(crate) struct Profile {
     pub(crate) churns: u64,
     /// How many namespaces it joins.
     pub(crate) namespaces: u64,
+    /// Whose it is, by their numbers, where it says so.
+    pub(crate) principal: Option<usize>,
 }
 
 /// What may happen next.
@@ -94,7 +96,7 @@ pub(crate) struct Profile {
 pub(crate) enum Act {
     /// Something is published to all.
     Publish,
-    /// Something is published to one client.
+    /// Something is published to one client, to some, or to all sessions of somebody.
     PublishTo,
     /// A shard takes what was published.
     Take,
@@ -128,6 +130,8 @@ pub(crate) const ACTS: &[(u64, Act)] = &[
     (3, Act::Reload),
 ];
 
+/// How many there are that clients may belong to.
+pub(crate) const PRINCIPALS: u64 = 12;
 /// The most topics there are, with those that are gone.
 const MOST_TOPICS: usize = 24;
 
@@ -326,6 +330,7 @@ impl Profile {
             vanishes: dice.pick(&[0, 20, 100]),
             churns: dice.pick(&[0, 20, 100]),
             namespaces: dice.between(1, 3),
+            principal: dice.chance(60).then(|| dice.below(PRINCIPALS) as usize),
         }
     }
 

@@ -18,6 +18,7 @@ use streamfence_core::{
     Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
+use crate::audience::Audience;
 use crate::ledger::{Ledger, Load};
 use crate::link::Link;
 use crate::peer::{Answer, Edge, Peer};
@@ -59,8 +60,15 @@ pub(crate) struct Shard {
 
 /// What the sequencer has for a shard.
 pub(crate) enum Command {
-    Publish { message: Arc<Message>, except: Option<ClientId> },
-    PublishTo { peer: usize, message: Arc<Message> },
+    Publish {
+        message: Arc<Message>,
+        audience: Audience,
+    },
+    /// To one session, found by its key.
+    PublishTo {
+        peer: usize,
+        message: Arc<Message>,
+    },
 }
 
 /// What a client may react to.
@@ -108,9 +116,15 @@ impl Shard {
         key
     }
 
-    pub(crate) fn join(&mut self, link: LinkKey, namespace: NamespaceId, name: ClientId) -> Option<usize> {
+    pub(crate) fn join(
+        &mut self,
+        link: LinkKey,
+        namespace: NamespaceId,
+        name: ClientId,
+        principal: Option<Arc<str>>,
+    ) -> Option<usize> {
         let now = self.time();
-        let key = self.hub.join(link, namespace, name, Transport::Other, now);
+        let key = self.hub.join_as(link, namespace, name, Transport::Other, principal.clone(), now);
         assert_eq!(key.is_some(), self.link(link).is_some(), "keys: a session is joined to an open link, and no other");
         let key = key?;
         let peer = self.peers.len();
@@ -118,6 +132,7 @@ impl Shard {
             key,
             name,
             namespace,
+            principal,
             link: Some(link.index()),
             retention: None,
             away_until: None,

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use streamfence_core::{Body, ClientId, Key, Message, MessageId, Offset, Room, TopicId, Wishes};
 
+use crate::audience::{Audience, Whom};
 use crate::dice::Dice;
-use crate::scene::{ACTS, Act, Scene};
+use crate::scene::{ACTS, Act, PRINCIPALS, Scene};
 use crate::shard::{Command, EPOCH, Heard, Shard};
 use crate::trace::Trace;
 use client::Client;
@@ -30,6 +31,7 @@ pub(crate) struct World {
     /// The last offset of each topic.
     offsets: Vec<u64>,
     keys: Vec<Key>,
+    principals: Vec<Arc<str>>,
     messages: Vec<Weak<Message>>,
     keeps_none: bool,
 }
@@ -49,6 +51,7 @@ impl World {
             clients: scene.profiles.iter().map(|&profile| Client::new(profile)).collect(),
             offsets: vec![0; scene.rules.len()],
             keys: (0..16).map(|key| key.to_string().into()).collect(),
+            principals: (0..PRINCIPALS).map(|number| format!("p{number}").into()).collect(),
             messages: Vec::new(),
             keeps_none: false,
             scene,
@@ -127,10 +130,10 @@ impl World {
     fn publish(&mut self) {
         let topic = self.any_topic();
         for _ in 0..self.dice.pick(&[1, 1, 1, 2, 3, 20]) {
-            let except = self.dice.chance(10).then(|| self.anybody(topic)).flatten();
+            let audience = Audience { whom: Whom::All, except: self.exceptions(topic) };
             let message = self.write(topic, false);
             for shard in &mut self.shards {
-                shard.push(Command::Publish { message: message.clone(), except: except.map(|(_, _, name)| name) });
+                shard.push(Command::Publish { message: message.clone(), audience: audience.clone() });
             }
         }
         // A shard that is at work elsewhere takes it later, and in order all the same.
@@ -143,11 +146,41 @@ impl World {
 
     fn publish_to(&mut self) {
         let topic = self.any_topic();
-        if let Some((shard, peer, _)) = self.anybody(topic) {
-            let message = self.write(topic, false);
-            self.shards[shard].push(Command::PublishTo { peer, message });
-            self.shards[shard].take(usize::MAX);
+        let whom = match self.dice.below(3) {
+            0 => {
+                if let Some((shard, peer, _)) = self.anybody(topic) {
+                    let message = self.write(topic, false);
+                    self.shards[shard].push(Command::PublishTo { peer, message });
+                    self.shards[shard].take(usize::MAX);
+                }
+                return;
+            }
+            1 => {
+                let most = self.dice.between(1, 8);
+                Whom::Clients(self.some_of(topic, most))
+            }
+            _ => Whom::Principal(self.principals[self.dice.below(PRINCIPALS) as usize].clone()),
+        };
+        let audience = Audience { whom, except: self.exceptions(topic) };
+        let message = self.write(topic, false);
+        for shard in &mut self.shards {
+            shard.push(Command::Publish { message: message.clone(), audience: audience.clone() });
+            shard.take(usize::MAX);
         }
+    }
+
+    /// Whom something of a topic is not for: mostly nobody.
+    fn exceptions(&mut self, topic: TopicId) -> Vec<ClientId> {
+        let most = self.dice.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 1, 5]);
+        self.some_of(topic, most)
+    }
+
+    /// Some clients of a topic's namespace, sorted, each once.
+    fn some_of(&mut self, topic: TopicId, most: u64) -> Vec<ClientId> {
+        let mut names: Vec<ClientId> = (0..most).filter_map(|_| Some(self.anybody(topic)?.2)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// The session some client had last in the namespace of a topic.
@@ -255,7 +288,7 @@ impl World {
         match self.dice.below(9) {
             0 => shard.set_room(link.1, Room { frames: 9, bytes: 9_000, is_empty: true }),
             1 => shard.close(link.1, streamfence_core::CloseReason::Transport, self.keeps_none),
-            2 => drop(shard.join(link.1, rule.namespace, ClientId([0xff; 12]))),
+            2 => drop(shard.join(link.1, rule.namespace, ClientId([0xff; 12]), None)),
             3 => drop(shard.attach(peer, link.1)),
             4 => shard.subscribe(peer, rule.topic, Wishes::default(), 0),
             5 => shard.unsubscribe(peer, rule.topic),

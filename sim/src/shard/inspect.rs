@@ -1,5 +1,6 @@
 //! Looks at a hub from outside: what must hold after every step, from time to time, and at the end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use streamfence_core::{Session, TopicId};
@@ -84,12 +85,18 @@ impl Shard {
     pub(crate) fn check_all(&self) {
         assert_eq!(self.hub.links(), self.links.iter().flatten().count(), "keys: the links that are open");
         let mut resident = vec![0; self.scene.rules.len()];
+        let mut sessions_of: BTreeMap<&str, usize> = BTreeMap::new();
         let mut wakes: Option<(Duration, usize)> = None;
         for (number, peer) in self.peers.iter().enumerate() {
             let session = self.hub.session(peer.key);
             assert_eq!(session.is_some(), !peer.is_gone, "keys: peer {number} is there until it leaves");
             let Some(session) = session else { continue };
             let link = peer.link.and_then(|place| self.links[place].as_ref());
+            assert_eq!(self.hub.principal_of(peer.key), peer.principal.as_ref(), "principals: who peer {number} is");
+            if let Some(principal) = &peer.principal {
+                *sessions_of.entry(principal).or_insert(0) += 1;
+                assert!(self.hub.sessions_of(principal).contains(&peer.key), "principals: peer {number} is found");
+            }
             assert_eq!(self.hub.link_of(peer.key), link.map(|link| link.key), "keys: the link of peer {number}");
             self.check_loads(number, session);
             for lane in session.lanes() {
@@ -123,6 +130,9 @@ impl Shard {
                 "deadlines: something of peer {peer} is due at {due:?}, the shard would sleep until {filed:?}"
             );
         }
+        for (principal, sessions) in sessions_of {
+            assert_eq!(self.hub.sessions_of(principal).len(), sessions, "principals: the sessions of {principal}");
+        }
         assert_eq!(self.hub.resident(), resident.iter().sum::<u64>(), "books: what all lanes hold");
         for (rule, &resident) in self.scene.rules.iter().zip(&resident) {
             let topic: TopicId = rule.topic;
@@ -153,6 +163,8 @@ impl Shard {
         for peer in &self.peers {
             assert!(peer.is_gone, "end: a session is left");
             assert_eq!(self.hub.session_of(peer.name), None, "end: a name is left");
+            let principal = peer.principal.as_deref().unwrap_or_default();
+            assert!(self.hub.sessions_of(principal).is_empty(), "end: a session of {principal} is left");
             assert!(
                 matches!(peer.edge, Edge::Disconnected | Edge::Expired),
                 "end: the last that was heard of a client is {:?}",

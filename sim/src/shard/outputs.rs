@@ -100,11 +100,15 @@ impl Shard {
 
     fn hear_event(&mut self, event: &Event) {
         match event {
-            Event::Connected { client, .. } => self.edge(*client, |edge| match edge {
-                Edge::Nothing => Some(Edge::Connected { again: false }),
-                Edge::Detached => Some(Edge::Connected { again: true }),
-                _ => None,
-            }),
+            Event::Connected { client, principal, .. } => {
+                let peer = &self.peers[peer_of(*client)];
+                assert_eq!(principal, &peer.principal, "principals: a client is announced as who it is");
+                self.edge(*client, |edge| match edge {
+                    Edge::Nothing => Some(Edge::Connected { again: false }),
+                    Edge::Detached => Some(Edge::Connected { again: true }),
+                    _ => None,
+                });
+            }
             Event::Disconnected { client, .. } => {
                 self.edge(*client, |edge| matches!(edge, Edge::Connected { .. }).then_some(Edge::Disconnected));
             }

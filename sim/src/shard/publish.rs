@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use streamfence_core::{ClientId, Fanout, Message};
+use streamfence_core::{Fanout, Message};
 
 use super::{Command, Shard};
+use crate::audience::{Audience, Whom};
 use crate::ledger::{Letter, Load, Taken};
 
 impl Shard {
@@ -17,27 +18,42 @@ impl Shard {
         for _ in 0..most {
             match self.inbox.pop_front() {
                 None => return,
-                Some(Command::Publish { message, except }) => self.publish(&message, except),
+                Some(Command::Publish { message, audience }) => self.publish(&message, &audience),
                 Some(Command::PublishTo { peer, message }) => self.publish_to(peer, &message),
             }
         }
     }
 
-    fn publish(&mut self, message: &Arc<Message>, except: Option<ClientId>) {
+    fn publish(&mut self, message: &Arc<Message>, audience: &Audience) {
         let topic = message.topic.id;
         let listeners: Vec<usize> = self.subscribers[topic.index as usize]
             .iter()
             .copied()
-            .filter(|&peer| except != Some(self.peers[peer].name))
+            .filter(|&peer| audience.has(&self.peers[peer]))
             .collect();
         let before: Vec<Load> = listeners.iter().map(|&peer| self.load(peer, topic)).collect();
         let now = self.time();
-        let fanout = self.hub.publish(message, except, now);
+        let hub = &mut self.hub;
+        let fanout = match (&audience.whom, &audience.except[..]) {
+            (Whom::All, []) => hub.publish(message, None, now),
+            (Whom::All, [one]) => hub.publish(message, Some(*one), now),
+            (Whom::All, several) => hub.publish_except(message, several, now),
+            (Whom::Clients(names), except) => hub.publish_to_clients(names, message, except, now),
+            (Whom::Principal(whose), except) => hub.publish_to_principal(whose, message, except, now),
+        };
+        let what = match audience.whom {
+            Whom::All if audience.except.is_empty() => "publishes to all",
+            Whom::All => "publishes to all but some",
+            Whom::Clients(_) => "publishes to some",
+            Whom::Principal(_) => "publishes to principals",
+        };
+        self.trace.count(what, u64::from(!listeners.is_empty()));
         self.positions[topic.index as usize] = message.id.offset.0;
         self.note(&[8, topic.index.into(), message.id.offset.0, fanout.admitted.into()], || {
-            format!("shard publishes {} of topic {}: {fanout:?}", message.id.offset.0, topic.index)
+            let to = audience.words(message.topic.class.namespace);
+            format!("shard publishes {} of topic {} to {to}: {fanout:?}", message.id.offset.0, topic.index)
         });
-        assert_eq!(fanout.matched as usize, listeners.len(), "fanout: every subscriber was asked once");
+        assert_eq!(fanout.matched as usize, listeners.len(), "fanout: every subscriber it is for was asked once");
         self.offer(message, &listeners, &before, fanout);
     }
 

@@ -103,7 +103,8 @@ impl World {
         let [a, b, c, d, e, f, g, h] = self.dice.roll().to_be_bytes();
         let [i, j, k, l] = (shard.peers() as u32).to_be_bytes();
         let name = ClientId([a, b, c, d, e, f, g, h, i, j, k, l]);
-        let peer = shard.join(link, namespace, name).expect("its link was opened just now");
+        let principal = profile.principal.map(|number| self.principals[number].clone());
+        let peer = shard.join(link, namespace, name, principal).expect("its link was opened just now");
         if let Some(retention) = profile.retention {
             shard.retain(peer, retention);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use streamfence_core::{CloseReason, Room, TopicId};
 
 use super::World;
+use crate::audience::Audience;
 use crate::shard::{Command, Shard};
 
 /// More steps than this are no coming to rest.
@@ -42,7 +43,7 @@ impl World {
         for topic in topics {
             let message = self.write(topic, true);
             for shard in &mut self.shards {
-                shard.push(Command::Publish { message: message.clone(), except: None });
+                shard.push(Command::Publish { message: message.clone(), audience: Audience::everybody() });
                 shard.take(usize::MAX);
             }
             drop(message);
