@@ -385,10 +385,10 @@ impl Lane {
 
     /// Whether the window that a queued message needs takes another one.
     pub(super) fn may_send(&self, message: &Message) -> bool {
-        if message.is_at_least_once() {
-            self.in_flight.as_ref().is_none_or(|window| window.has_space())
-        } else {
-            !message.wants_ack() || self.receipts.as_ref().is_none_or(|window| window.has_space())
+        match &self.in_flight {
+            Some(window) if message.is_at_least_once() => window.has_space(),
+            // A lane that opened after its topic had ceased to be at-least-once has no other window.
+            _ => !message.wants_ack() || self.receipts.as_ref().is_none_or(|window| window.has_space()),
         }
     }
 
