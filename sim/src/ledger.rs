@@ -28,7 +28,7 @@ pub(crate) struct Letter {
     pub(crate) expires: Option<Duration>,
     /// Whether it was published to be acked, which it is where the lane has a window.
     pub(crate) is_promised: bool,
-    /// Whether it was published to be confirmed, though it is not sent again.
+    /// Whether it was published to be acked or confirmed: a lane without a window for the one has it for the other.
     pub(crate) wants_receipt: bool,
 }
 
@@ -203,6 +203,32 @@ impl Ledger {
                 Taken::default()
             }
         }
+    }
+
+    /// The lane has just opened, and was offered these values, one a key. It holds so much now; so many gave way, and
+    /// so many were refused because it was full. Says how many were refused because they are too large.
+    pub(crate) fn offer_last(&mut self, values: &[Letter], load: Load, gone: [u64; 2], now: Duration) -> u64 {
+        if let [value] = values {
+            return self.offer(*value, Load::default(), load, now).refused;
+        }
+        let limits = self.rule.policy.limits;
+        let (large, fitting): (Vec<Letter>, Vec<Letter>) =
+            values.iter().partition(|value| value.size > limits.bytes.get());
+        for value in values {
+            let is_large = value.size > limits.bytes.get();
+            self.waiting.push_back((*value, if is_large { Fate::Lost } else { Fate::Unsure }));
+            if !is_large {
+                self.newest_offered[value.key] = value.offset;
+            }
+        }
+        let all = Load { messages: fitting.len() as u64, bytes: fitting.iter().map(|value| value.size).sum() };
+        if all.messages <= u64::from(limits.messages.get()) && all.bytes <= limits.bytes.get() {
+            assert_eq!(load, all, "last values: a newcomer gets all that fit");
+        }
+        assert_eq!(load.messages + gone[0] + gone[1], all.messages, "last values: each is held or told of");
+        self.totals.offered += values.len() as u64;
+        self.totals.too_large += large.len() as u64;
+        large.len() as u64
     }
 
     fn offer_newest(&mut self, letter: Letter, after: Load, now: Duration) -> Taken {

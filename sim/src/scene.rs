@@ -8,7 +8,7 @@ mod setting;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{Catalog, Delivery, Namespace, NamespaceId, Overflow, Policy, TopicId, Wishes};
+use streamfence_core::{Catalog, Delivery, Namespace, NamespaceId, OnSubscribe, Overflow, Policy, TopicId, Wishes};
 
 use self::setting::Setting;
 use crate::dice::Dice;
@@ -34,6 +34,8 @@ pub(crate) struct Rule {
     /// Whether a reload took the topic away.
     pub(crate) is_removed: bool,
     pub(crate) policy: Policy,
+    /// Whether a newcomer gets the newest value at once, and whether that is one for each key.
+    pub(crate) remembers: Option<bool>,
     pub(crate) patience: Patience,
     /// The longest time to live of its messages, in milliseconds; `None` where they live for ever.
     pub(crate) ttl_ms: Option<u64>,
@@ -249,6 +251,8 @@ impl Rule {
             namespace: class.namespace,
             is_removed: class.is_removed,
             policy: class.policy,
+            remembers: (class.on_subscribe == OnSubscribe::Last && !class.is_removed)
+                .then(|| class.policy.coalesces_by_key()),
             patience,
             ttl_ms: dice.chance(40).then(|| dice.pick(&[5, 100, 2_000, 60_000])),
             keys: dice.between(1, 6),

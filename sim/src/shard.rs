@@ -4,6 +4,7 @@
 
 mod acks;
 mod inspect;
+mod last;
 mod look;
 mod outputs;
 mod publish;
@@ -19,7 +20,7 @@ use streamfence_core::{
 };
 
 use crate::audience::Audience;
-use crate::ledger::{Ledger, Load};
+use crate::ledger::{Ledger, Letter, Load};
 use crate::link::Link;
 use crate::peer::{Answer, Edge, Peer};
 use crate::scene::Scene;
@@ -49,6 +50,8 @@ pub(crate) struct Shard {
     tallies: Vec<Tally>,
     /// The last message of each topic that was taken.
     positions: Vec<u64>,
+    /// What each topic remembers for newcomers, in its order.
+    lasts: Vec<Vec<Letter>>,
     inbox: VecDeque<Command>,
     /// What came out and was not yet reacted to.
     heard: Vec<Heard>,
@@ -97,6 +100,7 @@ impl Shard {
             subscribers: vec![Vec::new(); topics],
             tallies: vec![Tally::default(); topics],
             positions: vec![0; topics],
+            lasts: vec![Vec::new(); topics],
             inbox: VecDeque::new(),
             heard: Vec::new(),
             touched: Vec::new(),
@@ -228,6 +232,7 @@ impl Shard {
         let key = state.key;
         let now = self.time();
         let entry = self.scene.catalog.entry(topic).clone();
+        let before = *self.hub.stats(topic);
         let position = self.hub.subscribe(key, &entry, wishes, Some(RequestId(request)), now);
         self.note(&[6, peer as u64, topic.index.into()], || format!("peer {peer} subscribes to {}", topic.index));
         let offset = self.positions[topic.index as usize];
@@ -245,6 +250,7 @@ impl Shard {
             state.lanes.push((topic, Ledger::new(&rule, wishes)));
             self.tallies[topic.index as usize].has_wishes |= wishes.max_frequency.is_some();
             self.subscribers[topic.index as usize].push(peer);
+            self.offer_last(peer, topic, &before);
         }
         self.touch(peer);
     }

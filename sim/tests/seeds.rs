@@ -15,6 +15,8 @@ fn everything_that_may_happen_does() {
     let wanted = [
         "foreign",
         "gaps told",
+        "last values",
+        "last values lost",
         "late",
         "links starved",
         "messages coalesced",

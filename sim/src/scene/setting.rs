@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use streamfence_core::{AtLeastOnce, Overflow, Topic};
+use streamfence_core::{AtLeastOnce, OnSubscribe, Overflow, Topic};
 
 use super::Patience;
 use crate::dice::Dice;
@@ -18,6 +18,7 @@ pub(super) struct Setting {
     messages: u32,
     bytes: u64,
     gap_notices: bool,
+    on_subscribe: OnSubscribe,
     is_at_least_once: bool,
     window: u16,
     retries: u32,
@@ -39,6 +40,7 @@ impl Setting {
             messages: 1,
             bytes: 1,
             gap_notices: false,
+            on_subscribe: OnSubscribe::Nothing,
             is_at_least_once: false,
             window: 1,
             retries: 1,
@@ -68,6 +70,7 @@ impl Setting {
         self.messages = dice.pick(&[1, 2, 4, 8, 16, 64]);
         self.bytes = dice.pick(&[300, 1_000, 5_000, 500_000]);
         self.window = dice.between(1, u64::from(self.messages.min(8))) as u16;
+        self.on_subscribe = dice.pick(&[OnSubscribe::Nothing, OnSubscribe::Last]);
         self.receipts = dice.pick(&[0, 0, 1, 2, 5, 20]);
         self.retries = dice.between(1, 4) as u32;
     }
@@ -76,7 +79,8 @@ impl Setting {
         let topic = Topic::new(&self.name)
             .max_queued_messages(self.messages)
             .max_queued_bytes(self.bytes)
-            .gap_notices(self.gap_notices);
+            .gap_notices(self.gap_notices)
+            .on_subscribe(self.on_subscribe);
         if !self.is_at_least_once {
             let topic = topic.best_effort(self.overflow).receipt_window(self.receipts);
             return topic.coalesce(self.coalesce).max_frequency(self.hertz);

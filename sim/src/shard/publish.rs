@@ -54,6 +54,9 @@ impl Shard {
             format!("shard publishes {} of topic {} to {to}: {fanout:?}", message.id.offset.0, topic.index)
         });
         assert_eq!(fanout.matched as usize, listeners.len(), "fanout: every subscriber it is for was asked once");
+        if let Whom::All = audience.whom {
+            self.remember(topic, self.letter(message));
+        }
         self.offer(message, &listeners, &before, fanout);
     }
 
@@ -74,17 +77,21 @@ impl Shard {
         }
     }
 
-    /// What an offer did to each lane is what the answer says of all of them.
-    fn offer(&mut self, message: &Arc<Message>, listeners: &[usize], before: &[Load], fanout: Fanout) {
-        let topic = message.topic.id;
-        let letter = Letter {
+    fn letter(&self, message: &Message) -> Letter {
+        Letter {
             offset: message.id.offset.0,
             size: message.size_bytes(),
             key: message.key.as_ref().map_or(0, |key| 1 + key.parse::<usize>().expect("the world's keys are numbers")),
             expires: message.expires.map(|at| at - self.start),
             is_promised: message.is_at_least_once(),
-            wants_receipt: message.wants_ack() && !message.is_at_least_once(),
-        };
+            wants_receipt: message.wants_ack(),
+        }
+    }
+
+    /// What an offer did to each lane is what the answer says of all of them.
+    fn offer(&mut self, message: &Arc<Message>, listeners: &[usize], before: &[Load], fanout: Fanout) {
+        let topic = message.topic.id;
+        let letter = self.letter(message);
         let (mut taken, mut is_plain) = (Taken::default(), true);
         for (&peer, &before) in listeners.iter().zip(before) {
             let after = self.load(peer, topic);

@@ -33,6 +33,7 @@ impl Shard {
                 ledger.reload(&scene.rules[topic.index as usize], load, clock, seen);
             }
         }
+        self.forget(scene);
         self.scene = scene.clone();
         let now = self.time();
         self.hub.reload(&Reload { catalog: scene.catalog.clone(), made: BTreeMap::new() }, now);

@@ -1,0 +1,53 @@
+//! What a topic remembers for whoever subscribes next: the newest value that everybody was to get, or of each key.
+
+use streamfence_core::{TopicId, TopicStats};
+
+use super::Shard;
+use crate::ledger::Letter;
+use crate::scene::Scene;
+
+impl Shard {
+    /// Takes in a message that was published to everybody.
+    pub(super) fn remember(&mut self, topic: TopicId, letter: Letter) {
+        if let Some(is_by_key) = self.scene.rules[topic.index as usize].remembers {
+            let last = &mut self.lasts[topic.index as usize];
+            last.retain(|older| is_by_key && older.key != letter.key);
+            last.push(letter);
+        }
+    }
+
+    pub(crate) fn remembered(&self) -> impl Iterator<Item = (TopicId, Letter)> + '_ {
+        let topics = self.scene.rules.iter().zip(&self.lasts);
+        topics.flat_map(|(rule, last)| last.iter().map(|letter| (rule.topic, *letter)))
+    }
+
+    /// Forgets what is remembered otherwise, or not at all, in another scene.
+    pub(super) fn forget(&mut self, next: &Scene) {
+        self.lasts.resize_with(next.rules.len(), Vec::new);
+        for ((last, rule), old) in self.lasts.iter_mut().zip(&next.rules).zip(&self.scene.rules) {
+            if rule.remembers != old.remembers {
+                last.clear();
+            }
+        }
+    }
+
+    /// A lane has just opened: it was offered all that is remembered and worth it, and nothing else.
+    pub(super) fn offer_last(&mut self, peer: usize, topic: TopicId, before: &TopicStats) {
+        let mut values = self.lasts[topic.index as usize].clone();
+        values.retain(|letter| !letter.is_expired(self.seen));
+        let after = *self.hub.stats(topic);
+        let offered = after.offered - before.offered;
+        assert_eq!(offered, values.len() as u64, "last values: a newcomer was offered as many as there are");
+        let gone = [after.displaced - before.displaced, after.rejected - before.rejected];
+        let (load, seen) = (self.load(peer, topic), self.seen);
+        let ledger = self.peers[peer].lane(topic).expect("its lane has just opened");
+        let too_large = ledger.offer_last(&values, load, gone, seen);
+        let tally = &mut self.tallies[topic.index as usize];
+        tally.offered += offered;
+        tally.displaced += gone[0];
+        tally.refused += gone[1] + too_large;
+        tally.too_large += too_large;
+        self.trace.count("last values", offered);
+        self.trace.count("last values lost", gone[0] + gone[1]);
+    }
+}
