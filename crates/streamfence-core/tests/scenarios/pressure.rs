@@ -220,6 +220,7 @@ fn lanes_that_refuse_what_is_new_shed_nothing_and_detached_ones_do() {
             0s  holds t: 3 messages, 30 bytes; u: 0 messages, 0 bytes
             0s  joined /a
             0s  is back
+            0s  overflow ended: 3 lost
             0s  sent 1-3
             0s  books of t: 3 offered 3 sent 3 delivered
             0s  books of u: 3 offered 3 displaced

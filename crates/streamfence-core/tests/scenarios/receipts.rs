@@ -292,17 +292,17 @@ fn a_lane_has_caught_up_when_nothing_is_left_to_confirm_after_a_return_or_a_relo
         scene(),
         "room 9, offer a b c, retain 9s, ack a, close, return, room 9",
         expect![[r#"
-        0s  displaced 1
-        0s  displaced 1
-        0s  overflow began
-        0s  sent c
-        0s  acked a: late
-        0s  left (transport)
-        0s  is waited for
-        0s  overflow ended: 2 lost
-        0s  joined /a
-        0s  is back
-    "#]],
+            0s  displaced 1
+            0s  displaced 1
+            0s  overflow began
+            0s  sent c
+            0s  acked a: late
+            0s  left (transport)
+            0s  is waited for
+            0s  joined /a
+            0s  is back
+            0s  overflow ended: 2 lost
+        "#]],
     );
     let trace =
         run_reloaded(scene(), vec![best_effort(Overflow::DropOldest).into()], "room 9, offer a b c, ack a, reload");
