@@ -28,6 +28,8 @@ pub(crate) struct Letter {
     pub(crate) expires: Option<Duration>,
     /// Whether it was published to be acked, which it is where the lane has a window.
     pub(crate) is_promised: bool,
+    /// Whether a client that never acks it is cut.
+    pub(crate) is_fatal: bool,
     /// Whether it was published to be acked or confirmed: a lane without a window for the one has it for the other.
     pub(crate) wants_receipt: bool,
 }
@@ -481,6 +483,16 @@ impl Ledger {
             let queued = self.waiting.iter().filter(|(_, fate)| *fate == Fate::Queued).count();
             assert_eq!(load.messages, (queued + unacked.1) as u64, "a lane holds what was admitted and not settled");
         }
+    }
+
+    /// How much its lane may have held when it ended unseen, at least and at most.
+    pub(crate) fn may_hold(&self, now: Duration) -> (u64, u64) {
+        let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
+        if self.is_plain() {
+            let queued = self.waiting.iter().filter(|(_, fate)| *fate == Fate::Queued).count();
+            return ((queued + unacked.1) as u64, (queued + unacked.1) as u64);
+        }
+        (unacked.0 as u64, u64::from(self.rule.policy.limits.messages.get()).max(self.excess.messages))
     }
 
     /// All have read and acked, and one more message has come to everybody.

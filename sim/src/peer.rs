@@ -21,6 +21,8 @@ pub(crate) struct Peer {
     /// Until when it waits for its client.
     pub(crate) away_until: Option<Duration>,
     pub(crate) is_gone: bool,
+    /// Whether it never acked a message that costs it its connection.
+    pub(crate) is_doomed: bool,
     /// Its subscriptions. A handful.
     pub(crate) lanes: Vec<(TopicId, Ledger)>,
     pub(crate) answers: VecDeque<Answer>,

@@ -3,6 +3,7 @@
 //! Never chance: what happens is the world's to say, what may not happen is checked here.
 
 mod acks;
+mod cuts;
 mod inspect;
 mod last;
 mod look;
@@ -26,6 +27,7 @@ use crate::peer::{Answer, Edge, Peer};
 use crate::scene::Scene;
 use crate::tally::Tally;
 use crate::trace::Trace;
+use cuts::Cut;
 
 pub(crate) const EPOCH: Epoch = Epoch(0x5eed);
 /// A driver takes no further wishes from a client that does not read the answers.
@@ -59,6 +61,8 @@ pub(crate) struct Shard {
     touched: Vec<usize>,
     /// What was said to be given up and is still to be handed out, to be kept.
     given_up: VecDeque<(ClientId, MessageId)>,
+    /// Sessions that the hub has ended of itself, and is still to hand out.
+    cuts: VecDeque<Cut>,
 }
 
 /// What the sequencer has for a shard.
@@ -81,6 +85,8 @@ pub(crate) enum Heard {
     Batch { link: usize },
     /// A message that wants an ack, or a receipt.
     Message { link: usize, peer: usize, topic: TopicId, offset: u64 },
+    /// That one of its sessions was ended by the server.
+    Cut { link: usize },
 }
 
 impl Shard {
@@ -105,6 +111,7 @@ impl Shard {
             heard: Vec::new(),
             touched: Vec::new(),
             given_up: VecDeque::new(),
+            cuts: VecDeque::new(),
         }
     }
 
@@ -141,6 +148,7 @@ impl Shard {
             retention: None,
             away_until: None,
             is_gone: false,
+            is_doomed: false,
             lanes: Vec::new(),
             answers: VecDeque::new(),
             edge: Edge::Nothing,
@@ -354,6 +362,11 @@ impl Shard {
         for topic in topics {
             self.abandon(peer, topic);
         }
+        self.forget_session(peer);
+    }
+
+    /// A session has ended, and its lanes.
+    fn forget_session(&mut self, peer: usize) {
         let state = &mut self.peers[peer];
         state.is_gone = true;
         state.away_until = None;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use streamfence_core::{Body, ClientId, Key, Message, MessageId, Offset, Room, TopicId, Wishes};
+use streamfence_core::{Body, ClientId, CloseReason, Key, Message, MessageId, Offset, Room, TopicId, Wishes};
 
 use crate::audience::{Audience, Whom};
 use crate::dice::Dice;
@@ -259,7 +259,7 @@ impl World {
     }
 
     fn react(&mut self, shard: usize, heard: Heard) {
-        let (Heard::Batch { link } | Heard::Message { link, .. }) = heard;
+        let (Heard::Batch { link } | Heard::Message { link, .. } | Heard::Cut { link }) = heard;
         let Some((key, client)) = self.shards[shard].owner(link) else { return };
         let profile = self.clients[client].profile;
         match heard {
@@ -269,6 +269,10 @@ impl World {
             Heard::Message { peer, topic, offset, .. } if profile.acks_at_once && !self.dice.chance(profile.forges) => {
                 let id = MessageId { epoch: EPOCH, offset: Offset(offset) };
                 self.shards[shard].ack(peer, topic, id);
+            }
+            // It may take what is left of its connection with it.
+            Heard::Cut { .. } if self.dice.chance(50) => {
+                self.go(client, CloseReason::Transport);
             }
             _ => {}
         }
@@ -287,7 +291,7 @@ impl World {
         let id = MessageId { epoch: EPOCH, offset: Offset(1) };
         match self.dice.below(9) {
             0 => shard.set_room(link.1, Room { frames: 9, bytes: 9_000, is_empty: true }),
-            1 => shard.close(link.1, streamfence_core::CloseReason::Transport, self.keeps_none),
+            1 => shard.close(link.1, CloseReason::Transport, self.keeps_none),
             2 => drop(shard.join(link.1, rule.namespace, ClientId([0xff; 12]), None)),
             3 => drop(shard.attach(peer, link.1)),
             4 => shard.subscribe(peer, rule.topic, Wishes::default(), 0),

@@ -33,6 +33,7 @@ fn everything_that_may_happen_does() {
         "overflows",
         "released",
         "reloads",
+        "retries_exhausted",
         "sessions expired",
         "sessions resumed",
         "sessions taken over",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use streamfence_core::{AtLeastOnce, OnSubscribe, Overflow, Topic};
+use streamfence_core::{AtLeastOnce, Exhaustion, OnSubscribe, Overflow, Topic};
 
 use super::Patience;
 use crate::dice::Dice;
@@ -22,6 +22,7 @@ pub(super) struct Setting {
     is_at_least_once: bool,
     window: u16,
     retries: u32,
+    exhaustion: Exhaustion,
     overflow: Overflow,
     coalesce: bool,
     /// How many may be unconfirmed where nothing is sent again; 0 is any number.
@@ -44,6 +45,7 @@ impl Setting {
             is_at_least_once: false,
             window: 1,
             retries: 1,
+            exhaustion: Exhaustion::DeadLetter,
             overflow: Overflow::RejectNew,
             coalesce: false,
             receipts: 0,
@@ -70,6 +72,7 @@ impl Setting {
         self.messages = dice.pick(&[1, 2, 4, 8, 16, 64]);
         self.bytes = dice.pick(&[300, 1_000, 5_000, 500_000]);
         self.window = dice.between(1, u64::from(self.messages.min(8))) as u16;
+        self.exhaustion = dice.pick(&[Exhaustion::DeadLetter, Exhaustion::DeadLetter, Exhaustion::Disconnect]);
         self.on_subscribe = dice.pick(&[OnSubscribe::Nothing, OnSubscribe::Last]);
         self.receipts = dice.pick(&[0, 0, 1, 2, 5, 20]);
         self.retries = dice.between(1, 4) as u32;
@@ -90,6 +93,7 @@ impl Setting {
             .window(self.window)
             .ack_timeout(Duration::from_millis(ack_timeout_ms))
             .max_retries(self.retries)
+            .on_exhausted(self.exhaustion)
             .backoff(multiplier, Duration::from_millis(longest_ms))
             .jitter(jitter);
         topic.at_least_once(promise)

@@ -2,6 +2,7 @@
 
 use streamfence_core::{Batch, Event, LinkKey, Output, TopicId, Transmit};
 
+use super::cuts::Cut;
 use super::{Heard, Shard};
 use crate::ledger::Asks;
 use crate::peer::{Answer, Edge};
@@ -24,9 +25,12 @@ impl Shard {
                     assert_eq!(self.given_up.pop_front(), Some(kept), "dead letters: what was given up, and in order");
                     self.trace.count("dead letters", 1);
                 }
-                Output::Disconnect { session, reason, .. } => panic!("ladder: {session:?} is cut ({reason:?}) by none"),
+                Output::Disconnect { session, link, namespace, reason } => {
+                    self.hear_cut(Cut { session, link, namespace, reason });
+                }
             }
         }
+        self.check_cuts();
         assert!(self.given_up.is_empty(), "dead letters: {:?} were not handed out", self.given_up);
         std::mem::take(&mut self.heard)
     }
@@ -109,8 +113,9 @@ impl Shard {
                     _ => None,
                 });
             }
-            Event::Disconnected { client, .. } => {
+            Event::Disconnected { client, reason, .. } => {
                 self.edge(*client, |edge| matches!(edge, Edge::Connected { .. }).then_some(Edge::Disconnected));
+                self.hear_of_end(peer_of(*client), *reason);
             }
             Event::SessionDetached { client, .. } => {
                 self.edge(*client, |edge| (edge == Edge::Disconnected).then_some(Edge::Detached));
@@ -155,7 +160,8 @@ impl Shard {
                 let clock = self.clock_of(peer);
                 let window = self.peers[peer].lane(topic).and_then(|ledger| ledger.window.as_mut());
                 let window = window.expect("exhaustion: of what needs no ack");
-                window.lose(id.offset.0, *attempts, clock);
+                let letter = window.lose(id.offset.0, *attempts, clock);
+                self.peers[peer].is_doomed |= letter.is_fatal;
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use streamfence_core::{Fanout, Message};
+use streamfence_core::{Exhaustion, Fanout, Message};
 
 use super::{Command, Shard};
 use crate::audience::{Audience, Whom};
@@ -84,6 +84,7 @@ impl Shard {
             key: message.key.as_ref().map_or(0, |key| 1 + key.parse::<usize>().expect("the world's keys are numbers")),
             expires: message.expires.map(|at| at - self.start),
             is_promised: message.is_at_least_once(),
+            is_fatal: message.topic.class.exhaustion == Exhaustion::Disconnect,
             wants_receipt: message.wants_ack(),
         }
     }

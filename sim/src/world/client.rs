@@ -142,7 +142,13 @@ impl World {
         }
         let lost = [CloseReason::Transport, CloseReason::Heartbeat, CloseReason::Stalled];
         let reason = if self.dice.chance(80) { self.dice.pick(&lost) } else { self.dice.pick(&CloseReason::ALL) };
-        let link = client.link.take().expect("a client that is there has a link");
+        self.go(number, reason);
+    }
+
+    /// Its connection is closed, if there is one.
+    pub(super) fn go(&mut self, number: usize, reason: CloseReason) {
+        let client = &mut self.clients[number];
+        let Some(link) = client.link.take() else { return };
         client.lost = Some((client.shard, link));
         client.away_until = self.now + Duration::from_millis(self.dice.between(0, client.profile.away_ms));
         self.shards[client.shard].close(link, reason, self.keeps_none);
