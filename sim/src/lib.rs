@@ -14,6 +14,7 @@ mod peer;
 mod run;
 mod scene;
 mod shard;
+mod standing;
 mod tally;
 mod trace;
 mod world;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use streamfence_core::{ClientId, NamespaceId, SessionKey, TopicId};
 
 use crate::ledger::Ledger;
+use crate::standing::Standing;
 
 #[derive(Debug)]
 pub(crate) struct Peer {
@@ -27,6 +28,7 @@ pub(crate) struct Peer {
     pub(crate) lanes: Vec<(TopicId, Ledger)>,
     pub(crate) answers: VecDeque<Answer>,
     pub(crate) edge: Edge,
+    pub(crate) standing: Standing,
 }
 
 /// What the server owes it, in this order.

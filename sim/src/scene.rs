@@ -3,6 +3,7 @@
 //! The one place to give the simulation something new: a setting of a topic in [`Setting`], a habit of a client in
 //! [`Profile`], something that may happen in [`ACTS`]. The rest asks the policy of the catalog.
 
+mod rungs;
 mod setting;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use streamfence_core::{Catalog, Delivery, Namespace, NamespaceId, OnSubscribe, Overflow, Policy, TopicId, Wishes};
 
+pub(crate) use self::rungs::Rungs;
 use self::setting::Setting;
 use crate::dice::Dice;
 
@@ -20,6 +22,8 @@ pub(crate) struct Scene {
     /// By topic, as are the settings.
     pub(crate) rules: Vec<Arc<Rule>>,
     settings: Vec<Setting>,
+    /// The ladder of each namespace.
+    ladders: Vec<Option<Rungs>>,
     pub(crate) shards: usize,
     pub(crate) profiles: Vec<Profile>,
     /// Whether the end is a drain, which lets nobody wait for a lost client.
@@ -140,12 +144,14 @@ const MOST_TOPICS: usize = 24;
 impl Scene {
     pub(crate) fn new(dice: &mut Dice) -> Self {
         let mut settings = Vec::new();
+        let mut ladders = Vec::new();
         for namespace in 0..dice.between(2, 4) {
+            ladders.push(dice.chance(50).then(|| Rungs::new(dice)));
             for _ in 0..dice.between(1, 4) {
                 settings.push(Setting::new(namespace, settings.len(), dice));
             }
         }
-        let catalog = Arc::new(catalog_of(&settings));
+        let catalog = Arc::new(catalog_of(&settings, &ladders));
         let topics = catalog.topics().zip(&settings);
         let rules = topics.map(|(topic, setting)| Arc::new(Rule::new(&catalog, topic, setting.patience, dice)));
         let rules = rules.collect();
@@ -154,6 +160,7 @@ impl Scene {
             catalog,
             rules,
             settings,
+            ladders,
             shards: dice.between(1, 4) as usize,
             profiles: (0..clients).map(|_| Profile::new(dice)).collect(),
             ends_in_a_drain: dice.chance(25),
@@ -180,7 +187,13 @@ impl Scene {
             let namespace = dice.pick(&settings.iter().map(|setting| setting.namespace).collect::<Vec<_>>());
             settings.push(Setting::new(namespace, settings.len(), dice));
         }
-        let catalog = Arc::new(catalog_of(&settings).following(&self.catalog));
+        let mut ladders = self.ladders.clone();
+        for ladder in &mut ladders {
+            if dice.chance(20) {
+                *ladder = dice.chance(50).then(|| Rungs::new(dice));
+            }
+        }
+        let catalog = Arc::new(catalog_of(&settings, &ladders).following(&self.catalog));
         let mut rules = Vec::new();
         for (topic, setting) in catalog.topics().zip(&settings) {
             let mut rule = Rule::new(&catalog, topic, setting.patience, dice);
@@ -191,12 +204,17 @@ impl Scene {
             }
             rules.push(Arc::new(rule));
         }
-        Self { catalog, rules, settings, ..self.clone() }
+        Self { catalog, rules, settings, ladders, ..self.clone() }
     }
 
     /// The topics there are now.
     pub(crate) fn topics(&self) -> impl Iterator<Item = TopicId> + '_ {
         self.rules.iter().filter(|rule| !rule.is_removed).map(|rule| rule.topic)
+    }
+
+    /// The ladder of a namespace.
+    pub(crate) fn rungs(&self, namespace: NamespaceId) -> Option<&Rungs> {
+        self.ladders[namespace.0 as usize].as_ref()
     }
 
     /// The topic of a name, which may be gone.
@@ -208,11 +226,14 @@ impl Scene {
     }
 }
 
-fn catalog_of(settings: &[Setting]) -> Catalog {
+fn catalog_of(settings: &[Setting], ladders: &[Option<Rungs>]) -> Catalog {
     let mut catalog = Catalog::builder();
-    for number in 0..=settings.iter().map(|setting| setting.namespace).max().unwrap_or(0) {
+    for (number, rungs) in (0..).zip(ladders) {
         let topics = settings.iter().filter(|setting| setting.namespace == number && !setting.is_removed);
-        let namespace = Namespace::new(format!("/n{number}"));
+        let mut namespace = Namespace::new(format!("/n{number}"));
+        if let Some(rungs) = rungs {
+            namespace = namespace.slow_client(rungs.ladder());
+        }
         catalog = catalog.namespace(topics.fold(namespace, |all, setting| all.topic_with(setting.topic())));
     }
     catalog.build().expect("every drawn policy can be kept")

@@ -10,6 +10,7 @@ mod look;
 mod outputs;
 mod publish;
 mod reload;
+mod standings;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::ledger::{Ledger, Letter, Load};
 use crate::link::Link;
 use crate::peer::{Answer, Edge, Peer};
 use crate::scene::Scene;
+use crate::standing::Standing;
 use crate::tally::Tally;
 use crate::trace::Trace;
 use cuts::Cut;
@@ -63,6 +65,8 @@ pub(crate) struct Shard {
     given_up: VecDeque<(ClientId, MessageId)>,
     /// Sessions that the hub has ended of itself, and is still to hand out.
     cuts: VecDeque<Cut>,
+    /// Whether it has woken up since anybody looked at the ladders.
+    has_woken: bool,
 }
 
 /// What the sequencer has for a shard.
@@ -112,6 +116,7 @@ impl Shard {
             touched: Vec::new(),
             given_up: VecDeque::new(),
             cuts: VecDeque::new(),
+            has_woken: false,
         }
     }
 
@@ -152,7 +157,9 @@ impl Shard {
             lanes: Vec::new(),
             answers: VecDeque::new(),
             edge: Edge::Nothing,
+            standing: Standing::default(),
         });
+        self.peers[peer].standing.begin_anew(self.seen);
         self.note(&[2, peer as u64], || {
             format!("peer {peer} joins namespace {} on link {}", namespace.0, link.index())
         });
@@ -194,12 +201,13 @@ impl Shard {
         // Whoever is away hears no answers.
         state.answers.clear();
         state.away_until = None;
+        state.standing.begin_anew(seen);
         for (_, ledger) in &mut state.lanes {
             ledger.resume(clock);
         }
         let namespace = state.namespace;
         self.link_at(link.index()).peers.push((namespace, peer));
-        self.touched.push(link.index());
+        self.touch(peer);
         true
     }
 
@@ -223,6 +231,7 @@ impl Shard {
                         state.link = None;
                         state.answers.clear();
                         state.away_until = Some(seen.saturating_add(retention));
+                        state.standing.begin_anew(seen);
                         self.trace.count("sessions detached", 1);
                     }
                     None => self.end(peer),
@@ -318,6 +327,7 @@ impl Shard {
             self.end(peer);
         }
         self.hub.handle_timeout(now);
+        self.has_woken = true;
         self.note(&[12], || format!("shard {} wakes up", self.number));
         let next = self.hub.poll_timeout();
         assert!(next.is_none_or(|due| due > self.start + seen), "deadlines: what is due is done");
@@ -337,6 +347,7 @@ impl Shard {
         let now = self.time();
         self.note(&[13], || format!("shard {} ticks", self.number));
         self.hub.expire(now);
+        self.look_at_all();
         self.touch_all();
     }
 
@@ -410,6 +421,7 @@ impl Shard {
 
     fn touch(&mut self, peer: usize) {
         self.touched.extend(self.peers[peer].link);
+        self.look_at(peer);
     }
 
     fn touch_all(&mut self) {

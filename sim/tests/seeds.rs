@@ -15,6 +15,7 @@ fn everything_that_may_happen_does() {
     let wanted = [
         "foreign",
         "gaps told",
+        "lanes evicted",
         "last values",
         "last values lost",
         "late",
@@ -37,6 +38,8 @@ fn everything_that_may_happen_does() {
         "sessions expired",
         "sessions resumed",
         "sessions taken over",
+        "slow clients",
+        "slow_client",
         "stale keys used",
         "subscriptions removed",
         "unknown",

@@ -89,6 +89,9 @@ impl Shard {
         tally.acks[outcome as usize] += 1;
         tally.delivered += u64::from(outcome == AckOutcome::Released);
         self.trace.count(outcome.as_str(), 1);
+        if matches!(outcome, AckOutcome::Released | AckOutcome::Confirmed) {
+            self.peers[peer].standing.progress(self.seen);
+        }
         self.touch(peer);
     }
 }

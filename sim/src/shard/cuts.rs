@@ -27,12 +27,15 @@ impl Shard {
         let link = state.link.and_then(|link| self.links[link].as_ref()).map(|link| link.key);
         let link = link.expect("cuts: only a client that is there is cut");
         match reason {
-            CloseReason::RetriesExhausted => assert!(state.is_doomed, "cuts: {peer} has acked what it had to"),
+            CloseReason::RetriesExhausted => {
+                assert!(state.is_doomed, "cuts: {peer} has acked what it had to");
+                self.trace.count(reason.as_str(), 1);
+            }
+            CloseReason::SlowClient => self.hear_eviction(peer),
             other => panic!("cuts: peer {peer} was ended by none, for {other:?}"),
         }
         self.note(&[24, peer as u64], || format!("peer {peer} is cut: {}", reason.as_str()));
-        self.trace.count(reason.as_str(), 1);
-        let topics: Vec<TopicId> = state.lanes.iter().map(|(topic, _)| *topic).collect();
+        let topics: Vec<TopicId> = self.peers[peer].lanes.iter().map(|(topic, _)| *topic).collect();
         for topic in topics {
             self.abandon_unseen(peer, topic);
         }
@@ -56,7 +59,7 @@ impl Shard {
     }
 
     /// A lane has ended, and all it held with it.
-    fn abandon_unseen(&mut self, peer: usize, topic: TopicId) {
+    pub(super) fn abandon_unseen(&mut self, peer: usize, topic: TopicId) {
         let seen = self.seen;
         let Some(ledger) = self.peers[peer].lane(topic) else { return };
         let (least, most) = ledger.may_hold(seen);

@@ -16,6 +16,8 @@ impl Shard {
         touched.sort_unstable();
         touched.dedup();
         for &place in &touched {
+            // A lane that had its turn and no room may have given up what was not worth sending any more.
+            self.look_at_link(place);
             self.check_link(place);
         }
         touched.clear();
@@ -119,7 +121,11 @@ impl Shard {
             let lanes = peer.lanes.iter().filter(|(topic, _)| peer.link.is_some() && sleeps(*topic));
             let held = lanes.filter_map(|(_, ledger)| ledger.next_value()).min();
             self.trace.count("values waited for", u64::from(held.is_some()));
-            let due = due.into_iter().chain(held).min();
+            let ladder = self.scene.rungs(peer.namespace).filter(|_| peer.link.is_some());
+            let [slow, mut evicted] = ladder.map_or([None, None], |rungs| peer.standing.due(rungs));
+            // Nobody is to blame for what is held for its interval.
+            evicted = evicted.filter(|_| peer.lanes.iter().all(|(_, ledger)| ledger.rule.interval().is_none()));
+            let due = due.into_iter().chain(held).chain(slow).chain(evicted).min();
             wakes = wakes.into_iter().chain(due.map(|due| (due, number))).min();
         }
         // What is due later than time can tell is due never.
@@ -149,6 +155,7 @@ impl Shard {
         assert_eq!(self.hub.poll_timeout(), None, "rest: a deadline is left");
         assert!(self.inbox.is_empty(), "rest: all was taken");
         for peer in self.peers.iter_mut().filter(|peer| !peer.is_gone) {
+            assert!(!peer.standing.is_slow(), "rest: a client that has all it wants is slow");
             for (_, ledger) in &mut peer.lanes {
                 ledger.check_rest(self.seen);
             }
@@ -162,6 +169,7 @@ impl Shard {
         assert_eq!(self.hub.resident(), 0, "end: messages are left");
         for peer in &self.peers {
             assert!(peer.is_gone, "end: a session is left");
+            assert!(!peer.standing.is_slow(), "end: a slow client was never said to be gone");
             assert_eq!(self.hub.session_of(peer.name), None, "end: a name is left");
             let principal = peer.principal.as_deref().unwrap_or_default();
             assert!(self.hub.sessions_of(principal).is_empty(), "end: a session of {principal} is left");

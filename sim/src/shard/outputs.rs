@@ -1,10 +1,10 @@
 //! What comes out of the hub, handed to those it is for.
 
-use streamfence_core::{Batch, Event, LinkKey, Output, TopicId, Transmit};
+use streamfence_core::{Batch, Event, LinkKey, Output, TopicId, Transmit, UnsubscribeReason};
 
 use super::cuts::Cut;
 use super::{Heard, Shard};
-use crate::ledger::Asks;
+use crate::ledger::{Asks, Load};
 use crate::peer::{Answer, Edge};
 
 impl Shard {
@@ -31,6 +31,7 @@ impl Shard {
             }
         }
         self.check_cuts();
+        self.look_at_all_woken();
         assert!(self.given_up.is_empty(), "dead letters: {:?} were not handed out", self.given_up);
         std::mem::take(&mut self.heard)
     }
@@ -57,6 +58,9 @@ impl Shard {
                     let seen = self.seen;
                     let ledger = state.lane(topic).expect("subscribe: nothing comes of what one is not subscribed to");
                     let asks = ledger.hear(offset, size, attempt, clock, seen);
+                    if attempt == 1 {
+                        state.standing.progress(seen);
+                    }
                     let tally = &mut self.tallies[topic.index as usize];
                     tally.sent += 1;
                     tally.sent_bytes += size;
@@ -94,6 +98,7 @@ impl Shard {
         self.link_at(place).set_room(room, seen);
         self.heard.push(Heard::Batch { link: place });
         self.touched.push(place);
+        self.look_at_link(place);
         self.hub.recycle(batch);
     }
 
@@ -142,6 +147,14 @@ impl Shard {
                     ledger.is_overflowing = false;
                     ledger.lost += lost;
                 }
+            }
+            Event::SlowClientBegan { client, messages, bytes, .. } => {
+                self.hear_slow(peer_of(*client), Load { messages: *messages, bytes: *bytes });
+            }
+            Event::SlowClientEnded { client, lasted, .. } => self.hear_in_time(peer_of(*client), *lasted),
+            Event::Unsubscribed { namespace, topic, client, reason: UnsubscribeReason::SlowClient } => {
+                let topic = self.topic(namespace, topic);
+                self.hear_eviction_of_lane(peer_of(*client), topic);
             }
             Event::Retried { namespace, topic, retry, .. } => {
                 assert!(*retry > 0, "events: the first send is no retry");

@@ -37,6 +37,7 @@ impl Shard {
         self.scene = scene.clone();
         let now = self.time();
         self.hub.reload(&Reload { catalog: scene.catalog.clone(), made: BTreeMap::new() }, now);
+        self.look_at_all();
         self.touch_all();
         self.trace.count("reloads", 1);
     }
