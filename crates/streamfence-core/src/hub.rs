@@ -289,15 +289,19 @@ impl Hub {
         let (client, namespace) = (seated.session.client(), seated.session.namespace());
         let seats = self.topics.open(topic);
         let position = seats.position;
-        if let Some(place) = seated.session.subscribe(topic, wishes) {
+        let place = seated.session.subscribe(topic, wishes);
+        if let Some(place) = place {
             seated.session.seat(place, seats.lanes.len() as u32);
             seats.lanes.push((key, place));
             let (path, name) = names(topic);
             self.books.push_event(Event::Subscribed { namespace: path, topic: name, client });
+        }
+        let answer = Transmit::Subscribed { namespace, client, topic: topic.clone(), position, request };
+        self.tell(key, answer, now);
+        // Where memory is short, a value counts as good as sent only if there is room for it behind the answer.
+        if let Some(place) = place {
             self.offer_last(key, place, topic, now);
         }
-        let topic = topic.clone();
-        self.tell(key, Transmit::Subscribed { namespace, client, topic, position, request }, now);
         Some(position)
     }
 

@@ -148,6 +148,7 @@ impl Session {
             books.shed(seated.lane.topic(), shed.messages);
             seated.begin_overflow(shed.messages, self.client, books);
             take_stock(&mut self.ladder, place, &seated.lane, shed.messages);
+            seated.queue_up(place, &mut self.turns);
         }
         shed
     }
@@ -529,8 +530,8 @@ fn take_stock(ladder: &mut Option<Box<Ladder>>, place: u32, lane: &Lane, lost: u
 }
 
 /// The room a gap notice takes: one frame, and generously as many bytes as any answer.
-const GAP_FRAMES: u32 = 1;
-const GAP_BYTES: u64 = 256;
+pub(crate) const GAP_FRAMES: u32 = 1;
+pub(crate) const GAP_BYTES: u64 = 256;
 
 impl SeatedLane {
     /// Gives up what is not worth sending any more, and says how many messages those were.
