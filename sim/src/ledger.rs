@@ -80,6 +80,10 @@ pub(crate) struct Ledger {
     /// Whether it holds, or held, messages under another rule than the one it has now. Of those it is only known that
     /// none comes twice, none that was lost, and none after a newer value of its key.
     is_mixed: bool,
+    /// Whether it holds messages of which it is not known whether they had to make way for want of memory, and whether
+    /// it ever did.
+    is_strained: bool,
+    was_strained: bool,
     /// What it held when its limits were lowered: it may hold that much, and never more.
     excess: Load,
     /// The highest offset heard, and of each key; 0 before the first.
@@ -137,6 +141,8 @@ impl Ledger {
             has_held,
             rhythm: Rhythm::new(keys),
             is_mixed: false,
+            is_strained: false,
+            was_strained: false,
             excess: Load::default(),
             newest: 0,
             newest_of_key: vec![0; keys],
@@ -152,14 +158,7 @@ impl Ledger {
     pub(crate) fn offer(&mut self, letter: Letter, before: Load, after: Load, now: Duration) -> Taken {
         let limits = self.rule.policy.limits;
         let (most, most_bytes) = (u64::from(limits.messages.get()), limits.bytes.get());
-        let may_hold = Load { messages: most.max(before.messages), bytes: most_bytes.max(before.bytes) };
-        assert!(
-            after.messages <= may_hold.messages && after.bytes <= may_hold.bytes,
-            "limits: a lane of {limits:?} went from {before:?} to {after:?}"
-        );
-        self.excess.messages = self.excess.messages.min(after.messages);
-        self.excess.bytes = self.excess.bytes.min(after.bytes);
-        assert!(after.messages <= before.messages + 1, "admission: one message became more");
+        self.check_limits(before, after);
         self.totals.offered += 1;
         let is_late = letter.is_expired(now);
         let is_too_large = letter.size > most_bytes;
@@ -173,7 +172,7 @@ impl Ledger {
         // What has expired may still be counted in `before`: there may be more room than it seems, never less.
         let fits = before.messages < most && before.bytes + letter.size <= most_bytes;
         match self.rule.order() {
-            _ if self.is_mixed => {
+            _ if self.is_mixed || self.is_strained => {
                 self.waiting.push_back((letter, Fate::Unsure));
                 Taken::default()
             }
@@ -207,10 +206,63 @@ impl Ledger {
         }
     }
 
+    /// The same, while memory was short: it may be refused, and others may have made way for it.
+    pub(crate) fn offer_tight(&mut self, letter: Letter, before: Load, after: Load, now: Duration) -> Taken {
+        if self.is_refused(letter, now) {
+            return self.offer(letter, before, after, now);
+        }
+        self.strain();
+        self.check_limits(before, after);
+        self.totals.offered += 1;
+        self.waiting.push_back((letter, Fate::Unsure));
+        Taken::default()
+    }
+
+    /// What it holds may have made way for want of memory.
+    pub(crate) fn strain(&mut self) {
+        (self.is_strained, self.was_strained) = (true, true);
+        for (_, fate) in self.waiting.iter_mut().filter(|(_, fate)| *fate == Fate::Queued) {
+            *fate = Fate::Unsure;
+        }
+    }
+
+    /// Whether all it holds may make way for want of memory: nothing of it was promised to be sent until it is acked.
+    pub(crate) fn gives_way(&self) -> bool {
+        let is_promised = self.waiting.iter().any(|(letter, _)| letter.is_promised);
+        self.rule.policy.gives_way() && !self.is_mixed && !is_promised
+    }
+
+    /// Whether no lane of its rule takes the message.
+    fn is_refused(&self, letter: Letter, now: Duration) -> bool {
+        letter.is_expired(now) || letter.size > self.rule.policy.limits.bytes.get()
+    }
+
+    fn check_limits(&mut self, before: Load, after: Load) {
+        let limits = self.rule.policy.limits;
+        let (most, most_bytes) = (u64::from(limits.messages.get()), limits.bytes.get());
+        let may_hold = Load { messages: most.max(before.messages), bytes: most_bytes.max(before.bytes) };
+        assert!(
+            after.messages <= may_hold.messages && after.bytes <= may_hold.bytes,
+            "limits: a lane of {limits:?} went from {before:?} to {after:?}"
+        );
+        self.excess.messages = self.excess.messages.min(after.messages);
+        self.excess.bytes = self.excess.bytes.min(after.bytes);
+        assert!(after.messages <= before.messages + 1, "admission: one message became more");
+    }
+
     /// The lane has just opened, and was offered these values, one a key. It holds so much now; so many gave way, and
     /// so many were refused because it was full. Says how many were refused because they are too large.
-    pub(crate) fn offer_last(&mut self, values: &[Letter], load: Load, gone: [u64; 2], now: Duration) -> u64 {
-        if let [value] = values {
+    pub(crate) fn offer_last(
+        &mut self,
+        values: &[Letter],
+        load: Load,
+        gone: [u64; 2],
+        is_tight: bool,
+        now: Duration,
+    ) -> u64 {
+        if is_tight {
+            self.strain();
+        } else if let [value] = values {
             return self.offer(*value, Load::default(), load, now).refused;
         }
         let limits = self.rule.policy.limits;
@@ -224,7 +276,7 @@ impl Ledger {
             }
         }
         let all = Load { messages: fitting.len() as u64, bytes: fitting.iter().map(|value| value.size).sum() };
-        if all.messages <= u64::from(limits.messages.get()) && all.bytes <= limits.bytes.get() {
+        if !is_tight && all.messages <= u64::from(limits.messages.get()) && all.bytes <= limits.bytes.get() {
             assert_eq!(load, all, "last values: a newcomer gets all that fit");
         }
         assert_eq!(load.messages + gone[0] + gone[1], all.messages, "last values: each is held or told of");
@@ -306,7 +358,11 @@ impl Ledger {
     pub(crate) fn next_value(&self) -> Option<Duration> {
         let interval = self.rule.interval()?;
         // What is lost, or in doubt, is not to be waited for.
-        let is_certain = !self.is_mixed && self.rule.ttl_ms.is_none() && self.lost == 0 && !self.is_overflowing;
+        let is_certain = !self.is_mixed
+            && !self.was_strained
+            && self.rule.ttl_ms.is_none()
+            && self.lost == 0
+            && !self.is_overflowing;
         let is_shut = self.receipts.as_ref().is_some_and(Receipts::is_full);
         if !is_certain || is_shut || self.rule.order() != Order::ByKey {
             return None;
@@ -318,7 +374,7 @@ impl Ledger {
 
     /// Whether what becomes of an offer follows from its load.
     pub(crate) fn is_plain(&self) -> bool {
-        self.rule.is_plain() && !self.is_mixed
+        self.rule.is_plain() && !self.is_mixed && !self.is_strained
     }
 
     /// The client heard a message, and this is what it is asked to say of it.
@@ -428,7 +484,7 @@ impl Ledger {
         assert!(self.rule.policy.gap_notices || self.is_mixed, "gaps: told of a gap where none was asked for");
         assert!(count > 0 && from <= to && u64::from(count) <= to.0 - from.0 + 1, "gaps: {gap:?} cannot be");
         let may_be = match reason {
-            LossReason::Displaced => self.rule.displaces() || self.is_mixed,
+            LossReason::Displaced => self.rule.displaces() || self.is_mixed || self.was_strained,
             LossReason::Expired => self.rule.ttl_ms.is_some(),
             // What is too large is refused everywhere.
             LossReason::Rejected => true,
@@ -443,7 +499,8 @@ impl Ledger {
         let told = std::mem::take(&mut self.told);
         // A value that is held for its interval may come after a notice of what was missed behind it. That all is told
         // in the end is checked at rest.
-        if !self.rule.policy.gap_notices || self.is_mixed || self.has_held {
+        let is_unsure = self.was_strained && self.rule.order() == Order::Newest;
+        if !self.rule.policy.gap_notices || self.is_mixed || self.has_held || is_unsure {
             return;
         }
         let mut rest = missed;
@@ -468,6 +525,7 @@ impl Ledger {
 
     /// The lane holds what follows from what was offered, heard and acked.
     pub(crate) fn check_load(&self, load: Load, now: Duration) {
+        let is_shed = self.was_strained;
         let limits = self.rule.policy.limits;
         let most = u64::from(limits.messages.get()).max(self.excess.messages);
         assert!(
@@ -476,7 +534,10 @@ impl Ledger {
             self.excess
         );
         let is_shut = self.receipts.as_ref().is_some_and(Receipts::is_full);
-        assert!(load.messages > 0 || is_shut || !self.is_overflowing, "events: an overflow goes on in an empty lane");
+        assert!(
+            load.messages > 0 || is_shut || is_shed || !self.is_overflowing,
+            "events: an overflow goes on in an empty lane"
+        );
         let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
         assert!(load.messages >= unacked.0 as u64, "window: a lane forgot what is in flight");
         if self.is_plain() {
@@ -510,14 +571,20 @@ impl Ledger {
         if by_key {
             assert!(self.lost + too_large <= missed, "rest: {} are said lost, {missed} were missed", self.lost);
             let notices = self.rule.policy.gap_notices && has_no_ttl && !self.is_mixed;
-            assert!(!notices || told == self.lost + too_large, "rest: {told} were told missed, {} lost", self.lost);
+            let is_right = told == self.lost + too_large || (self.was_strained && told >= self.lost + too_large);
+            assert!(!notices || is_right, "rest: {told} were told missed, {} lost", self.lost);
         } else {
             let (least, most) = (missed - too_large - expired.min(missed - too_large), missed - too_large);
+            let least = if self.was_strained { 0 } else { least };
             assert!((least..=most).contains(&self.lost), "rest: {} are said lost, {missed} were missed", self.lost);
-            assert!(!self.rule.policy.gap_notices || told == missed, "rest: {told} of {missed} missed were told");
+            let is_unsure = self.was_strained && self.rule.order() == Order::Newest;
+            assert!(
+                !self.rule.policy.gap_notices || is_unsure || told == missed,
+                "rest: {told} of {missed} missed were told"
+            );
         }
         // The newest value of a key is what a lane that coalesces is for.
-        if (self.rule.order() != Order::Kept || self.is_mixed) && has_no_ttl && self.lost == 0 {
+        if (self.rule.order() != Order::Kept || self.is_mixed) && has_no_ttl && self.lost == 0 && !self.was_strained {
             let newest = self.newest_offered.iter().max();
             assert_eq!(newest, Some(&self.newest), "rest: the newest value never came");
             assert!(

@@ -10,6 +10,7 @@ mod audience;
 mod dice;
 mod ledger;
 mod link;
+mod memory;
 mod peer;
 mod run;
 mod scene;

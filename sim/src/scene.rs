@@ -25,6 +25,8 @@ pub(crate) struct Scene {
     /// The ladder of each namespace.
     ladders: Vec<Option<Rungs>>,
     pub(crate) shards: usize,
+    /// How many bytes all messages may take, where that has an end.
+    pub(crate) budget: Option<u64>,
     pub(crate) profiles: Vec<Profile>,
     /// Whether the end is a drain, which lets nobody wait for a lost client.
     pub(crate) ends_in_a_drain: bool,
@@ -114,6 +116,8 @@ pub(crate) enum Act {
     Oversleep,
     /// A shard looks for what is due without a reason, or with an old clock.
     WakeForNothing,
+    /// A shard looks how much memory is left.
+    Relieve,
     /// A shard looks for what is not worth sending any more.
     Tick,
     /// Somebody uses a key that is stale.
@@ -132,6 +136,7 @@ pub(crate) const ACTS: &[(u64, Act)] = &[
     (4, Act::Oversleep),
     (10, Act::WakeForNothing),
     (6, Act::Tick),
+    (6, Act::Relieve),
     (10, Act::Stale),
     (3, Act::Reload),
 ];
@@ -162,6 +167,7 @@ impl Scene {
             settings,
             ladders,
             shards: dice.between(1, 4) as usize,
+            budget: dice.chance(30).then(|| dice.pick(&[8_000, 40_000, 150_000])),
             profiles: (0..clients).map(|_| Profile::new(dice)).collect(),
             ends_in_a_drain: dice.chance(25),
         }

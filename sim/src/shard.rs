@@ -8,11 +8,13 @@ mod inspect;
 mod last;
 mod look;
 mod outputs;
+mod pressure;
 mod publish;
 mod reload;
 mod standings;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,7 @@ use streamfence_core::{
 use crate::audience::Audience;
 use crate::ledger::{Ledger, Letter, Load};
 use crate::link::Link;
+use crate::memory::Memory;
 use crate::peer::{Answer, Edge, Peer};
 use crate::scene::Scene;
 use crate::standing::Standing;
@@ -39,6 +42,11 @@ pub(crate) struct Shard {
     number: usize,
     scene: Arc<Scene>,
     trace: Trace,
+    memory: Rc<Memory>,
+    /// How many messages its lanes may hold, by what it was told last.
+    ceiling: u64,
+    /// Whether that may have been met since.
+    is_tight: bool,
     hub: Hub,
     start: Instant,
     /// What the world's clock shows, and the newest time the hub was told of.
@@ -94,13 +102,16 @@ pub(crate) enum Heard {
 }
 
 impl Shard {
-    pub(crate) fn new(number: usize, scene: Arc<Scene>, start: Instant, trace: Trace) -> Self {
+    pub(crate) fn new(number: usize, scene: Arc<Scene>, start: Instant, trace: Trace, memory: Rc<Memory>) -> Self {
         let topics = scene.rules.len();
         Self {
             number,
             hub: Hub::new(scene.catalog.clone(), EPOCH),
             scene,
             trace,
+            memory,
+            ceiling: u64::MAX,
+            is_tight: false,
             start,
             now: Duration::ZERO,
             seen: Duration::ZERO,
@@ -250,6 +261,7 @@ impl Shard {
         let now = self.time();
         let entry = self.scene.catalog.entry(topic).clone();
         let before = *self.hub.stats(topic);
+        let is_tight = self.may_be_tight(self.lasts[topic.index as usize].len());
         let position = self.hub.subscribe(key, &entry, wishes, Some(RequestId(request)), now);
         self.note(&[6, peer as u64, topic.index.into()], || format!("peer {peer} subscribes to {}", topic.index));
         let offset = self.positions[topic.index as usize];
@@ -267,7 +279,7 @@ impl Shard {
             state.lanes.push((topic, Ledger::new(&rule, wishes)));
             self.tallies[topic.index as usize].has_wishes |= wishes.max_frequency.is_some();
             self.subscribers[topic.index as usize].push(peer);
-            self.offer_last(peer, topic, &before);
+            self.offer_last(peer, topic, &before, is_tight);
         }
         self.touch(peer);
     }

@@ -46,8 +46,15 @@ impl Standing {
         self.pressing = None;
     }
 
-    /// Its lanes hold so much.
-    pub(crate) fn look(&mut self, rungs: &Rungs, loads: impl Iterator<Item = (TopicId, Load)>, now: Duration) {
+    /// Its lanes hold so much. Nobody is to blame for what is held for its interval, so whoever has such a lane may be
+    /// evicted, or not.
+    pub(crate) fn look(
+        &mut self,
+        rungs: &Rungs,
+        loads: impl Iterator<Item = (TopicId, Load)>,
+        has_intervals: bool,
+        now: Duration,
+    ) {
         self.loads.clear();
         self.loads.extend(loads);
         let held = sum(&self.loads);
@@ -56,10 +63,12 @@ impl Standing {
         } else {
             self.see_in_time(now);
         }
-        if rungs.is_pressing(held) {
-            self.pressing.get_or_insert(now);
-        } else {
+        if !rungs.is_pressing(held) {
             self.progress(now);
+        } else if has_intervals {
+            self.pressing = None;
+        } else {
+            self.pressing.get_or_insert(now);
         }
     }
 

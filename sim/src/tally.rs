@@ -20,6 +20,7 @@ pub(crate) struct Tally {
     pub(crate) refused: u64,
     pub(crate) too_large: u64,
     pub(crate) late: u64,
+    pub(crate) over_budget: u64,
     pub(crate) abandoned: u64,
     /// How many more that may be: of lanes that ended before anybody could look.
     pub(crate) perhaps_abandoned: u64,
@@ -42,7 +43,8 @@ impl Tally {
             ("retries, by events", stats.retries, self.retried_events),
             ("exhausted", stats.exhausted, self.exhausted),
             ("displaced", stats.displaced, self.displaced),
-            ("rejected", stats.rejected, self.refused - self.too_large - self.late),
+            ("rejected", stats.rejected, self.refused - self.too_large - self.late - self.over_budget),
+            ("over_budget", stats.over_budget, self.over_budget),
             ("too_large", stats.too_large, self.too_large),
         ];
         for (name, found, wanted) in is {

@@ -4,14 +4,17 @@
 mod client;
 mod rest;
 
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use streamfence_core::{Body, ClientId, CloseReason, Key, Message, MessageId, Offset, Room, TopicId, Wishes};
+use streamfence_core::{
+    Body, ClientId, CloseReason, Key, MESSAGE_BYTES, Message, MessageId, Offset, Room, TopicId, Wishes,
+};
 
 use crate::audience::{Audience, Whom};
 use crate::dice::Dice;
+use crate::memory::Memory;
 use crate::scene::{ACTS, Act, PRINCIPALS, Scene};
 use crate::shard::{Command, EPOCH, Heard, Shard};
 use crate::trace::Trace;
@@ -20,10 +23,16 @@ use client::Client;
 /// How often everything is looked at, in steps; what was touched is looked at after each.
 const STEPS_BETWEEN_LOOKS: u32 = 64;
 
+/// What the largest message takes.
+const ONE_MESSAGE: u64 = MESSAGE_BYTES + 1_200;
+
 pub(crate) struct World {
     scene: Arc<Scene>,
     dice: Dice,
     trace: Trace,
+    memory: Rc<Memory>,
+    /// How much of it was used at the last look.
+    used: u64,
     start: Instant,
     now: Duration,
     shards: Vec<Shard>,
@@ -41,10 +50,14 @@ impl World {
         let mut dice = Dice::new(seed);
         let scene = Arc::new(Scene::new(&mut dice));
         let start = Instant::now();
-        let shards = (0..scene.shards).map(|number| Shard::new(number, scene.clone(), start, trace.clone()));
+        let memory = Rc::new(Memory::new(scene.budget, scene.shards));
+        let shards =
+            (0..scene.shards).map(|number| Shard::new(number, scene.clone(), start, trace.clone(), memory.clone()));
         let mut world = Self {
             dice: dice.split(),
             trace: trace.clone(),
+            memory: memory.clone(),
+            used: 0,
             start,
             now: Duration::ZERO,
             shards: shards.collect(),
@@ -106,6 +119,7 @@ impl World {
                 self.wake_all();
             }
             Act::WakeForNothing => self.shards[shard].wake(),
+            Act::Relieve => drop(self.shards[shard].relieve(false)),
             Act::Tick => self.shards[shard].tick(),
             Act::Stale => self.use_stale_keys(shard),
             Act::Reload => self.reload(),
@@ -193,12 +207,11 @@ impl World {
 
     /// The next message of a topic. A plain one fits everywhere and lives for ever.
     fn write(&mut self, topic: TopicId, is_plain: bool) -> Arc<Message> {
-        static ZEROS: [u8; 2_048] = [0; 2_048];
         let rule = &self.scene.rules[topic.index as usize];
         let offset = &mut self.offsets[topic.index as usize];
         *offset += 1;
         let size = if is_plain { 1 } else { self.dice.between(1, rule.largest) as usize };
-        let mut body = Body::plain(Bytes::from_static(&ZEROS[..size]));
+        let mut body = Body::plain(self.memory.charge(size));
         if rule.attachments && !is_plain && self.dice.chance(30) {
             body.attachments = Box::new([size / 2..size * 3 / 4, size * 3 / 4..size]);
             body.payload = 0..size / 2;
@@ -256,6 +269,18 @@ impl World {
             }
             self.shards[shard].check_touched();
         }
+        self.check_memory();
+    }
+
+    /// Messages take no more than they may, but for one, for what is on its way, and for what topics remember. What was
+    /// remembered and is not any more may still be in lanes: then it is at least not more than it was.
+    fn check_memory(&mut self) {
+        let Some(budget) = self.memory.budget() else { return };
+        let beside: u64 = self.shards.iter().map(Shard::check_entries).sum();
+        let used = self.memory.used();
+        let most = (budget + ONE_MESSAGE + beside).max(self.used);
+        assert!(used <= most, "memory: {used} of {budget} and {beside} are used, and were not before");
+        self.used = used;
     }
 
     fn react(&mut self, shard: usize, heard: Heard) {

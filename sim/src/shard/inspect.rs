@@ -122,9 +122,7 @@ impl Shard {
             let held = lanes.filter_map(|(_, ledger)| ledger.next_value()).min();
             self.trace.count("values waited for", u64::from(held.is_some()));
             let ladder = self.scene.rungs(peer.namespace).filter(|_| peer.link.is_some());
-            let [slow, mut evicted] = ladder.map_or([None, None], |rungs| peer.standing.due(rungs));
-            // Nobody is to blame for what is held for its interval.
-            evicted = evicted.filter(|_| peer.lanes.iter().all(|(_, ledger)| ledger.rule.interval().is_none()));
+            let [slow, evicted] = ladder.map_or([None, None], |rungs| peer.standing.due(rungs));
             let due = due.into_iter().chain(held).chain(slow).chain(evicted).min();
             wakes = wakes.into_iter().chain(due.map(|due| (due, number))).min();
         }

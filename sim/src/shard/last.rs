@@ -32,21 +32,24 @@ impl Shard {
     }
 
     /// A lane has just opened: it was offered all that is remembered and worth it, and nothing else.
-    pub(super) fn offer_last(&mut self, peer: usize, topic: TopicId, before: &TopicStats) {
+    pub(super) fn offer_last(&mut self, peer: usize, topic: TopicId, before: &TopicStats, is_tight: bool) {
         let mut values = self.lasts[topic.index as usize].clone();
         values.retain(|letter| !letter.is_expired(self.seen));
         let after = *self.hub.stats(topic);
         let offered = after.offered - before.offered;
         assert_eq!(offered, values.len() as u64, "last values: a newcomer was offered as many as there are");
-        let gone = [after.displaced - before.displaced, after.rejected - before.rejected];
+        let over_budget = after.over_budget - before.over_budget;
+        assert!(is_tight || over_budget == 0, "memory: a last value was refused for want of what there is");
+        let gone = [after.displaced - before.displaced, after.rejected - before.rejected + over_budget];
         let (load, seen) = (self.load(peer, topic), self.seen);
         let ledger = self.peers[peer].lane(topic).expect("its lane has just opened");
-        let too_large = ledger.offer_last(&values, load, gone, seen);
+        let too_large = ledger.offer_last(&values, load, gone, is_tight, seen);
         let tally = &mut self.tallies[topic.index as usize];
         tally.offered += offered;
         tally.displaced += gone[0];
         tally.refused += gone[1] + too_large;
         tally.too_large += too_large;
+        tally.over_budget += over_budget;
         self.trace.count("last values", offered);
         self.trace.count("last values lost", gone[0] + gone[1]);
     }

@@ -15,7 +15,11 @@ impl Shard {
 
     /// Takes what was published, at most so much of it.
     pub(crate) fn take(&mut self, most: usize) {
+        let mut is_dry = false;
         for _ in 0..most {
+            if !self.inbox.is_empty() {
+                is_dry = self.relieve(is_dry);
+            }
             match self.inbox.pop_front() {
                 None => return,
                 Some(Command::Publish { message, audience }) => self.publish(&message, &audience),
@@ -33,6 +37,7 @@ impl Shard {
             .collect();
         let before: Vec<Load> = listeners.iter().map(|&peer| self.load(peer, topic)).collect();
         let now = self.time();
+        let (is_tight, stats) = (self.may_be_tight(listeners.len()), *self.hub.stats(topic));
         let hub = &mut self.hub;
         let fanout = match (&audience.whom, &audience.except[..]) {
             (Whom::All, []) => hub.publish(message, None, now),
@@ -57,7 +62,9 @@ impl Shard {
         if let Whom::All = audience.whom {
             self.remember(topic, self.letter(message));
         }
-        self.offer(message, &listeners, &before, fanout);
+        let over_budget = self.hub.stats(topic).over_budget - stats.over_budget;
+        self.offer(message, &listeners, &before, fanout, is_tight.then_some(over_budget));
+        assert!(is_tight || over_budget == 0, "memory: {over_budget} were refused for want of what there is");
     }
 
     fn publish_to(&mut self, peer: usize, message: &Arc<Message>) {
@@ -65,6 +72,7 @@ impl Shard {
         let has_lane = self.peers[peer].has_lane(topic);
         let before = has_lane.then(|| self.load(peer, topic));
         let now = self.time();
+        let (is_tight, stats) = (self.may_be_tight(1), *self.hub.stats(topic));
         let fanout = self.hub.publish_to(self.peers[peer].key, message, now);
         self.positions[topic.index as usize] = message.id.offset.0;
         self.note(&[9, topic.index.into(), message.id.offset.0], || {
@@ -73,7 +81,9 @@ impl Shard {
         assert_eq!(fanout.is_some(), has_lane, "fanout: a private message is for a subscriber");
         if let (Some(fanout), Some(before)) = (fanout, before) {
             assert_eq!(fanout.matched, 1, "fanout: one client has one lane");
-            self.offer(message, &[peer], &[before], fanout);
+            let over_budget = self.hub.stats(topic).over_budget - stats.over_budget;
+            assert!(is_tight || over_budget == 0, "memory: a message was refused for want of what there is");
+            self.offer(message, &[peer], &[before], fanout, is_tight.then_some(over_budget));
         }
     }
 
@@ -90,14 +100,24 @@ impl Shard {
     }
 
     /// What an offer did to each lane is what the answer says of all of them.
-    fn offer(&mut self, message: &Arc<Message>, listeners: &[usize], before: &[Load], fanout: Fanout) {
+    fn offer(
+        &mut self,
+        message: &Arc<Message>,
+        listeners: &[usize],
+        before: &[Load],
+        fanout: Fanout,
+        over_budget: Option<u64>,
+    ) {
         let topic = message.topic.id;
         let letter = self.letter(message);
         let (mut taken, mut is_plain) = (Taken::default(), true);
         for (&peer, &before) in listeners.iter().zip(before) {
             let after = self.load(peer, topic);
             let ledger = self.peers[peer].lane(topic).expect("listeners are subscribed");
-            let each = ledger.offer(letter, before, after, self.seen);
+            let each = match over_budget {
+                None => ledger.offer(letter, before, after, self.seen),
+                Some(_) => ledger.offer_tight(letter, before, after, self.seen),
+            };
             is_plain &= ledger.is_plain();
             taken.refused += each.refused;
             taken.displaced += each.displaced;
@@ -114,11 +134,13 @@ impl Shard {
         tally.displaced += u64::from(fanout.displaced);
         tally.replaced += u64::from(fanout.coalesced);
         tally.refused += u64::from(fanout.rejected);
+        tally.over_budget += over_budget.unwrap_or(0);
         if letter.is_expired(self.seen) {
             tally.late += u64::from(fanout.matched);
         } else if letter.size > rule.policy.limits.bytes.get() {
             tally.too_large += u64::from(fanout.matched);
         }
+        self.trace.count("messages over budget", over_budget.unwrap_or(0));
         for (what, times) in [
             ("offers", fanout.matched),
             ("messages displaced", fanout.displaced),

@@ -17,7 +17,8 @@ impl Shard {
         };
         // Whom the hub has cut is looked at no more, though nobody has heard of it yet.
         if let Some(session) = self.hub.session(state.key) {
-            state.standing.look(rungs, loads(session), self.seen);
+            let has_intervals = state.lanes.iter().any(|(_, ledger)| ledger.rule.interval().is_some());
+            state.standing.look(rungs, loads(session), has_intervals, self.seen);
         }
     }
 

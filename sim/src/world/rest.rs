@@ -15,6 +15,10 @@ const MOST_WAKES: usize = 1_000_000;
 
 impl World {
     pub(crate) fn come_to_rest(&mut self) {
+        self.memory.lift();
+        for shard in &mut self.shards {
+            shard.relieve(false);
+        }
         if self.scene.ends_in_a_drain {
             self.keeps_none = true;
             self.shards.iter_mut().for_each(Shard::expire_detached);
