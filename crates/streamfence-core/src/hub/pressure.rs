@@ -170,10 +170,11 @@ impl Hub {
         std::mem::take(&mut self.strain.cost)
     }
 
-    /// Whether lanes may hold no more than they do.
+    /// Whether lanes may hold no more than they do, or nobody has paid yet for what is published next. Lanes may lose
+    /// what has expired while they are offered it, so that there are places again and still nobody has.
     #[inline]
     pub(super) fn is_tight(&self) -> bool {
-        self.books.resident() >= self.strain.ceiling
+        self.strain.owed > 0 || self.books.resident() >= self.strain.ceiling
     }
 
     /// Offers a message to a lane that must not cost more afterwards.

@@ -334,3 +334,18 @@ fn a_newcomer_for_whom_there_is_no_room_behind_the_answer_costs_nothing() {
         "#]],
     );
 }
+
+#[test]
+fn places_that_expired_messages_leave_pay_for_no_message() {
+    check(
+        best_effort(Overflow::RejectNew),
+        "join bob /a, bob:subscribe, offer a b ttl=1s, +2s, memory 100, offer c size=500, books",
+        expect![[r#"
+            0s  bob: joined /a
+            0s  bob: subscribed to t
+            2s  rejected c: no memory (2 of 2)
+            2s  books of t: 6 offered 2 over budget 4 expired
+            2s  2 links, 0 messages resident
+        "#]],
+    );
+}
