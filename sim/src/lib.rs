@@ -8,6 +8,7 @@
 
 mod audience;
 mod dice;
+mod directory;
 mod ledger;
 mod link;
 mod memory;

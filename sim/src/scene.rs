@@ -222,14 +222,6 @@ impl Scene {
     pub(crate) fn rungs(&self, namespace: NamespaceId) -> Option<&Rungs> {
         self.ladders[namespace.0 as usize].as_ref()
     }
-
-    /// The topic of a name, which may be gone.
-    pub(crate) fn topic(&self, namespace: &str, name: &str) -> Option<TopicId> {
-        self.catalog.topics().find(|&topic| {
-            let class = self.catalog.class(topic);
-            (&*class.path, &*class.name) == (namespace, name)
-        })
-    }
 }
 
 fn catalog_of(settings: &[Setting], ladders: &[Option<Rungs>]) -> Catalog {

@@ -13,17 +13,19 @@ mod publish;
 mod reload;
 mod standings;
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use streamfence_core::{
-    ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, NamespaceId, Offset, RequestId, Room, TopicId,
+    ClientId, CloseReason, Hub, LinkKey, Message, MessageId, NamespaceId, Offset, RequestId, Room, TopicEntry, TopicId,
     Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 use crate::audience::Audience;
+use crate::directory::{Directory, EPOCH};
 use crate::ledger::{Ledger, Letter, Load};
 use crate::link::Link;
 use crate::memory::Memory;
@@ -34,7 +36,6 @@ use crate::tally::Tally;
 use crate::trace::Trace;
 use cuts::Cut;
 
-pub(crate) const EPOCH: Epoch = Epoch(0x5eed);
 /// A driver takes no further wishes from a client that does not read the answers.
 const MOST_ANSWERS: usize = 16;
 
@@ -43,6 +44,7 @@ pub(crate) struct Shard {
     scene: Arc<Scene>,
     trace: Trace,
     memory: Rc<Memory>,
+    directory: Rc<RefCell<Directory>>,
     /// How many messages its lanes may hold, by what it was told last.
     ceiling: u64,
     /// Whether that may have been met since.
@@ -58,10 +60,10 @@ pub(crate) struct Shard {
     links: Vec<Option<Link>>,
     peers: Vec<Peer>,
     /// The sessions subscribed to each topic.
-    subscribers: Vec<Vec<usize>>,
+    subscribers: BTreeMap<TopicId, Vec<usize>>,
     tallies: Vec<Tally>,
     /// The last message of each topic that was taken.
-    positions: Vec<u64>,
+    positions: BTreeMap<TopicId, u64>,
     /// What each topic remembers for newcomers, in its order.
     lasts: Vec<Vec<Letter>>,
     inbox: VecDeque<Command>,
@@ -102,7 +104,14 @@ pub(crate) enum Heard {
 }
 
 impl Shard {
-    pub(crate) fn new(number: usize, scene: Arc<Scene>, start: Instant, trace: Trace, memory: Rc<Memory>) -> Self {
+    pub(crate) fn new(
+        number: usize,
+        scene: Arc<Scene>,
+        start: Instant,
+        trace: Trace,
+        memory: Rc<Memory>,
+        directory: Rc<RefCell<Directory>>,
+    ) -> Self {
         let topics = scene.rules.len();
         Self {
             number,
@@ -110,6 +119,7 @@ impl Shard {
             scene,
             trace,
             memory,
+            directory,
             ceiling: u64::MAX,
             is_tight: false,
             start,
@@ -118,9 +128,9 @@ impl Shard {
             behind: Duration::ZERO,
             links: Vec::new(),
             peers: Vec::new(),
-            subscribers: vec![Vec::new(); topics],
+            subscribers: BTreeMap::new(),
             tallies: vec![Tally::default(); topics],
-            positions: vec![0; topics],
+            positions: BTreeMap::new(),
             lasts: vec![Vec::new(); topics],
             inbox: VecDeque::new(),
             heard: Vec::new(),
@@ -259,12 +269,12 @@ impl Shard {
         }
         let key = state.key;
         let now = self.time();
-        let entry = self.scene.catalog.entry(topic).clone();
+        let entry = self.entry(topic);
         let before = *self.hub.stats(topic);
         let is_tight = self.may_be_tight(self.lasts[topic.index as usize].len());
         let position = self.hub.subscribe(key, &entry, wishes, Some(RequestId(request)), now);
         self.note(&[6, peer as u64, topic.index.into()], || format!("peer {peer} subscribes to {}", topic.index));
-        let offset = self.positions[topic.index as usize];
+        let offset = self.positions.get(&topic).copied().unwrap_or(0);
         let wanted = (!self.peers[peer].is_gone).then_some(Offset(offset));
         assert_eq!(position.map(|position| position.offset), wanted, "subscribe: after the last message taken");
         if position.is_none() {
@@ -278,7 +288,7 @@ impl Shard {
         if !state.has_lane(topic) {
             state.lanes.push((topic, Ledger::new(&rule, wishes)));
             self.tallies[topic.index as usize].has_wishes |= wishes.max_frequency.is_some();
-            self.subscribers[topic.index as usize].push(peer);
+            self.subscribers.entry(topic).or_default().push(peer);
             self.offer_last(peer, topic, &before, is_tight);
         }
         self.touch(peer);
@@ -291,7 +301,7 @@ impl Shard {
         }
         let (key, had, is_gone, is_on) = (state.key, state.has_lane(topic), state.is_gone, state.link.is_some());
         self.abandon(peer, topic);
-        let entry = self.scene.catalog.entry(topic).clone();
+        let entry = self.entry(topic);
         let now = self.time();
         let did = self.hub.unsubscribe(key, &entry, UnsubscribeReason::Client, None, now);
         self.note(&[7, peer as u64, topic.index.into()], || format!("peer {peer} unsubscribes from {}", topic.index));
@@ -408,7 +418,7 @@ impl Shard {
         if self.peers[peer].has_lane(topic) {
             self.tallies[topic.index as usize].abandoned += self.load(peer, topic).messages;
             self.peers[peer].lanes.retain(|(of, _)| *of != topic);
-            self.subscribers[topic.index as usize].retain(|&other| other != peer);
+            self.give_up_seat(peer, topic);
         }
     }
 
@@ -417,6 +427,19 @@ impl Shard {
         let place = session.lane_of(topic).expect("subscribe: who is subscribed has a lane");
         let lane = session.lane(place);
         Load { messages: lane.len() as u64, bytes: lane.bytes() }
+    }
+
+    /// Somebody is not subscribed any more.
+    fn give_up_seat(&mut self, peer: usize, topic: TopicId) {
+        let Some(subscribers) = self.subscribers.get_mut(&topic) else { return };
+        subscribers.retain(|&other| other != peer);
+        if subscribers.is_empty() {
+            self.subscribers.remove(&topic);
+        }
+    }
+
+    fn entry(&self, topic: TopicId) -> Arc<TopicEntry> {
+        self.directory.borrow().entry(topic).expect("topics: only what is there is named").clone()
     }
 
     /// What the next call is told. The hub takes no step back, whatever it is told.

@@ -12,6 +12,7 @@ use crate::dice::Dice;
 pub(super) struct Setting {
     /// The number of its namespace.
     pub(super) namespace: u64,
+    /// One that ends in `*` is a pattern.
     name: String,
     pub(super) is_removed: bool,
     pub(super) patience: Patience,
@@ -22,6 +23,7 @@ pub(super) struct Setting {
     is_at_least_once: bool,
     window: u16,
     retries: u32,
+    most_topics: u32,
     exhaustion: Exhaustion,
     overflow: Overflow,
     coalesce: bool,
@@ -35,7 +37,7 @@ impl Setting {
     pub(super) fn new(namespace: u64, number: usize, dice: &mut Dice) -> Self {
         let mut setting = Self {
             namespace,
-            name: format!("t{number}"),
+            name: if dice.chance(25) { format!("t{number}.*") } else { format!("t{number}") },
             is_removed: false,
             patience: Patience::new(dice),
             messages: 1,
@@ -45,6 +47,7 @@ impl Setting {
             is_at_least_once: false,
             window: 1,
             retries: 1,
+            most_topics: 1,
             exhaustion: Exhaustion::DeadLetter,
             overflow: Overflow::RejectNew,
             coalesce: false,
@@ -72,6 +75,7 @@ impl Setting {
         self.messages = dice.pick(&[1, 2, 4, 8, 16, 64]);
         self.bytes = dice.pick(&[300, 1_000, 5_000, 500_000]);
         self.window = dice.between(1, u64::from(self.messages.min(8))) as u16;
+        self.most_topics = dice.pick(&[1, 3, 100]);
         self.exhaustion = dice.pick(&[Exhaustion::DeadLetter, Exhaustion::DeadLetter, Exhaustion::Disconnect]);
         self.on_subscribe = dice.pick(&[OnSubscribe::Nothing, OnSubscribe::Last]);
         self.receipts = dice.pick(&[0, 0, 1, 2, 5, 20]);
@@ -79,11 +83,13 @@ impl Setting {
     }
 
     pub(super) fn topic(&self) -> Topic {
+        let is_pattern = self.name.ends_with('*');
         let topic = Topic::new(&self.name)
+            .max_topics(self.most_topics)
             .max_queued_messages(self.messages)
             .max_queued_bytes(self.bytes)
             .gap_notices(self.gap_notices)
-            .on_subscribe(self.on_subscribe);
+            .on_subscribe(if is_pattern { OnSubscribe::Nothing } else { self.on_subscribe });
         if !self.is_at_least_once {
             let topic = topic.best_effort(self.overflow).receipt_window(self.receipts);
             return topic.coalesce(self.coalesce).max_frequency(self.hertz);

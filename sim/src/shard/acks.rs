@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use streamfence_core::{AckOutcome, MessageId, TopicId};
 
-use super::{EPOCH, Shard};
+use super::Shard;
+use crate::directory::epoch_of;
 
 impl Shard {
     pub(crate) fn ack(&mut self, peer: usize, topic: TopicId, id: MessageId) {
@@ -12,7 +13,7 @@ impl Shard {
         let seen = self.seen;
         let may_be: &[AckOutcome] = match self.peers[peer].lane(topic) {
             None => &[AckOutcome::Foreign],
-            Some(ledger) if id.epoch == EPOCH => ledger.ack(id.offset.0, seen),
+            Some(ledger) if id.epoch == epoch_of(topic) => ledger.ack(id.offset.0, seen),
             Some(_) => &[AckOutcome::Unknown],
         };
         let outcome = self.hub.handle_ack(self.peers[peer].key, topic, id, now);
@@ -24,7 +25,9 @@ impl Shard {
         let seen = self.seen;
         let settled = match self.peers[peer].lane(topic) {
             None => Err(AckOutcome::Foreign),
-            Some(ledger) if id.epoch == EPOCH => ledger.ack_up_to(id.offset.0, seen).ok_or(AckOutcome::Unknown),
+            Some(ledger) if id.epoch == epoch_of(topic) => {
+                ledger.ack_up_to(id.offset.0, seen).ok_or(AckOutcome::Unknown)
+            }
             Some(_) => Err(AckOutcome::Unknown),
         };
         let before = *self.hub.stats(topic);
@@ -59,7 +62,7 @@ impl Shard {
         let (seen, clock) = (self.seen, self.clock_of(peer));
         let may_be: &[AckOutcome] = match self.peers[peer].lane(topic).map(|ledger| ledger.window.as_mut()) {
             None => &[AckOutcome::Foreign],
-            Some(Some(window)) if id.epoch == EPOCH => window.nack(id.offset.0, delay, clock, seen),
+            Some(Some(window)) if id.epoch == epoch_of(topic) => window.nack(id.offset.0, delay, clock, seen),
             Some(_) => &[AckOutcome::Unknown],
         };
         let outcome = self.hub.handle_nack(self.peers[peer].key, topic, id, delay, now);

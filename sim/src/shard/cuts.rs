@@ -67,6 +67,6 @@ impl Shard {
         tally.abandoned += least;
         tally.perhaps_abandoned += most - least;
         self.peers[peer].lanes.retain(|(of, _)| *of != topic);
-        self.subscribers[topic.index as usize].retain(|&other| other != peer);
+        self.give_up_seat(peer, topic);
     }
 }

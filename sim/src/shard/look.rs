@@ -2,9 +2,20 @@
 
 use streamfence_core::{ClientId, LinkKey, MessageId, Offset, TopicId};
 
-use super::{EPOCH, Shard};
+use super::Shard;
+use crate::directory::epoch_of;
+use crate::peer::Answer;
 
 impl Shard {
+    /// Whether anybody is subscribed to a topic, or is still to be told of it.
+    pub(crate) fn has_to_do_with(&self, topic: TopicId) -> bool {
+        let is_of_it = |answer: &Answer| match answer {
+            Answer::Subscribed { topic: of, .. } | Answer::Unsubscribed { topic: of } => *of == topic,
+            Answer::Done { .. } => false,
+        };
+        self.subscribers.contains_key(&topic) || self.peers.iter().any(|peer| peer.answers.iter().any(is_of_it))
+    }
+
     /// How many sessions there ever were.
     pub(crate) fn peers(&self) -> usize {
         self.peers.len()
@@ -40,7 +51,7 @@ impl Shard {
         for (peer, state) in self.peers.iter().enumerate().filter(|(_, peer)| peer.link.is_some()) {
             for (topic, ledger) in &state.lanes {
                 for offset in ledger.unacked() {
-                    all.push((peer, *topic, MessageId { epoch: EPOCH, offset: Offset(offset) }));
+                    all.push((peer, *topic, MessageId { epoch: epoch_of(*topic), offset: Offset(offset) }));
                 }
             }
         }

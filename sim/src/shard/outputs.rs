@@ -187,7 +187,7 @@ impl Shard {
     }
 
     fn topic(&self, namespace: &str, topic: &str) -> TopicId {
-        self.scene.topic(namespace, topic).expect("events: a topic there is or was")
+        self.directory.borrow().named(namespace, topic).expect("events: a topic there is or was")
     }
 }
 

@@ -39,7 +39,7 @@ impl Shard {
         let now = self.time();
         assert_eq!(self.hub.handle_pressure(pressure, now), Relief::Enough, "memory: nothing was wanted");
         self.ceiling = self.hub.resident() + free_bytes / ENTRY_BYTES;
-        self.is_tight = false;
+        self.is_tight = pressure.owed_bytes > 0;
         is_dry
     }
 

@@ -30,11 +30,8 @@ impl Shard {
 
     fn publish(&mut self, message: &Arc<Message>, audience: &Audience) {
         let topic = message.topic.id;
-        let listeners: Vec<usize> = self.subscribers[topic.index as usize]
-            .iter()
-            .copied()
-            .filter(|&peer| audience.has(&self.peers[peer]))
-            .collect();
+        let subscribers = self.subscribers.get(&topic).into_iter().flatten();
+        let listeners: Vec<usize> = subscribers.copied().filter(|&peer| audience.has(&self.peers[peer])).collect();
         let before: Vec<Load> = listeners.iter().map(|&peer| self.load(peer, topic)).collect();
         let now = self.time();
         let (is_tight, stats) = (self.may_be_tight(listeners.len()), *self.hub.stats(topic));
@@ -53,7 +50,7 @@ impl Shard {
             Whom::Principal(_) => "publishes to principals",
         };
         self.trace.count(what, u64::from(!listeners.is_empty()));
-        self.positions[topic.index as usize] = message.id.offset.0;
+        self.positions.insert(topic, message.id.offset.0);
         self.note(&[8, topic.index.into(), message.id.offset.0, fanout.admitted.into()], || {
             let to = audience.words(message.topic.class.namespace);
             format!("shard publishes {} of topic {} to {to}: {fanout:?}", message.id.offset.0, topic.index)
@@ -74,7 +71,7 @@ impl Shard {
         let now = self.time();
         let (is_tight, stats) = (self.may_be_tight(1), *self.hub.stats(topic));
         let fanout = self.hub.publish_to(self.peers[peer].key, message, now);
-        self.positions[topic.index as usize] = message.id.offset.0;
+        self.positions.insert(topic, message.id.offset.0);
         self.note(&[9, topic.index.into(), message.id.offset.0], || {
             format!("shard publishes {} of topic {} to peer {peer}: {fanout:?}", message.id.offset.0, topic.index)
         });

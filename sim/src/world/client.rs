@@ -8,8 +8,8 @@ use streamfence_core::{
 };
 
 use super::World;
+use crate::directory::epoch_of;
 use crate::scene::Profile;
-use crate::shard::EPOCH;
 
 pub(super) struct Client {
     pub(super) profile: Profile,
@@ -162,6 +162,9 @@ impl World {
         }
         let (namespace, peer) = self.dice.pick(&client.peers);
         let topics = self.topics_of(namespace);
+        if topics.is_empty() {
+            return;
+        }
         let topic = self.dice.pick(&topics);
         if self.dice.chance(40) {
             self.shards[self.clients[number].shard].unsubscribe(peer, topic);
@@ -192,13 +195,14 @@ impl World {
         let shard = self.clients[number].shard;
         let Some((peer, topic)) = self.any_lane(number) else { return };
         let (unacked, newest) = self.shards[shard].unacked(peer, topic);
-        let id = |offset| MessageId { epoch: EPOCH, offset: Offset(offset) };
+        let own = epoch_of(topic);
+        let id = |offset| MessageId { epoch: own, offset: Offset(offset) };
         if self.dice.chance(profile.forges) || unacked.is_empty() {
-            let epoch = if self.dice.chance(20) { Epoch(1) } else { EPOCH };
+            let epoch = if self.dice.chance(20) { Epoch(1) } else { own };
             let forged = MessageId { epoch, offset: Offset(self.dice.below(newest + 3)) };
             match self.dice.below(3) {
                 0 => self.shards[shard].ack(peer, topic, forged),
-                1 if forged.offset.0 == 0 || epoch != EPOCH => self.shards[shard].ack_up_to(peer, topic, forged),
+                1 if forged.offset.0 == 0 || epoch != own => self.shards[shard].ack_up_to(peer, topic, forged),
                 _ => self.shards[shard].nack(peer, topic, forged, Duration::from_millis(5)),
             }
         } else if self.dice.chance(profile.nacks) {
@@ -222,10 +226,12 @@ impl World {
         }
         let (namespace, peer) = self.dice.pick(&client.peers);
         // Now and then one it is not subscribed to.
-        Some((peer, self.dice.pick(&self.topics_of(namespace))))
+        let topics = self.topics_of(namespace);
+        (!topics.is_empty()).then(|| (peer, self.dice.pick(&topics)))
     }
 
-    fn topics_of(&self, namespace: NamespaceId) -> Vec<TopicId> {
-        self.scene.catalog.namespace_entry(namespace).topics().to_vec()
+    fn topics_of(&mut self, namespace: NamespaceId) -> Vec<TopicId> {
+        let topics = self.scene.catalog.namespace_entry(namespace).topics().to_vec();
+        topics.into_iter().filter_map(|topic| self.found(topic)).collect()
     }
 }

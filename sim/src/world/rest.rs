@@ -45,7 +45,12 @@ impl World {
         self.sleep_until_nothing_is_due();
 
         // What was missed at the very end is told before the next message.
-        let topics: Vec<TopicId> = self.scene.topics().collect();
+        let there = |topic: TopicId| {
+            let made = self.directory.borrow().made_from(topic.index).collect::<Vec<_>>();
+            let is_pattern = self.scene.catalog.class(topic).prefix().is_some();
+            made.into_iter().chain((!is_pattern).then_some(topic))
+        };
+        let topics: Vec<TopicId> = self.scene.topics().flat_map(there).collect();
         for topic in topics {
             let message = self.write(topic, true);
             for shard in &mut self.shards {
@@ -73,6 +78,9 @@ impl World {
         self.sleep_until_nothing_is_due();
         self.shards.iter().for_each(Shard::check_end);
         self.check_messages();
+        self.sweep();
+        let left = self.directory.borrow_mut().sweep();
+        assert!(left.is_empty(), "end: topics are left that were made from patterns: {left:?}");
     }
 
     /// Nobody holds a message but for what topics remember, each shard once.
