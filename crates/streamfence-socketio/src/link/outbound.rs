@@ -148,7 +148,8 @@ impl Outbound {
             if self.write_queue()?.is_pending() || self.finish()?.is_pending() {
                 return Ok(Poll::Pending);
             }
-            self.is_library_next = self.is_library_waiting;
+            // Not before the batch is out, or what the library is given meanwhile would overtake the end of it.
+            self.is_library_next = self.is_library_waiting && self.queue.is_empty();
         }
         if self.queue.is_empty() && self.queue.capacity() > KEPT_PACKETS {
             self.queue = VecDeque::new();
@@ -242,3 +243,6 @@ fn accepted(written: Poll<io::Result<usize>>) -> io::Result<Poll<usize>> {
 
 /// How many packets a quiet connection keeps room for.
 const KEPT_PACKETS: usize = 8;
+
+#[cfg(test)]
+mod tests;
