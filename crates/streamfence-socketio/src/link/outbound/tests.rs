@@ -249,6 +249,17 @@ proptest! {
 }
 
 #[test]
+fn what_waits_for_the_library_goes_when_it_is_done() {
+    let mut pair = Pair::new(vec![1, 0], true);
+    pair.step(Step::Emit(0));
+    pair.step(Step::Write);
+    pair.step(Step::Splice(vec![0]));
+    assert!(!pair.outbound.is_finished(), "the library is in the middle of a frame");
+    pair.step(Step::Write);
+    assert!(pair.outbound.is_finished());
+}
+
+#[test]
 fn a_library_that_never_stops_lets_the_shard_have_its_turn() {
     let mut pair = Pair::new([0].repeat(2), true);
     (0..4).for_each(|_| pair.step(Step::Emit(0)));
