@@ -2,6 +2,7 @@
 //!
 //! Never Socket.IO: the link knows packets by their length and their first bytes, not by their meaning.
 
+mod encrypted;
 pub mod frame;
 pub mod ledger;
 pub mod shim;
@@ -9,6 +10,7 @@ pub mod state;
 pub mod stream;
 pub mod tune;
 
+pub(crate) use encrypted::Encrypted;
 pub use frame::{Frame, FrameTracker};
 pub use ledger::{Expected, Ledger, Seen};
 pub use shim::Shim;

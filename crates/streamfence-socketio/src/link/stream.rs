@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::encrypted::Encrypted;
 use super::tune::Tuning;
 
 /// Who is at the other end of a stream.
@@ -59,6 +60,8 @@ enum Kind {
     Tcp(TcpStream),
     Unix(UnixStream),
     Memory(DuplexStream),
+    /// TLS over one of those.
+    Tls(Box<Encrypted>),
     /// Whatever an unknown server upgraded: it works, but cannot be tuned or reset.
     Opaque(Box<TokioIo<Upgraded>>),
 }
@@ -87,8 +90,10 @@ impl Stream {
 
     /// Asks the kernel for the options of a TCP connection; other kinds have none.
     pub fn tune(&self, tuning: &Tuning) {
-        if let Kind::Tcp(stream) = &self.kind {
-            tuning.apply(stream);
+        match &self.kind {
+            Kind::Tcp(stream) => tuning.apply(stream),
+            Kind::Tls(stream) => stream.tune(tuning),
+            Kind::Unix(_) | Kind::Memory(_) | Kind::Opaque(_) => {}
         }
     }
 
@@ -134,10 +139,18 @@ impl From<DuplexStream> for Stream {
     }
 }
 
+impl From<Encrypted> for Stream {
+    fn from(stream: Encrypted) -> Self {
+        Self::of(Kind::Tls(Box::new(stream)))
+    }
+}
+
 impl Carrier for Stream {
     fn reset_on_drop(&self) {
-        if let Kind::Tcp(stream) = &self.kind {
-            stream.reset_on_drop();
+        match &self.kind {
+            Kind::Tcp(stream) => stream.reset_on_drop(),
+            Kind::Tls(stream) => stream.reset_on_drop(),
+            Kind::Unix(_) | Kind::Memory(_) | Kind::Opaque(_) => {}
         }
     }
 }
@@ -148,6 +161,7 @@ impl Kind {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
+            Self::Tls(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -157,6 +171,7 @@ impl Kind {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
+            Self::Tls(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -195,6 +210,7 @@ impl AsyncWrite for Stream {
             Kind::Tcp(stream) => stream.is_write_vectored(),
             Kind::Unix(stream) => stream.is_write_vectored(),
             Kind::Memory(stream) => stream.is_write_vectored(),
+            Kind::Tls(stream) => stream.is_write_vectored(),
             Kind::Opaque(stream) => stream.is_write_vectored(),
         }
     }
