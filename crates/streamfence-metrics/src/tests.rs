@@ -8,7 +8,8 @@ use expect_test::expect;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use streamfence_core::{
-    Catalog, ClientId, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Namespace, Observer, TopicId, TopicStats, Transport,
+    Catalog, ClientId, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Namespace, Observer, TopicId,
+    TopicStats, Transport,
 };
 
 use crate::{FAMILIES, Metrics, reference};
@@ -269,7 +270,8 @@ fn handshakes_are_counted_by_why_they_failed_and_certificates_shown_by_when_they
         let expires = UNIX_EPOCH + Duration::from_secs(expires);
         metrics.on_event(&Event::TlsLoaded { address: Arc::clone(&address), expires });
     }
-    let tls: String = moved(&metrics.encode()).lines().filter(|line| line.contains("tls")).map(|l| l.to_owned() + "\n").collect();
+    let tls: String =
+        moved(&metrics.encode()).lines().filter(|line| line.contains("tls")).map(|l| l.to_owned() + "\n").collect();
     expect![[r#"
         streamfence_tls_handshakes_failed_total{reason="timeout"} 1
         streamfence_tls_handshakes_failed_total{reason="not_tls"} 2

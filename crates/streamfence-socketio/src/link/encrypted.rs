@@ -53,7 +53,11 @@ impl Carrier for Encrypted {
 
 impl AsyncRead for Encrypted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        match Pin::new(&mut self.0).poll_read(cx, buf) {
+            // Many clients hang up without the goodbye of TLS. HTTP and websocket know themselves where a message ends.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            outcome => outcome,
+        }
     }
 }
 
@@ -75,3 +79,6 @@ impl AsyncWrite for Encrypted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 mod app;
 #[path = "../common/mod.rs"]
 mod common;
+mod secure;
 mod talk;
 
 mod callbacks;
@@ -16,3 +17,4 @@ mod polling;
 mod principals;
 mod publishing;
 mod subscriptions;
+mod tls;
