@@ -81,7 +81,7 @@ impl Handshake {
     pub(in crate::server) async fn displaced(self) {
         // The accept loop may have ended; then nobody wants the place.
         if self.displaced.await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a test may fail wherever it likes")]
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicU32, Ordering};
