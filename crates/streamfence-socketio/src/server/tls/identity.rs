@@ -123,10 +123,10 @@ fn private_key(
     if text.contains("Proc-Type: 4,ENCRYPTED") {
         return Err(TlsError::OldEncryption { file: file.to_owned() });
     }
-    let mut keys = text.lines().filter(|line| line.starts_with("-----BEGIN ") && line.contains("PRIVATE KEY-----"));
+    let mut keys = text.lines().map(str::trim_end).filter(|line| KEYS_BEGIN.contains(line));
     let is_encrypted = match (keys.next(), keys.count()) {
         (None, _) => return Err(TlsError::NoKey { file: file.to_owned(), found: found(&pem) }),
-        (Some(label), 0) => label.contains("ENCRYPTED"),
+        (Some(label), 0) => label == ENCRYPTED_BEGINS,
         (Some(_), more) => return Err(TlsError::ManyKeys { file: file.to_owned(), count: more + 1 }),
     };
     match (is_encrypted, password) {
@@ -330,6 +330,13 @@ pub enum TlsWarning {
     },
 }
 
+/// The first lines of the keys that can be read.
+const KEYS_BEGIN: [&str; 4] = [
+    "-----BEGIN PRIVATE KEY-----",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "-----BEGIN EC PRIVATE KEY-----",
+    ENCRYPTED_BEGINS,
+];
 const ENCRYPTED_BEGINS: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
 const ENCRYPTED_ENDS: &str = "-----END ENCRYPTED PRIVATE KEY-----";
 const READABLE_BY_OTHERS: u32 = 0o004;

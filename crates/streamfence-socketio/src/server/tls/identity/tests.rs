@@ -126,7 +126,11 @@ fn each_file_says_what_it_holds_and_what_is_wanted() {
     let broken = certificate.replace("MII", "!!!");
     let no_certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
     let weak = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
+    let ssh = "-----BEGIN OPENSSH PRIVATE KEY-----\nMAA=\n-----END OPENSSH PRIVATE KEY-----\n";
+    let odd = "-----BEGIN ODDLY ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ODDLY ENCRYPTED PRIVATE KEY-----\n";
     for (chain, key, wanted) in [
+        (&*certificate, ssh, "key.pem: holds OPENSSH PRIVATE KEY; wanted one PRIVATE KEY"),
+        (&certificate, odd, "key.pem: holds ODDLY ENCRYPTED PRIVATE KEY; wanted one PRIVATE KEY"),
         ("", &*key, "chain.pem: holds nothing in PEM; wanted at least one CERTIFICATE"),
         (&key, &key, "chain.pem: holds PRIVATE KEY; wanted at least one CERTIFICATE"),
         (&certificate, "", "key.pem: holds nothing in PEM; wanted one PRIVATE KEY"),
@@ -175,6 +179,26 @@ fn a_key_under_a_password_is_decrypted_and_the_password_never_shown() {
         old.error(Some("hunter2")),
         "key.pem: the key is encrypted as OpenSSL once did; wanted PKCS#8, as `openssl pkcs8 -topk8` writes it"
     );
+}
+
+#[test]
+fn keys_are_read_in_each_of_their_forms_with_whatever_stands_around_them() {
+    let certificate = include_str!("../../../../tests/keys/certificate.pem");
+    let sec1 = include_str!("../../../../tests/keys/sec1.pem");
+    for key in [sec1.to_owned(), sec1.replace('\n', "\r\n"), format!("{certificate}{sec1}")] {
+        let files = Files::with(certificate, &key);
+        files.load(None).unwrap_or_else(|why| panic!("{why}: {key}"));
+    }
+    let encrypted = include_str!("../../../../tests/keys/pbkdf2.pem").replace('\n', "\r\n");
+    Files::with(certificate, &encrypted).load(Some("hunter2")).unwrap();
+    for (wanted, broken) in [
+        ("is not PEM", encrypted.replace("-----END", "-----END OF")),
+        ("is not PEM", encrypted.replace("MIHs", "MIHt")),
+        ("the key cannot be used", encrypted.replace("ZWlt", "ZWls")),
+    ] {
+        let error = Files::with(certificate, &broken).error(Some("hunter2"));
+        assert!(error.contains(wanted), "{error}");
+    }
 }
 
 #[test]
