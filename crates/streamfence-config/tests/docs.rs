@@ -34,7 +34,8 @@ client without TLS is closed. `streamfence check` and `serve` read certificate a
 end with code 4 where they do not belong together, the key is under another password, or a file is not what it should be.
 What is odd is a warning: a certificate that is not valid now, a key that everybody may read, a password without a use.
 The key is RSA of 2048 bits or more, ECDSA P-256, P-384 or Ed25519. `protocol: TLSv1.3` speaks that alone, `TLSv1.2` both.
-The files are read when the server starts: what replaces them is taken up with a restart.
+The files are read when the server starts: what replaces them is taken up with a restart. Who takes no whole record of TLS
+(16 KiB at most) within `stallTimeoutMs` is cut off.
 
 A handshake takes no place of `maxConnections`. While `maxHandshakes` go on, new connections wait in the backlog of the
 system, so that a crowd that comes back is served in order. Where no place comes free within 10 ms, the oldest handshake

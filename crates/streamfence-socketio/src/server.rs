@@ -25,7 +25,7 @@ use self::door::Door;
 pub use self::health::Health;
 pub use self::listener::{Listener, MemoryConnector, MemoryListener, bind_unix, memory};
 use self::tls::{Acceptor, Handshakes};
-pub use self::tls::{Identity, Place, TlsError, TlsWarning};
+pub use self::tls::{Identity, TlsError, TlsWarning};
 use crate::layer::FenceLayer;
 use crate::namespaces::Namespaces;
 use crate::options::{Address, ServerOptions};

@@ -20,7 +20,8 @@ pub(crate) struct Encrypted(TlsStream<Stream>);
 
 impl Encrypted {
     /// The most bytes that are encrypted and wait for the kernel, one record of TLS: a message is written in pieces of
-    /// this size, and no next one is encrypted before the last has gone.
+    /// this size, and no next one is encrypted before the last has gone. A peer that does not take a whole one within
+    /// the stall timeout is a stalled one.
     pub(crate) const BUFFER_BYTES: usize = 16 * 1024;
 
     /// Asks the kernel for the options of the connection below.

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{Error, InvalidMessage, ServerConfig};
 
 pub(super) use self::handshakes::{Handshake, Handshakes};
-pub use self::identity::{Identity, Place, TlsError, TlsWarning};
+pub use self::identity::{Identity, TlsError, TlsWarning};
 use crate::link::{Encrypted, Stream};
 use crate::options::{TlsOptions, TlsVersion};
 

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use pkcs8::der::SecretDocument;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
+use tokio_rustls::rustls::Error;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -48,21 +49,24 @@ impl Identity {
         let mut warnings = Vec::new();
         let key = private_key(key_file, options.private_key_password.as_ref(), &mut warnings)?;
         let key = signing_key(key, key_file)?;
-        let unreadable =
-            |(at, why): (usize, String)| TlsError::BadCertificate { file: chain_file.clone(), number: at + 1, why };
+        let unreadable = |at: usize, why| TlsError::BadCertificate { file: chain_file.clone(), number: at + 1, why };
+        let mut validities = Vec::with_capacity(chain.len());
+        for (at, certificate) in chain.iter().enumerate() {
+            validities.push(Validity::read(certificate).map_err(|why| unreadable(at, why))?);
+        }
         let belongs = |certificate: &CertificateDer<'static>| {
             CertifiedKey::new(vec![certificate.clone()], Arc::clone(&key)).keys_match()
         };
-        if belongs(&chain[0]).is_err() {
-            // A certificate that cannot be read matches no key either.
-            for (at, certificate) in chain.iter().enumerate() {
-                Validity::read(certificate).map_err(|why| unreadable((at, why)))?;
+        match belongs(&chain[0]) {
+            Ok(()) => {}
+            Err(Error::InconsistentKeys(_)) => {
+                let (certificates, key) = (chain_file.clone(), key_file.clone());
+                let number = chain.iter().position(|certificate| belongs(certificate).is_ok()).map(|at| at + 1);
+                return Err(TlsError::Mismatch { certificates, key, number });
             }
-            let (certificates, key) = (chain_file.clone(), key_file.clone());
-            let place = chain.iter().position(|certificate| belongs(certificate).is_ok()).map(|at| at + 1);
-            return Err(TlsError::Mismatch { certificates, key, place: Place(place) });
+            Err(why) => return Err(unreadable(0, why.to_string())),
         }
-        let validity = Validity::read(&chain[0]).map_err(|why| unreadable((0, why)))?;
+        let validity = validities[0];
         let now = SystemTime::now();
         if validity.not_after.to_system_time() < now {
             warnings.push(TlsWarning::Expired { file: chain_file.clone(), since: validity.not_after.to_string() });
@@ -270,28 +274,22 @@ pub enum TlsError {
         file: PathBuf,
     },
     /// The key is not that of the first certificate.
-    #[error("{}: is the key of {place} in {}; wanted the key of the first", .key.display(), .certificates.display())]
+    #[error(
+        "{}: is the key of {} in {}; wanted the key of the first",
+        .key.display(), certificate(*.number), .certificates.display()
+    )]
     Mismatch {
         /// The file of the certificates.
         certificates: PathBuf,
         /// The file of the key.
         key: PathBuf,
-        /// The certificate it is the key of.
-        place: Place,
+        /// Which of the certificates it is the key of, from 1.
+        number: Option<usize>,
     },
 }
 
-/// Which certificate of a file a key belongs to: counted from 1, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place(pub Option<usize>);
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(number) => write!(f, "certificate {number}"),
-            None => f.write_str("no certificate"),
-        }
-    }
+fn certificate(number: Option<usize>) -> String {
+    number.map_or_else(|| "no certificate".to_owned(), |number| format!("certificate {number}"))
 }
 
 /// What is odd about the files of a server and yet no error.

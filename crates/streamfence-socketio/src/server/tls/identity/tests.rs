@@ -144,8 +144,12 @@ fn each_file_says_what_it_holds_and_what_is_wanted() {
     ] {
         assert_eq!(Files::with(chain, key).error(None), wanted);
     }
+    let version1 = include_str!("../../../../tests/keys/version1.pem");
+    let sec1 = include_str!("../../../../tests/keys/sec1.pem");
     for (chain, key, wanted) in [
+        (version1, sec1, "chain.pem: certificate 1 cannot be read: "),
         (&*broken, &*key, "chain.pem: is not PEM: "),
+        (&(certificate.clone() + no_certificate), &key, "chain.pem: certificate 2 cannot be read: "),
         (no_certificate, &key, "chain.pem: certificate 1 cannot be read: "),
         (&certificate, &key.replace("MIG", "!!!"), "key.pem: is not PEM: "),
     ] {
