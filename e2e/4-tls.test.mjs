@@ -12,7 +12,7 @@ import test from "node:test";
 import { makeIdentity } from "./lib/certificate.mjs";
 import { collect, connect, subscribe } from "./lib/client.mjs";
 import { defer } from "./lib/defer.mjs";
-import { splitAddress, startServer } from "./lib/server.mjs";
+import { splitAddress, startServer, TIER } from "./lib/server.mjs";
 import { openSlow } from "./lib/slow.mjs";
 import { range, strictlyIncreasing } from "./lib/stats.mjs";
 import { inParallel, steadily, until, within } from "./lib/wait.mjs";
@@ -86,6 +86,8 @@ for (const [way, transports] of Object.entries(TRANSPORTS)) {
     assert.deepEqual(alarms.payloads, range(0, 100), "each came once and in order");
     await server.metricIs("streamfence_acks_total", { topic: "alert", outcome: "released" }, 100);
     assert.equal(feed.io.engine.transport.name, transports.at(-1));
+    const tier = way === "polling" ? "emit" : TIER;
+    await server.metricIs("streamfence_links", { tier }, 2);
   });
 }
 

@@ -10,8 +10,8 @@ use prometheus_client::registry::Unit;
 use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, TopicStats};
 
 use Source::{
-    Acks, Active, Age, Build, CertificateExpiry, Connected, Disconnected, HandshakesFailed, Memory, Overflow, Sessions,
-    SlowClients, Stats, Survey,
+    Acks, Active, Age, Build, CertificateExpiry, Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow,
+    Sessions, SlowClients, Stats, Survey,
 };
 
 /// What all names begin with.
@@ -56,6 +56,8 @@ pub(crate) enum Source {
     HandshakesFailed,
     /// When the certificate of a server expires.
     CertificateExpiry,
+    /// Connections, by tier.
+    Links,
     /// What the messages of all topics take.
     Memory(fn(&MemoryUse) -> u64),
     /// What is running.
@@ -89,6 +91,7 @@ impl Family {
             Sessions => &["namespace", "outcome"],
             HandshakesFailed => &["reason"],
             CertificateExpiry => &["server"],
+            Links => &["tier"],
             Memory(_) => &[],
             Build => &["version"],
         }
@@ -97,7 +100,7 @@ impl Family {
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
             Stats(_) | Overflow | Acks | Connected | Disconnected | Sessions | HandshakesFailed => MetricType::Counter,
-            Survey(_) | Age | Active | SlowClients | CertificateExpiry | Memory(_) => MetricType::Gauge,
+            Survey(_) | Age | Active | SlowClients | CertificateExpiry | Links | Memory(_) => MetricType::Gauge,
             Build => MetricType::Info,
         }
     }
@@ -117,6 +120,7 @@ pub static FAMILIES: &[Family] = &[
     family("connections", Connected, "Clients that joined a namespace."),
     family("disconnections", Disconnected, "Clients that left a namespace, by reason."),
     family("connections_active", Active, "Clients that are in a namespace."),
+    family("links", Links, "Connections of fenced clients, by how messages reach them: `splice` below the websocket, `emit` by the Socket.IO library."),
     family("slow_clients", SlowClients, "Clients that have stayed above a soft limit of their namespace (`slowClient`)."),
     family("sessions", Sessions, "Sessions that were kept for a client that lost its connection, by what became of them."),
 

@@ -13,7 +13,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
 use prometheus_client::registry::Registry;
 use streamfence_core::{
-    Catalog, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Observer, TopicId, TopicStats,
+    Catalog, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Observer, Tier, TopicId, TopicStats,
 };
 
 use crate::families::{FAMILIES, Family, PREFIX, Source, acks, overflows, worst};
@@ -87,6 +87,10 @@ impl Observer for Metrics {
         self.totals.write().memory = *memory;
     }
 
+    fn on_links(&self, shard: usize, links: [u64; Tier::ALL.len()]) {
+        self.totals.write().links.insert(shard, links);
+    }
+
     fn on_event(&self, event: &Event) {
         match event {
             Event::Connected { namespace, .. } => {
@@ -152,6 +156,8 @@ struct Known {
     namespaces: Vec<Arc<Namespace>>,
     /// By class: topics made from one pattern share a series.
     topics: Vec<Arc<Topic>>,
+    /// What each shard said last.
+    links: BTreeMap<usize, [u64; Tier::ALL.len()]>,
     /// As it was told last; all zero without a budget.
     memory: MemoryUse,
     /// When the certificate of each server that has one expires, in Unix seconds, by the server's address.
@@ -245,6 +251,12 @@ impl Collector for Totals {
                 Source::CertificateExpiry => {
                     for (address, expires) in &known.certificates {
                         metric.encode_family(&[("server", &**address)])?.encode_gauge(expires)?;
+                    }
+                }
+                Source::Links => {
+                    for (index, tier) in Tier::ALL.into_iter().enumerate() {
+                        let links: u64 = known.links.values().map(|links| links[index]).sum();
+                        metric.encode_family(&[("tier", tier.as_str())])?.encode_gauge(&links)?;
                     }
                 }
                 Source::Build => metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?,

@@ -19,9 +19,11 @@ use streamfence_runtime::{FindError, Input, Payload};
 
 use crate::connection::{Connection, Member, Shared};
 use crate::layer::Door;
-use crate::link::LinkState;
+use crate::link::{Expected, LinkState};
 use crate::principal::Principal;
-use crate::protocol::{Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, parse, session_wish};
+use crate::protocol::{
+    Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, connect_packet, parse, session_wish,
+};
 
 /// Marks our implementations of the library's traits.
 pub(crate) struct Fenced;
@@ -107,6 +109,8 @@ where
             socket.on("ack", ear(Wish::Ack));
             socket.on("nack", ear(Wish::Nack));
             socket.on_disconnect(Exit { member: Arc::downgrade(&member) });
+            // The library answers next, and nothing of this namespace may come before its answer.
+            state.expect(Expected::text(&connect_packet(socket.ns(), socket.id.as_str()).into()));
             Ok(())
         })
     }

@@ -3,7 +3,7 @@
 //! Never a handshake, never a certificate: it begins when both sides have agreed. What it adds to the library's stream
 //! is that a write says what the kernel took and not what lies encrypted in this process.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -65,7 +65,21 @@ impl AsyncRead for Encrypted {
 impl AsyncWrite for Encrypted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_sent(cx))?;
-        Pin::new(&mut self.0).poll_write(cx, &buf[..buf.len().min(Self::BUFFER_BYTES)])
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_sent(cx))?;
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        // Many short frames become one record.
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

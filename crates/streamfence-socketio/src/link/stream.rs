@@ -2,6 +2,7 @@
 //!
 //! Never a byte of any protocol.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::encrypted::Encrypted;
+use super::halves::{Reader, Writer, of_any, of_tcp, of_unix};
 use super::tune::Tuning;
 
 /// Who is at the other end of a stream.
@@ -31,13 +33,14 @@ pub enum Peer {
 }
 
 /// What a connection runs on.
-pub trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {
+pub trait Carrier: AsyncRead + AsyncWrite + fmt::Debug + Unpin + Send {
     /// Makes the coming drop a reset: what the kernel still holds for the peer is thrown away.
     fn reset_on_drop(&self) {}
 }
 
 impl Carrier for DuplexStream {}
 impl Carrier for UnixStream {}
+impl Carrier for TokioIo<Upgraded> {}
 impl Carrier for TcpStream {
     fn reset_on_drop(&self) {
         // A socket that is gone already needs no reset.
@@ -97,6 +100,15 @@ impl Stream {
         }
     }
 
+    /// Makes the coming drop a reset, where there is a connection of TCP.
+    pub(super) fn reset_on_drop(&self) {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.reset_on_drop(),
+            Kind::Tls(stream) => stream.reset_on_drop(),
+            Kind::Unix(_) | Kind::Memory(_) | Kind::Opaque(_) => {}
+        }
+    }
+
     /// Whether its kind is known, so that it can be tuned and reset.
     #[must_use]
     pub fn is_known(&self) -> bool {
@@ -108,6 +120,19 @@ impl Stream {
     pub(crate) fn holding(mut self, permit: OwnedSemaphorePermit) -> Self {
         self._permit = Some(permit);
         self
+    }
+
+    /// Its two directions. Only [`Inbound::poll_read`] gives what the HTTP side has read too much.
+    pub(crate) fn split(self) -> (Inbound, Writer) {
+        let Self { kind, rewind, _permit } = self;
+        let (reader, writer) = match kind {
+            Kind::Tcp(stream) => of_tcp(stream),
+            Kind::Unix(stream) => of_unix(stream),
+            Kind::Memory(stream) => of_any(Box::new(stream)),
+            Kind::Tls(stream) => of_any(stream),
+            Kind::Opaque(stream) => of_any(stream),
+        };
+        (Inbound { reader, rewind, _permit }, writer)
     }
 
     fn rewound(mut self, rewind: Bytes) -> Self {
@@ -145,14 +170,29 @@ impl From<Encrypted> for Stream {
     }
 }
 
-impl Carrier for Stream {
-    fn reset_on_drop(&self) {
-        match &self.kind {
-            Kind::Tcp(stream) => stream.reset_on_drop(),
-            Kind::Tls(stream) => stream.reset_on_drop(),
-            Kind::Unix(_) | Kind::Memory(_) | Kind::Opaque(_) => {}
-        }
+/// The incoming direction of a stream. Its drop is the end of both.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    reader: Reader,
+    rewind: Bytes,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Inbound {
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.rewind.is_empty() { self.reader.poll_read(cx, buf) } else { rewind(&mut self.rewind, buf) }
     }
+}
+
+/// Gives what was read too early.
+fn rewind(rewind: &mut Bytes, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    let len = rewind.len().min(buf.remaining());
+    buf.put_slice(&rewind[..len]);
+    rewind.advance(len);
+    if rewind.is_empty() {
+        *rewind = Bytes::new();
+    }
+    Poll::Ready(Ok(()))
 }
 
 impl Kind {
@@ -182,13 +222,7 @@ impl AsyncRead for Stream {
         if self.rewind.is_empty() {
             return self.kind.reader().poll_read(cx, buf);
         }
-        let len = self.rewind.len().min(buf.remaining());
-        buf.put_slice(&self.rewind[..len]);
-        self.rewind.advance(len);
-        if self.rewind.is_empty() {
-            self.rewind = Bytes::new();
-        }
-        Poll::Ready(Ok(()))
+        rewind(&mut self.rewind, buf)
     }
 }
 

@@ -16,5 +16,6 @@ mod namespaces;
 mod polling;
 mod principals;
 mod publishing;
+mod splice;
 mod subscriptions;
 mod tls;
