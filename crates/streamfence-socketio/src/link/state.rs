@@ -64,6 +64,7 @@ pub struct LinkState {
     opened: Instant,
     /// When a byte came from the peer, in milliseconds since it was opened.
     last_heard_ms: AtomicU64,
+    is_posting: AtomicBool,
     /// How many want reading to pause.
     pauses: AtomicU32,
     /// Told when reading goes on, or when the connection has ended: for requests, which have no stream to wake.
@@ -105,6 +106,7 @@ impl LinkState {
             is_stall_watched: AtomicBool::new(false),
             opened: Instant::now(),
             last_heard_ms: AtomicU64::new(0),
+            is_posting: AtomicBool::new(false),
             pauses: AtomicU32::new(0),
             resumed: Notify::new(),
             killed: OnceLock::new(),
@@ -303,6 +305,16 @@ impl LinkState {
         if was_waiting != is_waiting && self.transport() == Transport::Polling {
             self.tell_room();
         }
+    }
+
+    /// Begins to take a POST in. One at a time: the packets of two would mix.
+    pub(crate) fn begin_post(&self) -> bool {
+        !self.is_posting.swap(true, Ordering::SeqCst)
+    }
+
+    /// The POST has been taken in, or given up.
+    pub(crate) fn finish_post(&self) {
+        self.is_posting.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn is_reading_paused(&self) -> bool {
