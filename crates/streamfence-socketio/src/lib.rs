@@ -31,7 +31,7 @@ pub mod fuzzing;
 
 pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
 pub use layer::{FenceLayer, FenceService};
-pub use options::{Address, EngineTransport, ServerOptions};
+pub use options::{Address, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion};
 pub use principal::Principal;
 pub use server::{Server, ServerBuilder, StartError};
 pub use verbatim::Verbatim;

@@ -3,6 +3,7 @@
 mod app;
 #[path = "../common/mod.rs"]
 mod common;
+mod secure;
 mod talk;
 
 mod callbacks;
@@ -17,3 +18,4 @@ mod principals;
 mod publishing;
 mod splice;
 mod subscriptions;
+mod tls;
