@@ -9,6 +9,7 @@ pub mod options;
 mod callbacks;
 mod connection;
 mod handlers;
+mod outgoing;
 mod outlet;
 mod principal;
 mod protocol;
@@ -30,7 +31,7 @@ pub mod fuzzing;
 
 pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
 pub use layer::{FenceLayer, FenceService};
-pub use options::{Address, EngineTransport, ServerOptions};
+pub use options::{Address, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion};
 pub use principal::Principal;
 pub use server::{Server, ServerBuilder, StartError};
 pub use verbatim::Verbatim;

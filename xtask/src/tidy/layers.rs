@@ -62,9 +62,12 @@ const LAYERS: &[Layer] = &[
             "http-body-util",
             "hyper",
             "hyper-util",
+            // Keys under a password; rustls reads all others.
+            "pkcs8",
             "serde",
             "serde_json",
             "slab",
+            "smallvec",
             "socket2",
             "socketioxide",
             "thiserror",

@@ -2,6 +2,7 @@
 //!
 //! Never a byte of any protocol.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -15,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::encrypted::Encrypted;
+use super::halves::{Reader, Writer, of_any, of_tcp, of_unix};
 use super::tune::Tuning;
 
 /// Who is at the other end of a stream.
@@ -30,13 +33,14 @@ pub enum Peer {
 }
 
 /// What a connection runs on.
-pub trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {
+pub trait Carrier: AsyncRead + AsyncWrite + fmt::Debug + Unpin + Send {
     /// Makes the coming drop a reset: what the kernel still holds for the peer is thrown away.
     fn reset_on_drop(&self) {}
 }
 
 impl Carrier for DuplexStream {}
 impl Carrier for UnixStream {}
+impl Carrier for TokioIo<Upgraded> {}
 impl Carrier for TcpStream {
     fn reset_on_drop(&self) {
         // A socket that is gone already needs no reset.
@@ -59,6 +63,8 @@ enum Kind {
     Tcp(TcpStream),
     Unix(UnixStream),
     Memory(DuplexStream),
+    /// TLS over one of those.
+    Tls(Box<Encrypted>),
     /// Whatever an unknown server upgraded: it works, but cannot be tuned or reset.
     Opaque(Box<TokioIo<Upgraded>>),
 }
@@ -87,8 +93,19 @@ impl Stream {
 
     /// Asks the kernel for the options of a TCP connection; other kinds have none.
     pub fn tune(&self, tuning: &Tuning) {
-        if let Kind::Tcp(stream) = &self.kind {
-            tuning.apply(stream);
+        match &self.kind {
+            Kind::Tcp(stream) => tuning.apply(stream),
+            Kind::Tls(stream) => stream.tune(tuning),
+            Kind::Unix(_) | Kind::Memory(_) | Kind::Opaque(_) => {}
+        }
+    }
+
+    /// Makes the coming drop a reset, where there is a connection of TCP.
+    pub(super) fn reset_on_drop(&self) {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.reset_on_drop(),
+            Kind::Tls(stream) => stream.reset_on_drop(),
+            Kind::Unix(_) | Kind::Memory(_) | Kind::Opaque(_) => {}
         }
     }
 
@@ -103,6 +120,19 @@ impl Stream {
     pub(crate) fn holding(mut self, permit: OwnedSemaphorePermit) -> Self {
         self._permit = Some(permit);
         self
+    }
+
+    /// Its two directions. Only [`Inbound::poll_read`] gives what the HTTP side has read too much.
+    pub(crate) fn split(self) -> (Inbound, Writer) {
+        let Self { kind, rewind, _permit } = self;
+        let (reader, writer) = match kind {
+            Kind::Tcp(stream) => of_tcp(stream),
+            Kind::Unix(stream) => of_unix(stream),
+            Kind::Memory(stream) => of_any(Box::new(stream)),
+            Kind::Tls(stream) => of_any(stream),
+            Kind::Opaque(stream) => of_any(stream),
+        };
+        (Inbound { reader, rewind, _permit }, writer)
     }
 
     fn rewound(mut self, rewind: Bytes) -> Self {
@@ -134,12 +164,35 @@ impl From<DuplexStream> for Stream {
     }
 }
 
-impl Carrier for Stream {
-    fn reset_on_drop(&self) {
-        if let Kind::Tcp(stream) = &self.kind {
-            stream.reset_on_drop();
-        }
+impl From<Encrypted> for Stream {
+    fn from(stream: Encrypted) -> Self {
+        Self::of(Kind::Tls(Box::new(stream)))
     }
+}
+
+/// The incoming direction of a stream. Its drop is the end of both.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    reader: Reader,
+    rewind: Bytes,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Inbound {
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.rewind.is_empty() { self.reader.poll_read(cx, buf) } else { rewind(&mut self.rewind, buf) }
+    }
+}
+
+/// Gives what was read too early.
+fn rewind(rewind: &mut Bytes, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    let len = rewind.len().min(buf.remaining());
+    buf.put_slice(&rewind[..len]);
+    rewind.advance(len);
+    if rewind.is_empty() {
+        *rewind = Bytes::new();
+    }
+    Poll::Ready(Ok(()))
 }
 
 impl Kind {
@@ -148,6 +201,7 @@ impl Kind {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
+            Self::Tls(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -157,6 +211,7 @@ impl Kind {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
+            Self::Tls(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -167,13 +222,7 @@ impl AsyncRead for Stream {
         if self.rewind.is_empty() {
             return self.kind.reader().poll_read(cx, buf);
         }
-        let len = self.rewind.len().min(buf.remaining());
-        buf.put_slice(&self.rewind[..len]);
-        self.rewind.advance(len);
-        if self.rewind.is_empty() {
-            self.rewind = Bytes::new();
-        }
-        Poll::Ready(Ok(()))
+        rewind(&mut self.rewind, buf)
     }
 }
 
@@ -195,6 +244,7 @@ impl AsyncWrite for Stream {
             Kind::Tcp(stream) => stream.is_write_vectored(),
             Kind::Unix(stream) => stream.is_write_vectored(),
             Kind::Memory(stream) => stream.is_write_vectored(),
+            Kind::Tls(stream) => stream.is_write_vectored(),
             Kind::Opaque(stream) => stream.is_write_vectored(),
         }
     }
