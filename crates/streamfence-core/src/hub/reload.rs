@@ -31,9 +31,6 @@ impl Hub {
         let catalog = &reload.catalog;
         self.books.reload(catalog.clone());
         self.topics.reload(catalog);
-        for topic in reload.made.values() {
-            self.topics.replace(topic);
-        }
         let current = |old: &TopicEntry| match old.id.generation {
             0 => Some(catalog.entry(old.id).clone()).filter(|entry| !entry.class.is_removed),
             _ => reload.made.get(&old.id).cloned(),
