@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::encrypted::Encrypted;
 use super::halves::{Reader, Writer, of_any, of_tcp, of_unix};
 use super::tune::Tuning;
 
@@ -67,6 +68,8 @@ enum Kind {
     Memory(DuplexStream),
     /// What an embedder's own listener gave.
     Custom(Box<dyn Carrier>),
+    /// TLS over one of those.
+    Tls(Box<Encrypted>),
     /// Whatever an unknown server upgraded: it works, but cannot be tuned or reset.
     Opaque(Box<TokioIo<Upgraded>>),
 }
@@ -102,8 +105,20 @@ impl Stream {
 
     /// Asks the kernel for the options of a TCP connection; other kinds have none.
     pub fn tune(&self, tuning: &Tuning) {
-        if let Kind::Tcp(stream) = &self.kind {
-            tuning.apply(stream);
+        match &self.kind {
+            Kind::Tcp(stream) => tuning.apply(stream),
+            Kind::Tls(stream) => stream.tune(tuning),
+            Kind::Unix(_) | Kind::Memory(_) | Kind::Custom(_) | Kind::Opaque(_) => {}
+        }
+    }
+
+    /// Makes the coming drop a reset, where there is a connection of TCP or a carrier that can.
+    pub(super) fn reset_on_drop(&self) {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.reset_on_drop(),
+            Kind::Custom(stream) => stream.reset_on_drop(),
+            Kind::Tls(stream) => stream.reset_on_drop(),
+            Kind::Unix(_) | Kind::Memory(_) | Kind::Opaque(_) => {}
         }
     }
 
@@ -128,6 +143,7 @@ impl Stream {
             Kind::Unix(stream) => of_unix(stream),
             Kind::Memory(stream) => of_any(Box::new(stream)),
             Kind::Custom(stream) => of_any(stream),
+            Kind::Tls(stream) => of_any(stream),
             Kind::Opaque(stream) => of_any(stream),
         };
         (Inbound { reader, rewind, _permit }, writer)
@@ -159,6 +175,12 @@ impl From<UnixStream> for Stream {
 impl From<DuplexStream> for Stream {
     fn from(stream: DuplexStream) -> Self {
         Self::of(Kind::Memory(stream))
+    }
+}
+
+impl From<Encrypted> for Stream {
+    fn from(stream: Encrypted) -> Self {
+        Self::of(Kind::Tls(Box::new(stream)))
     }
 }
 
@@ -194,6 +216,7 @@ impl Kind {
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
             Self::Custom(stream) => stream,
+            Self::Tls(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -204,6 +227,7 @@ impl Kind {
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
             Self::Custom(stream) => stream,
+            Self::Tls(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -237,6 +261,7 @@ impl AsyncWrite for Stream {
             Kind::Unix(stream) => stream.is_write_vectored(),
             Kind::Memory(stream) => stream.is_write_vectored(),
             Kind::Custom(stream) => stream.is_write_vectored(),
+            Kind::Tls(stream) => stream.is_write_vectored(),
             Kind::Opaque(stream) => stream.is_write_vectored(),
         }
     }
