@@ -115,8 +115,9 @@ impl Outlet for SocketIoOutlet {
 
     fn room(&self) -> Room {
         let state = &self.connection.state;
-        if state.is_kernel_full() && state.tier() == Tier::Splice {
-            state.splice(None);
+        if state.resume() {
+            // It may be what another shard waits for, and the kernel's word has been used up here.
+            self.connection.wake_others(self.shard);
         }
         let room = state.room();
         if room.is_some() { room } else { state.await_room() }

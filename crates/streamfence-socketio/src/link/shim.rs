@@ -93,6 +93,11 @@ impl AsyncRead for Shim {
         this.link.keep_reader(cx.waker());
         let is_watched = this.reader_watch.poll(&this.link, cx);
         this.link.watch_stalls(is_watched);
+        if !is_watched && this.link.is_kernel_full() {
+            // A shard that has filled it meanwhile may have taken the last word for this one.
+            let is_watched = this.reader_watch.poll(&this.link, cx);
+            this.link.watch_stalls(is_watched);
+        }
         this.check_alive()?;
         if this.link.is_reading_paused() {
             return Poll::Pending;

@@ -2,12 +2,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
-use streamfence_core::{Tier, Transport};
+use streamfence_core::{Body, Tier, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
 use super::super::ledger::Expected;
+use super::super::packet::Packet;
 use super::super::state::LinkLimits;
 use super::*;
 
@@ -106,6 +107,44 @@ async fn a_runtime_that_wants_its_turn_is_not_a_blocked_peer() {
     .await;
     assert!(written < 1 << 20);
     assert!(!link.is_blocked());
+}
+
+/// A packet of a shard.
+fn packet(text: &'static str) -> Packet {
+    let bytes = Bytes::from_static(text.as_bytes());
+    Packet::Own(Box::new(Body { bytes, attachments: [].into(), payload: 0..0 }))
+}
+
+#[tokio::test]
+async fn what_a_writer_without_budget_leaves_of_a_shards_is_told_and_written() {
+    let (mut shim, mut far, link) = pipe_with(LinkLimits { tier: Tier::Splice, ..LIMITS }, 4096);
+    let told = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&told);
+    link.set_on_room(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let event = text_frame("451-[\"a\"]");
+    shim.write_all(&event).await.expect("open");
+    // An attachment comes first.
+    link.splice([packet("2[1]")]);
+    assert!(!link.await_room().is_some());
+    tokio::task::yield_now().await;
+    std::future::poll_fn(|cx| {
+        for _ in 0..BUDGET - 1 {
+            assert!(std::pin::pin!(tokio::task::coop::consume_budget()).poll(cx).is_ready());
+        }
+        assert!(matches!(Pin::new(&mut shim).poll_write(cx, &[0x82, 1, 7]), Poll::Ready(Ok(3))));
+        assert!(!tokio::task::coop::has_budget_remaining());
+        Poll::Ready(())
+    })
+    .await;
+    tokio::task::yield_now().await;
+    assert!(told.load(Ordering::SeqCst) > 0 && !link.is_blocked());
+    // As its shard does, once told.
+    assert!(link.resume());
+    let mut read = vec![0; event.len() + 3 + 7];
+    far.read_exact(&mut read).await.expect("open");
+    assert_eq!(&read[event.len() + 3..], text_frame("42[1]"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,6 +287,9 @@ async fn the_upgrade_is_done_when_the_client_says_so() {
     assert_eq!(link.transport(), Transport::WebSocket);
     assert!(!link.is_blocked());
 }
+
+/// What a task may do in one turn of its runtime.
+const BUDGET: usize = 128;
 
 struct CountWakes(Arc<AtomicU32>);
 
