@@ -7,6 +7,7 @@ mod namespaces;
 pub mod options;
 
 mod callbacks;
+mod client;
 mod connection;
 mod handlers;
 mod outgoing;
@@ -30,6 +31,7 @@ mod verbatim;
 pub mod fuzzing;
 
 pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
+pub use client::FencedSocket;
 pub use layer::{FenceLayer, FenceService};
 pub use options::{Address, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion};
 pub use principal::Principal;

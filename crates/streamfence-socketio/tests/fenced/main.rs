@@ -16,6 +16,7 @@ mod namespaces;
 mod polling;
 mod principals;
 mod publishing;
+mod sockets;
 mod splice;
 mod subscriptions;
 mod tls;

@@ -133,8 +133,7 @@ impl LinkState {
 
     /// Whether the next packets may be spliced: nothing that the library was given is still to leave before them.
     pub(crate) fn is_in_order(&self) -> bool {
-        self.tier() == Tier::Splice
-            && (self.has_room.load(Ordering::SeqCst) || self.traffic().ledger.is_empty())
+        self.tier() == Tier::Splice && (self.has_room.load(Ordering::SeqCst) || self.traffic().ledger.is_empty())
     }
 
     /// Writes these packets below the websocket, behind what was begun before; what the kernel does not take waits.
