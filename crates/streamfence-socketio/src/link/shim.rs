@@ -140,7 +140,9 @@ impl AsyncWrite for Shim {
 impl Drop for Shim {
     fn drop(&mut self) {
         let is_stuck = self.link.is_kernel_full();
-        self.link.take_outbound(is_stuck || self.link.killed().is_some());
+        // Who still reads when a server stops has the kernel's last bytes too: they are what was drained.
+        let is_cut = self.link.killed().is_some_and(|reason| reason != CloseReason::ShuttingDown);
+        self.link.take_outbound(is_stuck || is_cut);
         if !matches!(self.upgrade, Upgrade::None) {
             // The library forgets a session whose upgrade came to nothing only when it is asked to; a session that has
             // become a websocket refuses to be closed this way, and one that is gone is unknown.

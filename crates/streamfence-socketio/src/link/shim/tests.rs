@@ -234,28 +234,53 @@ async fn a_kill_wakes_reader_and_writer_and_its_reason_is_told_at_the_drop() {
     assert_eq!(*ended.lock().expect("no panic"), [CloseReason::Server]);
 }
 
-#[tokio::test]
-async fn a_killed_connection_is_reset_and_leaves_nothing_in_the_kernel() {
+/// A websocket over the loopback, and its peer.
+async fn loopback() -> (Shim, tokio::net::TcpStream, Arc<LinkState>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback can be bound");
     let address = listener.local_addr().expect("bound");
     let (far, near) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
-    let (mut far, (near, _)) = (far.expect("loopback connects"), near.expect("loopback accepts"));
+    let (far, (near, _)) = (far.expect("loopback connects"), near.expect("loopback accepts"));
     let link = Arc::new(LinkState::detached(LIMITS, Transport::WebSocket));
-    let mut shim = Shim::new(near, Arc::clone(&link));
+    (Shim::new(near, Arc::clone(&link)), far, link)
+}
+
+/// How it ends for its peer.
+async fn end_of(far: &mut tokio::net::TcpStream) -> io::Result<()> {
+    while far.read(&mut [0; 65_536]).await? > 0 {}
+    Ok(())
+}
+
+async fn fill_kernel(shim: &mut Shim) {
     std::future::poll_fn(|cx| {
-        while Pin::new(&mut shim).poll_write(cx, &[0; 65_536]).is_ready() {}
+        while Pin::new(&mut *shim).poll_write(cx, &[0; 65_536]).is_ready() {}
         Poll::Ready(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_killed_connection_is_reset_and_leaves_nothing_in_the_kernel() {
+    let (mut shim, mut far, link) = loopback().await;
+    fill_kernel(&mut shim).await;
     link.kill(CloseReason::Server);
     drop(shim);
-    let end = loop {
-        match far.read(&mut [0; 65_536]).await {
-            Ok(len) if len > 0 => {}
-            end => break end,
-        }
-    };
+    let end = end_of(&mut far).await;
     assert_eq!(end.expect_err("reset, not closed").kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_resets_only_those_that_do_not_read() {
+    let (mut shim, mut far, link) = loopback().await;
+    shim.write_all(&text_frame("42[1]")).await.expect("open");
+    link.kill(CloseReason::ShuttingDown);
+    drop(shim);
+    end_of(&mut far).await.expect("closed, not reset");
+
+    let (mut shim, mut far, link) = loopback().await;
+    fill_kernel(&mut shim).await;
+    link.kill(CloseReason::ShuttingDown);
+    drop(shim);
+    end_of(&mut far).await.expect_err("reset, not closed");
 }
 
 #[tokio::test(start_paused = true)]
