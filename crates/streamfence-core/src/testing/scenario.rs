@@ -339,6 +339,7 @@ impl Stage {
         assert_eq!(u64::from(fanout.displaced), displaced, "{name}: the fanout tells what the books say");
         assert_eq!(u64::from(fanout.matched), after.offered - before.offered, "{name}: each lane is offered it once");
         assert_eq!(fanout.matched, fanout.admitted + fanout.rejected, "{name}: what is not admitted is rejected");
+        assert_eq!(fanout.coalesced > 0, coalesced > 0, "{name}: a lane that coalesced says so");
         if fanout.matched == 0 {
             self.note(&format!("nobody is there for {name}"));
         }

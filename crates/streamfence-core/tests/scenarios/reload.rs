@@ -337,6 +337,21 @@ fn a_receipt_window_comes_and_goes() {
         0s  1 links, 0 messages resident
     "#]],
     );
+    // What did not ask to be confirmed when it was published needs no place in the window.
+    check(
+        feed(0),
+        feed(1),
+        "offer a b, reload, room 9, offer c d, ack a, ack c",
+        expect![[r#"
+            0s  reloaded
+            0s  sent a
+            0s  sent b
+            0s  sent c
+            0s  acked a: late
+            0s  acked c
+            0s  sent d
+        "#]],
+    );
     // What was sent to be acked is, whatever else is confirmed.
     check(
         at_least_once(2),

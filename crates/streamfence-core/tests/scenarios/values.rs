@@ -281,6 +281,37 @@ fn many_keys_are_due_at_once_and_all_of_them_go() {
 }
 
 #[test]
+fn what_is_held_is_found_after_keys_before_it_have_gone() {
+    check(
+        paced(Overflow::RejectNew),
+        "room 99, offer a key=a, +100ms, offer b key=b, offer c key=c, offer b2 key=b ttl=450ms, offer c2 key=c ttl=470ms
+         +460ms, tick, holds, +20ms, tick, holds, books",
+        expect![[r#"
+            0s  sent a
+            100ms  sent b
+            100ms  sent c
+            560ms  holds t: 1 messages, 10 bytes
+            580ms  holds t: 0 messages, 0 bytes
+            580ms  books of t: 5 offered 3 sent 3 delivered 2 expired
+            580ms  1 links, 0 messages resident
+        "#]],
+    );
+    check(
+        paced(Overflow::DropOldest).max_queued_messages(1),
+        "room 99, offer a key=a, +100ms, offer b key=b, +100ms, offer c key=c, +350ms, offer b2 key=b, offer c2 key=c, +1s",
+        expect![[r#"
+            0s  sent a
+            100ms  sent b
+            200ms  sent c
+            550ms  displaced 1
+            550ms  overflow began
+            700ms  sent c2
+            700ms  overflow ended: 1 lost
+        "#]],
+    );
+}
+
+#[test]
 fn leaving_counts_what_was_held() {
     check(
         paced(Overflow::RejectNew),
