@@ -313,6 +313,32 @@ fn a_session_is_taken_over_however_many_are_waited_for() {
 }
 
 #[test]
+fn whoever_comes_back_or_is_waited_for_no_more_makes_place_for_another() {
+    let mut kept = Kept::new();
+    let lost = |kept: &mut Kept, client, secs| {
+        let (link, session) = kept.join(client, Duration::from_secs(secs));
+        kept.lose(link);
+        kept.hub.session(session).map(|_| session)
+    };
+    let back = lost(&mut kept, 0, 20).expect("it is waited for");
+    assert!(lost(&mut kept, 1, 10).is_some());
+    for client in 2..10_000 {
+        assert!(lost(&mut kept, client, 20).is_some());
+    }
+    assert!(lost(&mut kept, 10_000, 20).is_none(), "so many are waited for and no more");
+
+    let link = kept.hub.open(kept.now);
+    assert!(kept.hub.attach(back, link, Transport::Other, kept.now));
+    assert!(lost(&mut kept, 10_001, 20).is_some());
+    assert!(lost(&mut kept, 10_002, 20).is_none());
+
+    kept.now += Duration::from_secs(10);
+    kept.hub.handle_timeout(kept.now);
+    assert!(lost(&mut kept, 10_003, 20).is_some());
+    assert!(lost(&mut kept, 10_004, 20).is_none());
+}
+
+#[test]
 fn a_hub_that_ends_waits_for_nobody_who_is_lost_meanwhile() {
     let mut kept = Kept::new();
     let (before, gone) = kept.join(0, Duration::from_secs(10));
