@@ -38,7 +38,7 @@ use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 
 /// How many things one batch holds at most: enough for one full window, few enough that nobody waits long.
-const BATCH_LENGTH: usize = 64;
+pub(crate) const BATCH_LENGTH: usize = 64;
 /// How many empty batches are kept for reuse.
 const SPARE_BATCHES: usize = 64;
 /// How many stale deadlines are too few to be worth a look.

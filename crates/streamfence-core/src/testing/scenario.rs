@@ -43,6 +43,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::script::{Command, duration, fold_series, names, number, told};
+use crate::hub::BATCH_LENGTH;
 use crate::{
     AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Frequency, Hub, LinkKey, MESSAGE_BYTES,
     Message, MessageId, Namespace, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicEntry, TopicId,
@@ -443,7 +444,10 @@ impl Stage {
                     self.say(actor, &format!("to be disconnected ({})", reason.as_str()));
                 }
                 Output::Transmit(link, mut batch) => {
-                    assert!(!batch.is_empty(), "an empty batch is no output");
+                    assert!(
+                        (1..=BATCH_LENGTH).contains(&batch.len()),
+                        "a batch is something, and leaves turns to others"
+                    );
                     for what in batch.drain(..) {
                         let (_, room) =
                             self.rooms.iter_mut().find(|(key, _)| *key == link).expect("a link was opened once");

@@ -117,6 +117,46 @@ fn held_values_count_in_the_limits_and_are_displaced_as_queued_ones_are() {
 }
 
 #[test]
+fn an_overflow_ends_while_values_are_held_unless_they_are_what_fills_the_lane() {
+    let namespace = paced(Overflow::RejectNew).max_queued_messages(4);
+    let next = "offer a2 key=a, offer b2 key=b, offer c2 key=c, offer d2 key=d, offer e key=e, +1s";
+    check(
+        namespace.clone(),
+        &format!("room 99, offer a key=a, offer b key=b, offer c key=c, +100ms, offer d key=d, {next}"),
+        expect![[r#"
+            0s  sent a
+            0s  sent b
+            0s  sent c
+            100ms  sent d
+            100ms  rejected e: full
+            100ms  overflow began
+            500ms  sent a2
+            500ms  sent b2
+            500ms  sent c2
+            500ms  overflow ended: 1 lost
+            600ms  sent d2
+        "#]],
+    );
+    check(
+        namespace,
+        &format!("room 99, offer a key=a, +100ms, offer b key=b, offer c key=c, offer d key=d, {next}"),
+        expect![[r#"
+            0s  sent a
+            100ms  sent b
+            100ms  sent c
+            100ms  sent d
+            100ms  rejected e: full
+            100ms  overflow began
+            500ms  sent a2
+            600ms  sent b2
+            600ms  sent c2
+            600ms  sent d2
+            600ms  overflow ended: 1 lost
+        "#]],
+    );
+}
+
+#[test]
 fn a_newer_value_that_is_too_large_for_its_place_does_as_the_policy_says() {
     let script = "room 99, offer a1 key=a, offer b1 key=b, offer a2 key=a size=40, offer b2 key=b size=40, offer b3 key=b size=70, holds, +1s, books";
     check(
