@@ -165,6 +165,26 @@ fn an_ack_is_progress_and_a_retry_is_none() {
 }
 
 #[test]
+fn an_ack_that_releases_nothing_is_no_progress() {
+    let script = "room 9, offer 1-6 topic=u, ack 1, room 0, +3s, ack 1, ack never topic=u, +2s";
+    check(
+        lanes(Eviction::Disconnect),
+        script,
+        expect![[r#"
+        0s  sent 1-2 (attempt 1)
+        0s  acked 1
+        0s  sent 3 (attempt 1)
+        3s  acked 1: late
+        3s  acked never: unknown
+        5s  slow client began: 5 messages, 50 bytes
+        5s  slow client ended after 5s: 5 lost
+        5s  left (slow_client)
+        5s  to be disconnected (slow_client)
+    "#]],
+    );
+}
+
+#[test]
 fn the_fullest_lane_ends_and_the_client_reads_why() {
     let script = "offer 1-4 topic=u, offer 5, +5s, +20s, room 9, offer 6, unsubscribe, holds, books";
     check(
@@ -276,6 +296,19 @@ fn what_expires_makes_a_client_less_slow() {
         5s  slow client began: 3 messages, 30 bytes
         6s  slow client ended after 6s: 3 lost
     "#]],
+    );
+    // It is the same when that is seen only as the next message is looked for.
+    check(
+        lanes(Eviction::Disconnect),
+        "offer 1-3 ttl=6s, offer 4, +6s, room 9, books",
+        expect![[r#"
+            5s  slow client began: 4 messages, 40 bytes
+            6s  sent 4
+            6s  slow client ended after 6s: 3 lost
+            6s  books of t: 4 offered 1 sent 1 delivered 3 expired
+            6s  books of u:
+            6s  1 links, 0 messages resident
+        "#]],
     );
 }
 
