@@ -117,6 +117,8 @@ struct Stage {
     numbers: u32,
     /// The scenes still to be reloaded.
     next: VecDeque<Scene>,
+    /// What was heard again and is still to be an event: whose it is, and the attempt.
+    resent: VecDeque<(ClientId, MessageId, u32)>,
     /// Whether a reload may have left a lane with more than its limits.
     is_reloaded: bool,
     trace: String,
@@ -148,6 +150,7 @@ impl Stage {
             made: BTreeMap::new(),
             numbers: 0,
             next: VecDeque::new(),
+            resent: VecDeque::new(),
             is_reloaded: false,
             trace: String::new(),
             memory: None,
@@ -459,6 +462,7 @@ impl Stage {
                 }
             }
         }
+        assert!(self.resent.is_empty(), "each retry is an event");
     }
 
     fn hear(&mut self, link: LinkKey, what: &Transmit) {
@@ -467,6 +471,9 @@ impl Stage {
         let actor = self.actors.iter().rposition(there).expect("somebody is there to hear it");
         let text = match what {
             Transmit::Message { message, attempt, .. } => {
+                if *attempt > 1 {
+                    self.resent.push_back((self.actors[actor].client, message.id, *attempt));
+                }
                 let name = self.name_of(message.topic.id, message.id);
                 if message.is_at_least_once() {
                     format!("sent {name} (attempt {attempt})")
@@ -501,8 +508,11 @@ impl Stage {
                     self.messages.iter().find(|(_, of, other)| other == id && self.is_named(*of, namespace, topic));
                 (client, format!("gave up on {}", at.expect("only what was offered is given up").0))
             }
-            // The attempt that is sent tells it.
-            Event::Retried { .. } => return,
+            // The attempt that was sent has told it.
+            Event::Retried { client, id, retry, .. } => {
+                let told = self.resent.pop_front();
+                return assert_eq!(told, Some((*client, *id, retry + 1)), "each retry is an event");
+            }
             other => panic!("the core does not make {other:?}"),
         };
         self.say(self.actor_of(*client), &text);
