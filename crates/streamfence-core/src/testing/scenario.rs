@@ -6,7 +6,8 @@
 //! ```text
 //! room 9 | room 9 100 | room empty | room 9 empty      what the client's link takes now: frames, bytes, nothing below
 //! offer a b | offer 1-40                               publishes; with key=k size=100 frames=2 topic=u ttl=1s,
-//!                                                      to=bob for one client, except=bob for all others,
+//!                                                      to=bob or to=bob+cat for these clients alone,
+//!                                                      except=bob or except=bob+cat for all others,
 //!                                                      whose=amy for all sessions of a principal
 //! ack a | ack a topic=u | ack a upto=yes               a name never offered is an id never sent
 //! nack a | nack a after=500ms                          could not be handled: again, later
@@ -315,24 +316,33 @@ impl Stage {
         let topic = message.topic.id;
         let before = *self.hub.stats(topic);
         self.feel(0, MESSAGE_BYTES + size as u64);
-        let fanout = match (command.option("to"), command.option("whose")) {
-            (_, Some(principal)) => {
-                let except = command.option("except").map(|other| self.actors[self.actor(other)].client);
-                self.hub.publish_to_principal(principal, &message, except.as_slice(), self.instant())
-            }
-            (Some(to), None) => {
+        let (except, now) = (self.clients(command.option("except")), self.instant());
+        let fanout = match (command.option("to"), command.option("whose"), except.as_slice()) {
+            (_, Some(principal), except) => self.hub.publish_to_principal(principal, &message, except, now),
+            (Some(to), None, []) if !to.contains('+') => {
                 let session = self.actors[self.actor(to)].session;
-                let Some(fanout) = self.hub.publish_to(session, &message, self.instant()) else {
+                let Some(fanout) = self.hub.publish_to(session, &message, now) else {
                     return self.note(&format!("{to} does not take {name}"));
                 };
                 fanout
             }
-            (None, None) => {
-                let except = command.option("except").map(|other| self.actors[self.actor(other)].client);
-                self.hub.publish(&message, except, self.instant())
+            (to @ Some(_), None, except) => {
+                let clients = self.clients(to);
+                self.hub.publish_to_clients(&clients, &message, except, now)
             }
+            (None, None, []) => self.hub.publish(&message, None, now),
+            (None, None, &[one]) => self.hub.publish(&message, Some(one), now),
+            (None, None, except) => self.hub.publish_except(&message, except, now),
         };
         self.report(&name, fanout, &before, topic);
+    }
+
+    /// The clients of `bob+cat`, sorted as a hub wants them.
+    fn clients(&self, names: Option<&str>) -> Vec<ClientId> {
+        let names = names.into_iter().flat_map(|names| names.split('+'));
+        let mut clients: Vec<_> = names.map(|name| self.actors[self.actor(name)].client).collect();
+        clients.sort_unstable();
+        clients
     }
 
     fn report(&mut self, name: &str, fanout: Fanout, before: &TopicStats, topic: TopicId) {

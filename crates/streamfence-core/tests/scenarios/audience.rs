@@ -75,3 +75,32 @@ fn a_principal_is_the_same_in_every_namespace_but_a_topic_is_of_one() {
         "#]],
     );
 }
+
+#[test]
+fn a_message_may_go_to_some_clients_or_to_all_but_some() {
+    check(
+        best_effort(Overflow::RejectNew),
+        "room 99, join bob /a, bob: room 99, bob: subscribe, join cat /a, cat: room 99, cat: subscribe, join dan /a
+         offer 1 to=cat+bob, offer 2 to=bob+ann except=ann, offer 3 to=dan+cat, offer 4 except=ann+cat
+         offer 5 except=ann+bob+cat+dan, bob: leave, offer 6 to=bob+ann, offer 7 except=cat+bob, books",
+        expect![[r#"
+            0s  bob: joined /a
+            0s  bob: subscribed to t
+            0s  bob: told: subscribed to t after 0
+            0s  cat: joined /a
+            0s  cat: subscribed to t
+            0s  cat: told: subscribed to t after 0
+            0s  dan: joined /a
+            0s  bob: sent 1
+            0s  cat: sent 1
+            0s  bob: sent 2
+            0s  cat: sent 3
+            0s  bob: sent 4
+            0s  nobody is there for 5
+            0s  bob: left (client)
+            0s  sent 6-7
+            0s  books of t: 7 offered 7 sent 7 delivered
+            0s  4 links, 0 messages resident
+        "#]],
+    );
+}
