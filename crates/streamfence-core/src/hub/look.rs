@@ -160,5 +160,7 @@ mod tests {
             survey,
             LaneSurvey { lanes: 2, depth_max: 2, bytes_max: 40, oldest: Duration::from_secs(8), dead_letters: 0 }
         );
+        let taken = std::mem::take(hub.stats_mut(topic));
+        assert_eq!((taken.offered, hub.stats(topic).offered), (3, 0), "totals are counted from when they were taken");
     }
 }

@@ -326,6 +326,7 @@ fn whoever_comes_back_or_is_waited_for_no_more_makes_place_for_another() {
         assert!(lost(&mut kept, client, 20).is_some());
     }
     assert!(lost(&mut kept, 10_000, 20).is_none(), "so many are waited for and no more");
+    assert_eq!((kept.hub.sessions().count(), kept.hub.links()), (10_000, 0));
 
     let link = kept.hub.open(kept.now);
     assert!(kept.hub.attach(back, link, Transport::Other, kept.now));

@@ -693,4 +693,45 @@ fn values_are_remembered_from_when_a_topic_says_so_and_until_it_says_otherwise()
         0s  bob: sent b
     "#]],
     );
+    // One value a topic is another memory than one a key.
+    let one = || best_effort(Overflow::RejectNew).on_subscribe(OnSubscribe::Last);
+    let script = "offer a key=a, offer b key=b, reload, join bob /a, bob: room 99, bob: subscribe
+                  offer c key=c, offer d key=d, bob: unsubscribe, bob: subscribe";
+    check_reload(
+        remembered(),
+        one(),
+        script,
+        expect![[r#"
+        0s  reloaded
+        0s  bob: joined /a
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 2
+        0s  bob: sent c
+        0s  bob: sent d
+        0s  bob: unsubscribed from t
+        0s  bob: told: unsubscribed from t
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 4
+        0s  bob: sent d
+    "#]],
+    );
+    check_reload(
+        one(),
+        remembered(),
+        script,
+        expect![[r#"
+        0s  reloaded
+        0s  bob: joined /a
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 2
+        0s  bob: sent c
+        0s  bob: sent d
+        0s  bob: unsubscribed from t
+        0s  bob: told: unsubscribed from t
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 4
+        0s  bob: sent c
+        0s  bob: sent d
+    "#]],
+    );
 }
