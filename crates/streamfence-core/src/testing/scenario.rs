@@ -47,8 +47,8 @@ use super::script::{Command, duration, fold_series, names, number, told};
 use crate::hub::BATCH_LENGTH;
 use crate::{
     AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Frequency, Hub, LinkKey, MESSAGE_BYTES,
-    Message, MessageId, Namespace, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicEntry, TopicId,
-    TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
+    Message, MessageId, Namespace, NamespaceId, Offset, Output, PressureCost, RequestId, Room, SessionKey, TopicEntry,
+    TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// The namespaces of a scene. The first is where `ann` is.
@@ -125,6 +125,8 @@ struct Stage {
     trace: String,
     /// What is free whenever a message comes; `None` is plenty.
     memory: Option<u64>,
+    /// What want of memory has cost up to now.
+    cost: PressureCost,
 }
 
 #[derive(Clone, Copy)]
@@ -155,6 +157,7 @@ impl Stage {
             is_reloaded: false,
             trace: String::new(),
             memory: None,
+            cost: PressureCost::default(),
         };
         let first = NamespaceId(0);
         stage.join("ann", first, None, None);
@@ -430,6 +433,7 @@ impl Stage {
             }
             self.note(&text);
         }
+        self.tell_cost();
         let (links, resident) = (self.hub.links(), self.hub.resident());
         self.note(&format!("{links} links, {resident} messages resident"));
     }

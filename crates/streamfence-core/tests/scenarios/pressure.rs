@@ -23,6 +23,7 @@ fn a_lane_that_refuses_what_is_new_refuses_it_at_the_budget() {
             0s  told: missed 1 of t, 3 to 3: rejected
             0s  sent d
             0s  books of t: 4 offered 3 sent 3 delivered 1 over budget
+            0s  memory cost: 1 rejected, 0 displaced, 0 bytes shed
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -40,6 +41,7 @@ fn at_least_once_is_refused_at_the_budget_even_to_a_client_that_reads() {
             0s  acked b
             0s  sent d (attempt 1)
             0s  books of t: 4 offered 2 sent 1 delivered 2 over budget
+            0s  memory cost: 2 rejected, 0 displaced, 0 bytes shed
             0s  1 links, 1 messages resident
         "#]],
     );
@@ -57,6 +59,7 @@ fn what_a_lane_refuses_at_the_budget_is_one_of_the_reasons_and_no_slow_client() 
             0s  rejected e: full
             0s  overflow began
             0s  books of t: 5 offered 1 rejected 1 too large 1 over budget 1 expired
+            0s  memory cost: 1 rejected, 0 displaced, 0 bytes shed
             0s  1 links, 1 messages resident
         "#]],
     );
@@ -82,6 +85,7 @@ fn a_newer_message_takes_the_place_of_older_ones_and_the_lane_does_not_grow() {
             0s  sent 6-7
             0s  overflow ended: 5 lost
             0s  books of t: 8 offered 2 sent 2 delivered 5 displaced 1 over budget
+            0s  memory cost: 1 rejected, 5 displaced, 0 bytes shed
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -93,14 +97,15 @@ fn an_empty_lane_takes_nothing_unless_it_leaves_at_once() {
         best_effort(Overflow::DropOldest),
         "memory 0, offer a, room 9, flood b, flood c, books",
         expect![[r#"
-        0s  rejected a: no memory
-        0s  crowded after b
-        0s  sent b
-        0s  crowded after c
-        0s  sent c
-        0s  books of t: 3 offered 2 sent 2 delivered 1 over budget
-        0s  1 links, 0 messages resident
-    "#]],
+            0s  rejected a: no memory
+            0s  crowded after b
+            0s  sent b
+            0s  crowded after c
+            0s  sent c
+            0s  books of t: 3 offered 2 sent 2 delivered 1 over budget
+            0s  memory cost: 1 rejected, 0 displaced, 0 bytes shed
+            0s  1 links, 0 messages resident
+        "#]],
     );
 }
 
@@ -119,6 +124,7 @@ fn a_value_takes_the_place_of_the_one_it_replaces() {
             0s  sent e
             0s  overflow ended: 3 lost
             0s  books of t: 5 offered 1 sent 1 delivered 3 displaced 1 coalesced
+            0s  memory cost: 0 rejected, 3 displaced, 0 bytes shed
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -130,6 +136,7 @@ fn a_value_takes_the_place_of_the_one_it_replaces() {
             0s  rejected c: no memory
             0s  sent b
             0s  books of t: 3 offered 1 sent 1 delivered 1 coalesced 1 over budget
+            0s  memory cost: 1 rejected, 0 displaced, 0 bytes shed
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -184,6 +191,7 @@ fn the_lane_that_costs_the_most_sheds_first() {
             0s  cat: holds t: 0 messages, 0 bytes
             0s  books of t: 22 offered 22 displaced
             0s  books of u:
+            0s  memory cost: 0 rejected, 22 displaced, 15040 bytes shed
             0s  3 links, 0 messages resident
         "#]],
     );
@@ -195,15 +203,16 @@ fn a_client_is_told_of_what_was_shed_in_order() {
         two(),
         "offer 1-4, memory 0 shed=100, memory plenty, offer 5, room 9, books",
         expect![[r#"
-        0s  shed 1
-        0s  overflow began
-        0s  told: missed 1 of t, 1 to 1: displaced
-        0s  sent 2-5
-        0s  overflow ended: 1 lost
-        0s  books of t: 5 offered 4 sent 4 delivered 1 displaced
-        0s  books of u:
-        0s  1 links, 0 messages resident
-    "#]],
+            0s  shed 1
+            0s  overflow began
+            0s  told: missed 1 of t, 1 to 1: displaced
+            0s  sent 2-5
+            0s  overflow ended: 1 lost
+            0s  books of t: 5 offered 4 sent 4 delivered 1 displaced
+            0s  books of u:
+            0s  memory cost: 0 rejected, 1 displaced, 314 bytes shed
+            0s  1 links, 0 messages resident
+        "#]],
     );
 }
 
@@ -223,6 +232,7 @@ fn lanes_that_refuse_what_is_new_shed_nothing_and_detached_ones_do() {
             0s  sent 1-3
             0s  books of t: 3 offered 3 sent 3 delivered
             0s  books of u: 3 offered 3 displaced
+            0s  memory cost: 0 rejected, 3 displaced, 942 bytes shed
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -241,6 +251,7 @@ fn a_held_value_is_replaced_by_a_newer_one_only_if_that_costs_no_more() {
             0s  rejected e: no memory
             1s  sent c
             1s  books of t: 5 offered 2 sent 2 delivered 1 coalesced 2 over budget
+            1s  memory cost: 2 rejected, 0 displaced, 0 bytes shed
             1s  1 links, 0 messages resident
         "#]],
     );
@@ -260,6 +271,7 @@ fn what_one_lane_pays_with_is_not_there_for_the_next() {
             0s  holds t: 1 messages, 400 bytes
             0s  bob: holds t: 0 messages, 0 bytes
             0s  books of t: 5 offered 3 displaced 1 over budget
+            0s  memory cost: 1 rejected, 3 displaced, 0 bytes shed
             0s  2 links, 1 messages resident
         "#]],
     );
@@ -282,6 +294,7 @@ fn values_that_wait_for_their_interval_are_shed_after_those_that_do_not() {
             0s  shed 1
             0s  holds t: 0 messages, 0 bytes
             0s  books of t: 5 offered 2 sent 2 delivered 3 displaced
+            0s  memory cost: 0 rejected, 3 displaced, 982 bytes shed
             0s  1 links, 0 messages resident
         "#]],
     );
