@@ -502,7 +502,10 @@ impl Stage {
 
     fn witness(&mut self, event: &Event) {
         let (client, text) = match event {
-            Event::Connected { client, namespace, .. } => (client, format!("joined {namespace}")),
+            Event::Connected { client, namespace, principal: None, .. } => (client, format!("joined {namespace}")),
+            Event::Connected { client, namespace, principal: Some(principal), .. } => {
+                (client, format!("joined {namespace} as {principal}"))
+            }
             Event::Disconnected { client, reason, .. } => (client, format!("left ({})", reason.as_str())),
             Event::SessionDetached { client, .. } => (client, "is waited for".to_owned()),
             Event::SessionResumed { client, .. } => (client, "is back".to_owned()),

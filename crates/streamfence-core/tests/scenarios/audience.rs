@@ -14,10 +14,10 @@ fn a_message_reaches_all_sessions_of_a_principal_and_no_other() {
          bob: room 9, cat: room 9, dan: room 9, room 9,
          offer a whose=amy, offer b whose=amy except=bob, offer c whose=nobody, offer d whose=tim, books",
         expect![[r#"
-            0s  bob: joined /a
-            0s  cat: joined /a
-            0s  dan: joined /a
-            0s  eve: joined /a
+            0s  bob: joined /a as amy
+            0s  cat: joined /a as amy
+            0s  dan: joined /a as tim
+            0s  eve: joined /a as amy
             0s  bob: subscribed to t
             0s  cat: subscribed to t
             0s  dan: subscribed to t
@@ -42,11 +42,11 @@ fn sessions_of_a_principal_come_and_go() {
         "join bob /a as=amy, join cat /a as=amy, join dan /a as=amy,
          bob: subscribe, cat: subscribe, dan: subscribe,
          bob: leave, offer a whose=amy, dan: retain 5s, dan: close, offer b whose=amy, cat: leave, offer c whose=amy,
-         +5s, offer d whose=amy, books",
+         dan: return, dan: close, +5s, offer d whose=amy, books",
         expect![[r#"
-            0s  bob: joined /a
-            0s  cat: joined /a
-            0s  dan: joined /a
+            0s  bob: joined /a as amy
+            0s  cat: joined /a as amy
+            0s  dan: joined /a as amy
             0s  bob: subscribed to t
             0s  cat: subscribed to t
             0s  dan: subscribed to t
@@ -54,6 +54,10 @@ fn sessions_of_a_principal_come_and_go() {
             0s  dan: left (transport)
             0s  dan: is waited for
             0s  cat: left (client)
+            0s  dan: joined /a as amy
+            0s  dan: is back
+            0s  dan: left (transport)
+            0s  dan: is waited for
             5s  dan: is waited for no more
             5s  nobody is there for d
             5s  books of t: 5 offered 5 abandoned
@@ -68,9 +72,9 @@ fn a_principal_is_the_same_in_every_namespace_but_a_topic_is_of_one() {
         [Namespace::new("/a").topic("t"), Namespace::new("/b").topic("u")],
         "join bob /a as=amy, bob: subscribe t, join cat /b as=amy, cat: subscribe u, offer a whose=amy, offer b topic=u whose=amy",
         expect![[r#"
-            0s  bob: joined /a
+            0s  bob: joined /a as amy
             0s  bob: subscribed to t
-            0s  cat: joined /b
+            0s  cat: joined /b as amy
             0s  cat: subscribed to u
         "#]],
     );
