@@ -172,4 +172,19 @@ mod tests {
         assert_eq!(kept_after(2), [3, 4]);
         assert_eq!(kept_after(9), [3, 4]);
     }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
+    fn the_tick_lets_go_of_what_nobody_would_be_sent_any_more() {
+        let namespace = Namespace::new("/a").topic("t").on_subscribe(OnSubscribe::Last);
+        let catalog = Arc::new(Catalog::builder().namespace(namespace).build().expect("it is valid"));
+        let topic = catalog.entry(catalog.topics().next().expect("there is one")).clone();
+        let (mut hub, start) = (Hub::new(catalog, Epoch(7)), Instant::now());
+        let message = expiring(&topic, 1, 0, start, Some(1));
+        let _ = hub.publish(&message, None, start);
+        hub.expire(start);
+        assert_eq!(Arc::strong_count(&message), 2);
+        hub.expire(start + Duration::from_secs(1));
+        assert_eq!(Arc::strong_count(&message), 1);
+    }
 }

@@ -144,3 +144,63 @@ impl Topics {
         self.made.retain(|_, made| !made.seats.lanes.is_empty() || made.topic.strong_count() > 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::*;
+
+    const EPOCH: Epoch = Epoch(7);
+
+    /// A pattern, and a topic after it.
+    fn catalog() -> Catalog {
+        let namespace = Namespace::new("/a").topic("orders.*").topic("t");
+        Catalog::builder().namespace(namespace).build().expect("it is valid")
+    }
+
+    fn made(catalog: &Catalog, number: u32) -> Arc<TopicEntry> {
+        let pattern = catalog.entry(catalog.topics().next().expect("there is one"));
+        TopicEntry::made(&pattern.class, format!("orders.{number}").into(), number, EPOCH)
+    }
+
+    #[test]
+    fn a_walk_comes_to_every_topic_once() {
+        let catalog = catalog();
+        let mut topics = Topics::new(&catalog, EPOCH);
+        let made = [1, 2].map(|number| made(&catalog, number));
+        for topic in &made {
+            topics.open(topic);
+        }
+        let walk = std::iter::successors(topics.after(None), |last| topics.after(Some(*last)));
+        let all: Vec<_> = catalog.topics().chain(made.iter().map(|topic| topic.id)).collect();
+        assert_eq!(walk.take(all.len() + 1).collect::<Vec<_>>(), all);
+    }
+
+    #[test]
+    fn a_topic_is_there_before_its_catalog_is() {
+        let first = catalog();
+        let new = Namespace::new("/a").topic("orders.*").topic("t").topic("u").topic("v");
+        let next = Catalog::builder().namespace(new).build().expect("it is valid").following(&first);
+        let mut topics = Topics::new(&first, EPOCH);
+        let last = next.entry(next.topics().last().expect("there are four"));
+        let seats = topics.open(last);
+        assert_eq!((seats.lanes.len(), seats.position), (0, Position { epoch: EPOCH, offset: Offset(0) }));
+    }
+
+    #[test]
+    fn a_topic_made_from_a_pattern_is_there_while_it_is_held_under_its_newest_class() {
+        let catalog = catalog();
+        let mut topics = Topics::new(&catalog, EPOCH);
+        let before = made(&catalog, 1);
+        topics.open(&before);
+        let after = before.under(&before.class);
+        topics.replace(&after);
+        drop(before);
+        topics.forget_unused();
+        assert!(topics.get(after.id).is_some());
+        let id = after.id;
+        drop(after);
+        topics.forget_unused();
+        assert!(topics.get(id).is_none());
+    }
+}
