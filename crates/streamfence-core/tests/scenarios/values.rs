@@ -194,6 +194,45 @@ fn a_newer_value_that_is_too_large_for_its_place_does_as_the_policy_says() {
 }
 
 #[test]
+fn a_held_value_may_be_larger_as_long_as_the_lane_has_place_for_it() {
+    check(
+        paced(Overflow::RejectNew).max_queued_bytes(100),
+        "room 99, offer a key=a, offer b key=b, offer a2 key=a size=40, offer b2 key=b size=30,
+         offer a3 key=a size=70, offer b3 key=b size=31, holds, +1s",
+        expect![[r#"
+            0s  sent a
+            0s  sent b
+            0s  coalesced 1
+            0s  rejected b3: full
+            0s  overflow began
+            0s  holds t: 2 messages, 100 bytes
+            500ms  sent a3
+            500ms  sent b2
+            500ms  overflow ended: 1 lost
+        "#]],
+    );
+    // In a lane that holds too much already it may be as large as what it replaces.
+    check_reload(
+        paced(Overflow::RejectNew).max_queued_bytes(200),
+        paced(Overflow::RejectNew).max_queued_bytes(100),
+        "room 99, offer a key=a, offer b key=b, offer a2 key=a size=60, offer b2 key=b size=60, reload,
+         offer a3 key=a size=60, offer b3 key=b size=61, holds, +1s",
+        expect![[r#"
+            0s  sent a
+            0s  sent b
+            0s  reloaded
+            0s  coalesced 1
+            0s  rejected b3: full
+            0s  overflow began
+            0s  holds t: 2 messages, 120 bytes
+            500ms  sent a3
+            500ms  sent b2
+            500ms  overflow ended: 1 lost
+        "#]],
+    );
+}
+
+#[test]
 fn a_held_value_that_expires_is_given_up_and_told_of() {
     check(
         paced(Overflow::RejectNew).gap_notices(true),
