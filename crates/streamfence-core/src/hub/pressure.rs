@@ -391,11 +391,21 @@ mod tests {
             stage.fill(lane, 8, 1_000);
         }
         assert_eq!(stage.step(), Relief::Round { highest_bytes: 8 * freed });
-        // Each lane may shed a quarter, and the first two have to shed no more than three messages together.
-        let pressure = Pressure { shed_bytes: 2 * freed + 1, ..Pressure::NONE };
-        assert_eq!(stage.hub.handle_pressure(pressure, stage.now), Relief::Enough);
-        let cost = PressureCost { rejected: 0, displaced: 3, freed_bytes: 3 * freed };
-        assert_eq!(stage.hub.take_pressure_cost(), cost);
-        assert_eq!(stage.hub.take_pressure_cost(), PressureCost::default(), "it is told once");
+        // Each lane may shed a quarter, and no more than that: the second pays what the first has left to pay.
+        let shed = |stage: &mut Stage, shed_bytes| {
+            let relief = stage.hub.handle_pressure(Pressure { shed_bytes, ..Pressure::NONE }, stage.now);
+            (relief, stage.hub.take_pressure_cost())
+        };
+        let cost = |displaced| PressureCost { rejected: 0, displaced, freed_bytes: displaced * freed };
+        let left = |stage: &Stage| {
+            let session = |&key: &SessionKey| stage.hub.session(key).expect("nobody has left").lane(0).len();
+            stage.lanes.iter().map(session).collect::<Vec<_>>()
+        };
+        assert_eq!(shed(&mut stage, 2 * freed + 1), (Relief::Enough, cost(3)));
+        assert_eq!(left(&stage), [6, 7, 8]);
+        // It has had enough, so it looks anew, and sheds what is wanted to the byte.
+        assert_eq!(shed(&mut stage, freed), (Relief::Round { highest_bytes: 8 * freed }, PressureCost::default()));
+        assert_eq!(shed(&mut stage, freed), (Relief::Enough, cost(1)));
+        assert_eq!(left(&stage), [6, 6, 8]);
     }
 }
