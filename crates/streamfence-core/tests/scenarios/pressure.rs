@@ -143,6 +143,25 @@ fn a_value_takes_the_place_of_the_one_it_replaces() {
 }
 
 #[test]
+fn a_value_may_grow_in_its_place_while_there_is_memory_and_the_lane_has_place() {
+    check(
+        best_effort(Overflow::Coalesce).max_queued_bytes(100),
+        "offer a key=x size=50, offer b key=y size=40, memory 20, offer c key=x size=60, holds,
+         offer d key=x size=61, holds, books",
+        expect![[r#"
+            0s  coalesced 1
+            0s  holds t: 2 messages, 100 bytes
+            0s  displaced 2
+            0s  overflow began
+            0s  holds t: 1 messages, 61 bytes
+            0s  books of t: 4 offered 2 displaced 1 coalesced
+            0s  memory cost: 0 rejected, 2 displaced, 0 bytes shed
+            0s  1 links, 1 messages resident
+        "#]],
+    );
+}
+
+#[test]
 fn what_others_hold_too_is_no_place_to_take() {
     // What bob holds stays in memory though ann lets it go, so it pays for an entry and not for another message.
     check(
