@@ -401,7 +401,7 @@ impl Session {
         let mut any = false;
         for (place, seated) in &mut self.lanes {
             let expired = seated.expire(now, self.client, books);
-            any |= expired > 0;
+            any |= expired != 0;
             take_stock(&mut self.ladder, place as u32, &seated.lane, expired);
         }
         any
