@@ -4,7 +4,8 @@ import test from "node:test";
 
 import { defer } from "./lib/defer.mjs";
 import { collect, connect, next, offsetOf, open, subscribe } from "./lib/client.mjs";
-import { startServer } from "./lib/server.mjs";
+import { startServer, TIER } from "./lib/server.mjs";
+import { total } from "./lib/metrics.mjs";
 import { until } from "./lib/wait.mjs";
 
 const CONFIG = `
@@ -299,4 +300,18 @@ test("health is told on every port, numbers on the admin port alone", async (t) 
   await connect(t, server.url(), "/feed");
   await server.metricIs("streamfence_connections_active", { namespace: "/feed" }, 1);
   assert.equal(await server.metric("streamfence_connections_total", { namespace: "/feed" }), 1);
+});
+
+test("the tier shows as a gauge, and polling is always emitted", async (t) => {
+  const server = await start(t);
+  const links = async () => {
+    const samples = await server.metrics();
+    return ["emit", "splice"].map((tier) => total(samples, "streamfence_links", { tier }));
+  };
+  const socket = await connect(t, server.url(), "/feed", { transports: ["websocket"] });
+  await subscribe(socket, "delta");
+  const poller = await connect(t, server.url(), "/feed", { transports: ["polling"] });
+  await subscribe(poller, "delta");
+  const wanted = TIER === "splice" ? "1,1" : "2,0";
+  await until(`links ${wanted}`, async () => (await links()).join() === wanted);
 });

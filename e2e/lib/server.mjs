@@ -14,6 +14,11 @@ import { parseMetrics, total } from "./metrics.mjs";
 
 const BIN = process.env.STREAMFENCE_BIN;
 
+/** How the servers under test reach their websockets: the suites run with each. */
+export const TIER = process.env.STREAMFENCE_TIER ?? "splice";
+assert.ok(["splice", "emit"].includes(TIER), `STREAMFENCE_TIER is ${TIER}; wanted splice or emit`);
+const inTier = (yaml) => (TIER === "splice" ? yaml : yaml.replaceAll(/^( *)port: 0$/gm, "$1port: 0\n$1splice: false"));
+
 // A test that dies takes its servers along.
 const running = new Set();
 const killAll = () => running.forEach((child) => child.kill("SIGKILL"));
@@ -30,7 +35,7 @@ export async function startServer(t, yaml, { servers = ["feed"] } = {}) {
   assert.ok(BIN, "STREAMFENCE_BIN names the binary: run `cargo xtask e2e`");
   const folder = mkdtempSync(path.join(os.tmpdir(), "streamfence-e2e-"));
   const file = path.join(folder, "streamfence.yaml");
-  writeFileSync(file, yaml);
+  writeFileSync(file, inTier(yaml));
   const args = ["serve", "-c", file, "--admin-listen", "127.0.0.1:0", "--log-format", "json"];
   const child = spawn(BIN, args, { stdio: ["ignore", "ignore", "pipe"], cwd: folder });
   running.add(child);
@@ -172,7 +177,7 @@ export class Server {
 
   /** Writes another configuration, has it read, and waits until the log says what became of it: `reloaded` or `reload_refused`. */
   async reload(yaml) {
-    writeFileSync(path.join(this.folder, "streamfence.yaml"), yaml);
+    writeFileSync(path.join(this.folder, "streamfence.yaml"), inTier(yaml));
     const since = this.log.length;
     this.signal("SIGHUP");
     const outcome = /"code":"(reloaded|reload_refused)"/;

@@ -201,6 +201,7 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
         header_timeout: settings.header_timeout,
         body_timeout: settings.body_timeout,
         stall_timeout: settings.stall_timeout,
+        splice: settings.splice,
         window_frames: u32::from(settings.window_frames),
         not_sent_lowat_bytes: settings.not_sent_lowat_bytes,
         blocked_read_budget_bytes: settings.blocked_read_budget_bytes,

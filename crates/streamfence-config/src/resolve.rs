@@ -156,6 +156,7 @@ fn server(
         header_timeout: millis("headerTimeoutMs"),
         body_timeout: millis("bodyTimeoutMs"),
         stall_timeout: millis("stallTimeoutMs"),
+        splice: block.flag("splice"),
         window_frames: block.number("windowFrames") as u16,
         not_sent_lowat_bytes: block.number("notSentLowatBytes") as u32,
         blocked_read_budget_bytes: block.number("blockedReadBudgetBytes"),

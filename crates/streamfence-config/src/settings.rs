@@ -103,6 +103,8 @@ pub struct ServerSettings {
     pub stall_timeout: Duration,
     /// How many frames may lie between a client's lanes and the kernel.
     pub window_frames: u16,
+    /// Whether messages are written below the websocket.
+    pub splice: bool,
     /// How many unsent bytes the kernel may hold for a connection.
     pub not_sent_lowat_bytes: u32,
     /// How much is read from a client while writing to it is blocked.

@@ -266,6 +266,30 @@ impl Transport {
     }
 }
 
+/// How messages reach a connection's stream. A closed set: it is a metric label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Tier {
+    /// One by one, by the library that speaks the protocol.
+    #[default]
+    Emit,
+    /// Below that library: encoded once for all receivers, many with one call to the kernel.
+    Splice,
+}
+
+impl Tier {
+    /// Every tier, in the order of their numbers.
+    pub const ALL: [Self; 2] = [Self::Emit, Self::Splice];
+
+    /// The name used in logs and labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Emit => "emit",
+            Self::Splice => "splice",
+        }
+    }
+}
+
 /// Why a client is gone. A closed set: it is a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

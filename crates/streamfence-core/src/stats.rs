@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::catalog::Catalog;
-use crate::event::Event;
+use crate::event::{Event, Tier};
 use crate::message::TopicId;
 
 /// What happened to the messages of one topic.
@@ -143,6 +143,11 @@ pub trait Observer: Send + Sync {
     /// What the messages of the whole fence take, where it has a budget for them.
     fn on_memory(&self, memory: &MemoryUse) {
         let _ = memory;
+    }
+
+    /// How many connections one shard serves now, by tier, in the order of [`Tier::ALL`].
+    fn on_links(&self, shard: usize, links: [u64; Tier::ALL.len()]) {
+        let _ = (shard, links);
     }
 
     /// An edge.

@@ -10,7 +10,7 @@ use prometheus_client::registry::Unit;
 use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, TopicStats};
 
 use Source::{
-    Acks, Active, Age, Build, Connected, Disconnected, Memory, Overflow, Sessions, SlowClients, Stats, Survey,
+    Acks, Active, Age, Build, Connected, Disconnected, Links, Memory, Overflow, Sessions, SlowClients, Stats, Survey,
 };
 
 /// What all names begin with.
@@ -51,6 +51,8 @@ pub(crate) enum Source {
     SlowClients,
     /// Its sessions that survived a connection, by what became of them.
     Sessions,
+    /// Connections, by tier.
+    Links,
     /// What the messages of all topics take.
     Memory(fn(&MemoryUse) -> u64),
     /// What is running.
@@ -82,6 +84,7 @@ impl Family {
             Connected | Active | SlowClients => &["namespace"],
             Disconnected => &["namespace", "reason"],
             Sessions => &["namespace", "outcome"],
+            Links => &["tier"],
             Memory(_) => &[],
             Build => &["version"],
         }
@@ -90,7 +93,7 @@ impl Family {
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
             Stats(_) | Overflow | Acks | Connected | Disconnected | Sessions => MetricType::Counter,
-            Survey(_) | Age | Active | SlowClients | Memory(_) => MetricType::Gauge,
+            Survey(_) | Age | Active | SlowClients | Links | Memory(_) => MetricType::Gauge,
             Build => MetricType::Info,
         }
     }
@@ -110,6 +113,7 @@ pub static FAMILIES: &[Family] = &[
     family("connections", Connected, "Clients that joined a namespace."),
     family("disconnections", Disconnected, "Clients that left a namespace, by reason."),
     family("connections_active", Active, "Clients that are in a namespace."),
+    family("links", Links, "Connections of fenced clients, by how messages reach them: `splice` below the websocket, `emit` by the Socket.IO library."),
     family("slow_clients", SlowClients, "Clients that have stayed above a soft limit of their namespace (`slowClient`)."),
     family("sessions", Sessions, "Sessions that were kept for a client that lost its connection, by what became of them."),
 

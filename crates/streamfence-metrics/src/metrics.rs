@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
 use prometheus_client::registry::Registry;
-use streamfence_core::{Catalog, CloseReason, Event, LaneSurvey, MemoryUse, Observer, TopicId, TopicStats};
+use streamfence_core::{Catalog, CloseReason, Event, LaneSurvey, MemoryUse, Observer, Tier, TopicId, TopicStats};
 
 use crate::families::{FAMILIES, Family, PREFIX, Source, acks, overflows, worst};
 
@@ -84,6 +84,10 @@ impl Observer for Metrics {
         self.totals.0.write().unwrap_or_else(PoisonError::into_inner).memory = *memory;
     }
 
+    fn on_links(&self, shard: usize, links: [u64; Tier::ALL.len()]) {
+        self.totals.0.write().unwrap_or_else(PoisonError::into_inner).links.insert(shard, links);
+    }
+
     fn on_event(&self, event: &Event) {
         match event {
             Event::Connected { namespace, .. } => {
@@ -136,6 +140,8 @@ struct Known {
     namespaces: Vec<Arc<Namespace>>,
     /// By class: topics made from one pattern share a series.
     topics: Vec<Arc<Topic>>,
+    /// What each shard said last.
+    links: BTreeMap<usize, [u64; Tier::ALL.len()]>,
     /// As it was told last; all zero without a budget.
     memory: MemoryUse,
 }
@@ -212,6 +218,12 @@ impl Collector for Totals {
                 encoder.encode_descriptor(family.name, family.help, family.unit.as_ref(), family.metric_type())?;
             match family.source {
                 Source::Memory(level) => metric.encode_gauge(&level(&known.memory))?,
+                Source::Links => {
+                    for (index, tier) in Tier::ALL.into_iter().enumerate() {
+                        let links: u64 = known.links.values().map(|links| links[index]).sum();
+                        metric.encode_family(&[("tier", tier.as_str())])?.encode_gauge(&links)?;
+                    }
+                }
                 Source::Build => metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?,
                 Source::Connected | Source::Disconnected | Source::Active | Source::SlowClients | Source::Sessions => {
                     for namespace in &known.namespaces {

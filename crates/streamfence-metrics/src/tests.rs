@@ -73,6 +73,9 @@ fn every_number_shows_under_its_name() {
     metrics.on_stats(quote(&catalog), &TopicStats { published: 100, ..TopicStats::default() });
     metrics.on_memory(&MemoryUse { budget_bytes: 1_000, used_bytes: 7 });
     metrics.on_memory(&MemoryUse { budget_bytes: 1_000, used_bytes: 900 });
+    metrics.on_links(0, [9, 9]);
+    metrics.on_links(0, [1, 2]);
+    metrics.on_links(1, [10, 20]);
     metrics.on_event(&connected("/feed"));
     metrics.on_event(&connected("/feed"));
     metrics.on_event(&disconnected("/feed", CloseReason::Stalled));
@@ -86,6 +89,8 @@ fn every_number_shows_under_its_name() {
         streamfence_connections_total{namespace="/feed"} 2
         streamfence_disconnections_total{namespace="/feed",reason="stalled"} 1
         streamfence_connections_active{namespace="/feed"} 1
+        streamfence_links{tier="emit"} 11
+        streamfence_links{tier="splice"} 22
         streamfence_slow_clients{namespace="/feed"} 1
         streamfence_messages_published_total{namespace="/feed",topic="quote"} 101
         streamfence_messages_published_bytes_total{namespace="/feed",topic="quote"} 2
@@ -191,6 +196,7 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_connections_total` | counter | `namespace` | Clients that joined a namespace. |
         | `streamfence_disconnections_total` | counter | `namespace`, `reason` | Clients that left a namespace, by reason. |
         | `streamfence_connections_active` | gauge | `namespace` | Clients that are in a namespace. |
+        | `streamfence_links` | gauge | `tier` | Connections of fenced clients, by how messages reach them: `splice` below the websocket, `emit` by the Socket.IO library. |
         | `streamfence_slow_clients` | gauge | `namespace` | Clients that have stayed above a soft limit of their namespace (`slowClient`). |
         | `streamfence_sessions_total` | counter | `namespace`, `outcome` | Sessions that were kept for a client that lost its connection, by what became of them. |
         | `streamfence_messages_published_total` | counter | `namespace`, `topic` | Messages published, whatever the number of clients. |

@@ -11,6 +11,7 @@ use streamfence_core::{
     Observer, TopicEntry,
 };
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
 use crate::budget::Budget;
@@ -435,7 +436,8 @@ impl Fence {
                     fence: WeakFence(fence.clone()),
                     budget: budget.clone(),
                 });
-                let running = tokio::spawn(shard.run());
+                // Its turns are bounded as they are, and a socket that is writable must say so.
+                let running = tokio::spawn(unconstrained(shard.run()));
                 let failed = failed.clone();
                 tokio::spawn(async move {
                     if let Err(why) = running.await {

@@ -1,6 +1,6 @@
 //! What an adapter implements for one connection. Never a socket.
 
-use streamfence_core::{Batch, CloseReason, NamespaceId, Room};
+use streamfence_core::{Batch, CloseReason, NamespaceId, Room, Tier};
 
 /// One connection, called only by its shard.
 ///
@@ -18,6 +18,11 @@ pub trait Outlet: Send {
     /// the shard with every change of its room owes nothing beside.
     fn await_room(&mut self) -> Room {
         self.room()
+    }
+
+    /// How messages reach its stream now.
+    fn tier(&self) -> Tier {
+        Tier::Emit
     }
 
     /// Whether it is the network that holds it up. A link without room that is not blocked is merely waiting for its

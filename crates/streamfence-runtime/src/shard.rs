@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, Hub, LinkKey, NamespaceId, Output, Room, Secret, SessionKey, Transmit, Transport,
+    ClientId, CloseReason, ErrorCode, Hub, LinkKey, NamespaceId, Output, Room, Secret, SessionKey, Tier, Transmit,
+    Transport,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -26,8 +27,8 @@ use crate::seat::{Joined, Seat};
 use crate::tickets::Tickets;
 use crate::watch::Watchers;
 
-/// Batches and events handed out in one turn.
-const OUTPUTS_PER_TURN: usize = 1_024;
+/// Batches and events handed out in one turn. A batch may be a call to the kernel, and readers wait meanwhile.
+const OUTPUTS_PER_TURN: usize = 256;
 /// What one client may say in one turn.
 const INPUTS_PER_TURN: usize = 256;
 /// Answers a client may leave unread before its wishes wait.
@@ -115,14 +116,16 @@ impl Shard {
     }
 
     pub(crate) async fn run(mut self) {
+        let mut more_outputs = false;
         while !self.is_finished() {
             let now = Instant::now();
             let more_news = self.take_news(now);
             self.take_commands(now);
-            let more_publishes = self.take_publishes(now);
+            // What was published before goes out first, or the lanes of those last in the line would fill for nothing.
+            let more_publishes = !more_outputs && self.take_publishes(now);
             self.hub.handle_timeout(now.into_std());
             self.tick(now);
-            let more_outputs = self.drain_outputs(now);
+            more_outputs = self.drain_outputs(now);
             self.finish_drain(now);
             if more_news || more_publishes || more_outputs {
                 // The sockets have writers of their own, and this is their turn.
@@ -506,16 +509,21 @@ impl Shard {
             }
             self.parts.watchers.survey(self.parts.index, topic, &survey);
         }
+        let of_tier = |tier| self.seats.iter().flatten().filter(|seat| seat.outlet.tier() == tier).count() as u64;
+        self.parts.watchers.links(self.parts.index, Tier::ALL.map(of_tier));
         if let Some(portion) = &mut self.portion {
             portion.settle(&mut self.hub);
             self.parts.watchers.memory(&portion.budget().memory());
         }
     }
 
-    /// Ends a drain when nothing is left to send and to be acked, or at its deadline.
+    /// Ends a drain when nothing is left to send, on its way and to be acked, or at its deadline.
     fn finish_drain(&mut self, now: Instant) {
         let Some(drain) = &self.drain else { return };
-        let is_done = self.hub.resident() == 0 && self.parts.publishes.is_empty() && self.next_publish.is_none();
+        let is_done = self.hub.resident() == 0
+            && self.parts.publishes.is_empty()
+            && self.next_publish.is_none()
+            && self.seats.iter().flatten().all(|seat| seat.room.is_empty);
         if !is_done && now < drain.deadline {
             return;
         }

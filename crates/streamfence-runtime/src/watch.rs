@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use streamfence_core::{Catalog, Event, LaneSurvey, MemoryUse, Observer, TopicId, TopicStats};
+use streamfence_core::{Catalog, Event, LaneSurvey, MemoryUse, Observer, Tier, TopicId, TopicStats};
 use tokio::sync::mpsc;
 
 use crate::listener::Listener;
@@ -91,6 +91,12 @@ impl Watchers {
     pub(crate) fn memory(&self, memory: &MemoryUse) {
         for observer in &self.observers {
             observer.on_memory(memory);
+        }
+    }
+
+    pub(crate) fn links(&self, shard: usize, links: [u64; Tier::ALL.len()]) {
+        for observer in &self.observers {
+            observer.on_links(shard, links);
         }
     }
 

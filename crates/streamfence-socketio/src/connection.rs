@@ -128,6 +128,16 @@ impl Connection {
         }
     }
 
+    /// Who the client is in a namespace.
+    pub(crate) fn member(&self, namespace: NamespaceId) -> Option<Arc<Member>> {
+        self.members().iter().find(|member| member.namespace == namespace).cloned()
+    }
+
+    /// Says nothing more in a namespace, nor hears of its end.
+    pub(crate) fn forget(&self, member: &Arc<Member>) {
+        self.members().retain(|other| !Arc::ptr_eq(other, member));
+    }
+
     /// The namespaces joined, locked.
     pub(crate) fn members(&self) -> MutexGuard<'_, Vec<Arc<Member>>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)

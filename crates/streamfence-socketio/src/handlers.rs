@@ -19,9 +19,11 @@ use streamfence_runtime::{FindError, Input, Payload};
 
 use crate::connection::{Connection, Member, Shared};
 use crate::layer::Door;
-use crate::link::LinkState;
+use crate::link::{Expected, LinkState};
 use crate::principal::Principal;
-use crate::protocol::{Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, parse, session_wish};
+use crate::protocol::{
+    Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, connect_packet, is_json, parse, session_wish,
+};
 
 /// Marks our implementations of the library's traits.
 pub(crate) struct Fenced;
@@ -78,9 +80,19 @@ where
         self.application.call(socket, auth);
     }
 
-    /// The application decides first; then the ears are put on, before the client can be told that it is in.
+    /// The application decides who comes in; then the ears are put on, before the client can be told that it is in.
     fn call_middleware<'a>(&'a self, socket: Arc<Socket<LocalAdapter>>, auth: &'a Option<Value>) -> Verdict<'a> {
         Box::pin(async move {
+            let text = match auth {
+                Some(Value::Str(text, _)) => Some(text),
+                _ => None,
+            };
+            let state = socket.req_parts().extensions.get::<Arc<LinkState>>();
+            let state = state.ok_or_else(|| Box::new("this server does not stand behind its layer") as _)?;
+            if text.is_some_and(|text| !is_json(text)) {
+                state.kill(CloseReason::Protocol);
+                return Err(Box::new(ErrorCode::BadRequest.as_str()) as _);
+            }
             self.application.call_middleware(socket.clone(), auth).await?;
             if self.shared.fence.catalog().namespace_entry(self.namespace).is_removed {
                 // As the library says it of a namespace that never was.
@@ -89,12 +101,7 @@ where
             if self.shared.fence.is_closing() {
                 return Err(Box::new(ErrorCode::ShuttingDown.as_str()) as _);
             }
-            let state = socket.req_parts().extensions.get::<Arc<LinkState>>();
-            let state = state.ok_or_else(|| Box::new("this server does not stand behind its layer") as _)?;
-            let wish = match auth {
-                Some(Value::Str(auth, _)) => session_wish(auth),
-                _ => None,
-            };
+            let wish = text.and_then(|text| session_wish(text));
             let shard = wish.as_ref().and_then(|(shard, _)| *shard);
             let connection = state.connection(|| Connection::open(state, &self.shared));
             let principal = socket.extensions.get::<Principal>().map(|Principal(name)| name.into());
@@ -107,6 +114,8 @@ where
             socket.on("ack", ear(Wish::Ack));
             socket.on("nack", ear(Wish::Nack));
             socket.on_disconnect(Exit { member: Arc::downgrade(&member) });
+            // The library answers next, and nothing of this namespace may come before its answer.
+            state.expect(Expected::text(&connect_packet(socket.ns(), socket.id.as_str()).into()));
             Ok(())
         })
     }
@@ -211,7 +220,7 @@ impl Heard<'_> {
             Ok((topics, wishes)) => (Ok(topics), wishes),
             Err(why) => (Err(why), Wishes::default()),
         };
-        self.each_topic(topics, asked, |name, request| {
+        self.each_topic(text, topics, asked, |name, request| {
             let member = self.member;
             let topic = self.shared.fence.find_topic(member.namespace, name).map_err(|why| match why {
                 FindError::TooMany { .. } => (ErrorCode::LimitExceeded, why.to_string()),
@@ -235,7 +244,7 @@ impl Heard<'_> {
 
     fn unsubscribe(&self, text: &str, asked: Asked) {
         let topics = parse::<Unsubscribe<'_>>(text).and_then(Unsubscribe::topics);
-        self.each_topic(topics, asked, |name, request| {
+        self.each_topic(text, topics, asked, |name, request| {
             let topic = self.find(name).ok_or_else(|| (ErrorCode::UnknownTopic, self.unknown(name)))?;
             let reason = UnsubscribeReason::Client;
             Ok(Input::Unsubscribe { namespace: self.member.namespace, topic, reason, request })
@@ -247,7 +256,7 @@ impl Heard<'_> {
         let request = member.ask(asked.sender, asked.id, None).next();
         let wish = match parse::<Publish<'_>>(text) {
             Ok(wish) => wish,
-            Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
+            Err(why) => return self.misunderstood(text, &why, request),
         };
         let name = Some(&*wish.topic);
         let Some(topic) = self.find_or_refuse(&wish.topic, request) else { return };
@@ -278,7 +287,7 @@ impl Heard<'_> {
         let request = member.ask(asked.sender, asked.id, None).next();
         let (name, acked) = match parse::<Ack<'_>>(text).and_then(Ack::messages) {
             Ok(understood) => understood,
-            Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
+            Err(why) => return self.misunderstood(text, &why, request),
         };
         let Some(topic) = self.find_or_refuse(&name, request).map(|topic| topic.id) else { return };
         let namespace = member.namespace;
@@ -298,7 +307,7 @@ impl Heard<'_> {
         let request = member.ask(asked.sender, asked.id, None).next();
         let wish = match parse::<Nack<'_>>(text) {
             Ok(wish) => wish,
-            Err(BadWish(why)) => return member.refuse(ErrorCode::BadRequest, &why, None, request),
+            Err(why) => return self.misunderstood(text, &why, request),
         };
         let Some(topic) = self.find_or_refuse(&wish.topic, request).map(|topic| topic.id) else { return };
         let delay = Duration::from_millis(wish.delay_ms.into());
@@ -318,15 +327,16 @@ impl Heard<'_> {
     /// Passes a wish on for each of its topics, or says why not.
     fn each_topic(
         &self,
+        text: &str,
         topics: Result<Topics<'_>, BadWish>,
         asked: Asked,
         wish: impl Fn(&str, Option<RequestId>) -> Result<Input, (ErrorCode, String)>,
     ) {
         let topics = match topics {
             Ok(topics) => topics,
-            Err(BadWish(why)) => {
+            Err(why) => {
                 let request = self.member.ask(asked.sender, asked.id, None).next();
-                return self.member.refuse(ErrorCode::BadRequest, &why, None, request);
+                return self.misunderstood(text, &why, request);
             }
         };
         let mut requests = self.member.ask(asked.sender, asked.id, topics.several());
@@ -336,6 +346,17 @@ impl Heard<'_> {
                 Ok(input) => self.member.push(input),
                 Err((code, why)) => self.member.refuse(code, &why, Some(name), request),
             }
+        }
+    }
+
+    /// Tells the client that its wish makes no sense. What is no JSON is no wish, and ends the connection: the library
+    /// has read no further than the event's name.
+    fn misunderstood(&self, text: &str, BadWish(why): &BadWish, request: Option<RequestId>) {
+        if is_json(text) {
+            return self.member.refuse(ErrorCode::BadRequest, why, None, request);
+        }
+        if let Some(connection) = self.member.connection() {
+            connection.state.kill(CloseReason::Protocol);
         }
     }
 

@@ -235,6 +235,10 @@ impl Door {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let Some(_posting) = Posting::begin(link) else {
+            link.kill(CloseReason::Protocol);
+            return Err(Refusal::BadRequest);
+        };
         let (parts, body) = request.into_parts();
         let encoding = parts.headers.get(header::CONTENT_ENCODING);
         if encoding.is_some_and(|encoding| encoding != "identity") {
@@ -359,6 +363,22 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.set_polling(false);
+    }
+}
+
+/// The one POST of a session; whether it is answered or given up by its client, it ends with the request.
+struct Posting<'a>(&'a LinkState);
+
+impl<'a> Posting<'a> {
+    /// `None` while there is another.
+    fn begin(link: &'a LinkState) -> Option<Self> {
+        link.begin_post().then(|| Self(link))
+    }
+}
+
+impl Drop for Posting<'_> {
+    fn drop(&mut self) {
+        self.0.finish_post();
     }
 }
 

@@ -9,6 +9,7 @@ pub mod options;
 mod callbacks;
 mod connection;
 mod handlers;
+mod outgoing;
 mod outlet;
 mod principal;
 mod protocol;

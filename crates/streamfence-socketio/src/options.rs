@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use streamfence_core::Tier;
+
 use crate::link::{LinkLimits, Tuning};
 
 /// The options of one server. [`Default`] gives those of the configuration file.
@@ -23,8 +25,11 @@ pub struct ServerOptions {
     pub body_timeout: Duration,
     /// How long a peer may accept no byte while there is something to write.
     pub stall_timeout: Duration,
-    /// How many frames of the fence may lie between its lanes and the kernel.
+    /// How many frames of the fence may lie between its lanes and the kernel where the Socket.IO library emits them.
     pub window_frames: u32,
+    /// Whether messages are written below the websocket, encoded once for all their receivers and many with one call.
+    /// Without it, and always for clients that poll and for native acks, the Socket.IO library emits each.
+    pub splice: bool,
     /// How many unsent bytes the kernel keeps of one connection.
     pub not_sent_lowat_bytes: u32,
     /// How many bytes are read from a peer that reads nothing.
@@ -90,6 +95,7 @@ impl Default for ServerOptions {
             body_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(30),
             window_frames: 32,
+            splice: true,
             not_sent_lowat_bytes: 16_384,
             blocked_read_budget_bytes: 262_144,
             ping_interval: Duration::from_secs(25),
@@ -118,6 +124,7 @@ impl ServerOptions {
             stall_timeout: self.stall_timeout,
             silence: self.ping_interval + self.ping_timeout,
             blocked_read_budget_bytes: self.blocked_read_budget_bytes,
+            tier: if self.splice { Tier::Splice } else { Tier::Emit },
         }
     }
 

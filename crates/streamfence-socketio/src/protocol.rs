@@ -5,7 +5,9 @@ mod farewell;
 pub(crate) mod packet;
 mod wish;
 
-pub(crate) use answer::{Answer, ack_packet, event_packet};
+pub(crate) use answer::{Answer, ack_packet, connect_packet, event_packet};
 pub(crate) use farewell::Farewell;
 pub(crate) use packet::SocketIoEncoder;
-pub(crate) use wish::{Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, parse, session_wish};
+pub(crate) use wish::{
+    Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, is_json, parse, session_wish,
+};

@@ -150,12 +150,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use streamfence_core::Tier;
 
     const LIMITS: LinkLimits = LinkLimits {
         window_frames: 4,
         stall_timeout: Duration::from_secs(1),
         silence: Duration::from_secs(60),
         blocked_read_budget_bytes: 1024,
+        tier: Tier::Emit,
     };
 
     #[test]

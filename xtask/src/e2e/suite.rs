@@ -21,10 +21,16 @@ const LONG: &[&str] = &["4-slow-reader"];
 /// Suites that measure time or memory: nothing runs beside them.
 const ALONE: &[&str] = &["3-stuck-clients", "5-bursts", "6-gone"];
 
+/// Suites about what passes over a connection: they run once more where the Socket.IO library emits every message.
+const BOTH_TIERS: &[&str] =
+    &["1-contract", "2-at-least-once", "3-stuck-clients", "4-slow-reader", "5-bursts", "6-gone", "8-sessions"];
+
 /// A file of tests.
 pub(super) struct Suite {
     pub(super) name: String,
     file: String,
+    /// What `STREAMFENCE_TIER` says to it.
+    tier: &'static str,
 }
 
 /// What may run at the same time.
@@ -65,7 +71,11 @@ pub(super) fn find(sh: &Shell) -> Result<Vec<Suite>> {
             None if file.starts_with("test_") && file.ends_with(".py") => format!("python/{}", &file[..file.len() - 3]),
             None => continue,
         };
-        suites.push(Suite { name, file: path.to_str().context("a suite's path is not UTF-8")?.to_owned() });
+        let file = path.to_str().context("a suite's path is not UTF-8")?.to_owned();
+        if BOTH_TIERS.contains(&name.as_str()) {
+            suites.push(Suite { name: format!("{name}/emit"), file: file.clone(), tier: "emit" });
+        }
+        suites.push(Suite { name, file, tier: "splice" });
     }
     suites.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(suites)
@@ -73,9 +83,10 @@ pub(super) fn find(sh: &Shell) -> Result<Vec<Suite>> {
 
 impl Suite {
     pub(super) fn company(&self) -> Company {
-        if LONG.contains(&self.name.as_str()) {
+        let name = self.name.trim_end_matches("/emit");
+        if LONG.contains(&name) {
             Company::Long
-        } else if ALONE.contains(&self.name.as_str()) {
+        } else if ALONE.contains(&name) {
             Company::Alone
         } else {
             Company::Short
@@ -90,6 +101,7 @@ impl Suite {
         let mut child = self
             .command()
             .env("STREAMFENCE_BIN", binary)
+            .env("STREAMFENCE_TIER", self.tier)
             .stdin(Stdio::null())
             .stdout(log_file.try_clone()?)
             .stderr(log_file)

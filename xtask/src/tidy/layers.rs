@@ -65,6 +65,7 @@ const LAYERS: &[Layer] = &[
             "serde",
             "serde_json",
             "slab",
+            "smallvec",
             "socket2",
             "socketioxide",
             "thiserror",

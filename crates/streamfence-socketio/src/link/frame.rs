@@ -5,11 +5,13 @@
 /// How many bytes of a payload are kept to recognise it by.
 pub const HEAD_BYTES: usize = 128;
 
-/// A data frame that has passed in full.
+/// A frame that has passed in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// Continuation, text or binary; control frames are not told.
+    /// What kind of frame it is (RFC 6455, section 5.2).
     pub opcode: u8,
+    /// Whether it ends its message. Messages may be cut into frames, control frames may not.
+    pub is_final: bool,
     /// The length of the payload.
     pub size_bytes: u64,
     /// The first bytes of the payload, unmasked, at most [`HEAD_BYTES`].
@@ -21,6 +23,14 @@ impl Frame<'_> {
     pub const TEXT: u8 = 1;
     /// The opcode of a binary frame.
     pub const BINARY: u8 = 2;
+    /// The opcode of the frame after which nothing may follow.
+    pub const CLOSE: u8 = 8;
+
+    /// Whether it is a part of a message, and no control frame.
+    #[must_use]
+    pub fn is_data(&self) -> bool {
+        self.opcode < FIRST_CONTROL_OPCODE
+    }
 }
 
 /// Finds the frames in one direction of a websocket.
@@ -28,7 +38,7 @@ impl Frame<'_> {
 /// ```text
 /// Header --all header bytes--> Payload --last payload byte--> Header
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FrameTracker {
     header: [u8; MAX_HEADER_BYTES],
     header_len: usize,
@@ -42,6 +52,7 @@ pub struct FrameTracker {
 #[derive(Clone, Copy, Debug)]
 struct Payload {
     opcode: u8,
+    is_final: bool,
     size_bytes: u64,
     left_bytes: u64,
     mask: Option<[u8; 4]>,
@@ -54,7 +65,7 @@ impl Default for FrameTracker {
 }
 
 impl FrameTracker {
-    /// Takes the next bytes of the stream and tells every data frame that they complete.
+    /// Takes the next bytes of the stream and tells every frame that they complete.
     pub fn feed(&mut self, mut bytes: &[u8], mut on_frame: impl FnMut(Frame<'_>)) {
         loop {
             let Some(payload) = self.payload else {
@@ -76,10 +87,9 @@ impl FrameTracker {
                 return;
             }
             self.payload = None;
-            if payload.opcode < FIRST_CONTROL_OPCODE {
-                let head = if is_whole { &chunk[..chunk.len().min(HEAD_BYTES)] } else { &self.head[..self.head_len] };
-                on_frame(Frame { opcode: payload.opcode, size_bytes: payload.size_bytes, head });
-            }
+            let head = if is_whole { &chunk[..chunk.len().min(HEAD_BYTES)] } else { &self.head[..self.head_len] };
+            let Payload { opcode, is_final, size_bytes, .. } = payload;
+            on_frame(Frame { opcode, is_final, size_bytes, head });
             self.head_len = 0;
         }
     }
@@ -88,6 +98,11 @@ impl FrameTracker {
     #[must_use]
     pub fn is_between_frames(&self) -> bool {
         self.payload.is_none() && self.header_len == 0
+    }
+
+    /// How many bytes of a payload are still to come; none while a header is.
+    pub(super) fn payload_left(&self) -> usize {
+        self.payload.map_or(0, |payload| usize::try_from(payload.left_bytes).unwrap_or(usize::MAX))
     }
 
     fn take_header_byte(&mut self, byte: u8) {
@@ -111,7 +126,8 @@ impl FrameTracker {
         };
         let mask = is_masked.then(|| [0, 1, 2, 3].map(|at| self.header[length_end + at]));
         self.header_len = 0;
-        self.payload = Some(Payload { opcode: self.header[0] & 0x0f, size_bytes, left_bytes: size_bytes, mask });
+        let (opcode, is_final) = (self.header[0] & 0x0f, self.header[0] & FINAL != 0);
+        self.payload = Some(Payload { opcode, is_final, size_bytes, left_bytes: size_bytes, mask });
     }
 
     fn keep_head(&mut self, payload: &Payload, chunk: &[u8]) {
@@ -126,6 +142,7 @@ impl FrameTracker {
 
 const MAX_HEADER_BYTES: usize = 14;
 const FIRST_CONTROL_OPCODE: u8 = 8;
+const FINAL: u8 = 0x80;
 
 #[cfg(test)]
 mod tests {
@@ -133,19 +150,20 @@ mod tests {
 
     use super::*;
 
-    type Told = (u8, u64, Vec<u8>);
+    type Told = (u8, bool, u64, Vec<u8>);
 
     #[derive(Clone, Debug)]
     struct Sent {
         opcode: u8,
+        is_final: bool,
         payload: Vec<u8>,
         mask: Option<[u8; 4]>,
     }
 
     fn encode(frames: &[Sent]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for Sent { opcode, payload, mask } in frames {
-            bytes.push(0x80 | opcode);
+        for Sent { opcode, is_final, payload, mask } in frames {
+            bytes.push(if *is_final { 0x80 } else { 0 } | opcode);
             let masked = if mask.is_some() { 0x80 } else { 0 };
             match payload.len() {
                 short @ ..126 => bytes.push(masked | short as u8),
@@ -166,19 +184,19 @@ mod tests {
     }
 
     fn expect(frames: &[Sent]) -> Vec<Told> {
-        let data = frames.iter().filter(|frame| frame.opcode < 8);
-        data.map(|frame| {
+        let told = frames.iter().map(|frame| {
             let head = &frame.payload[..frame.payload.len().min(HEAD_BYTES)];
-            (frame.opcode, frame.payload.len() as u64, head.to_vec())
-        })
-        .collect()
+            (frame.opcode, frame.is_final, frame.payload.len() as u64, head.to_vec())
+        });
+        told.collect()
     }
 
     fn track<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Told>, bool) {
         let mut tracker = FrameTracker::default();
         let mut told = Vec::new();
         for chunk in chunks {
-            tracker.feed(chunk, |frame| told.push((frame.opcode, frame.size_bytes, frame.head.to_vec())));
+            tracker
+                .feed(chunk, |frame| told.push((frame.opcode, frame.is_final, frame.size_bytes, frame.head.to_vec())));
         }
         (told, tracker.is_between_frames())
     }
@@ -188,7 +206,12 @@ mod tests {
         let payload = (size, any::<u8>())
             .prop_map(|(size, seed)| (0..size).map(|at| (at as u8).wrapping_mul(31).wrapping_add(seed)).collect());
         let opcode = prop_oneof![Just(0u8), Just(1), Just(2), Just(8), Just(9), Just(10)];
-        (opcode, payload, any::<Option<[u8; 4]>>()).prop_map(|(opcode, payload, mask)| Sent { opcode, payload, mask })
+        (opcode, any::<bool>(), payload, any::<Option<[u8; 4]>>()).prop_map(|(opcode, is_final, payload, mask)| Sent {
+            opcode,
+            is_final,
+            payload,
+            mask,
+        })
     }
 
     proptest! {
@@ -230,15 +253,15 @@ mod tests {
     #[test]
     fn a_stream_of_single_bytes_tells_each_frame_at_its_last_byte() {
         let bytes = encode(&[
-            Sent { opcode: 1, payload: b"42[1]".to_vec(), mask: None },
-            Sent { opcode: 9, payload: b"ping".to_vec(), mask: None },
-            Sent { opcode: 2, payload: vec![], mask: None },
+            Sent { opcode: 1, is_final: true, payload: b"42[1]".to_vec(), mask: None },
+            Sent { opcode: 9, is_final: true, payload: b"ping".to_vec(), mask: None },
+            Sent { opcode: 2, is_final: true, payload: vec![], mask: None },
         ]);
         let mut tracker = FrameTracker::default();
         let mut told_at = Vec::new();
         for (at, byte) in bytes.iter().enumerate() {
             tracker.feed(std::slice::from_ref(byte), |frame| told_at.push((at, frame.opcode)));
         }
-        assert_eq!(told_at, [(6, 1), (14, 2)]);
+        assert_eq!(told_at, [(6, 1), (12, 9), (14, 2)]);
     }
 }

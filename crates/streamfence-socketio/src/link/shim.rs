@@ -3,7 +3,6 @@
 //! It sees every frame that leaves, reports room from inside its own poll, bounds what a peer that does not read can
 //! make the process keep, and cuts the connection when it is told to or when nothing moves. Never a packet's meaning.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,29 +12,23 @@ use std::time::Duration;
 use streamfence_core::CloseReason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
-use tokio::task::coop::has_budget_remaining;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::frame::{Frame, FrameTracker};
+use super::stall::StallWatch;
 use super::state::LinkState;
-use super::stream::Carrier;
+use super::stream::{Inbound, Stream};
 
 /// A stream that keeps its [`LinkState`] true.
 ///
 /// Its drop is the end of the connection.
 #[derive(Debug)]
-pub struct Shim<T: Carrier> {
-    inner: T,
+pub struct Shim {
+    inbound: Inbound,
     link: Arc<LinkState>,
-    outbound: FrameTracker,
     upgrade: Upgrade,
-    /// How many more bytes are read while a write is blocked. Written bytes are added, a write that is not blocked
-    /// fills it up.
-    read_budget_bytes: u64,
-    /// Whether a read was withheld for want of budget: a write that moves wakes the reader.
-    is_read_withheld: bool,
-    /// Polled while a write is blocked; may be armed too early, never too late.
-    stall: Option<Pin<Box<Sleep>>>,
+    /// Each direction looks after the time a blocked connection has: the library may have given the other up.
+    reader_watch: StallWatch,
+    writer_watch: StallWatch,
 }
 
 /// How a stream came to carry its session.
@@ -49,73 +42,36 @@ enum Upgrade {
     Done,
 }
 
-impl<T: Carrier> Shim<T> {
+impl Shim {
     /// The stream of a session that begins as a websocket.
     #[must_use]
-    pub fn new(inner: T, link: Arc<LinkState>) -> Self {
-        Self::of(inner, link, Upgrade::None)
+    pub fn new(stream: impl Into<Stream>, link: Arc<LinkState>) -> Self {
+        Self::of(stream.into(), link, Upgrade::None)
     }
 
     /// The stream a polling session is about to be upgraded to.
     #[must_use]
-    pub(crate) fn upgrading(inner: T, link: Arc<LinkState>) -> Self {
-        Self::of(inner, link, Upgrade::Awaited(Box::default()))
+    pub(crate) fn upgrading(stream: impl Into<Stream>, link: Arc<LinkState>) -> Self {
+        Self::of(stream.into(), link, Upgrade::Awaited(Box::default()))
     }
 
-    fn of(inner: T, link: Arc<LinkState>, upgrade: Upgrade) -> Self {
-        let read_budget_bytes = link.limits().blocked_read_budget_bytes;
-        Self {
-            inner,
-            link,
-            outbound: FrameTracker::default(),
-            upgrade,
-            read_budget_bytes,
-            is_read_withheld: false,
-            stall: None,
-        }
+    fn of(stream: Stream, link: Arc<LinkState>, upgrade: Upgrade) -> Self {
+        let (inbound, writer) = stream.split();
+        link.set_outbound(writer);
+        Self { inbound, link, upgrade, reader_watch: StallWatch::default(), writer_watch: StallWatch::default() }
     }
 
     fn check_alive(&self) -> io::Result<()> {
         if self.link.killed().is_some() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 
-    /// Books what the kernel accepted.
-    fn wrote(&mut self, bytes: &[u8], is_all: bool) {
-        self.link.wrote(&mut self.outbound, bytes, is_all);
-        let full = self.link.limits().blocked_read_budget_bytes;
-        self.read_budget_bytes =
-            if is_all { full } else { full.min(self.read_budget_bytes.saturating_add(bytes.len() as u64)) };
-        if self.is_read_withheld && self.read_budget_bytes > 0 {
-            self.is_read_withheld = false;
-            self.link.wake_reader();
+    /// What the library hears of a write: a blocked one is watched.
+    fn written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_pending() {
+            self.writer_watch.poll(&self.link, cx);
+            self.check_alive()?;
         }
-    }
-
-    /// Books that the kernel accepts nothing, and kills the connection once that has lasted too long.
-    fn write_blocked<R>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
-        if !has_budget_remaining() {
-            // It was the runtime that said no, to let other tasks run; this one is woken at once.
-            return Poll::Pending;
-        }
-        let since = self.link.blocked(cx.waker());
-        self.watch_stall(since, cx);
-        match self.check_alive() {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
-    fn watch_stall(&mut self, since: Instant, cx: &mut Context<'_>) {
-        let (deadline, _) = self.link.patience(since);
-        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        while stall.as_mut().poll(cx).is_ready() {
-            let (deadline, reason) = self.link.patience(since);
-            if Instant::now() >= deadline {
-                self.link.kill(reason);
-                return;
-            }
-            stall.as_mut().reset(deadline);
-        }
+        written
     }
 
     /// Looks for the client's `5`, after which its session is a websocket.
@@ -130,75 +86,56 @@ impl<T: Carrier> Shim<T> {
     }
 }
 
-impl<T: Carrier> AsyncRead for Shim<T> {
+impl AsyncRead for Shim {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         // Before the checks, so that a kill or a resumption between them and the return finds someone to wake.
         this.link.keep_reader(cx.waker());
+        let is_watched = this.reader_watch.poll(&this.link, cx);
+        this.link.watch_stalls(is_watched);
         this.check_alive()?;
         if this.link.is_reading_paused() {
             return Poll::Pending;
         }
-        let is_blocked = this.link.is_blocked() && this.stall.is_some();
-        if is_blocked && this.read_budget_bytes == 0 {
-            this.is_read_withheld = true;
-            if let Some(since) = this.link.blocked_since() {
-                this.watch_stall(since, cx);
-            }
-            this.check_alive()?;
+        let is_full = this.link.is_kernel_full();
+        if is_full && !this.link.may_say_more() {
             return Poll::Pending;
         }
         let filled = buf.filled().len();
-        std::task::ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
+        std::task::ready!(this.inbound.poll_read(cx, buf))?;
         let bytes = &buf.filled()[filled..];
         this.link.heard();
-        if is_blocked {
-            this.read_budget_bytes = this.read_budget_bytes.saturating_sub(bytes.len() as u64);
+        if is_full {
+            this.link.said(bytes.len() as u64);
         }
         this.watch_upgrade(bytes);
         Poll::Ready(Ok(()))
     }
 }
 
-impl<T: Carrier> AsyncWrite for Shim<T> {
+impl AsyncWrite for Shim {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        this.check_alive()?;
-        match Pin::new(&mut this.inner).poll_write(cx, buf) {
-            Poll::Ready(Ok(len)) => {
-                this.wrote(&buf[..len], len == buf.len());
-                Poll::Ready(Ok(len))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => this.write_blocked(cx),
-        }
+        self.check_alive()?;
+        let written = self.link.poll_write(cx, buf);
+        self.written(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        this.check_alive()?;
-        match Pin::new(&mut this.inner).poll_flush(cx) {
-            Poll::Ready(Ok(())) => {
-                this.link.flushed();
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => this.write_blocked(cx),
-        }
+        self.check_alive()?;
+        let flushed = self.link.poll_flush(cx);
+        self.written(cx, flushed)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check_alive()?;
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        self.link.poll_shutdown(cx)
     }
 }
 
-impl<T: Carrier> Drop for Shim<T> {
+impl Drop for Shim {
     fn drop(&mut self) {
-        let is_stuck = self.stall.is_some() && self.link.is_blocked();
-        if self.link.killed().is_some() || is_stuck {
-            self.inner.reset_on_drop();
-        }
+        let is_stuck = self.link.is_kernel_full();
+        self.link.take_outbound(is_stuck || self.link.killed().is_some());
         if !matches!(self.upgrade, Upgrade::None) {
             // The library forgets a session whose upgrade came to nothing only when it is asked to; a session that has
             // become a websocket refuses to be closed this way, and one that is gone is unknown.

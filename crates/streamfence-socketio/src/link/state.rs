@@ -2,18 +2,20 @@
 //!
 //! Never a decision: it says what room there is, who is told, and whether the connection is to die.
 
+mod traffic;
+
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::Waker;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use streamfence_core::{CloseReason, Room, Transport};
+use futures_util::task::AtomicWaker;
+use streamfence_core::{CloseReason, Tier, Transport};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::frame::{Frame, FrameTracker};
-use super::ledger::{Expected, Ledger, Seen};
+use self::traffic::Traffic;
 use super::stream::Peer;
 use crate::connection::Connection;
 use crate::registry::{Registered, Registry};
@@ -30,6 +32,8 @@ pub struct LinkLimits {
     pub silence: Duration,
     /// How many bytes are read from the peer, beyond those written, while a write is blocked.
     pub blocked_read_budget_bytes: u64,
+    /// The tier of a websocket.
+    pub tier: Tier,
 }
 
 /// One connection: an Engine.IO session, whatever carries it.
@@ -44,10 +48,23 @@ pub struct LinkState {
     limits: LinkLimits,
     peer: Option<Peer>,
     traffic: Mutex<Traffic>,
-    /// Written under the lock of `traffic`, read without.
-    is_blocked: AtomicBool,
+    /// Whether the kernel said no. Written under the lock of `traffic`, read without.
+    is_kernel_full: AtomicBool,
+    /// Whether a poll waits for an answer. Without meaning once the session is a websocket.
+    is_poll_waiting: AtomicBool,
     is_websocket: AtomicBool,
     is_upgrading: AtomicBool,
+    /// The library's, while it waits for the peer to say something, and while it waits for the kernel.
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+    /// Whether a shard waits for the kernel.
+    is_shard_waiting: AtomicBool,
+    /// Whether the reader looks after the time a blocked connection has.
+    is_stall_watched: AtomicBool,
+    opened: Instant,
+    /// When a byte came from the peer, in milliseconds since it was opened.
+    last_heard_ms: AtomicU64,
+    is_posting: AtomicBool,
     /// How many want reading to pause.
     pauses: AtomicU32,
     /// Told when reading goes on, or when the connection has ended: for requests, which have no stream to wake.
@@ -66,18 +83,6 @@ pub struct LinkState {
 type Hook = Box<dyn Fn() + Send + Sync>;
 type EndHook = Box<dyn FnOnce(CloseReason) + Send>;
 
-struct Traffic {
-    ledger: Ledger,
-    /// Since when the kernel accepts nothing, or no poll waits. Invariant: `Some` while `is_blocked`.
-    blocked_since: Option<Instant>,
-    /// When a byte came from the peer.
-    last_heard: Instant,
-    /// Whether somebody waits for more room than there was.
-    is_room_awaited: bool,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
-}
-
 #[derive(Default)]
 struct End {
     reason: Option<CloseReason>,
@@ -87,22 +92,21 @@ struct End {
 impl LinkState {
     pub(crate) fn new(limits: LinkLimits, transport: Transport, peer: Option<Peer>, registered: Registered) -> Self {
         let is_websocket = transport == Transport::WebSocket;
-        let traffic = Traffic {
-            ledger: Ledger::new(limits.window_frames),
-            // A polling session begins without a poll that waits.
-            blocked_since: (!is_websocket).then(Instant::now),
-            last_heard: Instant::now(),
-            is_room_awaited: false,
-            reader: None,
-            writer: None,
-        };
         Self {
             limits,
             peer,
-            traffic: Mutex::new(traffic),
-            is_blocked: AtomicBool::new(!is_websocket),
+            traffic: Mutex::new(Traffic::new(&limits)),
+            is_kernel_full: AtomicBool::new(false),
+            is_poll_waiting: AtomicBool::new(false),
             is_websocket: AtomicBool::new(is_websocket),
             is_upgrading: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
+            writer: AtomicWaker::new(),
+            is_shard_waiting: AtomicBool::new(false),
+            is_stall_watched: AtomicBool::new(false),
+            opened: Instant::now(),
+            last_heard_ms: AtomicU64::new(0),
+            is_posting: AtomicBool::new(false),
             pauses: AtomicU32::new(0),
             resumed: Notify::new(),
             killed: OnceLock::new(),
@@ -137,16 +141,6 @@ impl LinkState {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
-    /// Writes down a packet that is about to be emitted.
-    pub fn expect(&self, packet: Expected) {
-        self.traffic().ledger.expect(packet);
-    }
-
-    /// Takes the newest expected packet back, because emitting it failed.
-    pub fn retract(&self) {
-        self.traffic().ledger.retract();
-    }
-
     /// Stops reading from the peer, or goes on: for an inbox that fills faster than it is emptied.
     pub fn pause_reading(&self, is_paused: bool) {
         if is_paused {
@@ -178,11 +172,8 @@ impl LinkState {
         if self.killed.set(reason).is_err() {
             return;
         }
-        let (reader, writer) = {
-            let traffic = self.traffic();
-            (traffic.reader.clone(), traffic.writer.clone())
-        };
-        reader.into_iter().chain(writer).for_each(Waker::wake);
+        self.reader.wake();
+        self.writer.wake();
         if !self.is_websocket.load(Ordering::SeqCst) {
             self.close_session();
             self.end(reason);
@@ -230,45 +221,18 @@ impl LinkState {
         hook(ended);
     }
 
-    /// What the fence may emit now.
-    #[must_use]
-    pub fn room(&self) -> Room {
-        self.room_below(&self.traffic().ledger)
-    }
-
-    fn room_below(&self, ledger: &Ledger) -> Room {
-        let mut room = ledger.room();
-        if self.transport() == Transport::Polling {
-            let below = self.limits.window_frames.saturating_sub(room.frames);
-            room.frames = room.frames.min(POLLED_FRAMES.saturating_sub(below));
-        }
-        room
-    }
-
-    /// What the fence may emit now, and a call of the hook of [`Self::set_on_room`] is owed when there is more.
-    #[must_use]
-    pub fn await_room(&self) -> Room {
-        let mut traffic = self.traffic();
-        traffic.is_room_awaited = true;
-        self.room_below(&traffic.ledger)
-    }
-
     /// Whether the kernel said no, or, while polling, no poll waits for an answer.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        self.is_blocked.load(Ordering::SeqCst)
+        match self.transport() {
+            Transport::WebSocket => self.is_kernel_full(),
+            _ => !self.is_poll_waiting.load(Ordering::SeqCst),
+        }
     }
 
-    /// Since when it is blocked.
-    #[must_use]
-    pub fn blocked_since(&self) -> Option<Instant> {
-        self.traffic().blocked_since
-    }
-
-    /// Whether something was emitted that its writer has not taken yet, although it could.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        !self.is_blocked() && !self.traffic().ledger.is_empty()
+    /// Whether the kernel said no.
+    pub(crate) fn is_kernel_full(&self) -> bool {
+        self.is_kernel_full.load(Ordering::SeqCst)
     }
 
     /// What carries the session now.
@@ -297,10 +261,6 @@ impl LinkState {
 
     pub(crate) fn registered(&self) -> &Registered {
         &self.registered
-    }
-
-    pub(crate) fn limits(&self) -> LinkLimits {
-        self.limits
     }
 
     /// Names the session, once: a polling session is known by its id from the answer to its handshake on.
@@ -336,78 +296,25 @@ impl LinkState {
     /// The client speaks websocket from now on.
     pub(crate) fn finish_upgrade(&self) {
         self.is_websocket.store(true, Ordering::SeqCst);
-        self.set_blocked(false);
+        self.tell_room();
     }
 
-    /// A poll waits for an answer, or waits no more. Without meaning once the session is a websocket.
+    /// A poll waits for an answer, or waits no more.
     pub(crate) fn set_polling(&self, is_waiting: bool) {
-        if !self.is_websocket.load(Ordering::SeqCst) {
-            self.set_blocked(!is_waiting);
-        }
-    }
-
-    /// The packets of a poll response, as they are on the wire.
-    pub(crate) fn saw_payload(&self, payload: &[u8]) {
-        let has_room = {
-            let mut traffic = self.traffic();
-            let packets = payload.split(|&byte| byte == PACKET_SEPARATOR).filter_map(|packet| match packet {
-                [b'4', text @ ..] => Some(Seen::Text { size_bytes: text.len() as u64, head: text }),
-                [b'b', ..] => Some(Seen::Binary),
-                _ => None,
-            });
-            let has_room = packets.fold(false, |has_room, packet| traffic.ledger.saw(packet) | has_room);
-            has_room && std::mem::take(&mut traffic.is_room_awaited)
-        };
-        if has_room {
+        let was_waiting = self.is_poll_waiting.swap(is_waiting, Ordering::SeqCst);
+        if was_waiting != is_waiting && self.transport() == Transport::Polling {
             self.tell_room();
         }
     }
 
-    /// The kernel accepted these bytes of the websocket; `is_all` if nothing is left to write.
-    pub(crate) fn wrote(&self, tracker: &mut FrameTracker, bytes: &[u8], is_all: bool) {
-        let (has_room, is_unblocked) = {
-            let mut traffic = self.traffic();
-            let mut has_room = false;
-            tracker.feed(bytes, |frame| {
-                if let Some(packet) = packet_of(&frame) {
-                    has_room |= traffic.ledger.saw(packet);
-                }
-            });
-            let is_blocked = self.is_blocked.load(Ordering::Relaxed);
-            if is_all && is_blocked {
-                traffic.blocked_since = None;
-                self.is_blocked.store(false, Ordering::SeqCst);
-            } else if is_blocked {
-                traffic.blocked_since = Some(Instant::now());
-            }
-            (has_room && std::mem::take(&mut traffic.is_room_awaited), is_all && is_blocked)
-        };
-        if has_room || is_unblocked {
-            self.tell_room();
-        }
+    /// Begins to take a POST in. One at a time: the packets of two would mix.
+    pub(crate) fn begin_post(&self) -> bool {
+        !self.is_posting.swap(true, Ordering::SeqCst)
     }
 
-    /// The kernel accepts no more now. Answers since when.
-    pub(crate) fn blocked(&self, waker: &Waker) -> Instant {
-        let (since, is_new) = {
-            let mut traffic = self.traffic();
-            keep(&mut traffic.writer, waker);
-            let is_new = traffic.blocked_since.is_none();
-            let since = *traffic.blocked_since.get_or_insert_with(Instant::now);
-            self.is_blocked.store(true, Ordering::SeqCst);
-            (since, is_new)
-        };
-        if is_new {
-            self.tell_room();
-        }
-        since
-    }
-
-    /// The kernel has taken everything.
-    pub(crate) fn flushed(&self) {
-        if self.is_blocked() {
-            self.set_blocked(false);
-        }
+    /// The POST has been taken in, or given up.
+    pub(crate) fn finish_post(&self) {
+        self.is_posting.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn is_reading_paused(&self) -> bool {
@@ -416,38 +323,29 @@ impl LinkState {
 
     /// Remembers who is to be woken when reading may go on, or when the connection is killed.
     pub(crate) fn keep_reader(&self, waker: &Waker) {
-        keep(&mut self.traffic().reader, waker);
+        self.reader.register(waker);
+    }
+
+    pub(crate) fn wake_reader(&self) {
+        self.reader.wake();
     }
 
     /// A byte came from the peer.
     pub(crate) fn heard(&self) {
-        self.traffic().last_heard = Instant::now();
+        self.last_heard_ms.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Says whether the reader looks after the time a blocked connection has: it is woken when it is to begin.
+    pub(crate) fn watch_stalls(&self, is_watched: bool) {
+        self.is_stall_watched.store(is_watched, Ordering::SeqCst);
     }
 
     /// When a connection that is blocked since then is to be killed, and as what, if nothing moves until then.
     pub(crate) fn patience(&self, blocked_since: Instant) -> (Instant, CloseReason) {
+        let last_heard = self.opened + Duration::from_millis(self.last_heard_ms.load(Ordering::Relaxed));
         let stalled = (blocked_since + self.limits.stall_timeout, CloseReason::Stalled);
-        let silent = (self.traffic().last_heard + self.limits.silence, CloseReason::Heartbeat);
+        let silent = (last_heard + self.limits.silence, CloseReason::Heartbeat);
         if silent.0 < stalled.0 { silent } else { stalled }
-    }
-
-    pub(crate) fn wake_reader(&self) {
-        let reader = self.traffic().reader.clone();
-        reader.into_iter().for_each(Waker::wake);
-    }
-
-    fn set_blocked(&self, is_blocked: bool) {
-        let is_new = {
-            let mut traffic = self.traffic();
-            let is_new = self.is_blocked.swap(is_blocked, Ordering::SeqCst) != is_blocked;
-            if is_new {
-                traffic.blocked_since = is_blocked.then(Instant::now);
-            }
-            is_new
-        };
-        if is_new {
-            self.tell_room();
-        }
     }
 
     fn tell_room(&self) {
@@ -455,9 +353,19 @@ impl LinkState {
             hook();
         }
     }
+}
 
-    fn traffic(&self) -> MutexGuard<'_, Traffic> {
-        self.traffic.lock().expect("nothing panics while it holds the books")
+/// The kernel takes more: whoever was told that it does not tries again. Called with the stream locked.
+impl Wake for LinkState {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.writer.wake();
+        if self.is_shard_waiting.swap(false, Ordering::SeqCst) {
+            self.tell_room();
+        }
     }
 }
 
@@ -465,6 +373,7 @@ impl fmt::Debug for LinkState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LinkState")
             .field("transport", &self.transport())
+            .field("tier", &self.tier())
             .field("peer", &self.peer)
             .field("room", &self.room())
             .field("is_blocked", &self.is_blocked())
@@ -474,24 +383,6 @@ impl fmt::Debug for LinkState {
     }
 }
 
-fn packet_of<'a>(frame: &Frame<'a>) -> Option<Seen<'a>> {
-    match (frame.opcode, frame.head) {
-        (Frame::TEXT, [b'4', head @ ..]) => Some(Seen::Text { size_bytes: frame.size_bytes - 1, head }),
-        (Frame::BINARY, _) => Some(Seen::Binary),
-        _ => None,
-    }
-}
-
-fn keep(slot: &mut Option<Waker>, waker: &Waker) {
-    match slot {
-        Some(kept) => kept.clone_from(waker),
-        None => *slot = Some(waker.clone()),
-    }
-}
-
-/// How many frames of the fence go into the answer to one poll: python-engineio hangs up on more than 16 packets, and a
-/// ping and the application's own want their place.
-const POLLED_FRAMES: u32 = 12;
 /// What separates packets in an Engine.IO 4 payload.
 pub(crate) const PACKET_SEPARATOR: u8 = 0x1e;
 

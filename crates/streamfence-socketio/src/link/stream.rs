@@ -2,6 +2,7 @@
 //!
 //! Never a byte of any protocol.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::halves::{Reader, Writer, of_any, of_tcp, of_unix};
 use super::tune::Tuning;
 
 /// Who is at the other end of a stream.
@@ -30,13 +32,14 @@ pub enum Peer {
 }
 
 /// What a connection runs on.
-pub trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {
+pub trait Carrier: AsyncRead + AsyncWrite + fmt::Debug + Unpin + Send {
     /// Makes the coming drop a reset: what the kernel still holds for the peer is thrown away.
     fn reset_on_drop(&self) {}
 }
 
 impl Carrier for DuplexStream {}
 impl Carrier for UnixStream {}
+impl Carrier for TokioIo<Upgraded> {}
 impl Carrier for TcpStream {
     fn reset_on_drop(&self) {
         // A socket that is gone already needs no reset.
@@ -105,6 +108,18 @@ impl Stream {
         self
     }
 
+    /// Its two directions. Only [`Inbound::poll_read`] gives what the HTTP side has read too much.
+    pub(crate) fn split(self) -> (Inbound, Writer) {
+        let Self { kind, rewind, _permit } = self;
+        let (reader, writer) = match kind {
+            Kind::Tcp(stream) => of_tcp(stream),
+            Kind::Unix(stream) => of_unix(stream),
+            Kind::Memory(stream) => of_any(Box::new(stream)),
+            Kind::Opaque(stream) => of_any(stream),
+        };
+        (Inbound { reader, rewind, _permit }, writer)
+    }
+
     fn rewound(mut self, rewind: Bytes) -> Self {
         // Copied, so that a few bytes do not keep a whole read buffer.
         self.rewind = Bytes::copy_from_slice(&rewind);
@@ -134,12 +149,29 @@ impl From<DuplexStream> for Stream {
     }
 }
 
-impl Carrier for Stream {
-    fn reset_on_drop(&self) {
-        if let Kind::Tcp(stream) = &self.kind {
-            stream.reset_on_drop();
-        }
+/// The incoming direction of a stream. Its drop is the end of both.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    reader: Reader,
+    rewind: Bytes,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Inbound {
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.rewind.is_empty() { self.reader.poll_read(cx, buf) } else { rewind(&mut self.rewind, buf) }
     }
+}
+
+/// Gives what was read too early.
+fn rewind(rewind: &mut Bytes, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    let len = rewind.len().min(buf.remaining());
+    buf.put_slice(&rewind[..len]);
+    rewind.advance(len);
+    if rewind.is_empty() {
+        *rewind = Bytes::new();
+    }
+    Poll::Ready(Ok(()))
 }
 
 impl Kind {
@@ -167,13 +199,7 @@ impl AsyncRead for Stream {
         if self.rewind.is_empty() {
             return self.kind.reader().poll_read(cx, buf);
         }
-        let len = self.rewind.len().min(buf.remaining());
-        buf.put_slice(&self.rewind[..len]);
-        self.rewind.advance(len);
-        if self.rewind.is_empty() {
-            self.rewind = Bytes::new();
-        }
-        Poll::Ready(Ok(()))
+        rewind(&mut self.rewind, buf)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use streamfence_core::{RequestId, TopicEntry, Transmit};
+use streamfence_core::{Body, RequestId, TopicEntry, Transmit};
 
 use super::packet::{json, namespace_part};
 use super::wish::secret_text;
@@ -92,12 +92,25 @@ impl Answer {
     }
 }
 
-/// The text of an event's packet: `2/feed,["subscribed",ARGUMENTS]`.
-pub(crate) fn event_packet(namespace: &str, event: &str, arguments: &str) -> String {
-    format!("2{}[{},{arguments}]", namespace_part(namespace), json(event))
+/// An event's packet: `2/feed,["subscribed",ARGUMENTS]`. Its payload are the arguments.
+pub(crate) fn event_packet(namespace: &str, event: &str, arguments: &str) -> Body {
+    packet(format!("2{}[{},", namespace_part(namespace), json(event)), arguments)
 }
 
-/// The text of an acknowledgement's packet: `3/feed,7[ARGUMENTS]`.
-pub(crate) fn ack_packet(namespace: &str, id: i64, arguments: &str) -> String {
-    format!("3{}{id}[{arguments}]", namespace_part(namespace))
+/// An acknowledgement's packet: `3/feed,7[ARGUMENTS]`. Its payload are the arguments.
+pub(crate) fn ack_packet(namespace: &str, id: i64, arguments: &str) -> Body {
+    packet(format!("3{}{id}[", namespace_part(namespace)), arguments)
+}
+
+/// A namespace's CONNECT packet, as the library answers a client's: `0/feed,{"sid":"..."}`.
+pub(crate) fn connect_packet(namespace: &str, sid: &str) -> String {
+    format!(r#"0{}{{"sid":"{sid}"}}"#, namespace_part(namespace))
+}
+
+fn packet(mut text: String, arguments: &str) -> Body {
+    let start = text.len();
+    text.push_str(arguments);
+    let payload = start..text.len();
+    text.push(']');
+    Body { bytes: text.into(), payload, attachments: Box::default() }
 }

@@ -50,11 +50,21 @@ pub(crate) fn arguments<'a>(message: &Message, body: &'a Body) -> &'a str {
     std::str::from_utf8(&body.text()[head..body.text().len() - 1]).expect("the encoder wrote text")
 }
 
+/// The payload of a packet, as the text it is.
+pub(crate) fn payload(body: &Body) -> &str {
+    std::str::from_utf8(body.payload()).expect("a packet is text")
+}
+
+/// Whether a message is sent with Socket.IO's own callback.
+pub(crate) fn has_callback(message: &Message) -> bool {
+    let class = &message.topic.class;
+    class.policy.wants_ack() && class.ack == AckStyle::Native
+}
+
 /// Where in its packet a message has the id of its callback, if it has one: before the `[`.
 pub(crate) fn callback_at(message: &Message, body: &Body) -> Option<usize> {
-    let class = &message.topic.class;
-    let is_called_back = class.policy.wants_ack() && class.ack == AckStyle::Native;
-    is_called_back.then(|| body.text().iter().position(|byte| *byte == b'[').expect("an event's packet has arguments"))
+    has_callback(message)
+        .then(|| body.text().iter().position(|byte| *byte == b'[').expect("an event's packet has arguments"))
 }
 
 /// The packet of a later attempt, where the client is told which one it is; `None` where all attempts are alike.

@@ -210,6 +210,11 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, BadWish>
     }
 }
 
+/// Whether this is JSON at all, whatever it says.
+pub(crate) fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
 struct Event<T>(Option<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Event<T> {

@@ -152,6 +152,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     async fn receive_any(&mut self) -> io::Result<Message> {
         let head = self.take(2).await?;
+        assert_eq!(head[0] & 0xf0, 0x80, "no frame of the server is a fragment or has reserved bits");
+        assert_eq!(head[1] & 0x80, 0, "no frame of the server is masked");
         let len = match head[1] & 0x7f {
             126 => self.take(2).await?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
             127 => self.take(8).await?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)),

@@ -54,12 +54,17 @@ async fn a_middleware_of_the_application_decides_who_comes_in() {
 
 #[tokio::test]
 async fn the_application_talks_beside_the_fence_and_the_room_stays_exact() {
+    talk_beside_the_fence(&app::options(), 64).await;
+    talk_beside_the_fence(&ServerOptions { splice: false, ..app::options() }, 32).await;
+}
+
+async fn talk_beside_the_fence(options: &ServerOptions, frames: u32) {
     let (tell, mut sockets) = tokio::sync::mpsc::unbounded_channel();
     let door = async move |socket: SocketRef| {
         socket.on("shout", async |socket: SocketRef, Data(text): Data<String>| drop(socket.emit("echo", &text)));
         drop(tell.send(socket));
     };
-    let app = start_with(feed(), &app::options(), |server| server.on_connect("/feed", door));
+    let app = start_with(feed(), options, |server| server.on_connect("/feed", door));
     let mut client = app.subscriber("/feed", "tick").await;
     let socket = sockets.recv().await.expect("it has entered");
     let link = socket.req_parts().extensions.get::<Arc<LinkState>>().expect("the layer put it there").clone();
@@ -74,7 +79,7 @@ async fn the_application_talks_beside_the_fence_and_the_room_stays_exact() {
         assert_eq!(client.event().await.0, "echo");
         eventually("all room is back", || link.room().is_empty).await;
     }
-    assert_eq!(link.room().frames, 32);
+    assert_eq!(link.room().frames, frames);
 }
 
 #[tokio::test]

@@ -15,4 +15,5 @@ mod namespaces;
 mod polling;
 mod principals;
 mod publishing;
+mod splice;
 mod subscriptions;

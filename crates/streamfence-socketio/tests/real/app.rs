@@ -26,8 +26,9 @@ pub(crate) struct News {
     pub(crate) left: mpsc::UnboundedReceiver<DisconnectReason>,
 }
 
+/// The application emits by hand, so it is the library that sends.
 pub(crate) fn options() -> ServerOptions {
-    ServerOptions { shutdown_drain: Duration::from_secs(2), ..ServerOptions::default() }
+    ServerOptions { shutdown_drain: Duration::from_secs(2), splice: false, ..ServerOptions::default() }
 }
 
 pub(crate) fn start(options: &ServerOptions) -> App {

@@ -2,9 +2,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
-use streamfence_core::Transport;
+use streamfence_core::{Tier, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::coop::unconstrained;
+use tokio::time::Instant;
 
 use super::super::ledger::Expected;
 use super::super::state::LinkLimits;
@@ -15,14 +16,15 @@ const LIMITS: LinkLimits = LinkLimits {
     stall_timeout: Duration::from_secs(30),
     silence: Duration::from_secs(600),
     blocked_read_budget_bytes: 1000,
+    tier: Tier::Emit,
 };
 
 /// A websocket whose pipe holds so many bytes each way, and its peer.
-fn pipe(size_bytes: usize) -> (Shim<DuplexStream>, DuplexStream, Arc<LinkState>) {
+fn pipe(size_bytes: usize) -> (Shim, DuplexStream, Arc<LinkState>) {
     pipe_with(LIMITS, size_bytes)
 }
 
-fn pipe_with(limits: LinkLimits, size_bytes: usize) -> (Shim<DuplexStream>, DuplexStream, Arc<LinkState>) {
+fn pipe_with(limits: LinkLimits, size_bytes: usize) -> (Shim, DuplexStream, Arc<LinkState>) {
     let (near, far) = duplex(size_bytes);
     let link = Arc::new(LinkState::detached(limits, Transport::WebSocket));
     (Shim::new(near, Arc::clone(&link)), far, link)
@@ -41,7 +43,7 @@ fn masked_text_frame(payload: &str) -> Vec<u8> {
 }
 
 /// Writes until the pipe says no. A task's own budget says no earlier, so it is left out.
-async fn fill(shim: &mut Shim<DuplexStream>) {
+async fn fill(shim: &mut Shim) {
     unconstrained(std::future::poll_fn(|cx| {
         while let Poll::Ready(written) = Pin::new(&mut *shim).poll_write(cx, &[0x89, 0]) {
             written.expect("the pipe is open");
@@ -51,7 +53,7 @@ async fn fill(shim: &mut Shim<DuplexStream>) {
     .await;
 }
 
-fn poll_read_once(shim: &mut Shim<DuplexStream>, cx: &mut Context<'_>, size: usize) -> Poll<io::Result<usize>> {
+fn poll_read_once(shim: &mut Shim, cx: &mut Context<'_>, size: usize) -> Poll<io::Result<usize>> {
     let mut space = vec![0; size];
     let mut buf = ReadBuf::new(&mut space);
     Pin::new(shim).poll_read(cx, &mut buf).map_ok(|()| buf.filled().len())

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU32;
 use bytes::Bytes;
 
 use super::*;
+use crate::link::Expected;
 
 fn limits() -> LinkLimits {
     LinkLimits {
@@ -11,6 +12,7 @@ fn limits() -> LinkLimits {
         stall_timeout: Duration::from_secs(1),
         silence: Duration::from_secs(60),
         blocked_read_budget_bytes: 1024,
+        tier: Tier::Emit,
     }
 }
 
