@@ -415,6 +415,9 @@ pub(crate) mod tests {
         for reason in CloseReason::ALL {
             assert_eq!(reason.as_str(), snake_case(reason));
         }
+        for tier in Tier::ALL {
+            assert_eq!(tier.as_str(), snake_case(tier));
+        }
         for outcome in AckOutcome::ALL {
             assert_eq!(outcome.as_str(), snake_case(outcome));
         }
