@@ -235,6 +235,16 @@ fn where_bytes_are_too_many_the_heaviest_lane_ends() {
         5s  holds t: 3 messages, 30 bytes
     "#]],
     );
+    // As many bytes as there may be are not too many: it is the messages that are.
+    let both = SlowClient::default().hard_messages(3).hard_bytes(100).patience(PATIENCE);
+    check(
+        best_effort(Overflow::RejectNew).topic("u").slow_client(both),
+        "offer a b c size=10, offer d size=70 topic=u, +5s, holds",
+        expect![[r#"
+            5s  unsubscribed from t
+            5s  holds u: 1 messages, 70 bytes
+        "#]],
+    );
 }
 
 #[test]
