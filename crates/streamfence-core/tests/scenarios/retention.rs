@@ -341,6 +341,19 @@ fn whoever_comes_back_or_is_waited_for_no_more_makes_place_for_another() {
 }
 
 #[test]
+fn whoever_was_lost_is_waited_for_and_whoever_was_sent_away_is_not() {
+    let mut kept = Kept::new();
+    let sent_away = CloseReason::ALL.into_iter().zip(0..).filter(|&(reason, client)| {
+        let (link, session) = kept.join(client, Duration::from_secs(10));
+        kept.hub.close(link, reason, kept.now);
+        kept.hub.session(session).is_none()
+    });
+    let reasons: Vec<_> = sent_away.map(|(reason, _)| reason).collect();
+    use CloseReason::{Protocol, Removed, Server, ShuttingDown};
+    assert_eq!(reasons, [Protocol, Server, ShuttingDown, Removed]);
+}
+
+#[test]
 fn answers_that_a_session_leaves_behind_hold_up_nobody_on_its_old_link() {
     let mut kept = Kept::new();
     let (first, session) = kept.join(0, Duration::from_secs(10));
