@@ -424,6 +424,23 @@ fn a_nack_waits_for_room_like_any_retry() {
 }
 
 #[test]
+fn a_nack_puts_off_what_waits_to_be_sent_again() {
+    check(
+        at_least_once(2),
+        "room 9, offer a b, room 9 5, +1s, nack a after=500ms, room 9, +499ms, +1ms, ack a, ack b",
+        expect![[r#"
+            0s  sent a (attempt 1)
+            0s  sent b (attempt 1)
+            1s  nacked a
+            1s  sent b (attempt 2)
+            1.5s  sent a (attempt 2)
+            1.5s  acked a
+            1.5s  acked b
+        "#]],
+    );
+}
+
+#[test]
 fn each_attempt_has_longer_than_the_one_before_it() {
     let promise = AtLeastOnce::default().ack_timeout(Duration::from_secs(1)).max_retries(4);
     let namespace = Namespace::new("/a").topic("t").at_least_once(promise.backoff(2.0, Duration::from_secs(5)));
