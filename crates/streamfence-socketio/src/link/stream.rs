@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::encrypted::Encrypted;
 use super::halves::{Reader, Writer, of_any, of_tcp, of_unix};
 use super::tune::Tuning;
 
@@ -62,6 +63,8 @@ enum Kind {
     Tcp(TcpStream),
     Unix(UnixStream),
     Memory(DuplexStream),
+    /// TLS over one of those.
+    Tls(Box<Encrypted>),
     /// Whatever an unknown server upgraded: it works, but cannot be tuned or reset.
     Opaque(Box<TokioIo<Upgraded>>),
 }
@@ -90,8 +93,19 @@ impl Stream {
 
     /// Asks the kernel for the options of a TCP connection; other kinds have none.
     pub fn tune(&self, tuning: &Tuning) {
-        if let Kind::Tcp(stream) = &self.kind {
-            tuning.apply(stream);
+        match &self.kind {
+            Kind::Tcp(stream) => tuning.apply(stream),
+            Kind::Tls(stream) => stream.tune(tuning),
+            Kind::Unix(_) | Kind::Memory(_) | Kind::Opaque(_) => {}
+        }
+    }
+
+    /// Makes the coming drop a reset, where there is a connection of TCP.
+    pub(super) fn reset_on_drop(&self) {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.reset_on_drop(),
+            Kind::Tls(stream) => stream.reset_on_drop(),
+            Kind::Unix(_) | Kind::Memory(_) | Kind::Opaque(_) => {}
         }
     }
 
@@ -115,6 +129,7 @@ impl Stream {
             Kind::Tcp(stream) => of_tcp(stream),
             Kind::Unix(stream) => of_unix(stream),
             Kind::Memory(stream) => of_any(Box::new(stream)),
+            Kind::Tls(stream) => of_any(stream),
             Kind::Opaque(stream) => of_any(stream),
         };
         (Inbound { reader, rewind, _permit }, writer)
@@ -149,6 +164,12 @@ impl From<DuplexStream> for Stream {
     }
 }
 
+impl From<Encrypted> for Stream {
+    fn from(stream: Encrypted) -> Self {
+        Self::of(Kind::Tls(Box::new(stream)))
+    }
+}
+
 /// The incoming direction of a stream. Its drop is the end of both.
 #[derive(Debug)]
 pub(crate) struct Inbound {
@@ -180,6 +201,7 @@ impl Kind {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
+            Self::Tls(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -189,6 +211,7 @@ impl Kind {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
+            Self::Tls(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -221,6 +244,7 @@ impl AsyncWrite for Stream {
             Kind::Tcp(stream) => stream.is_write_vectored(),
             Kind::Unix(stream) => stream.is_write_vectored(),
             Kind::Memory(stream) => stream.is_write_vectored(),
+            Kind::Tls(stream) => stream.is_write_vectored(),
             Kind::Opaque(stream) => stream.is_write_vectored(),
         }
     }
