@@ -483,6 +483,9 @@ pub(crate) mod tests {
         for reason in CloseReason::ALL {
             assert_eq!(reason.as_str(), snake_case(reason));
         }
+        for failure in HandshakeFailure::ALL {
+            assert_eq!(failure.as_str(), snake_case(failure));
+        }
         for tier in Tier::ALL {
             assert_eq!(tier.as_str(), snake_case(tier));
         }
