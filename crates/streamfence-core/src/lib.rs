@@ -36,7 +36,7 @@ pub use event::{CloseReason, Event, GiveUpReason, HandshakeFailure, Tier, Transp
 pub use gap::{Gap, LossReason};
 pub use hub::{Fanout, Hub, Pressure, PressureCost, Relief, Reload};
 pub use in_flight::InFlight;
-pub use lane::{Admission, ENTRY_BYTES, Lane, MESSAGE_BYTES, Rejection, Sending, Wishes};
+pub use lane::{AckedUpTo, Admission, ENTRY_BYTES, Lane, MESSAGE_BYTES, Rejection, Sending, Wishes};
 pub use link::Room;
 pub use message::{
     Body, ClassId, ClientId, Epoch, Key, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId,
