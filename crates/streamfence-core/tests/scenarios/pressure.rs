@@ -347,6 +347,22 @@ fn what_a_client_missed_is_told_before_a_message_that_is_to_leave_at_once() {
             0s  holds t: 0 messages, 0 bytes
         "#]],
     );
+    // Each notice takes its room, and without one there is none to take.
+    check(
+        best_effort(Overflow::RejectNew).gap_notices(true),
+        "memory 0, room 1, offer a, room 0, offer b, offer c ttl=0s, room 2, offer d, room 3, offer e, room 4, offer f",
+        expect![[r#"
+            0s  sent a
+            0s  rejected b: no memory
+            0s  rejected c: expired
+            0s  rejected d: no memory
+            0s  rejected e: no memory
+            0s  told: missed 1 of t, 2 to 2: rejected
+            0s  told: missed 1 of t, 3 to 3: expired
+            0s  told: missed 2 of t, 4 to 5: rejected
+            0s  sent f
+        "#]],
+    );
 }
 
 #[test]
