@@ -363,6 +363,16 @@ fn what_a_client_missed_is_told_before_a_message_that_is_to_leave_at_once() {
             0s  sent f
         "#]],
     );
+    check(
+        best_effort(Overflow::RejectNew).gap_notices(true),
+        "memory 0, offer a, room 9 265, offer b, room 9 266, offer c",
+        expect![[r#"
+            0s  rejected a: no memory
+            0s  rejected b: no memory
+            0s  told: missed 2 of t, 1 to 2: rejected
+            0s  sent c
+        "#]],
+    );
 }
 
 #[test]
