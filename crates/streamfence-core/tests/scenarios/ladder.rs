@@ -166,21 +166,22 @@ fn an_ack_is_progress_and_a_retry_is_none() {
 
 #[test]
 fn an_ack_that_releases_nothing_is_no_progress() {
-    let script = "room 9, offer 1-6 topic=u, ack 1, room 0, +3s, ack 1, ack never topic=u, +2s";
+    let script = "room 9, offer 1-6 topic=u, ack 1, room 0, +3s, ack 1, ack 1 upto=yes, ack never topic=u, +2s";
     check(
         lanes(Eviction::Disconnect),
         script,
         expect![[r#"
-        0s  sent 1-2 (attempt 1)
-        0s  acked 1
-        0s  sent 3 (attempt 1)
-        3s  acked 1: late
-        3s  acked never: unknown
-        5s  slow client began: 5 messages, 50 bytes
-        5s  slow client ended after 5s: 5 lost
-        5s  left (slow_client)
-        5s  to be disconnected (slow_client)
-    "#]],
+            0s  sent 1-2 (attempt 1)
+            0s  acked 1
+            0s  sent 3 (attempt 1)
+            3s  acked 1: late
+            3s  acked up to 1: late
+            3s  acked never: unknown
+            5s  slow client began: 5 messages, 50 bytes
+            5s  slow client ended after 5s: 5 lost
+            5s  left (slow_client)
+            5s  to be disconnected (slow_client)
+        "#]],
     );
 }
 
@@ -407,7 +408,7 @@ fn nobody_is_evicted_for_what_only_waits_for_its_interval() {
 fn a_receipt_is_progress() {
     let unconfirmed = best_effort(Overflow::DropOldest).receipt_window(2).slow_client(ladder(Eviction::Disconnect));
     check(
-        unconfirmed,
+        unconfirmed.clone(),
         "room 2, offer 1-9, +3s, ack 1, +4s, holds, +1s",
         expect![[r#"
             0s  sent 1-2
@@ -418,5 +419,19 @@ fn a_receipt_is_progress() {
             8s  left (slow_client)
             8s  to be disconnected (slow_client)
         "#]],
+    );
+    // So is one of all up to a message.
+    check(
+        unconfirmed,
+        "room 2, offer 1-9, +3s, ack 2 upto=yes, +4s, holds, +1s",
+        expect![[r#"
+        0s  sent 1-2
+        3s  acked up to 2
+        5s  slow client began: 7 messages, 70 bytes
+        7s  holds t: 7 messages, 70 bytes
+        8s  slow client ended after 8s: 7 lost
+        8s  left (slow_client)
+        8s  to be disconnected (slow_client)
+    "#]],
     );
 }
