@@ -317,6 +317,8 @@ impl Shard {
         };
         let Some(session) = session else { return };
         if let Some(seat) = self.seat_mut(key) {
+            // Most connections join one namespace.
+            seat.sessions.reserve_exact(1);
             seat.sessions.push(Joined { namespace, session, workers: Default::default() });
         }
         if wish.is_none() {

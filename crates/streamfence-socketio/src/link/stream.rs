@@ -2,6 +2,7 @@
 //!
 //! Never a byte of any protocol.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -153,15 +154,37 @@ impl From<DuplexStream> for Stream {
 #[derive(Debug)]
 pub(crate) struct Inbound {
     reader: Reader,
+    /// What was read and not yet taken: by the HTTP side, or ahead.
     rewind: Bytes,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Inbound {
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.rewind.is_empty() { self.reader.poll_read(cx, buf) } else { rewind(&mut self.rewind, buf) }
+        if !self.rewind.is_empty() {
+            return rewind(&mut self.rewind, buf);
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut ahead = ReadBuf::new(scratch);
+            std::task::ready!(self.reader.poll_read(cx, &mut ahead))?;
+            let (now, later) = ahead.filled().split_at(buf.remaining().min(ahead.filled().len()));
+            buf.put_slice(now);
+            if !later.is_empty() {
+                self.rewind = Bytes::copy_from_slice(later);
+            }
+            Poll::Ready(Ok(()))
+        })
     }
 }
+
+thread_local! {
+    /// What every connection of a thread is read into, one at a time: one that says much at once takes few calls, and
+    /// one that says nothing keeps no memory.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_AHEAD_BYTES].into());
+}
+
+/// How much is read at once, and kept at most for a connection whose reader has taken a part of it.
+const READ_AHEAD_BYTES: usize = 16 * 1024;
 
 /// Gives what was read too early.
 fn rewind(rewind: &mut Bytes, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
