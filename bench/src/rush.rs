@@ -83,8 +83,9 @@ pub(crate) fn measure(args: &RushArgs, report: &mut Report) -> anyhow::Result<()
     }
     let both = of(Kind::Fence, |s| s.deliveries() + s.connects());
     report.judge("rush", "deliveries and connects at once, shares of each alone", both, Target::AtLeast(0.9));
-    let least = of(Kind::Fence, |s| s.deliveries().min(s.connects()));
-    report.judge("rush", "the smaller of both shares", least, Target::AtLeast(0.2));
+    let p99 = |kind| of(kind, |s| s.storm.entering.p99_us);
+    let entering = p99(Kind::Fence) / p99(Kind::Stock);
+    report.judge("rush", "p99 of entering during a fan-out, x stock", entering, Target::AtMost(1.0));
     report.keep("rush", &samples)
 }
 

@@ -225,8 +225,8 @@ impl Inbox {
         }
         self.bytes += size;
         if self.items.capacity() == 0 {
-            // Most clients say one thing at a time, and a queue makes room for four.
-            self.items.reserve_exact(1);
+            // A connection opens and joins at once; later, most say one thing at a time. A queue makes room for four.
+            self.items.reserve_exact(2);
         }
         self.items.push_back(input);
         let change = (!self.is_paused && self.is_half_full()).then_some(Reading::Pause);

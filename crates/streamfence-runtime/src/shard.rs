@@ -27,8 +27,9 @@ use crate::seat::{Joined, Seat};
 use crate::tickets::Tickets;
 use crate::watch::Watchers;
 
-/// Batches and events handed out in one turn. A batch may be a call to the kernel, and readers wait meanwhile.
-const OUTPUTS_PER_TURN: usize = 256;
+/// Batches and events handed out in one turn. A batch may be a call to the kernel, and whoever reads or connects waits
+/// meanwhile: for about a millisecond.
+const OUTPUTS_PER_TURN: usize = 64;
 /// What one client may say in one turn.
 const INPUTS_PER_TURN: usize = 256;
 /// Answers a client may leave unread before its wishes wait.
