@@ -6,8 +6,8 @@ import { defer } from "./defer.mjs";
 import { SOON_MS, within } from "./wait.mjs";
 
 /** Opens a websocket, connects to a namespace and resolves once that is accepted. */
-export async function connectRaw(t, url, namespace) {
-  const client = new RawClient(url);
+export async function connectRaw(t, url, namespace, options = {}) {
+  const client = new RawClient(url, options);
   defer(t, () => client.socket.terminate());
   const accepted = client.next((packet) => packet.startsWith(`40${namespace},`));
   await client.next((packet) => packet.startsWith("0"));
@@ -25,8 +25,8 @@ export class RawClient {
   onPacket = undefined;
   #waiting = [];
 
-  constructor(url) {
-    this.socket = new WebSocket(`${url.replace(/^http/, "ws")}/socket.io/?EIO=4&transport=websocket`);
+  constructor(url, options = {}) {
+    this.socket = new WebSocket(`${url.replace(/^http/, "ws")}/socket.io/?EIO=4&transport=websocket`, options);
     /** Resolves with the close code, however the connection ends. */
     this.closed = new Promise((resolve) => this.socket.on("close", resolve));
     this.socket.on("error", () => {});

@@ -29,13 +29,14 @@ for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exi
  * Starts `streamfence serve` with this YAML and waits until all its servers listen.
  *
  * Ports are chosen by the system and read from the log. The server is stopped with the test `t`, and the test
- * fails when it does not end well.
+ * fails when it does not end well. `files` are written beside the configuration, by name.
  */
-export async function startServer(t, yaml, { servers = ["feed"] } = {}) {
+export async function startServer(t, yaml, { servers = ["feed"], files = {} } = {}) {
   assert.ok(BIN, "STREAMFENCE_BIN names the binary: run `cargo xtask e2e`");
   const folder = mkdtempSync(path.join(os.tmpdir(), "streamfence-e2e-"));
   const file = path.join(folder, "streamfence.yaml");
   writeFileSync(file, inTier(yaml));
+  for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text, { mode: 0o600 });
   const args = ["serve", "-c", file, "--admin-listen", "127.0.0.1:0", "--log-format", "json"];
   const child = spawn(BIN, args, { stdio: ["ignore", "ignore", "pipe"], cwd: folder });
   running.add(child);
@@ -77,6 +78,11 @@ export class Server {
   /** Where Socket.IO clients connect. */
   url(name = "feed") {
     return `http://${this.address(name)}`;
+  }
+
+  /** The same with TLS. */
+  secureUrl(name = "feed") {
+    return `https://${this.address(name)}`;
   }
 
   /** `host:port` of a server, or of `admin`. */

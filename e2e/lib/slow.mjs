@@ -9,12 +9,12 @@ import { until, within } from "./wait.mjs";
 
 const PROGRAM = fileURLToPath(new URL("slow_client.py", import.meta.url));
 
-/** Opens `count` clients with a tiny receive buffer, subscribed and reading. */
-export async function openSlow(t, address, { count, namespace, topic, rcvbuf = 4096 }) {
+/** Opens `count` clients with a tiny receive buffer, subscribed and reading; with TLS where they are told whom to trust. */
+export async function openSlow(t, address, { count, namespace, topic, rcvbuf = 4096, ca }) {
   const clients = new SlowClients();
   defer(t, () => clients.end());
   const [host, port] = splitAddress(address);
-  await clients.order({ cmd: "open", count, host, port, namespace, topic, rcvbuf }, 60_000);
+  await clients.order({ cmd: "open", count, host, port, namespace, topic, rcvbuf, ca }, 60_000);
   await until("every slow client is subscribed", async () => (await clients.order({ cmd: "ready" })).ready);
   return clients;
 }

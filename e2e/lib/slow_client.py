@@ -5,7 +5,8 @@ SO_RCVBUF, and a client that holds a megabyte in its kernel is not slow for a lo
 standard library only.
 
 Commands, each answered with one line:
-  {"cmd": "open", "count", "host", "port", "namespace", "topic", "rcvbuf"}   connects and subscribes
+  {"cmd": "open", "count", "host", "port", "namespace", "topic", "rcvbuf", "ca"?}   connects (with TLS
+                                  where "ca" is what it trusts) and subscribes
   {"cmd": "stop"}                 reads no more
   {"cmd": "read", "bps": N}       reads N bytes a second, each client
   {"cmd": "resume"}               reads all there is
@@ -18,6 +19,7 @@ import json
 import os
 import select
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -36,6 +38,9 @@ class Client:
         # Before connect: the window is agreed upon in the handshake.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, order.get("rcvbuf", 4096))
         self.socket.connect((order["host"], order["port"]))
+        if "ca" in order:
+            trust = ssl.create_default_context(cadata=order["ca"])
+            self.socket = trust.wrap_socket(self.socket, server_hostname=order["host"])
         self.buffer = bytearray()
         self.fragments = bytearray()
         # Bytes a second, None for all there is, 0 for none.
@@ -93,6 +98,10 @@ class Client:
         if self.rate:
             self.allowance = min(self.allowance + self.rate * seconds, self.rate * 5 * TURN_S)
 
+    def has_decrypted(self):
+        """Whether TLS holds bytes that poll does not know of."""
+        return self.closed is None and isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0
+
     def wants_to_read(self):
         return self.closed is None and (self.rate is None or self.allowance >= 1)
 
@@ -103,7 +112,7 @@ class Client:
         limit = CHUNK if self.rate is None else min(CHUNK, int(self.allowance))
         try:
             data = self.socket.recv(limit)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
         except OSError as error:
             self.end(error)
@@ -215,7 +224,10 @@ class Crowd:
                 by_fd[client.socket.fileno()] = client
                 poll.register(client.socket.fileno(), select.POLLIN if client.wants_to_read() else 0)
                 throttled = throttled or bool(client.rate)
-        for fd, events in poll.poll(TURN_S * 1000 if throttled else 1000):
+        decrypted = [client for client in self.clients if client.has_decrypted() and client.wants_to_read()]
+        for client in decrypted:
+            client.read()
+        for fd, events in poll.poll(0 if decrypted else TURN_S * 1000 if throttled else 1000):
             if fd == 0:
                 if not self.take_commands():
                     return False

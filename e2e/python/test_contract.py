@@ -9,9 +9,11 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 import engineio.payload
+import requests
 import socketio
 
 # python-engineio takes at most 16 packets from one poll and hangs up at more, which any burst over polling makes.
@@ -42,15 +44,23 @@ servers:
         maxRetries: 2
 """
 
+TLS = """    transport: WSS
+    tls: {certChainPemPath: chain.pem, privateKeyPemPath: key.pem}
+"""
+CERTIFICATES = os.path.join(os.path.dirname(__file__), "..", "lib", "certificate.mjs")
+
 
 class Server:
     """The binary under test."""
 
-    def __init__(self):
+    def __init__(self, with_tls):
         self.folder = tempfile.TemporaryDirectory(prefix="streamfence-e2e-")
+        self.with_tls = with_tls
         path = os.path.join(self.folder.name, "streamfence.yaml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(CONFIG)
+            file.write(CONFIG.replace("    port: 0\n", "    port: 0\n" + TLS, 1) if with_tls else CONFIG)
+        if with_tls:
+            subprocess.run(["node", CERTIFICATES, self.folder.name], check=True)
         self.process = subprocess.Popen(
             [os.environ["STREAMFENCE_BIN"], "serve", "-c", path, "--admin-listen", "127.0.0.1:0", "--log-format", "json"],
             cwd=self.folder.name,
@@ -81,7 +91,12 @@ class Server:
 
     @property
     def url(self):
-        return "http://" + self.addresses["feed"]
+        return ("https://" if self.with_tls else "http://") + self.addresses["feed"]
+
+    @property
+    def trusted(self):
+        """What a client is to trust; without TLS, whatever it does."""
+        return os.path.join(self.folder.name, "ca.pem") if self.with_tls else True
 
     def publish(self, namespace, topic, payload=None, **options):
         body = {"namespace": namespace, "topic": topic, **options}
@@ -110,12 +125,16 @@ class Server:
 class Client:
     """One python-socketio client in one namespace; every event goes into one queue."""
 
-    def __init__(self, url, namespace, transports):
+    def __init__(self, server, namespace, transports):
         self.namespace = namespace
         self.events = queue.Queue()
-        self.socket = socketio.Client(reconnection=False)
+        http_session = requests.Session()
+        # What is trusted is the test's, whatever the environment names.
+        http_session.trust_env = False
+        http_session.verify = server.trusted
+        self.socket = socketio.Client(reconnection=False, http_session=http_session)
         self.socket.on("*", lambda event, *args: self.events.put((event, *args)), namespace=namespace)
-        self.socket.connect(url, namespaces=[namespace], transports=transports, wait_timeout=SOON_S)
+        self.socket.connect(server.url, namespaces=[namespace], transports=transports, wait_timeout=SOON_S)
 
     def emit(self, event, body):
         self.socket.emit(event, body, namespace=self.namespace)
@@ -128,6 +147,13 @@ class Client:
         assert wanted in (None, event[0]), f"expected {wanted}, got {event}"
         return event[1:]
 
+    def leave(self):
+        # The library loses a goodbye that is said while a request of it is on its way, and then waits for a ping.
+        deadline = time.monotonic() + SOON_S
+        while self.socket.eio.queue.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self.socket.disconnect()
+
     def subscribe(self, topic):
         self.emit("subscribe", {"topic": topic})
         return self.next("subscribed")[0]
@@ -137,18 +163,16 @@ class Contract:
     """The tests, run once for each way to connect."""
 
     transports = None
+    with_tls = False
 
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Server()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
+    def setUp(self):
+        # Its own, so that a client that lingers is counted by no other test.
+        self.server = Server(self.with_tls)
+        self.addCleanup(self.server.stop)
 
     def connect(self, namespace):
-        client = Client(self.server.url, namespace, self.transports)
-        self.addCleanup(client.socket.disconnect)
+        client = Client(self.server, namespace, self.transports)
+        self.addCleanup(client.leave)
         return client
 
     def test_messages_arrive_in_order(self):
@@ -227,6 +251,18 @@ class OverPolling(Contract, unittest.TestCase):
 
 class ThroughTheUpgrade(Contract, unittest.TestCase):
     transports = ["polling", "websocket"]
+
+
+class OverWebsocketWithTls(OverWebsocket):
+    with_tls = True
+
+
+class OverPollingWithTls(OverPolling):
+    with_tls = True
+
+
+class ThroughTheUpgradeWithTls(ThroughTheUpgrade):
+    with_tls = True
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@
 
 mod config;
 mod hub;
+mod seam;
 mod wish;
 
 pub use config::config;
 pub use hub::hub;
+pub use seam::seam;
 pub use wish::wish;

@@ -14,6 +14,11 @@ fn wish() {
 }
 
 #[test]
+fn seam() {
+    replay("seam", streamfence_fuzz::seam);
+}
+
+#[test]
 fn config() {
     replay("config", streamfence_fuzz::config);
 }

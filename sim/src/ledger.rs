@@ -3,6 +3,8 @@
 //! Nothing here copies how a lane works. It says what may not happen: a message out of order, twice, unasked for, lost
 //! without a reason, or told of wrongly.
 
+mod receipts;
+mod rest;
 mod rhythm;
 mod window;
 
@@ -10,9 +12,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{Gap, LossReason, Wishes};
+use streamfence_core::{AckOutcome, Gap, LossReason, Wishes};
 
 use crate::scene::{Order, Rule};
+use receipts::Receipts;
 use rhythm::Rhythm;
 pub(crate) use window::Window;
 
@@ -26,6 +29,21 @@ pub(crate) struct Letter {
     pub(crate) expires: Option<Duration>,
     /// Whether it was published to be acked, which it is where the lane has a window.
     pub(crate) is_promised: bool,
+    /// Whether a client that never acks it is cut.
+    pub(crate) is_fatal: bool,
+    /// Whether it was published to be acked or confirmed: a lane without a window for the one has it for the other.
+    pub(crate) wants_receipt: bool,
+}
+
+/// What a client is asked to say of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// Nothing: it was delivered with this.
+    Nothing,
+    /// That it has it, so that another may be sent.
+    Receipt,
+    /// That it has it, and until then it is sent again.
+    Ack,
 }
 
 impl Letter {
@@ -54,6 +72,7 @@ pub(crate) struct Ledger {
     /// Offered and not yet heard, by offset.
     waiting: VecDeque<(Letter, Fate)>,
     pub(crate) window: Option<Window>,
+    receipts: Option<Receipts>,
     wishes: Wishes,
     /// Whether its lane holds, or held, values for their interval.
     has_held: bool,
@@ -62,6 +81,10 @@ pub(crate) struct Ledger {
     /// Whether it holds, or held, messages under another rule than the one it has now. Of those it is only known that
     /// none comes twice, none that was lost, and none after a newer value of its key.
     is_mixed: bool,
+    /// Whether it holds messages of which it is not known whether they had to make way for want of memory, and whether
+    /// it ever did.
+    is_strained: bool,
+    was_strained: bool,
     /// What it held when its limits were lowered: it may hold that much, and never more.
     excess: Load,
     /// The highest offset heard, and of each key; 0 before the first.
@@ -107,16 +130,20 @@ impl Ledger {
         let rule = rule.for_wishes(wishes);
         let window =
             rule.promise().map(|(widest, attempts)| Window::new(at_most(widest, wishes), attempts, rule.patience));
+        let receipts = rule.receipt_window().map(|widest| Receipts::new(at_most(widest, wishes)));
         let keys = rule.keys as usize + 1;
         let has_held = rule.interval().is_some();
         Self {
             rule,
             waiting: VecDeque::new(),
             window,
+            receipts,
             wishes,
             has_held,
             rhythm: Rhythm::new(keys),
             is_mixed: false,
+            is_strained: false,
+            was_strained: false,
             excess: Load::default(),
             newest: 0,
             newest_of_key: vec![0; keys],
@@ -132,14 +159,7 @@ impl Ledger {
     pub(crate) fn offer(&mut self, letter: Letter, before: Load, after: Load, now: Duration) -> Taken {
         let limits = self.rule.policy.limits;
         let (most, most_bytes) = (u64::from(limits.messages.get()), limits.bytes.get());
-        let may_hold = Load { messages: most.max(before.messages), bytes: most_bytes.max(before.bytes) };
-        assert!(
-            after.messages <= may_hold.messages && after.bytes <= may_hold.bytes,
-            "limits: a lane of {limits:?} went from {before:?} to {after:?}"
-        );
-        self.excess.messages = self.excess.messages.min(after.messages);
-        self.excess.bytes = self.excess.bytes.min(after.bytes);
-        assert!(after.messages <= before.messages + 1, "admission: one message became more");
+        self.check_limits(before, after);
         self.totals.offered += 1;
         let is_late = letter.is_expired(now);
         let is_too_large = letter.size > most_bytes;
@@ -153,7 +173,7 @@ impl Ledger {
         // What has expired may still be counted in `before`: there may be more room than it seems, never less.
         let fits = before.messages < most && before.bytes + letter.size <= most_bytes;
         match self.rule.order() {
-            _ if self.is_mixed => {
+            _ if self.is_mixed || self.is_strained => {
                 self.waiting.push_back((letter, Fate::Unsure));
                 Taken::default()
             }
@@ -185,6 +205,85 @@ impl Ledger {
                 Taken::default()
             }
         }
+    }
+
+    /// The same, while memory was short: it may be refused, and others may have made way for it.
+    pub(crate) fn offer_tight(&mut self, letter: Letter, before: Load, after: Load, now: Duration) -> Taken {
+        if self.is_refused(letter, now) {
+            return self.offer(letter, before, after, now);
+        }
+        self.strain();
+        self.check_limits(before, after);
+        self.totals.offered += 1;
+        self.waiting.push_back((letter, Fate::Unsure));
+        Taken::default()
+    }
+
+    /// What it holds may have made way for want of memory.
+    pub(crate) fn strain(&mut self) {
+        (self.is_strained, self.was_strained) = (true, true);
+        for (_, fate) in self.waiting.iter_mut().filter(|(_, fate)| *fate == Fate::Queued) {
+            *fate = Fate::Unsure;
+        }
+    }
+
+    /// Whether all it holds may make way for want of memory: nothing of it was promised to be sent until it is acked.
+    pub(crate) fn gives_way(&self) -> bool {
+        let is_promised = self.waiting.iter().any(|(letter, _)| letter.is_promised);
+        self.rule.policy.gives_way() && !self.is_mixed && !is_promised
+    }
+
+    /// Whether no lane of its rule takes the message.
+    fn is_refused(&self, letter: Letter, now: Duration) -> bool {
+        letter.is_expired(now) || letter.size > self.rule.policy.limits.bytes.get()
+    }
+
+    fn check_limits(&mut self, before: Load, after: Load) {
+        let limits = self.rule.policy.limits;
+        let (most, most_bytes) = (u64::from(limits.messages.get()), limits.bytes.get());
+        let may_hold = Load { messages: most.max(before.messages), bytes: most_bytes.max(before.bytes) };
+        assert!(
+            after.messages <= may_hold.messages && after.bytes <= may_hold.bytes,
+            "limits: a lane of {limits:?} went from {before:?} to {after:?}"
+        );
+        self.excess.messages = self.excess.messages.min(after.messages);
+        self.excess.bytes = self.excess.bytes.min(after.bytes);
+        assert!(after.messages <= before.messages + 1, "admission: one message became more");
+    }
+
+    /// The lane has just opened, and was offered these values, one a key. It holds so much now; so many gave way, and
+    /// so many were refused because it was full. Says how many were refused because they are too large.
+    pub(crate) fn offer_last(
+        &mut self,
+        values: &[Letter],
+        load: Load,
+        gone: [u64; 2],
+        is_tight: bool,
+        now: Duration,
+    ) -> u64 {
+        if is_tight {
+            self.strain();
+        } else if let [value] = values {
+            return self.offer(*value, Load::default(), load, now).refused;
+        }
+        let limits = self.rule.policy.limits;
+        let (large, fitting): (Vec<Letter>, Vec<Letter>) =
+            values.iter().partition(|value| value.size > limits.bytes.get());
+        for value in values {
+            let is_large = value.size > limits.bytes.get();
+            self.waiting.push_back((*value, if is_large { Fate::Lost } else { Fate::Unsure }));
+            if !is_large {
+                self.newest_offered[value.key] = value.offset;
+            }
+        }
+        let all = Load { messages: fitting.len() as u64, bytes: fitting.iter().map(|value| value.size).sum() };
+        if !is_tight && all.messages <= u64::from(limits.messages.get()) && all.bytes <= limits.bytes.get() {
+            assert_eq!(load, all, "last values: a newcomer gets all that fit");
+        }
+        assert_eq!(load.messages + gone[0] + gone[1], all.messages, "last values: each is held or told of");
+        self.totals.offered += values.len() as u64;
+        self.totals.too_large += large.len() as u64;
+        large.len() as u64
     }
 
     fn offer_newest(&mut self, letter: Letter, after: Load, now: Duration) -> Taken {
@@ -249,14 +348,24 @@ impl Ledger {
                 None => self.window = Some(Window::new(most, attempts, rule.patience)),
             }
         }
+        let most = rule.receipt_window().map(|widest| at_most(widest, self.wishes));
+        match (&mut self.receipts, most) {
+            (Some(receipts), Some(most)) => receipts.reload(most),
+            (receipts, most) => *receipts = most.map(Receipts::new),
+        }
     }
 
     /// When a value that is held for its interval is to leave, where there is nothing else to send.
     pub(crate) fn next_value(&self) -> Option<Duration> {
         let interval = self.rule.interval()?;
         // What is lost, or in doubt, is not to be waited for.
-        let is_certain = !self.is_mixed && self.rule.ttl_ms.is_none() && self.lost == 0 && !self.is_overflowing;
-        if !is_certain || self.rule.order() != Order::ByKey {
+        let is_certain = !self.is_mixed
+            && !self.was_strained
+            && self.rule.ttl_ms.is_none()
+            && self.lost == 0
+            && !self.is_overflowing;
+        let is_shut = self.receipts.as_ref().is_some_and(Receipts::is_full);
+        if !is_certain || is_shut || self.rule.order() != Order::ByKey {
             return None;
         }
         let keys = 0..self.newest_offered.len();
@@ -266,15 +375,15 @@ impl Ledger {
 
     /// Whether what becomes of an offer follows from its load.
     pub(crate) fn is_plain(&self) -> bool {
-        self.rule.is_plain() && !self.is_mixed
+        self.rule.is_plain() && !self.is_mixed && !self.is_strained
     }
 
-    /// The client heard a message. Says whether the server waits for an ack of it.
-    pub(crate) fn hear(&mut self, offset: u64, size: u64, attempt: u32, clock: Duration, now: Duration) -> bool {
+    /// The client heard a message, and this is what it is asked to say of it.
+    pub(crate) fn hear(&mut self, offset: u64, size: u64, attempt: u32, clock: Duration, now: Duration) -> Asks {
         if attempt > 1 {
             let window = self.window.as_mut().expect("retry: a message that needs no ack was sent again");
             window.hear_again(offset, size, attempt, clock, now);
-            return true;
+            return Asks::Ack;
         }
         let letter = match self.rule.order() {
             _ if self.is_mixed => self.take_by_key(offset),
@@ -291,13 +400,47 @@ impl Ledger {
             let key = if self.rule.order() == Order::Newest { 0 } else { letter.key };
             self.rhythm.hear(key, interval, now);
         }
-        match &mut self.window {
-            Some(window) if letter.is_promised => {
+        match (&mut self.window, &mut self.receipts) {
+            (Some(window), _) if letter.is_promised => {
                 window.hear_first(letter, clock, now);
-                true
+                Asks::Ack
             }
-            _ => false,
+            (_, Some(receipts)) if letter.wants_receipt => {
+                receipts.hear(offset);
+                Asks::Receipt
+            }
+            _ => Asks::Nothing,
         }
+    }
+
+    /// What an ack of `offset` may be answered with.
+    pub(crate) fn ack(&mut self, offset: u64, now: Duration) -> &'static [AckOutcome] {
+        let by_window = self.window.as_mut().map_or(&[AckOutcome::Unknown][..], |window| window.ack(offset, now));
+        match self.receipts.as_mut().map(|receipts| receipts.ack(offset)) {
+            Some(AckOutcome::Confirmed) => &[AckOutcome::Confirmed],
+            Some(AckOutcome::Late) if by_window == [AckOutcome::Unknown] => &[AckOutcome::Late],
+            _ => by_window,
+        }
+    }
+
+    /// How many messages an ack of all up to `offset` releases, at least and at most, and how many it confirms; `None`
+    /// where it is of nothing.
+    pub(crate) fn ack_up_to(&mut self, offset: u64, now: Duration) -> Option<((u64, u64), u64)> {
+        let released = self.window.as_mut().and_then(|window| window.ack_up_to(offset, now));
+        let confirmed = self.receipts.as_mut().and_then(|receipts| receipts.ack_up_to(offset));
+        (released.is_some() || confirmed.is_some()).then(|| (released.unwrap_or_default(), confirmed.unwrap_or(0)))
+    }
+
+    /// What its client has heard and not yet said that it has.
+    pub(crate) fn unacked(&self) -> impl Iterator<Item = u64> + '_ {
+        let unconfirmed = self.receipts.iter().flat_map(|receipts| receipts.unconfirmed().iter().copied());
+        self.window.iter().flat_map(Window::unacked).chain(unconfirmed)
+    }
+
+    /// The newest that it is to say so of.
+    pub(crate) fn newest_to_ack(&self) -> u64 {
+        let by_window = self.window.as_ref().map_or(0, Window::newest);
+        self.receipts.as_ref().map_or(0, Receipts::newest).max(by_window)
     }
 
     fn take_in_order(&mut self, offset: u64, now: Duration) -> Letter {
@@ -342,7 +485,7 @@ impl Ledger {
         assert!(self.rule.policy.gap_notices || self.is_mixed, "gaps: told of a gap where none was asked for");
         assert!(count > 0 && from <= to && u64::from(count) <= to.0 - from.0 + 1, "gaps: {gap:?} cannot be");
         let may_be = match reason {
-            LossReason::Displaced => self.rule.displaces() || self.is_mixed,
+            LossReason::Displaced => self.rule.displaces() || self.is_mixed || self.was_strained,
             LossReason::Expired => self.rule.ttl_ms.is_some(),
             // What is too large is refused everywhere.
             LossReason::Rejected => true,
@@ -357,7 +500,8 @@ impl Ledger {
         let told = std::mem::take(&mut self.told);
         // A value that is held for its interval may come after a notice of what was missed behind it. That all is told
         // in the end is checked at rest.
-        if !self.rule.policy.gap_notices || self.is_mixed || self.has_held {
+        let is_unsure = self.was_strained && self.rule.order() == Order::Newest;
+        if !self.rule.policy.gap_notices || self.is_mixed || self.has_held || is_unsure {
             return;
         }
         let mut rest = missed;
@@ -375,10 +519,14 @@ impl Ledger {
         if let Some(window) = &mut self.window {
             window.resume(clock);
         }
+        if let Some(receipts) = &mut self.receipts {
+            receipts.resume();
+        }
     }
 
     /// The lane holds what follows from what was offered, heard and acked.
     pub(crate) fn check_load(&self, load: Load, now: Duration) {
+        let is_shed = self.was_strained;
         let limits = self.rule.policy.limits;
         let most = u64::from(limits.messages.get()).max(self.excess.messages);
         assert!(
@@ -386,7 +534,11 @@ impl Ledger {
             "limits: a lane holds {load:?} of {limits:?}, or {:?} from before",
             self.excess
         );
-        assert!(load.messages > 0 || !self.is_overflowing, "events: an overflow goes on in an empty lane");
+        let is_shut = self.receipts.as_ref().is_some_and(Receipts::is_full);
+        assert!(
+            load.messages > 0 || is_shut || is_shed || !self.is_overflowing,
+            "events: an overflow goes on in an empty lane"
+        );
         let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
         assert!(load.messages >= unacked.0 as u64, "window: a lane forgot what is in flight");
         if self.is_plain() {
@@ -395,35 +547,14 @@ impl Ledger {
         }
     }
 
-    /// All have read and acked, and one more message has come to everybody.
-    pub(crate) fn check_rest(&mut self, now: Duration) {
+    /// How much its lane may have held when it ended unseen, at least and at most.
+    pub(crate) fn may_hold(&self, now: Duration) -> (u64, u64) {
         let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
-        assert_eq!(unacked.0, 0, "rest: messages are left unacked");
-        assert!(!self.is_overflowing, "rest: an overflow never ended");
-        let by_key = self.rule.order() == Order::ByKey || self.is_mixed;
-        assert!(by_key || self.waiting.is_empty(), "rest: {:?} never came", self.waiting);
-        self.totals.missed += self.waiting.len() as u64;
-        let Totals { offered, heard, too_large, superseded, missed, expired, told } = self.totals;
-        assert_eq!(offered, heard + superseded + missed, "rest: every message was heard, replaced or missed");
-        let has_no_ttl = self.rule.ttl_ms.is_none();
-        if by_key {
-            assert!(self.lost + too_large <= missed, "rest: {} are said lost, {missed} were missed", self.lost);
-            let notices = self.rule.policy.gap_notices && has_no_ttl && !self.is_mixed;
-            assert!(!notices || told == self.lost + too_large, "rest: {told} were told missed, {} lost", self.lost);
-        } else {
-            let (least, most) = (missed - too_large - expired.min(missed - too_large), missed - too_large);
-            assert!((least..=most).contains(&self.lost), "rest: {} are said lost, {missed} were missed", self.lost);
-            assert!(!self.rule.policy.gap_notices || told == missed, "rest: {told} of {missed} missed were told");
+        if self.is_plain() {
+            let queued = self.waiting.iter().filter(|(_, fate)| *fate == Fate::Queued).count();
+            return ((queued + unacked.1) as u64, (queued + unacked.1) as u64);
         }
-        // The newest value of a key is what a lane that coalesces is for.
-        if (self.rule.order() != Order::Kept || self.is_mixed) && has_no_ttl && self.lost == 0 {
-            let newest = self.newest_offered.iter().max();
-            assert_eq!(newest, Some(&self.newest), "rest: the newest value never came");
-            assert!(
-                !by_key || self.is_mixed || self.newest_offered == self.newest_of_key,
-                "rest: the newest value of a key never came"
-            );
-        }
+        (unacked.0 as u64, u64::from(self.rule.policy.limits.messages.get()).max(self.excess.messages))
     }
 }
 

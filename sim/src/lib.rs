@@ -6,13 +6,17 @@
 //!
 //! The same seed gives the same run, so a failure is a number to keep: `cargo xtask sim --seed 42`.
 
+mod audience;
 mod dice;
+mod directory;
 mod ledger;
 mod link;
+mod memory;
 mod peer;
 mod run;
 mod scene;
 mod shard;
+mod standing;
 mod tally;
 mod trace;
 mod world;

@@ -3,13 +3,15 @@
 //! The one place to give the simulation something new: a setting of a topic in [`Setting`], a habit of a client in
 //! [`Profile`], something that may happen in [`ACTS`]. The rest asks the policy of the catalog.
 
+mod rungs;
 mod setting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{Catalog, Delivery, Namespace, NamespaceId, Overflow, Policy, TopicId, Wishes};
+use streamfence_core::{Catalog, Delivery, Namespace, NamespaceId, OnSubscribe, Overflow, Policy, TopicId, Wishes};
 
+pub(crate) use self::rungs::Rungs;
 use self::setting::Setting;
 use crate::dice::Dice;
 
@@ -20,7 +22,11 @@ pub(crate) struct Scene {
     /// By topic, as are the settings.
     pub(crate) rules: Vec<Arc<Rule>>,
     settings: Vec<Setting>,
+    /// The ladder of each namespace.
+    ladders: Vec<Option<Rungs>>,
     pub(crate) shards: usize,
+    /// How many bytes all messages may take, where that has an end.
+    pub(crate) budget: Option<u64>,
     pub(crate) profiles: Vec<Profile>,
     /// Whether the end is a drain, which lets nobody wait for a lost client.
     pub(crate) ends_in_a_drain: bool,
@@ -34,6 +40,8 @@ pub(crate) struct Rule {
     /// Whether a reload took the topic away.
     pub(crate) is_removed: bool,
     pub(crate) policy: Policy,
+    /// Whether a newcomer gets the newest value at once, and whether that is one for each key.
+    pub(crate) remembers: Option<bool>,
     pub(crate) patience: Patience,
     /// The longest time to live of its messages, in milliseconds; `None` where they live for ever.
     pub(crate) ttl_ms: Option<u64>,
@@ -87,6 +95,8 @@ pub(crate) struct Profile {
     pub(crate) churns: u64,
     /// How many namespaces it joins.
     pub(crate) namespaces: u64,
+    /// Whose it is, by their numbers, where it says so.
+    pub(crate) principal: Option<usize>,
 }
 
 /// What may happen next.
@@ -94,7 +104,7 @@ pub(crate) struct Profile {
 pub(crate) enum Act {
     /// Something is published to all.
     Publish,
-    /// Something is published to one client.
+    /// Something is published to one client, to some, or to all sessions of somebody.
     PublishTo,
     /// A shard takes what was published.
     Take,
@@ -106,6 +116,8 @@ pub(crate) enum Act {
     Oversleep,
     /// A shard looks for what is due without a reason, or with an old clock.
     WakeForNothing,
+    /// A shard looks how much memory is left.
+    Relieve,
     /// A shard looks for what is not worth sending any more.
     Tick,
     /// Somebody uses a key that is stale.
@@ -124,22 +136,27 @@ pub(crate) const ACTS: &[(u64, Act)] = &[
     (4, Act::Oversleep),
     (10, Act::WakeForNothing),
     (6, Act::Tick),
+    (6, Act::Relieve),
     (10, Act::Stale),
     (3, Act::Reload),
 ];
 
+/// How many there are that clients may belong to.
+pub(crate) const PRINCIPALS: u64 = 12;
 /// The most topics there are, with those that are gone.
 const MOST_TOPICS: usize = 24;
 
 impl Scene {
     pub(crate) fn new(dice: &mut Dice) -> Self {
         let mut settings = Vec::new();
+        let mut ladders = Vec::new();
         for namespace in 0..dice.between(2, 4) {
+            ladders.push(dice.chance(50).then(|| Rungs::new(dice)));
             for _ in 0..dice.between(1, 4) {
                 settings.push(Setting::new(namespace, settings.len(), dice));
             }
         }
-        let catalog = Arc::new(catalog_of(&settings));
+        let catalog = Arc::new(catalog_of(&settings, &ladders));
         let topics = catalog.topics().zip(&settings);
         let rules = topics.map(|(topic, setting)| Arc::new(Rule::new(&catalog, topic, setting.patience, dice)));
         let rules = rules.collect();
@@ -148,7 +165,9 @@ impl Scene {
             catalog,
             rules,
             settings,
+            ladders,
             shards: dice.between(1, 4) as usize,
+            budget: dice.chance(30).then(|| dice.pick(&[8_000, 40_000, 150_000])),
             profiles: (0..clients).map(|_| Profile::new(dice)).collect(),
             ends_in_a_drain: dice.chance(25),
         }
@@ -174,7 +193,13 @@ impl Scene {
             let namespace = dice.pick(&settings.iter().map(|setting| setting.namespace).collect::<Vec<_>>());
             settings.push(Setting::new(namespace, settings.len(), dice));
         }
-        let catalog = Arc::new(catalog_of(&settings).following(&self.catalog));
+        let mut ladders = self.ladders.clone();
+        for ladder in &mut ladders {
+            if dice.chance(20) {
+                *ladder = dice.chance(50).then(|| Rungs::new(dice));
+            }
+        }
+        let catalog = Arc::new(catalog_of(&settings, &ladders).following(&self.catalog));
         let mut rules = Vec::new();
         for (topic, setting) in catalog.topics().zip(&settings) {
             let mut rule = Rule::new(&catalog, topic, setting.patience, dice);
@@ -185,7 +210,7 @@ impl Scene {
             }
             rules.push(Arc::new(rule));
         }
-        Self { catalog, rules, settings, ..self.clone() }
+        Self { catalog, rules, settings, ladders, ..self.clone() }
     }
 
     /// The topics there are now.
@@ -193,20 +218,20 @@ impl Scene {
         self.rules.iter().filter(|rule| !rule.is_removed).map(|rule| rule.topic)
     }
 
-    /// The topic of a name, which may be gone.
-    pub(crate) fn topic(&self, namespace: &str, name: &str) -> Option<TopicId> {
-        self.catalog.topics().find(|&topic| {
-            let class = self.catalog.class(topic);
-            (&*class.path, &*class.name) == (namespace, name)
-        })
+    /// The ladder of a namespace.
+    pub(crate) fn rungs(&self, namespace: NamespaceId) -> Option<&Rungs> {
+        self.ladders[namespace.0 as usize].as_ref()
     }
 }
 
-fn catalog_of(settings: &[Setting]) -> Catalog {
+fn catalog_of(settings: &[Setting], ladders: &[Option<Rungs>]) -> Catalog {
     let mut catalog = Catalog::builder();
-    for number in 0..=settings.iter().map(|setting| setting.namespace).max().unwrap_or(0) {
+    for (number, rungs) in (0..).zip(ladders) {
         let topics = settings.iter().filter(|setting| setting.namespace == number && !setting.is_removed);
-        let namespace = Namespace::new(format!("/n{number}"));
+        let mut namespace = Namespace::new(format!("/n{number}"));
+        if let Some(rungs) = rungs {
+            namespace = namespace.slow_client(rungs.ladder());
+        }
         catalog = catalog.namespace(topics.fold(namespace, |all, setting| all.topic_with(setting.topic())));
     }
     catalog.build().expect("every drawn policy can be kept")
@@ -245,6 +270,8 @@ impl Rule {
             namespace: class.namespace,
             is_removed: class.is_removed,
             policy: class.policy,
+            remembers: (class.on_subscribe == OnSubscribe::Last && !class.is_removed)
+                .then(|| class.policy.coalesces_by_key()),
             patience,
             ttl_ms: dice.chance(40).then(|| dice.pick(&[5, 100, 2_000, 60_000])),
             keys: dice.between(1, 6),
@@ -293,6 +320,11 @@ impl Rule {
         self.ttl_ms.is_none() && self.order() != Order::ByKey
     }
 
+    /// How many messages may be sent and not yet confirmed, where receipts are asked for.
+    pub(crate) fn receipt_window(&self) -> Option<usize> {
+        self.policy.receipt_window.map(|window| usize::from(window.get()))
+    }
+
     /// The widest window, and how often a message is sent, where messages are to be acked.
     pub(crate) fn promise(&self) -> Option<(usize, u32)> {
         match self.policy.delivery {
@@ -321,6 +353,7 @@ impl Profile {
             vanishes: dice.pick(&[0, 20, 100]),
             churns: dice.pick(&[0, 20, 100]),
             namespaces: dice.between(1, 3),
+            principal: dice.chance(60).then(|| dice.below(PRINCIPALS) as usize),
         }
     }
 

@@ -3,29 +3,39 @@
 //! Never chance: what happens is the world's to say, what may not happen is checked here.
 
 mod acks;
+mod cuts;
 mod inspect;
+mod last;
 mod look;
 mod outputs;
+mod pressure;
 mod publish;
 mod reload;
+mod standings;
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use streamfence_core::{
-    ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, NamespaceId, Offset, RequestId, Room, TopicId,
+    ClientId, CloseReason, Hub, LinkKey, Message, MessageId, NamespaceId, Offset, RequestId, Room, TopicEntry, TopicId,
     Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
-use crate::ledger::{Ledger, Load};
+use crate::audience::Audience;
+use crate::directory::{Directory, EPOCH};
+use crate::ledger::{Ledger, Letter, Load};
 use crate::link::Link;
+use crate::memory::Memory;
 use crate::peer::{Answer, Edge, Peer};
 use crate::scene::Scene;
+use crate::standing::Standing;
 use crate::tally::Tally;
 use crate::trace::Trace;
+use cuts::Cut;
 
-pub(crate) const EPOCH: Epoch = Epoch(0x5eed);
 /// A driver takes no further wishes from a client that does not read the answers.
 const MOST_ANSWERS: usize = 16;
 
@@ -33,6 +43,12 @@ pub(crate) struct Shard {
     number: usize,
     scene: Arc<Scene>,
     trace: Trace,
+    memory: Rc<Memory>,
+    directory: Rc<RefCell<Directory>>,
+    /// How many messages its lanes may hold, by what it was told last.
+    ceiling: u64,
+    /// Whether that may have been met since.
+    is_tight: bool,
     hub: Hub,
     start: Instant,
     /// What the world's clock shows, and the newest time the hub was told of.
@@ -44,10 +60,12 @@ pub(crate) struct Shard {
     links: Vec<Option<Link>>,
     peers: Vec<Peer>,
     /// The sessions subscribed to each topic.
-    subscribers: Vec<Vec<usize>>,
+    subscribers: BTreeMap<TopicId, Vec<usize>>,
     tallies: Vec<Tally>,
     /// The last message of each topic that was taken.
-    positions: Vec<u64>,
+    positions: BTreeMap<TopicId, u64>,
+    /// What each topic remembers for newcomers, in its order.
+    lasts: Vec<Vec<Letter>>,
     inbox: VecDeque<Command>,
     /// What came out and was not yet reacted to.
     heard: Vec<Heard>,
@@ -55,12 +73,23 @@ pub(crate) struct Shard {
     touched: Vec<usize>,
     /// What was said to be given up and is still to be handed out, to be kept.
     given_up: VecDeque<(ClientId, MessageId)>,
+    /// Sessions that the hub has ended of itself, and is still to hand out.
+    cuts: VecDeque<Cut>,
+    /// Whether it has woken up since anybody looked at the ladders.
+    has_woken: bool,
 }
 
 /// What the sequencer has for a shard.
 pub(crate) enum Command {
-    Publish { message: Arc<Message>, except: Option<ClientId> },
-    PublishTo { peer: usize, message: Arc<Message> },
+    Publish {
+        message: Arc<Message>,
+        audience: Audience,
+    },
+    /// To one session, found by its key.
+    PublishTo {
+        peer: usize,
+        message: Arc<Message>,
+    },
 }
 
 /// What a client may react to.
@@ -68,31 +97,47 @@ pub(crate) enum Command {
 pub(crate) enum Heard {
     /// Its transport has taken something.
     Batch { link: usize },
-    /// A message that wants an ack.
+    /// A message that wants an ack, or a receipt.
     Message { link: usize, peer: usize, topic: TopicId, offset: u64 },
+    /// That one of its sessions was ended by the server.
+    Cut { link: usize },
 }
 
 impl Shard {
-    pub(crate) fn new(number: usize, scene: Arc<Scene>, start: Instant, trace: Trace) -> Self {
+    pub(crate) fn new(
+        number: usize,
+        scene: Arc<Scene>,
+        start: Instant,
+        trace: Trace,
+        memory: Rc<Memory>,
+        directory: Rc<RefCell<Directory>>,
+    ) -> Self {
         let topics = scene.rules.len();
         Self {
             number,
             hub: Hub::new(scene.catalog.clone(), EPOCH),
             scene,
             trace,
+            memory,
+            directory,
+            ceiling: u64::MAX,
+            is_tight: false,
             start,
             now: Duration::ZERO,
             seen: Duration::ZERO,
             behind: Duration::ZERO,
             links: Vec::new(),
             peers: Vec::new(),
-            subscribers: vec![Vec::new(); topics],
+            subscribers: BTreeMap::new(),
             tallies: vec![Tally::default(); topics],
-            positions: vec![0; topics],
+            positions: BTreeMap::new(),
+            lasts: vec![Vec::new(); topics],
             inbox: VecDeque::new(),
             heard: Vec::new(),
             touched: Vec::new(),
             given_up: VecDeque::new(),
+            cuts: VecDeque::new(),
+            has_woken: false,
         }
     }
 
@@ -108,9 +153,15 @@ impl Shard {
         key
     }
 
-    pub(crate) fn join(&mut self, link: LinkKey, namespace: NamespaceId, name: ClientId) -> Option<usize> {
+    pub(crate) fn join(
+        &mut self,
+        link: LinkKey,
+        namespace: NamespaceId,
+        name: ClientId,
+        principal: Option<Arc<str>>,
+    ) -> Option<usize> {
         let now = self.time();
-        let key = self.hub.join(link, namespace, name, Transport::Other, now);
+        let key = self.hub.join_as(link, namespace, name, Transport::Other, principal.clone(), now);
         assert_eq!(key.is_some(), self.link(link).is_some(), "keys: a session is joined to an open link, and no other");
         let key = key?;
         let peer = self.peers.len();
@@ -118,14 +169,18 @@ impl Shard {
             key,
             name,
             namespace,
+            principal,
             link: Some(link.index()),
             retention: None,
             away_until: None,
             is_gone: false,
+            is_doomed: false,
             lanes: Vec::new(),
             answers: VecDeque::new(),
             edge: Edge::Nothing,
+            standing: Standing::default(),
         });
+        self.peers[peer].standing.begin_anew(self.seen);
         self.note(&[2, peer as u64], || {
             format!("peer {peer} joins namespace {} on link {}", namespace.0, link.index())
         });
@@ -167,12 +222,13 @@ impl Shard {
         // Whoever is away hears no answers.
         state.answers.clear();
         state.away_until = None;
+        state.standing.begin_anew(seen);
         for (_, ledger) in &mut state.lanes {
             ledger.resume(clock);
         }
         let namespace = state.namespace;
         self.link_at(link.index()).peers.push((namespace, peer));
-        self.touched.push(link.index());
+        self.touch(peer);
         true
     }
 
@@ -196,6 +252,7 @@ impl Shard {
                         state.link = None;
                         state.answers.clear();
                         state.away_until = Some(seen.saturating_add(retention));
+                        state.standing.begin_anew(seen);
                         self.trace.count("sessions detached", 1);
                     }
                     None => self.end(peer),
@@ -212,10 +269,12 @@ impl Shard {
         }
         let key = state.key;
         let now = self.time();
-        let entry = self.scene.catalog.entry(topic).clone();
+        let entry = self.entry(topic);
+        let before = *self.hub.stats(topic);
+        let is_tight = self.may_be_tight(self.lasts[topic.index as usize].len());
         let position = self.hub.subscribe(key, &entry, wishes, Some(RequestId(request)), now);
         self.note(&[6, peer as u64, topic.index.into()], || format!("peer {peer} subscribes to {}", topic.index));
-        let offset = self.positions[topic.index as usize];
+        let offset = self.positions.get(&topic).copied().unwrap_or(0);
         let wanted = (!self.peers[peer].is_gone).then_some(Offset(offset));
         assert_eq!(position.map(|position| position.offset), wanted, "subscribe: after the last message taken");
         if position.is_none() {
@@ -229,7 +288,8 @@ impl Shard {
         if !state.has_lane(topic) {
             state.lanes.push((topic, Ledger::new(&rule, wishes)));
             self.tallies[topic.index as usize].has_wishes |= wishes.max_frequency.is_some();
-            self.subscribers[topic.index as usize].push(peer);
+            self.subscribers.entry(topic).or_default().push(peer);
+            self.offer_last(peer, topic, &before, is_tight);
         }
         self.touch(peer);
     }
@@ -241,7 +301,7 @@ impl Shard {
         }
         let (key, had, is_gone, is_on) = (state.key, state.has_lane(topic), state.is_gone, state.link.is_some());
         self.abandon(peer, topic);
-        let entry = self.scene.catalog.entry(topic).clone();
+        let entry = self.entry(topic);
         let now = self.time();
         let did = self.hub.unsubscribe(key, &entry, UnsubscribeReason::Client, None, now);
         self.note(&[7, peer as u64, topic.index.into()], || format!("peer {peer} unsubscribes from {}", topic.index));
@@ -289,6 +349,7 @@ impl Shard {
             self.end(peer);
         }
         self.hub.handle_timeout(now);
+        self.has_woken = true;
         self.note(&[12], || format!("shard {} wakes up", self.number));
         let next = self.hub.poll_timeout();
         assert!(next.is_none_or(|due| due > self.start + seen), "deadlines: what is due is done");
@@ -308,6 +369,7 @@ impl Shard {
         let now = self.time();
         self.note(&[13], || format!("shard {} ticks", self.number));
         self.hub.expire(now);
+        self.look_at_all();
         self.touch_all();
     }
 
@@ -333,6 +395,11 @@ impl Shard {
         for topic in topics {
             self.abandon(peer, topic);
         }
+        self.forget_session(peer);
+    }
+
+    /// A session has ended, and its lanes.
+    fn forget_session(&mut self, peer: usize) {
         let state = &mut self.peers[peer];
         state.is_gone = true;
         state.away_until = None;
@@ -351,7 +418,7 @@ impl Shard {
         if self.peers[peer].has_lane(topic) {
             self.tallies[topic.index as usize].abandoned += self.load(peer, topic).messages;
             self.peers[peer].lanes.retain(|(of, _)| *of != topic);
-            self.subscribers[topic.index as usize].retain(|&other| other != peer);
+            self.give_up_seat(peer, topic);
         }
     }
 
@@ -360,6 +427,19 @@ impl Shard {
         let place = session.lane_of(topic).expect("subscribe: who is subscribed has a lane");
         let lane = session.lane(place);
         Load { messages: lane.len() as u64, bytes: lane.bytes() }
+    }
+
+    /// Somebody is not subscribed any more.
+    fn give_up_seat(&mut self, peer: usize, topic: TopicId) {
+        let Some(subscribers) = self.subscribers.get_mut(&topic) else { return };
+        subscribers.retain(|&other| other != peer);
+        if subscribers.is_empty() {
+            self.subscribers.remove(&topic);
+        }
+    }
+
+    fn entry(&self, topic: TopicId) -> Arc<TopicEntry> {
+        self.directory.borrow().entry(topic).expect("topics: only what is there is named").clone()
     }
 
     /// What the next call is told. The hub takes no step back, whatever it is told.
@@ -376,6 +456,7 @@ impl Shard {
 
     fn touch(&mut self, peer: usize) {
         self.touched.extend(self.peers[peer].link);
+        self.look_at(peer);
     }
 
     fn touch_all(&mut self) {

@@ -20,7 +20,10 @@ pub(crate) struct Tally {
     pub(crate) refused: u64,
     pub(crate) too_large: u64,
     pub(crate) late: u64,
+    pub(crate) over_budget: u64,
     pub(crate) abandoned: u64,
+    /// How many more that may be: of lanes that ended before anybody could look.
+    pub(crate) perhaps_abandoned: u64,
     /// Whether a reload has changed what its lanes do with the order of messages.
     pub(crate) was_changed: bool,
     /// Whether somebody ever wished for fewer values of it than there are.
@@ -40,13 +43,16 @@ impl Tally {
             ("retries, by events", stats.retries, self.retried_events),
             ("exhausted", stats.exhausted, self.exhausted),
             ("displaced", stats.displaced, self.displaced),
-            ("rejected", stats.rejected, self.refused - self.too_large - self.late),
+            ("rejected", stats.rejected, self.refused - self.too_large - self.late - self.over_budget),
+            ("over_budget", stats.over_budget, self.over_budget),
             ("too_large", stats.too_large, self.too_large),
-            ("abandoned", stats.abandoned, self.abandoned),
         ];
         for (name, found, wanted) in is {
             assert_eq!(found, wanted, "books: `{name}` of topic {}", rule.topic.index);
         }
+        let abandoned = self.abandoned..=self.abandoned + self.perhaps_abandoned;
+        let (found, topic) = (stats.abandoned, rule.topic.index);
+        assert!(abandoned.contains(&found), "books: `abandoned` of topic {topic} is {found}, not {abandoned:?}");
         assert_eq!(stats.acks, self.acks, "books: the acks of topic {}", rule.topic.index);
         assert!(stats.expired >= self.late, "books: what was late is counted as expired");
         if rule.ttl_ms.is_none() {

@@ -4,32 +4,45 @@
 mod client;
 mod rest;
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use streamfence_core::{Body, ClientId, Key, Message, MessageId, Offset, Room, TopicId, Wishes};
+use streamfence_core::{
+    Body, ClientId, CloseReason, Key, MESSAGE_BYTES, Message, MessageId, Offset, Room, TopicId, Wishes,
+};
 
+use crate::audience::{Audience, Whom};
 use crate::dice::Dice;
-use crate::scene::{ACTS, Act, Scene};
-use crate::shard::{Command, EPOCH, Heard, Shard};
+use crate::directory::{Directory, epoch_of};
+use crate::memory::Memory;
+use crate::scene::{ACTS, Act, PRINCIPALS, Scene};
+use crate::shard::{Command, Heard, Shard};
 use crate::trace::Trace;
 use client::Client;
 
 /// How often everything is looked at, in steps; what was touched is looked at after each.
 const STEPS_BETWEEN_LOOKS: u32 = 64;
 
+/// What the largest message takes.
+const ONE_MESSAGE: u64 = MESSAGE_BYTES + 1_200;
+
 pub(crate) struct World {
     scene: Arc<Scene>,
     dice: Dice,
     trace: Trace,
+    memory: Rc<Memory>,
+    directory: Rc<RefCell<Directory>>,
     start: Instant,
     now: Duration,
     shards: Vec<Shard>,
     clients: Vec<Client>,
     /// The last offset of each topic.
-    offsets: Vec<u64>,
+    offsets: BTreeMap<TopicId, u64>,
     keys: Vec<Key>,
+    principals: Vec<Arc<str>>,
     messages: Vec<Weak<Message>>,
     keeps_none: bool,
 }
@@ -39,16 +52,22 @@ impl World {
         let mut dice = Dice::new(seed);
         let scene = Arc::new(Scene::new(&mut dice));
         let start = Instant::now();
-        let shards = (0..scene.shards).map(|number| Shard::new(number, scene.clone(), start, trace.clone()));
+        let directory = Rc::new(RefCell::new(Directory::new(scene.catalog.clone())));
+        let memory = Rc::new(Memory::new(scene.budget, scene.shards));
+        let shards = (0..scene.shards)
+            .map(|number| Shard::new(number, scene.clone(), start, trace.clone(), memory.clone(), directory.clone()));
         let mut world = Self {
             dice: dice.split(),
             trace: trace.clone(),
+            memory: memory.clone(),
+            directory: directory.clone(),
             start,
             now: Duration::ZERO,
             shards: shards.collect(),
             clients: scene.profiles.iter().map(|&profile| Client::new(profile)).collect(),
-            offsets: vec![0; scene.rules.len()],
+            offsets: BTreeMap::new(),
             keys: (0..16).map(|key| key.to_string().into()).collect(),
+            principals: (0..PRINCIPALS).map(|number| format!("p{number}").into()).collect(),
             messages: Vec::new(),
             keeps_none: false,
             scene,
@@ -68,6 +87,7 @@ impl World {
             self.settle();
             if step % STEPS_BETWEEN_LOOKS == 0 {
                 self.shards.iter().for_each(Shard::check_all);
+                self.sweep();
             }
         }
         self.trace.begin(steps + 1);
@@ -103,6 +123,7 @@ impl World {
                 self.wake_all();
             }
             Act::WakeForNothing => self.shards[shard].wake(),
+            Act::Relieve => drop(self.shards[shard].relieve(false)),
             Act::Tick => self.shards[shard].tick(),
             Act::Stale => self.use_stale_keys(shard),
             Act::Reload => self.reload(),
@@ -112,25 +133,48 @@ impl World {
     /// All shards go on under another catalog, with whatever they have not yet taken.
     fn reload(&mut self) {
         self.scene = Arc::new(self.scene.reloaded(&mut self.dice));
-        self.offsets.resize(self.scene.rules.len(), 0);
+        let made = self.directory.borrow_mut().reload(&self.scene.catalog);
         for shard in &mut self.shards {
-            shard.reload(&self.scene);
+            shard.reload(&self.scene, &made);
         }
     }
 
-    /// A topic to publish to.
-    fn any_topic(&mut self) -> TopicId {
+    /// A topic to publish to. It may be made for that.
+    fn any_topic(&mut self) -> Option<TopicId> {
         let topics: Vec<TopicId> = self.scene.topics().collect();
-        self.dice.pick(&topics)
+        let topic = self.dice.pick(&topics);
+        self.found(topic)
+    }
+
+    /// The topic itself, or one made from the pattern that it is, unless there are too many.
+    fn found(&mut self, topic: TopicId) -> Option<TopicId> {
+        let class = self.scene.catalog.class(topic);
+        let Some(prefix) = class.prefix() else { return Some(topic) };
+        let name = format!("{prefix}{}", self.dice.below(5));
+        let found = self.directory.borrow_mut().find(class.namespace, &name);
+        self.trace.count(if found.is_some() { "made topics found" } else { "patterns full" }, 1);
+        found
+    }
+
+    /// A topic that was made from a pattern is there as long as anybody is subscribed to it, or holds a message of it,
+    /// or is to be told of it.
+    fn sweep(&mut self) {
+        let held: BTreeSet<TopicId> =
+            self.messages.iter().filter_map(Weak::upgrade).map(|message| message.topic.id).collect();
+        for (topic, is_there) in self.directory.borrow_mut().sweep() {
+            let is_held = held.contains(&topic) || self.shards.iter().any(|shard| shard.has_to_do_with(topic));
+            assert_eq!(is_there, is_held, "topics: {topic:?} is there while it is held");
+            self.trace.count("made topics gone", u64::from(!is_there));
+        }
     }
 
     fn publish(&mut self) {
-        let topic = self.any_topic();
+        let Some(topic) = self.any_topic() else { return };
         for _ in 0..self.dice.pick(&[1, 1, 1, 2, 3, 20]) {
-            let except = self.dice.chance(10).then(|| self.anybody(topic)).flatten();
+            let audience = Audience { whom: Whom::All, except: self.exceptions(topic) };
             let message = self.write(topic, false);
             for shard in &mut self.shards {
-                shard.push(Command::Publish { message: message.clone(), except: except.map(|(_, _, name)| name) });
+                shard.push(Command::Publish { message: message.clone(), audience: audience.clone() });
             }
         }
         // A shard that is at work elsewhere takes it later, and in order all the same.
@@ -142,12 +186,42 @@ impl World {
     }
 
     fn publish_to(&mut self) {
-        let topic = self.any_topic();
-        if let Some((shard, peer, _)) = self.anybody(topic) {
-            let message = self.write(topic, false);
-            self.shards[shard].push(Command::PublishTo { peer, message });
-            self.shards[shard].take(usize::MAX);
+        let Some(topic) = self.any_topic() else { return };
+        let whom = match self.dice.below(3) {
+            0 => {
+                if let Some((shard, peer, _)) = self.anybody(topic) {
+                    let message = self.write(topic, false);
+                    self.shards[shard].push(Command::PublishTo { peer, message });
+                    self.shards[shard].take(usize::MAX);
+                }
+                return;
+            }
+            1 => {
+                let most = self.dice.between(1, 8);
+                Whom::Clients(self.some_of(topic, most))
+            }
+            _ => Whom::Principal(self.principals[self.dice.below(PRINCIPALS) as usize].clone()),
+        };
+        let audience = Audience { whom, except: self.exceptions(topic) };
+        let message = self.write(topic, false);
+        for shard in &mut self.shards {
+            shard.push(Command::Publish { message: message.clone(), audience: audience.clone() });
+            shard.take(usize::MAX);
         }
+    }
+
+    /// Whom something of a topic is not for: mostly nobody.
+    fn exceptions(&mut self, topic: TopicId) -> Vec<ClientId> {
+        let most = self.dice.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 1, 5]);
+        self.some_of(topic, most)
+    }
+
+    /// Some clients of a topic's namespace, sorted, each once.
+    fn some_of(&mut self, topic: TopicId, most: u64) -> Vec<ClientId> {
+        let mut names: Vec<ClientId> = (0..most).filter_map(|_| Some(self.anybody(topic)?.2)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// The session some client had last in the namespace of a topic.
@@ -160,12 +234,11 @@ impl World {
 
     /// The next message of a topic. A plain one fits everywhere and lives for ever.
     fn write(&mut self, topic: TopicId, is_plain: bool) -> Arc<Message> {
-        static ZEROS: [u8; 2_048] = [0; 2_048];
         let rule = &self.scene.rules[topic.index as usize];
-        let offset = &mut self.offsets[topic.index as usize];
+        let offset = self.offsets.entry(topic).or_insert(0);
         *offset += 1;
         let size = if is_plain { 1 } else { self.dice.between(1, rule.largest) as usize };
-        let mut body = Body::plain(Bytes::from_static(&ZEROS[..size]));
+        let mut body = Body::plain(self.memory.charge(size));
         if rule.attachments && !is_plain && self.dice.chance(30) {
             body.attachments = Box::new([size / 2..size * 3 / 4, size * 3 / 4..size]);
             body.payload = 0..size / 2;
@@ -173,8 +246,8 @@ impl World {
         let key = self.dice.below(rule.keys + 1) as usize;
         let ttl_ms = rule.ttl_ms.filter(|_| !is_plain && self.dice.chance(60));
         let message = Arc::new(Message {
-            topic: self.scene.catalog.entry(topic).clone(),
-            id: MessageId { epoch: EPOCH, offset: Offset(*offset) },
+            topic: self.directory.borrow().entry(topic).expect("topics: it was found just now").clone(),
+            id: MessageId { epoch: epoch_of(topic), offset: Offset(*offset) },
             key: (key > 0).then(|| self.keys[key - 1].clone()),
             published: self.start + self.now,
             expires: ttl_ms.map(|most| self.start + self.now + Duration::from_millis(self.dice.between(0, most))),
@@ -223,10 +296,19 @@ impl World {
             }
             self.shards[shard].check_touched();
         }
+        self.check_memory();
+    }
+
+    /// Messages take no more than they may, but for one, for what is on its way, and for what topics remember.
+    fn check_memory(&self) {
+        let Some(budget) = self.memory.budget() else { return };
+        let beside: u64 = self.shards.iter().map(Shard::check_entries).sum();
+        let used = self.memory.used();
+        assert!(used <= budget + ONE_MESSAGE + beside, "memory: {used} of {budget} and {beside} are used");
     }
 
     fn react(&mut self, shard: usize, heard: Heard) {
-        let (Heard::Batch { link } | Heard::Message { link, .. }) = heard;
+        let (Heard::Batch { link } | Heard::Message { link, .. } | Heard::Cut { link }) = heard;
         let Some((key, client)) = self.shards[shard].owner(link) else { return };
         let profile = self.clients[client].profile;
         match heard {
@@ -234,8 +316,12 @@ impl World {
                 self.shards[shard].set_room(key, Room { frames: 256, bytes: 65_536, is_empty: true });
             }
             Heard::Message { peer, topic, offset, .. } if profile.acks_at_once && !self.dice.chance(profile.forges) => {
-                let id = MessageId { epoch: EPOCH, offset: Offset(offset) };
+                let id = MessageId { epoch: epoch_of(topic), offset: Offset(offset) };
                 self.shards[shard].ack(peer, topic, id);
+            }
+            // It may take what is left of its connection with it.
+            Heard::Cut { .. } if self.dice.chance(50) => {
+                self.go(client, CloseReason::Transport);
             }
             _ => {}
         }
@@ -251,11 +337,11 @@ impl World {
         if !shard.is_gone(peer) || shard.owner_of(link.1).is_some() {
             return;
         }
-        let id = MessageId { epoch: EPOCH, offset: Offset(1) };
+        let id = MessageId { epoch: epoch_of(rule.topic), offset: Offset(1) };
         match self.dice.below(9) {
             0 => shard.set_room(link.1, Room { frames: 9, bytes: 9_000, is_empty: true }),
-            1 => shard.close(link.1, streamfence_core::CloseReason::Transport, self.keeps_none),
-            2 => drop(shard.join(link.1, rule.namespace, ClientId([0xff; 12]))),
+            1 => shard.close(link.1, CloseReason::Transport, self.keeps_none),
+            2 => drop(shard.join(link.1, rule.namespace, ClientId([0xff; 12]), None)),
             3 => drop(shard.attach(peer, link.1)),
             4 => shard.subscribe(peer, rule.topic, Wishes::default(), 0),
             5 => shard.unsubscribe(peer, rule.topic),

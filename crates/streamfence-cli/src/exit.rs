@@ -12,7 +12,7 @@ pub(crate) enum Failure {
     Usage(String),
     /// 3
     Config(String),
-    /// 4
+    /// 4: an address that cannot be had, or a certificate or key that cannot be used.
     Listen(String),
     /// 130
     Interrupted(String),

@@ -1,7 +1,7 @@
 //! `streamfence`: delivery control for Socket.IO servers, as one binary.
 //!
-//! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid, 4 cannot listen,
-//! 130 interrupted.
+//! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid, 4 cannot listen
+//! or not with the certificate given, 130 interrupted.
 
 mod args;
 mod exit;

@@ -3,12 +3,12 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use streamfence_config::{EngineIoTransport, ServerSettings, Settings};
+use streamfence_config::{EngineIoTransport, ServerSettings, Settings, TlsProtocol};
 use streamfence_http::{Api, loopback_hosts_only};
 use streamfence_metrics::Metrics;
 use streamfence_runtime::Fence;
 use streamfence_socketio::server::bind_unix;
-use streamfence_socketio::{Address, EngineTransport, Server, ServerOptions};
+use streamfence_socketio::{Address, EngineTransport, Password, Server, ServerOptions, TlsOptions, TlsVersion};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -89,7 +89,8 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
             .start()
             .await
             .map_err(|why| Failure::Listen(format!("server {}: {why}", server.name)))?;
-        tracing::info!(server = server.name, address = %started.address(), "listening");
+        let transport = if server.tls.is_some() { "WSS" } else { "WS" };
+        tracing::info!(server = server.name, address = %started.address(), transport, "listening");
         servers.push(started);
     }
     if args.config.is_none() {
@@ -192,6 +193,16 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
             streamfence_config::Listen::Tcp { host, port } => Address::Tcp { host: host.clone(), port: *port },
             streamfence_config::Listen::Unix(path) => Address::Unix(path.clone()),
         },
+        tls: settings.tls.as_ref().map(|tls| TlsOptions {
+            private_key_password: tls.private_key_password.as_deref().map(Password::from),
+            oldest_version: match tls.protocol {
+                TlsProtocol::Tls12 => TlsVersion::Tls12,
+                TlsProtocol::Tls13 => TlsVersion::Tls13,
+            },
+            handshake_timeout: tls.handshake_timeout,
+            max_handshakes: u32::from(tls.max_handshakes),
+            ..TlsOptions::new(&tls.cert_chain, &tls.private_key)
+        }),
         path: settings.path.clone(),
         engine_transport: match settings.engine_io_transport {
             EngineIoTransport::WebsocketOrPolling => EngineTransport::WebSocketOrPolling,

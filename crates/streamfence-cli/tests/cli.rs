@@ -101,6 +101,23 @@ fn check_says_what_is_there_or_where_it_is_wrong() {
 }
 
 #[test]
+fn certificates_that_cannot_be_used_are_named_with_their_servers() {
+    let directory = Directory::new();
+    let tls = "port: 0\n    transport: WSS\n    tls: {certChainPemPath: chain.pem, privateKeyPemPath: key.pem}\n";
+    let file = directory.write("tls.yaml", &TWO_SERVERS.replacen("port: 0\n", tls, 2));
+    let Finished { code, stdout, stderr } = run(&["check", &file]);
+    assert_eq!((code, stdout.as_str()), (Some(4), ""), "{stderr}");
+    let chain = directory.write("chain.pem", "");
+    assert!(stderr.contains(&format!("{chain}: cannot be read: No such file or directory")), "{stderr}");
+    assert!(stderr.contains("(servers.feed.tls)") && stderr.contains("(servers.alerts.tls)"), "{stderr}");
+    let Finished { code, stderr, .. } = run(&["serve", "-c", &file]);
+    assert_eq!(code, Some(4), "{stderr}");
+    let wanted =
+        format!("server feed: cannot speak TLS: {chain}: holds nothing in PEM; wanted at least one CERTIFICATE");
+    assert!(stderr.contains(&wanted), "{stderr}");
+}
+
+#[test]
 fn the_examples_are_valid() {
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
     let folders = std::fs::read_dir(examples).expect("the examples are there");

@@ -152,6 +152,15 @@ impl Block {
         }
     }
 
+    /// A secret, if there is one.
+    pub(crate) fn secret(&self, name: &str) -> Option<&str> {
+        match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
+            (Some(Value::Text(text)), _) => Some(&text.value),
+            (_, Kind::Secret) => None,
+            _ => panic!("`{name}` is not a secret in the table of keys"),
+        }
+    }
+
     pub(crate) fn decimal(&self, name: &str) -> f64 {
         match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
             (Some(Value::Whole(number)), _) => *number as f64,
@@ -267,7 +276,14 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         }
         (Kind::Choice { of, later: [] }, _) => one_of(of),
         (Kind::Choice { of, later }, _) => format!("{} ({} is not in this build)", one_of(of), one_of(later)),
-        (Kind::Text { .. }, Value::Text(text)) if !text.value.is_empty() => return Some(node),
+        (Kind::Text { .. } | Kind::Secret, Value::Text(text)) if !text.value.is_empty() => return Some(node),
+        (Kind::Secret, _) => {
+            let found = "not a text, or an empty one".to_owned();
+            let problem =
+                Problem::WrongValue { key: key.name.to_owned(), found, wanted: "a text in quotes".to_owned() };
+            report.error(part, node.at, problem);
+            return None;
+        }
         (Kind::Text { .. }, _) => "a text that is not empty".to_owned(),
         (Kind::Texts { .. }, Value::Text(text)) if !text.value.is_empty() => return Some(node),
         (Kind::Texts { .. }, Value::List(list))

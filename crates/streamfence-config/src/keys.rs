@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Optional, Text, Texts, Word};
-use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, SlowClient, Topic};
+use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Optional, Secret, Text, Texts, Word};
+use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, SlowClient, Tls, Topic};
 
 /// One key of the file.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,8 @@ pub enum Section {
     File,
     /// Under `servers.<name>`.
     Server,
+    /// Under `tls`.
+    Tls,
     /// In an entry of `namespaces`.
     Namespace,
     /// In an entry of `namespaces`, for all its topics, or in an entry of `topics`, for that one.
@@ -46,12 +48,13 @@ pub enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 9] = [File, Server, Namespace, SlowClient, Policy, Backoff, Topic, Admin, Log];
+    const ALL: [Self; 10] = [File, Server, Tls, Namespace, SlowClient, Policy, Backoff, Topic, Admin, Log];
 
     fn place(self) -> &'static str {
         match self {
             File => "at the top of the file",
             Server => "under `servers.<name>`",
+            Tls => "under `tls`",
             Namespace => "in an entry of `namespaces`",
             Policy => "in an entry of `namespaces` or of `topics`",
             SlowClient => "under `slowClient`",
@@ -118,6 +121,8 @@ pub enum Kind {
         /// What holds without it; `None` where it must be given.
         default: Option<&'static str>,
     },
+    /// A text that is never shown, or none.
+    Secret,
     /// A text, or a list of texts that count together.
     Texts {
         /// What holds without it.
@@ -174,11 +179,12 @@ pub const KEYS: &[Key] = &[
     key(Server, "host", Text { default: Some("0.0.0.0") }, "The address to listen on; `unix:/path` is a Unix socket and takes no port."),
     key(Server, "port", number(0, U16, 3000), "The port to listen on; 0 lets the system choose."),
     key(Server, "path", Text { default: Some("/socket.io") }, "The HTTP path Socket.IO is served under."),
-    key(Server, "transport", Choice { of: &["WS"], later: &["WSS"] }, "Plain or TLS."),
+    key(Server, "transport", choice(&["WS", "WSS"]), "Plain, or TLS as `tls` says."),
+    key(Server, "tls", Block, "Certificate and key; must be given where `transport` is WSS."),
     key(Server, "engineIoTransport", choice(&["WEBSOCKET_OR_POLLING", "WEBSOCKET_ONLY"]), "Which Engine.IO transports a client may use."),
     key(Server, "auth", Choice { of: &["NONE"], later: &["TOKEN"] }, "How clients prove who they are."),
     key(Server, "allowedOrigins", List("origins, such as `https://example.org`, or `*`"), "The origins browsers may connect from, also sent as CORS headers to polling clients; without it origins are not checked."),
-    key(Server, "maxConnections", number(1, U32, 10_000), "How many connections may be open at once."),
+    key(Server, "maxConnections", number(1, U32, 10_000), "How many connections may be open at once; more are answered 503, and with TLS closed before the handshake."),
     key(Server, "maxPayloadBytes", number(1, MAX_PAYLOAD, 65_536), "The largest payload a client may publish; more is answered `PAYLOAD_TOO_LARGE`."),
     key(Server, "maxSubscriptionsPerClient", number(1, U32, 64), "How many topics of a namespace one client may subscribe to."),
     key(Server, "pingIntervalMs", number(1, DAY_MS, 25_000), "How long after a pong the next ping is sent."),
@@ -194,7 +200,6 @@ pub const KEYS: &[Key] = &[
     key(Server, "shutdownDrainMs", number(0, DAY_MS, 10_000), "How long lanes may take to empty when the server stops."),
     key(Server, "memoryBudgetBytes", Optional { min: 1 << 20, max: TIB, without: "half of the memory there is" }, "How much memory messages may take over all clients, connections not counted. The servers of a file have one budget: the sum of what they give."),
     key(Server, "namespaces", List("namespaces"), "The namespaces it serves; at least one."),
-    later(Server, "tls", "Certificate and key."),
     later(Server, "spillRootPath", "Where lanes overflow to disk."),
     later(Server, "jwt", "Tokens signed by someone else."),
     later(Server, "staticTokens", "Tokens written in the file."),
@@ -204,6 +209,13 @@ pub const KEYS: &[Key] = &[
     later(Server, "trustedProxies", "Whose forwarding headers are believed."),
     later(Server, "maxConnectionsPerIp", "How many connections one address may have."),
     later(Server, "inboundRate", "How many events a client may send."),
+
+    key(Tls, "certChainPemPath", Text { default: None }, "The file with the certificates in PEM, the server's own first; relative to the configuration."),
+    key(Tls, "privateKeyPemPath", Text { default: None }, "The file with the key of the first certificate in PEM, readable by the server alone; relative to the configuration."),
+    key(Tls, "privateKeyPassword", Secret, "What decrypts the key, where it is encrypted (PKCS#8); best as `${file:..}` or `${NAME}`."),
+    key(Tls, "protocol", choice(&["TLSv1.3", "TLSv1.2"]), "The oldest version clients may speak; newer ones are spoken too."),
+    key(Tls, "handshakeTimeoutMs", number(1, DAY_MS, 10_000), "How long a handshake may take."),
+    key(Tls, "maxHandshakes", number(1, U16, 256), "How many handshakes may go on at once; more connections wait, and the oldest handshake gives way to them after a second."),
 
     key(Namespace, "path", Text { default: None }, "Its path, such as `/feed`; once in the file."),
     key(Namespace, "topics", List("names, or `{name: .., <policy keys>}`"), "Its topics; at least one."),
@@ -352,6 +364,7 @@ impl Kind {
             Text { default: Some(default) } => ("a text".to_owned(), coded(default)),
             Texts { default } => ("a text, or a list of texts".to_owned(), coded(default)),
             Text { default: None } => ("a text".to_owned(), "must be given".to_owned()),
+            Secret => ("a text".to_owned(), "none".to_owned()),
             List(of) => (format!("a list of {of}"), String::new()),
             Block => ("a block of keys".to_owned(), String::new()),
             Later => ("not in this build".to_owned(), String::new()),

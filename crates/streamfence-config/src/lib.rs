@@ -24,6 +24,7 @@ mod block;
 mod namespaces;
 mod resolve;
 mod slow_client;
+mod tls;
 
 mod load;
 
@@ -36,7 +37,8 @@ pub use load::{MAX_FILE_BYTES, load};
 pub use raw::Place;
 pub use resolve::{Format, parse};
 pub use settings::{
-    AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings, ServerSettings, Settings, UnknownServer,
+    AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings, ServerSettings, Settings, TlsProtocol,
+    TlsSettings, UnknownServer,
 };
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ const MAX_REFERRED_BYTES: u64 = 64 * 1024;
 
 /// Reads a configuration file; its extension says what it is written in.
 ///
-/// `${NAME}` is asked of the environment, `${file:path}` of the file system, from the directory of the configuration.
+/// `${NAME}` is asked of the environment, `${file:path}` of the file system, from the directory of the configuration. The
+/// files of `tls` are found from there too; they are not opened.
 ///
 /// # Errors
 /// Everything that is wrong with the file, each with its place.
@@ -40,7 +41,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<Settings, ConfigErrors> {
         })
     })?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    parse(&text, format, &name, &|reference| match reference {
+    let mut settings = parse(&text, format, &name, &|reference| match reference {
         Reference::Env(name) => std::env::var(name).map_err(|why| match why {
             std::env::VarError::NotPresent => "the variable is not set".to_owned(),
             std::env::VarError::NotUnicode(_) => "the variable is not UTF-8".to_owned(),
@@ -50,7 +51,12 @@ pub fn load(path: impl AsRef<Path>) -> Result<Settings, ConfigErrors> {
             Err(Unread::TooLarge) => Err(format!("the file is larger than {MAX_REFERRED_BYTES} bytes")),
             Err(Unread::Failed(why)) => Err(why),
         },
-    })
+    })?;
+    for tls in settings.servers.iter_mut().filter_map(|server| server.tls.as_mut()) {
+        tls.cert_chain = directory.join(&tls.cert_chain);
+        tls.private_key = directory.join(&tls.private_key);
+    }
+    Ok(settings)
 }
 
 enum Unread {

@@ -18,6 +18,7 @@ use crate::namespaces;
 use crate::raw::{self, Node, Place, Value, shown};
 use crate::settings::{AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings};
 use crate::settings::{ServerSettings, Settings};
+use crate::tls;
 
 /// What a text is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,7 @@ fn server(
     let part = format!("servers.{name}");
     let mut block = Block::read(node, &[Section::Server], &part, report);
     let listen = listen(&block, &part, addresses, report);
+    let tls = tls::resolve(&block, &part, report);
     let allowed_origins = allowed_origins(&mut block, &part, report);
     let drafts = match block.take("namespaces") {
         Some(Node { value: Value::List(list), .. }) if !list.is_empty() => {
@@ -140,6 +142,7 @@ fn server(
     let millis = |key| Duration::from_millis(block.number(key));
     ServerSettings {
         listen,
+        tls,
         engine_io_transport: match block.text("engineIoTransport") {
             "WEBSOCKET_OR_POLLING" => EngineIoTransport::WebsocketOrPolling,
             "WEBSOCKET_ONLY" => EngineIoTransport::WebsocketOnly,

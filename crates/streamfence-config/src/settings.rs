@@ -77,6 +77,8 @@ pub struct ServerSettings {
     pub name: String,
     /// Where it listens.
     pub listen: Listen,
+    /// How it speaks TLS, if it does.
+    pub tls: Option<TlsSettings>,
     /// Which Engine.IO transports a client may use.
     pub engine_io_transport: EngineIoTransport,
     /// The HTTP path of Socket.IO: starts with `/`, ends without.
@@ -117,6 +119,45 @@ pub struct ServerSettings {
     pub namespaces: Vec<String>,
     /// The same namespaces, for making a catalog of them.
     pub(crate) drafts: Vec<Namespace>,
+}
+
+/// How a server speaks TLS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The file of the certificates: as it was written, or from the directory of the configuration.
+    pub cert_chain: PathBuf,
+    /// The file of the key, the same way.
+    pub private_key: PathBuf,
+    /// What decrypts the key.
+    pub private_key_password: Option<String>,
+    /// The oldest version that clients may speak.
+    pub protocol: TlsProtocol,
+    /// How long a handshake may take.
+    pub handshake_timeout: Duration,
+    /// How many handshakes may go on at once.
+    pub max_handshakes: u16,
+}
+
+impl fmt::Debug for TlsSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsSettings")
+            .field("cert_chain", &self.cert_chain)
+            .field("private_key", &self.private_key)
+            .field("has_password", &self.private_key_password.is_some())
+            .field("protocol", &self.protocol)
+            .field("handshake_timeout", &self.handshake_timeout)
+            .field("max_handshakes", &self.max_handshakes)
+            .finish()
+    }
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsProtocol {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
 }
 
 /// The address of publish API, metrics and health.

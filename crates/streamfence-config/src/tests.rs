@@ -49,11 +49,23 @@ fn file(keys: &str) -> String {
     format!("servers: {{s: {{namespaces: [{{path: /n, topics: [a]}}]}}}}\n{keys}\n")
 }
 
+/// The keys that every `tls` needs, in a block that is still open.
+const TLS_FILES: &str = "{certChainPemPath: chain.pem, privateKeyPemPath: key.pem";
+
 /// A file in which one key of a section has one value.
 fn file_with(section: Section, name: &str, value: &str) -> String {
     match section {
         Section::File => format!("{name}: {value}\n"),
+        Section::Server if value == "WSS" => server(&format!("{name}: {value}\ntls: {TLS_FILES}}}")),
         Section::Server => server(&format!("{name}: {value}")),
+        Section::Tls => {
+            let rest = match name {
+                "certChainPemPath" | "cert_chain_pem_path" => "{privateKeyPemPath: key.pem",
+                "privateKeyPemPath" | "private_key_pem_path" => "{certChainPemPath: chain.pem",
+                _ => TLS_FILES,
+            };
+            server(&format!("transport: WSS\ntls: {rest}, {name}: {value}}}"))
+        }
         Section::Namespace | Section::Policy => namespace(&format!("topics: [a]\n{name}: {value}")),
         // With what makes the limits and the word of the ladder one that can be kept.
         Section::SlowClient => {
@@ -89,6 +101,7 @@ fn defaults_are_those_of_the_contract() {
                 host: "0.0.0.0",
                 port: 3000,
             },
+            tls: None,
             engine_io_transport: WebsocketOrPolling,
             path: "/socket.io",
             allowed_origins: None,
@@ -354,7 +367,7 @@ fn every_constraint_is_an_error_at_its_place() {
 fn all_errors_of_a_file_are_told_at_once() {
     check(
         &server(
-            "port: 70000\nmaxConnections: 0\nwindowFrames: many\nengineIoTransport: websocket\nmaxRetries: 1\nmaxPayloadByte: 5\nfoo_bar: 1\nping_interval_ms: 1\npingIntervalMs: 2\ntls: {protocol: x}\nstallTimeoutMs: 1.5",
+            "port: 70000\nmaxConnections: 0\nwindowFrames: many\nengineIoTransport: websocket\nmaxRetries: 1\nmaxPayloadByte: 5\nfoo_bar: 1\nping_interval_ms: 1\npingIntervalMs: 2\ntls: {protocol: x, cert_chain_pem_path: c}\njwt: {}\nstallTimeoutMs: 1.5",
         ),
         expect![[r#"
             f.yaml:3:11: port is 70000; wanted a whole number from 0 to 65535 (servers.s)
@@ -363,10 +376,12 @@ fn all_errors_of_a_file_are_told_at_once() {
             f.yaml:6:24: engineIoTransport is "websocket"; wanted WEBSOCKET_OR_POLLING or WEBSOCKET_ONLY (servers.s)
             f.yaml:7:5: unknown key "maxRetries"; it stands in an entry of `namespaces` or of `topics` (servers.s)
             f.yaml:8:5: unknown key "maxPayloadByte"; the nearest is `maxPayloadBytes` (servers.s)
-            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, engineIoTransport, auth, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, namespaces (servers.s)
+            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, tls, engineIoTransport, auth, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, namespaces (servers.s)
             f.yaml:11:5: `pingIntervalMs` is `ping_interval_ms` again in another spelling; wanted one of the two (servers.s)
-            f.yaml:12:5: `tls` is not in this build; wanted no such key (servers.s)
-            f.yaml:13:21: stallTimeoutMs is 1.5; wanted a whole number from 1 to 86400000 (servers.s)
+            f.yaml:12:10: `privateKeyPemPath` is missing; wanted a text (servers.s.tls)
+            f.yaml:12:21: protocol is "x"; wanted TLSv1.3 or TLSv1.2 (servers.s.tls)
+            f.yaml:13:5: `jwt` is not in this build; wanted no such key (servers.s)
+            f.yaml:14:21: stallTimeoutMs is 1.5; wanted a whole number from 1 to 86400000 (servers.s)
         "#]],
     );
 }
@@ -541,10 +556,60 @@ fn a_receipt_window_is_for_best_effort_and_a_way_to_ack_for_who_acks() {
 }
 
 #[test]
+fn tls_is_read_where_the_transport_wants_it_and_its_password_is_never_shown() {
+    let written = "transport: WSS\ntls: {certChainPemPath: tls/chain.pem, privateKeyPemPath: /etc/key.pem, privateKeyPassword: '${SECRET}', protocol: TLSv1.2, handshakeTimeoutMs: 5000, maxHandshakes: 7}";
+    let settings = read(&server(written), Format::Yaml).unwrap();
+    let tls = settings.servers[0].tls.as_ref().unwrap();
+    assert_eq!(tls.private_key_password.as_deref(), Some("hunter 2"));
+    expect![[r#"
+        TlsSettings {
+            cert_chain: "tls/chain.pem",
+            private_key: "/etc/key.pem",
+            has_password: true,
+            protocol: Tls12,
+            handshake_timeout: 5s,
+            max_handshakes: 7,
+        }
+    "#]]
+    .assert_debug_eq(tls);
+    let defaults = read(&server(&format!("transport: WSS\ntls: {TLS_FILES}}}")), Format::Yaml).unwrap();
+    expect![[r#"
+        TlsSettings {
+            cert_chain: "chain.pem",
+            private_key: "key.pem",
+            has_password: false,
+            protocol: Tls13,
+            handshake_timeout: 10s,
+            max_handshakes: 256,
+        }
+    "#]]
+    .assert_debug_eq(defaults.servers[0].tls.as_ref().unwrap());
+    check(
+        &server("transport: WSS"),
+        expect![[r#"
+            f.yaml:3:16: `tls` is missing; wanted certChainPemPath and privateKeyPemPath in it, because transport is WSS (servers.s)
+        "#]],
+    );
+    check(
+        &server(&format!("transport: WS\ntls: {TLS_FILES}}}")),
+        expect![[r#"
+            warning: f.yaml:4:10: tls has no effect: transport is WS, so clients connect without TLS (servers.s)
+        "#]],
+    );
+    check(
+        &server(&format!("transport: WSS\ntls: {TLS_FILES}, privateKeyPassword: 271828}}")),
+        expect![[r#"
+            f.yaml:4:88: privateKeyPassword is not a text, or an empty one; wanted a text in quotes (servers.s.tls)
+        "#]],
+    );
+}
+
+#[test]
 fn every_key_is_read_under_both_spellings() {
     for key in KEYS.iter().filter(|key| !is_in_frame(key.section, key.name)) {
         for name in [key.name.to_owned(), snake_case(key.name)] {
-            let takes_text = matches!(key.kind, Kind::Text { .. } | Kind::Choice { .. } | Kind::Word { .. });
+            let takes_text =
+                matches!(key.kind, Kind::Text { .. } | Kind::Secret | Kind::Choice { .. } | Kind::Word { .. });
             let wrong = if takes_text { "[]" } else { "wrong" };
             let errors = read(&file_with(key.section, &name, wrong), Format::Yaml).unwrap_err();
             let wanted = match key.kind {
@@ -788,6 +853,10 @@ fn files_are_read_by_extension_up_to_a_mebibyte() {
     fs::write(directory.join("bytes.json"), [0xff]).unwrap();
     fs::write(directory.join("dangling.yaml"), server("host: ${file:none.txt}")).unwrap();
     let seen = ["large.yaml", "other.toml", "bytes.json", "missing.yaml", "dangling.yaml"].map(refused).join("\n");
+    let tls = server(&format!("transport: WSS\ntls: {TLS_FILES}}}")).replace("key.pem", "/etc/key.pem");
+    fs::write(directory.join("tls.yml"), tls).unwrap();
+    let tls = load(directory.join("tls.yml")).unwrap().servers[0].tls.clone().unwrap();
+    assert_eq!((tls.cert_chain, tls.private_key), (directory.join("chain.pem"), "/etc/key.pem".into()));
     let host = load(directory.join("good.yml")).unwrap().servers[0].listen.to_string();
     fs::remove_dir_all(&directory).unwrap();
     assert_eq!(host, "localhost:3000");

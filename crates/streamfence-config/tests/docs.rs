@@ -28,4 +28,17 @@ From 31 of 32 parts on, DROP_OLDEST, COALESCE and SNAPSHOT_ONLY lanes shed their
 most, down to nine tenths. Where that does not help, messages for REJECT_NEW and AT_LEAST_ONCE lanes are rejected
 (`streamfence_queue_overflow_total{reason=\"budget\"}`, `gap` with reason `rejected`). A best-effort client that has read
 everything goes on receiving. `/readyz` answers 503 until no more than nine tenths are used again.
+
+`transport: WSS` has a server speak TLS, with ALPN `http/1.1`, to all its clients: websocket, polling and `/healthz`. A
+client without TLS is closed. `streamfence check` and `serve` read certificate and key and say which file is wrong: both
+end with code 4 where they do not belong together, the key is under another password, or a file is not what it should be.
+What is odd is a warning: a certificate that is not valid now, a key that everybody may read, a password without a use.
+The key is RSA of 2048 bits or more, ECDSA P-256, P-384 or Ed25519. `protocol: TLSv1.3` speaks that alone, `TLSv1.2` both.
+The files are read when the server starts: what replaces them is taken up with a restart. Who takes no whole record of TLS
+(16 KiB at most) within `stallTimeoutMs` is cut off.
+
+A handshake takes no place of `maxConnections`. While `maxHandshakes` go on, new connections wait in the backlog of the
+system, so that a crowd that comes back is served in order. Where no place comes free within 10 ms, the oldest handshake
+gives way once it has had a second: clients that begin one and never finish it do not keep others out. Every failed
+handshake is counted, `streamfence_tls_handshakes_failed_total{reason}`.
 ";

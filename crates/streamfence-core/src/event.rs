@@ -3,8 +3,9 @@
 //! One event per message would be a second message, so losses are events when they begin and when they end, with
 //! counts; counters count every message.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::message::{ClientId, MessageId};
 use crate::output::ErrorCode;
@@ -34,6 +35,22 @@ pub enum Event {
     ServerStopped {
         /// The address it listened on.
         address: Arc<str>,
+    },
+    /// A server has taken up the certificate that it shows from now on.
+    TlsLoaded {
+        /// The address of the server.
+        address: Arc<str>,
+        /// When the certificate expires.
+        expires: SystemTime,
+    },
+    /// A connection came to nothing, because no TLS came about.
+    HandshakeFailed {
+        /// The address of the server.
+        address: Arc<str>,
+        /// Who connected, where that has an address.
+        peer: Option<SocketAddr>,
+        /// Why.
+        reason: HandshakeFailure,
     },
     /// Another catalog holds.
     Reloaded,
@@ -262,6 +279,57 @@ impl Transport {
             Self::WebSocket => "websocket",
             Self::Polling => "polling",
             Self::Other => "other",
+        }
+    }
+}
+
+/// Why no TLS came about with whoever connected. A closed set: it is a metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HandshakeFailure {
+    /// It took longer than it may.
+    Timeout,
+    /// Others waited to begin theirs, and this was the oldest of as many as there may be.
+    Displaced,
+    /// The server has as many connections as it may.
+    Full,
+    /// What came is not TLS: another protocol, or HTTP without it.
+    NotTls,
+    /// Both sides speak TLS and have no version, cipher or protocol in common.
+    Incompatible,
+    /// The other side said that it does not want: most often it does not trust the certificate.
+    Alert,
+    /// The other side went away.
+    Closed,
+    /// The other side broke the rules.
+    Protocol,
+}
+
+impl HandshakeFailure {
+    /// All of them, for whoever makes a label of each.
+    pub const ALL: [Self; 8] = [
+        Self::Timeout,
+        Self::Displaced,
+        Self::Full,
+        Self::NotTls,
+        Self::Incompatible,
+        Self::Alert,
+        Self::Closed,
+        Self::Protocol,
+    ];
+
+    /// The name used in logs and labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Displaced => "displaced",
+            Self::Full => "full",
+            Self::NotTls => "not_tls",
+            Self::Incompatible => "incompatible",
+            Self::Alert => "alert",
+            Self::Closed => "closed",
+            Self::Protocol => "protocol",
         }
     }
 }

@@ -75,6 +75,11 @@ impl Gaps {
         Some(gap)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |gaps| gaps.len())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }

@@ -289,15 +289,19 @@ impl Hub {
         let (client, namespace) = (seated.session.client(), seated.session.namespace());
         let seats = self.topics.open(topic);
         let position = seats.position;
-        if let Some(place) = seated.session.subscribe(topic, wishes) {
+        let place = seated.session.subscribe(topic, wishes);
+        if let Some(place) = place {
             seated.session.seat(place, seats.lanes.len() as u32);
             seats.lanes.push((key, place));
             let (path, name) = names(topic);
             self.books.push_event(Event::Subscribed { namespace: path, topic: name, client });
+        }
+        let answer = Transmit::Subscribed { namespace, client, topic: topic.clone(), position, request };
+        self.tell(key, answer, now);
+        // Where memory is short, a value counts as good as sent only if there is room for it behind the answer.
+        if let Some(place) = place {
             self.offer_last(key, place, topic, now);
         }
-        let topic = topic.clone();
-        self.tell(key, Transmit::Subscribed { namespace, client, topic, position, request }, now);
         Some(position)
     }
 
@@ -437,17 +441,18 @@ impl Hub {
     pub fn expire(&mut self, now: Instant) {
         let now = self.advance(now);
         let mut lighter = Vec::new();
-        for (_, entry) in &mut self.sessions {
+        for (index, entry) in &mut self.sessions {
             let seated = &mut entry.value;
             if seated.session.expire(now, &mut self.books) {
-                lighter.push(seated.link);
+                lighter.push((SessionKey { index: index as u32, generation: entry.generation }, seated.link));
             }
             if seated.detached_until.is_none() {
                 seated.session.reassess(now, &mut self.books);
             }
         }
-        // What was given up for want of room may have held up what there is room for.
-        for link in lighter {
+        for (session, link) in lighter {
+            self.settle(session, false);
+            // What was given up for want of room may have held up what there is room for.
             self.file_ready(link);
         }
         self.topics.expire_last(now);

@@ -84,6 +84,23 @@ impl Admission {
     const PLAIN: Self = Self::Admitted { coalesced: 0, displaced: 0 };
 }
 
+/// What an acknowledgement of all messages up to one did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AckedUpTo {
+    /// What it comes to.
+    pub outcome: AckOutcome,
+    /// How many messages it released.
+    pub released: u32,
+    /// In how many places of the receipt window it made space.
+    pub confirmed: u32,
+}
+
+impl AckedUpTo {
+    pub(crate) fn nothing(outcome: AckOutcome) -> Self {
+        Self { outcome, released: 0, confirmed: 0 }
+    }
+}
+
 /// A message that leaves its lane.
 #[derive(Debug)]
 pub struct Sending {
@@ -222,18 +239,24 @@ impl Lane {
     pub fn handle_ack(&mut self, id: MessageId) -> AckOutcome {
         let outcome = self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id));
         match (&mut self.receipts, outcome) {
-            (Some(receipts), AckOutcome::Late | AckOutcome::Unknown) => receipts.handle_ack(id),
+            (Some(receipts), AckOutcome::Late | AckOutcome::Unknown) => outcome.or(receipts.handle_ack(id)),
             _ => outcome,
         }
     }
 
-    /// Releases every message up to one the client says it has; says what that was, and of how many messages.
-    pub fn handle_ack_up_to(&mut self, id: MessageId) -> (AckOutcome, u32) {
+    /// Releases every message up to one the client says it has, and the places of all that in the receipt window.
+    ///
+    /// A lane that a reload has made best effort may have both: what was sent to be sent again until it is acked, and
+    /// what is only confirmed.
+    pub fn handle_ack_up_to(&mut self, id: MessageId) -> AckedUpTo {
         let unknown = (AckOutcome::Unknown, 1);
-        let outcome = self.in_flight.as_mut().map_or(unknown, |in_flight| in_flight.handle_ack_up_to(id));
-        match (&mut self.receipts, outcome.0) {
-            (Some(receipts), AckOutcome::Late | AckOutcome::Unknown) => receipts.handle_ack_up_to(id),
-            _ => outcome,
+        let released = self.in_flight.as_mut().map_or(unknown, |in_flight| in_flight.handle_ack_up_to(id));
+        let confirmed = self.receipts.as_mut().map_or(unknown, |receipts| receipts.handle_ack_up_to(id));
+        let count = |(outcome, count), wanted| if outcome == wanted { count } else { 0 };
+        AckedUpTo {
+            outcome: released.0.or(confirmed.0),
+            released: count(released, AckOutcome::Released),
+            confirmed: count(confirmed, AckOutcome::Confirmed),
         }
     }
 
@@ -362,10 +385,10 @@ impl Lane {
 
     /// Whether the window that a queued message needs takes another one.
     pub(super) fn may_send(&self, message: &Message) -> bool {
-        if message.is_at_least_once() {
-            self.in_flight.as_ref().is_none_or(|window| window.has_space())
-        } else {
-            !message.wants_ack() || self.receipts.as_ref().is_none_or(|window| window.has_space())
+        match &self.in_flight {
+            Some(window) if message.is_at_least_once() => window.has_space(),
+            // A lane that opened after its topic had ceased to be at-least-once has no other window.
+            _ => !message.wants_ack() || self.receipts.as_ref().is_none_or(|window| window.has_space()),
         }
     }
 

@@ -32,11 +32,11 @@ pub mod testing;
 
 pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, Found, NamespaceEntry};
-pub use event::{CloseReason, Event, GiveUpReason, Tier, Transport, UnsubscribeReason};
+pub use event::{CloseReason, Event, GiveUpReason, HandshakeFailure, Tier, Transport, UnsubscribeReason};
 pub use gap::{Gap, LossReason};
 pub use hub::{Fanout, Hub, Pressure, PressureCost, Relief, Reload};
 pub use in_flight::InFlight;
-pub use lane::{Admission, ENTRY_BYTES, Lane, MESSAGE_BYTES, Rejection, Sending, Wishes};
+pub use lane::{AckedUpTo, Admission, ENTRY_BYTES, Lane, MESSAGE_BYTES, Rejection, Sending, Wishes};
 pub use link::Room;
 pub use message::{
     Body, ClassId, ClientId, Epoch, Key, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId,

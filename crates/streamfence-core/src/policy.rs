@@ -137,6 +137,9 @@ impl Frequency {
 }
 
 /// How a lane keeps its promise.
+///
+/// Best effort costs a client that loses its connection what was sent and not received. At least once costs the memory
+/// of every unacked message, and a client may get a message twice: its [`MessageId`](crate::MessageId) tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// At most once: a message leaves the lane when the transport takes it.
@@ -160,16 +163,27 @@ pub enum Delivery {
     },
 }
 
-/// What gives way when a best-effort lane is full.
+/// What gives way when a best-effort lane is full. Every loss is counted by its reason, and told to the client where
+/// [`Policy::gap_notices`] are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overflow {
     /// The new message: the publisher is told, the queue stays as it is.
+    ///
+    /// A client that falls behind keeps what it was promised first and misses what comes later: for jobs, where the
+    /// publisher can do something about a refusal. The default.
     RejectNew,
     /// The oldest queued messages, until the new one fits.
+    ///
+    /// A client that falls behind misses the past and is never further behind than its lane is long: for news and chat.
     DropOldest,
     /// The queued message of the same key, in its place; without one a full lane rejects.
+    ///
+    /// A client that falls behind gets fewer steps of each value, and each value's newest in the end: for prices and
+    /// positions. Costs one look at a key for each message and lane.
     Coalesce,
     /// The whole queue, always: the client gets the newest value and nothing else.
+    ///
+    /// However slow a client is, what it gets next is current: for a state that each message carries in full.
     SnapshotOnly,
 }
 

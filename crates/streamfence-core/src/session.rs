@@ -15,7 +15,7 @@ use self::ladder::{Edge, Ladder};
 use crate::books::Books;
 use crate::event::{CloseReason, Event};
 use crate::in_flight::GiveUp;
-use crate::lane::{Admission, Lane, Rejection, Sending, Shed, Wishes, earlier};
+use crate::lane::{AckedUpTo, Admission, Lane, Rejection, Sending, Shed, Wishes, earlier};
 use crate::link::Room;
 use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
 use crate::output::Transmit;
@@ -152,6 +152,7 @@ impl Session {
             books.shed(seated.lane.topic(), shed.messages);
             seated.begin_overflow(shed.messages, self.client, books);
             take_stock(&mut self.ladder, place, &seated.lane, shed.messages);
+            seated.queue_up(place, &mut self.turns);
         }
         shed
     }
@@ -185,13 +186,15 @@ impl Session {
     }
 
     /// Begins again on a new link: what was sent and not acked is to be sent again.
-    pub fn resume(&mut self, clock: Duration) {
+    pub fn resume(&mut self, clock: Duration, books: &mut Books) {
         self.nearest = Duration::MAX;
         for (place, seated) in &mut self.lanes {
             seated.lane.resume(clock);
             if let Some(due) = seated.lane.poll_timeout() {
                 self.nearest = self.nearest.min(due);
             }
+            // A receipt that is waited for no more may be all that kept it from having caught up.
+            seated.end_overflow(self.client, books);
             seated.queue_up(place as u32, &mut self.turns);
         }
     }
@@ -217,9 +220,13 @@ impl Session {
     /// Releases every message up to one the client says it has.
     pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
         let heard = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
-        let (outcome, count) = heard.unwrap_or((AckOutcome::Foreign, 1));
-        self.note_receipt(outcome);
-        books.acked(topic, outcome, count);
+        let AckedUpTo { outcome, released, confirmed } = heard.unwrap_or(AckedUpTo::nothing(AckOutcome::Foreign));
+        if confirmed > 0 {
+            self.note_receipt(AckOutcome::Confirmed);
+        }
+        books.acked(topic, AckOutcome::Released, released);
+        books.acked(topic, AckOutcome::Confirmed, confirmed);
+        books.acked(topic, outcome, u32::from(released + confirmed == 0));
         outcome
     }
 
@@ -409,15 +416,17 @@ impl Session {
         }
     }
 
-    /// Gives up, in all lanes, what is not worth sending any more, and says whether there was any.
+    /// Gives up, in all lanes, what is not worth sending any more, and says whether that changed anything.
     pub fn expire(&mut self, now: Instant, books: &mut Books) -> bool {
-        let mut any = false;
+        let (mut any, was_ready) = (false, self.is_ready());
         for (place, seated) in &mut self.lanes {
             let expired = seated.expire(now, self.client, books);
             any |= expired > 0;
             take_stock(&mut self.ladder, place as u32, &seated.lane, expired);
+            // What comes after it may need no place in a window that is full.
+            seated.queue_up(place as u32, &mut self.turns);
         }
-        any
+        any || (self.is_ready() && !was_ready)
     }
 
     /// When to call [`Session::handle_timeout`], on the link's clock; never too late, perhaps too early.
@@ -530,8 +539,8 @@ fn take_stock(ladder: &mut Option<Box<Ladder>>, place: u32, lane: &Lane, lost: u
 }
 
 /// The room a gap notice takes: one frame, and generously as many bytes as any answer.
-const GAP_FRAMES: u32 = 1;
-const GAP_BYTES: u64 = 256;
+pub(crate) const GAP_FRAMES: u32 = 1;
+pub(crate) const GAP_BYTES: u64 = 256;
 
 impl SeatedLane {
     /// Gives up what is not worth sending any more, and says how many messages those were.

@@ -85,6 +85,16 @@ impl AckOutcome {
     pub const ALL: [Self; 6] =
         [Self::Released, Self::Confirmed, Self::Late, Self::Unknown, Self::Foreign, Self::Nacked];
 
+    /// What one acknowledgement did that was heard in two places: what it did anywhere, or else what is known of its
+    /// message anywhere.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Late, Self::Unknown) | (Self::Released, _) => self,
+            (Self::Late | Self::Unknown, _) => other,
+            _ => self,
+        }
+    }
+
     /// The name used in labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {

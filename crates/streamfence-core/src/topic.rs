@@ -3,7 +3,7 @@
 //! Most topics are entries of the catalog. One made from a pattern (`orders.*`) lives as long as somebody holds it: a
 //! lane, or a message on its way. Never a queue, never a subscriber.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::catalog::Class;
 use crate::message::{Epoch, TopicId};
@@ -44,6 +44,11 @@ impl TopicEntry {
     pub fn under(&self, class: &Arc<Class>) -> Arc<Self> {
         let (name, life) = (self.name.clone(), self.life.clone());
         Arc::new(Self { id: self.id, name, class: class.clone(), epoch: self.epoch, life })
+    }
+
+    /// There as long as anybody holds it, under whatever class.
+    pub(crate) fn life(&self) -> Weak<()> {
+        Arc::downgrade(&self.life)
     }
 
     /// Whether nobody but the caller holds it, or what it was under an earlier class.

@@ -10,7 +10,8 @@ use prometheus_client::registry::Unit;
 use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, TopicStats};
 
 use Source::{
-    Acks, Active, Age, Build, Connected, Disconnected, Links, Memory, Overflow, Sessions, SlowClients, Stats, Survey,
+    Acks, Active, Age, Build, CertificateExpiry, Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow,
+    Sessions, SlowClients, Stats, Survey,
 };
 
 /// What all names begin with.
@@ -51,6 +52,10 @@ pub(crate) enum Source {
     SlowClients,
     /// Its sessions that survived a connection, by what became of them.
     Sessions,
+    /// Connections that came to nothing for want of TLS, by reason.
+    HandshakesFailed,
+    /// When the certificate of a server expires.
+    CertificateExpiry,
     /// Connections, by tier.
     Links,
     /// What the messages of all topics take.
@@ -84,6 +89,8 @@ impl Family {
             Connected | Active | SlowClients => &["namespace"],
             Disconnected => &["namespace", "reason"],
             Sessions => &["namespace", "outcome"],
+            HandshakesFailed => &["reason"],
+            CertificateExpiry => &["server"],
             Links => &["tier"],
             Memory(_) => &[],
             Build => &["version"],
@@ -92,8 +99,8 @@ impl Family {
 
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
-            Stats(_) | Overflow | Acks | Connected | Disconnected | Sessions => MetricType::Counter,
-            Survey(_) | Age | Active | SlowClients | Links | Memory(_) => MetricType::Gauge,
+            Stats(_) | Overflow | Acks | Connected | Disconnected | Sessions | HandshakesFailed => MetricType::Counter,
+            Survey(_) | Age | Active | SlowClients | CertificateExpiry | Links | Memory(_) => MetricType::Gauge,
             Build => MetricType::Info,
         }
     }
@@ -116,6 +123,9 @@ pub static FAMILIES: &[Family] = &[
     family("links", Links, "Connections of fenced clients, by how messages reach them: `splice` below the websocket, `emit` by the Socket.IO library."),
     family("slow_clients", SlowClients, "Clients that have stayed above a soft limit of their namespace (`slowClient`)."),
     family("sessions", Sessions, "Sessions that were kept for a client that lost its connection, by what became of them."),
+
+    family("tls_handshakes_failed", HandshakesFailed, "Connections that came to nothing because no TLS came about, by reason."),
+    measured("tls_certificate_expiry_timestamp", Unit::Seconds, CertificateExpiry, "When the certificate of a server, named by its address, expires, in Unix time."),
 
     family("messages_published", Stats(|s| s.published), "Messages published, whatever the number of clients."),
     measured("messages_published", Unit::Bytes, Stats(|s| s.published_bytes), "Bytes published, encoded."),

@@ -6,12 +6,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::UNIX_EPOCH;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
 use prometheus_client::registry::Registry;
-use streamfence_core::{Catalog, CloseReason, Event, LaneSurvey, MemoryUse, Observer, Tier, TopicId, TopicStats};
+use streamfence_core::{
+    Catalog, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Observer, Tier, TopicId, TopicStats,
+};
 
 use crate::families::{FAMILIES, Family, PREFIX, Source, acks, overflows, worst};
 
@@ -81,11 +84,11 @@ impl Observer for Metrics {
     }
 
     fn on_memory(&self, memory: &MemoryUse) {
-        self.totals.0.write().unwrap_or_else(PoisonError::into_inner).memory = *memory;
+        self.totals.write().memory = *memory;
     }
 
     fn on_links(&self, shard: usize, links: [u64; Tier::ALL.len()]) {
-        self.totals.0.write().unwrap_or_else(PoisonError::into_inner).links.insert(shard, links);
+        self.totals.write().links.insert(shard, links);
     }
 
     fn on_event(&self, event: &Event) {
@@ -111,6 +114,15 @@ impl Observer for Metrics {
                     namespace.slow_ended.fetch_add(1, Relaxed);
                 }
             }
+            Event::HandshakeFailed { reason, .. } => {
+                if let Some(index) = HandshakeFailure::ALL.iter().position(|known| known == reason) {
+                    self.totals.handshakes_failed[index].fetch_add(1, Relaxed);
+                }
+            }
+            Event::TlsLoaded { address, expires } => {
+                let expires = expires.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                self.totals.write().certificates.insert(address.clone(), expires);
+            }
             Event::SessionDetached { namespace, .. } => self.count_session(namespace, 0),
             Event::SessionResumed { namespace, .. } => self.count_session(namespace, 1),
             Event::SessionExpired { namespace, .. } => self.count_session(namespace, 2),
@@ -131,7 +143,11 @@ impl Metrics {
 const SESSION_OUTCOMES: [&str; 3] = ["detached", "resumed", "expired"];
 
 #[derive(Debug, Default)]
-struct Totals(RwLock<Known>);
+struct Totals {
+    known: RwLock<Known>,
+    /// In the order of [`HandshakeFailure::ALL`].
+    handshakes_failed: [AtomicU64; HandshakeFailure::ALL.len()],
+}
 
 /// What there is to count. It only grows: what a reload took away keeps its totals.
 #[derive(Clone, Debug, Default)]
@@ -144,6 +160,8 @@ struct Known {
     links: BTreeMap<usize, [u64; Tier::ALL.len()]>,
     /// As it was told last; all zero without a budget.
     memory: MemoryUse,
+    /// When the certificate of each server that has one expires, in Unix seconds, by the server's address.
+    certificates: BTreeMap<Arc<str>, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -183,7 +201,7 @@ impl Topic {
 impl Totals {
     /// Counts from now on for everything that is in the catalog, which follows the last one.
     fn know(&self, catalog: &Catalog) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.write();
         for (_, entry) in catalog.namespaces().skip(known.namespaces.len()) {
             known.namespaces.push(Arc::new(Namespace { path: entry.path.clone(), ..Namespace::default() }));
         }
@@ -194,17 +212,24 @@ impl Totals {
         }
     }
 
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn known(&self) -> Known {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.read().clone()
     }
 
     fn topic(&self, id: TopicId) -> Option<Arc<Topic>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).topics.get(id.index as usize).cloned()
+        self.read().topics.get(id.index as usize).cloned()
     }
 
     fn namespace(&self, path: &str) -> Option<Arc<Namespace>> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.namespaces.iter().find(|namespace| &*namespace.path == path).cloned()
+        self.read().namespaces.iter().find(|namespace| &*namespace.path == path).cloned()
     }
 }
 
@@ -218,6 +243,16 @@ impl Collector for Totals {
                 encoder.encode_descriptor(family.name, family.help, family.unit.as_ref(), family.metric_type())?;
             match family.source {
                 Source::Memory(level) => metric.encode_gauge(&level(&known.memory))?,
+                Source::HandshakesFailed => {
+                    for (reason, count) in HandshakeFailure::ALL.into_iter().zip(&self.handshakes_failed) {
+                        counter(&mut metric, &[("reason", reason.as_str())], count.load(Relaxed))?;
+                    }
+                }
+                Source::CertificateExpiry => {
+                    for (address, expires) in &known.certificates {
+                        metric.encode_family(&[("server", &**address)])?.encode_gauge(expires)?;
+                    }
+                }
                 Source::Links => {
                     for (index, tier) in Tier::ALL.into_iter().enumerate() {
                         let links: u64 = known.links.values().map(|links| links[index]).sum();

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use expect_test::expect;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use streamfence_core::{
-    Catalog, ClientId, CloseReason, Event, LaneSurvey, MemoryUse, Namespace, Observer, TopicId, TopicStats, Transport,
+    Catalog, ClientId, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Namespace, Observer, TopicId,
+    TopicStats, Transport,
 };
 
 use crate::{FAMILIES, Metrics, reference};
@@ -169,7 +170,9 @@ fn more_goodbyes_than_arrivals_are_no_clients() {
 
 #[test]
 fn the_scrape_holds_the_families_of_the_table_and_nothing_else() {
-    let page = Metrics::new(&catalog()).encode();
+    let metrics = Metrics::new(&catalog());
+    metrics.on_event(&Event::TlsLoaded { address: "127.0.0.1:443".into(), expires: UNIX_EPOCH });
+    let page = metrics.encode();
     let series = page.lines().filter(|line| !line.starts_with('#'));
     let scraped: BTreeSet<_> = series.filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned).collect();
     assert_eq!(scraped, FAMILIES.iter().map(crate::Family::exposed_name).collect());
@@ -199,6 +202,8 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_links` | gauge | `tier` | Connections of fenced clients, by how messages reach them: `splice` below the websocket, `emit` by the Socket.IO library. |
         | `streamfence_slow_clients` | gauge | `namespace` | Clients that have stayed above a soft limit of their namespace (`slowClient`). |
         | `streamfence_sessions_total` | counter | `namespace`, `outcome` | Sessions that were kept for a client that lost its connection, by what became of them. |
+        | `streamfence_tls_handshakes_failed_total` | counter | `reason` | Connections that came to nothing because no TLS came about, by reason. |
+        | `streamfence_tls_certificate_expiry_timestamp_seconds` | gauge | `server` | When the certificate of a server, named by its address, expires, in Unix time. |
         | `streamfence_messages_published_total` | counter | `namespace`, `topic` | Messages published, whatever the number of clients. |
         | `streamfence_messages_published_bytes_total` | counter | `namespace`, `topic` | Bytes published, encoded. |
         | `streamfence_messages_received_total` | counter | `namespace`, `topic` | Messages taken from clients. |
@@ -258,4 +263,25 @@ fn sessions_are_counted_by_what_became_of_them() {
         streamfence_build_info{version="0.1.0"} 1
     "#]]
     .assert_eq(&moved(&metrics.encode()));
+}
+
+#[test]
+fn handshakes_are_counted_by_why_they_failed_and_certificates_shown_by_when_they_expire() {
+    let metrics = Metrics::new(&Catalog::default());
+    let address: Arc<str> = "127.0.0.1:443".into();
+    for reason in [HandshakeFailure::NotTls, HandshakeFailure::Timeout, HandshakeFailure::NotTls] {
+        metrics.on_event(&Event::HandshakeFailed { address: Arc::clone(&address), peer: None, reason });
+    }
+    for expires in [1_000, 2_000] {
+        let expires = UNIX_EPOCH + Duration::from_secs(expires);
+        metrics.on_event(&Event::TlsLoaded { address: Arc::clone(&address), expires });
+    }
+    let tls: String =
+        moved(&metrics.encode()).lines().filter(|line| line.contains("tls")).map(|l| l.to_owned() + "\n").collect();
+    expect![[r#"
+        streamfence_tls_handshakes_failed_total{reason="timeout"} 1
+        streamfence_tls_handshakes_failed_total{reason="not_tls"} 2
+        streamfence_tls_certificate_expiry_timestamp_seconds{server="127.0.0.1:443"} 2000
+    "#]]
+    .assert_eq(&tls);
 }

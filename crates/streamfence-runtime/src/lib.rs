@@ -49,8 +49,8 @@ pub use report::{PublishError, PublishReport};
 pub use streamfence_core as core;
 pub use streamfence_core::{
     AckStyle, AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, Eviction, Exhaustion,
-    GiveUpReason, InboundAck, MessageId, Metadata, Namespace, Observer, OnSubscribe, Overflow, Room, SlowClient, Topic,
-    Wire,
+    GiveUpReason, HandshakeFailure, InboundAck, MessageId, Metadata, Namespace, Observer, OnSubscribe, Overflow, Room,
+    SlowClient, Topic, Wire,
 };
 pub use tickets::parse_session_id;
 pub use to::To;

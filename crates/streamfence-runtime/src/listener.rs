@@ -1,9 +1,11 @@
 //! What an application implements to hear of events. All methods default to nothing.
 
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
 
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, Event, GiveUpReason, MessageId, UnsubscribeReason, event::Transport,
+    ClientId, CloseReason, ErrorCode, Event, GiveUpReason, HandshakeFailure, MessageId, UnsubscribeReason,
+    event::Transport,
 };
 
 /// Hears of edges: who came and went, who began to lose messages, who never acked.
@@ -34,6 +36,10 @@ pub trait Listener: Send + Sync + 'static {
     fn on_server_stopping(&self, address: &str) {}
     /// A server is gone.
     fn on_server_stopped(&self, address: &str) {}
+    /// A server has taken up the certificate that it shows from now on.
+    fn on_tls_loaded(&self, address: &str, expires: SystemTime) {}
+    /// A connection to a server came to nothing, because no TLS came about.
+    fn on_handshake_failed(&self, address: &str, peer: Option<SocketAddr>, reason: HandshakeFailure) {}
     /// Another catalog holds.
     fn on_reloaded(&self) {}
     /// A new catalog was not taken, and the old one holds.
@@ -84,6 +90,8 @@ pub trait Listener: Send + Sync + 'static {
             Event::ServerStarted { address } => self.on_server_started(address),
             Event::ServerStopping { address } => self.on_server_stopping(address),
             Event::ServerStopped { address } => self.on_server_stopped(address),
+            Event::TlsLoaded { address, expires } => self.on_tls_loaded(address, *expires),
+            Event::HandshakeFailed { address, peer, reason } => self.on_handshake_failed(address, *peer, *reason),
             Event::Reloaded => self.on_reloaded(),
             Event::ReloadRefused { reason } => self.on_reload_refused(reason),
             Event::Connected { namespace, client, transport, principal } => {

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use socketioxide::extract::{AckSender, SocketRef};
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, Policy, RequestId, TopicEntry, TopicId, Transmit,
+    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, Policy, RequestId, Ticket, TopicId, Transmit,
 };
-use streamfence_runtime::{Fence, Input, Link, SessionWish};
+use streamfence_runtime::{Fence, Input, Link, SessionWish, parse_session_id};
 
 use crate::callbacks::{Answer, Callbacks};
 use crate::link::LinkState;
@@ -162,8 +162,10 @@ pub(crate) struct Member {
 #[derive(Default)]
 struct MemberState {
     has_joined: bool,
-    /// The name it was given. One that resumed a session goes by another, which is the hub's to know.
+    /// The name it was given, and then that of the session it has.
     client: Option<ClientId>,
+    /// Whether it was told which session it has.
+    has_ticket: bool,
     /// What the client said before it had joined.
     early: Vec<Input>,
     /// The topics it has subscribed to, so that there are not too many.
@@ -199,9 +201,17 @@ impl Member {
         }
     }
 
-    /// The name the client was given when it joined.
+    /// The name the client was given when it joined, or that of the session it has come back to.
     pub(crate) fn client(&self) -> Option<ClientId> {
         self.lock().client
+    }
+
+    /// The name the client goes by; `None` while it is open which of two that is.
+    pub(crate) fn client_id(&self) -> Option<ClientId> {
+        let may_change =
+            matches!(self.session, Some(SessionWish::Resume { .. })) && self.has_session(&self.connection()?.shared);
+        let state = self.lock();
+        state.client.filter(|_| state.has_ticket || !may_change)
     }
 
     /// Whether it has a session that would survive its connection.
@@ -228,13 +238,15 @@ impl Member {
         self.push(Input::Ack { namespace: self.namespace, topic, id });
     }
 
-    /// The client has its session back, and with it the subscriptions that it had.
-    pub(crate) fn restore(&self, topics: &[Arc<TopicEntry>]) {
-        let kept = &mut self.lock().topics;
-        for topic in topics {
+    /// The client has a session, new or its own of before, with the subscriptions that it had.
+    pub(crate) fn take_ticket(&self, ticket: &Ticket) {
+        let mut state = self.lock();
+        state.has_ticket = true;
+        state.client = parse_session_id(&ticket.id).map(|(_, client)| client).or(state.client);
+        for topic in &ticket.topics {
             // A wish may have come before this.
-            if !kept.contains(&topic.id) {
-                kept.push(topic.id);
+            if !state.topics.contains(&topic.id) {
+                state.topics.push(topic.id);
             }
         }
     }

@@ -124,8 +124,7 @@ where
 impl<H> Entrance<H> {
     fn member(&self, socket: &Socket<LocalAdapter>) -> Option<Arc<Member>> {
         let connection = socket.req_parts().extensions.get::<Arc<LinkState>>()?.opened_connection()?;
-        let members = connection.members();
-        members.iter().find(|member| member.namespace == self.namespace).cloned()
+        connection.member(self.namespace)
     }
 }
 

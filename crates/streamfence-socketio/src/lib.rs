@@ -7,6 +7,7 @@ mod namespaces;
 pub mod options;
 
 mod callbacks;
+mod client;
 mod connection;
 mod handlers;
 mod outgoing;
@@ -30,8 +31,9 @@ mod verbatim;
 pub mod fuzzing;
 
 pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
+pub use client::FencedSocket;
 pub use layer::{FenceLayer, FenceService};
-pub use options::{Address, EngineTransport, ServerOptions};
+pub use options::{Address, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion};
 pub use principal::Principal;
 pub use server::{Server, ServerBuilder, StartError};
 pub use verbatim::Verbatim;

@@ -2,6 +2,7 @@
 //!
 //! Never Socket.IO: the link knows packets by their length and their first bytes, not by their meaning.
 
+mod encrypted;
 pub mod frame;
 pub mod frame_head;
 mod halves;
@@ -15,6 +16,7 @@ pub mod state;
 pub mod stream;
 pub mod tune;
 
+pub(crate) use encrypted::Encrypted;
 pub use frame::{Frame, FrameTracker};
 pub use frame_head::FrameHead;
 pub use ledger::{Expected, Ledger, Seen};

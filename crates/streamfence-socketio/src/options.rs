@@ -1,10 +1,14 @@
 //! What can be chosen for a server, with the defaults of the configuration file.
 
+mod tls;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use streamfence_core::Tier;
+
+pub use self::tls::{Password, TlsOptions, TlsVersion};
 
 use crate::link::{LinkLimits, Tuning};
 
@@ -13,6 +17,8 @@ use crate::link::{LinkLimits, Tuning};
 pub struct ServerOptions {
     /// The address to listen on. Only for a [`Server`](crate::Server), which owns its listener.
     pub address: Address,
+    /// How it speaks TLS, if it does. Only for a [`Server`](crate::Server), like the address.
+    pub tls: Option<TlsOptions>,
     /// Where Socket.IO is served.
     pub path: String,
     /// Which transports are offered.
@@ -88,6 +94,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             address: Address::Tcp { host: "0.0.0.0".into(), port: 3000 },
+            tls: None,
             path: "/socket.io".into(),
             engine_transport: EngineTransport::default(),
             max_connections: 10_000,

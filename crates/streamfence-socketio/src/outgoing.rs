@@ -44,7 +44,7 @@ impl Outgoing {
                 return push(Self::Message { message, retry });
             }
             Transmit::Session { ref ticket, .. } => {
-                member.restore(&ticket.topics);
+                member.take_ticket(ticket);
                 Answer::of(&what)
             }
             Transmit::Unsubscribed { ref topic, reason, .. } if reason != UnsubscribeReason::Client => {

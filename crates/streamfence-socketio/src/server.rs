@@ -3,8 +3,10 @@
 //! Never a topic: what is served comes as a [`FenceLayer`].
 
 mod builder;
+mod door;
 mod health;
 mod listener;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,21 +14,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use streamfence_core::{CloseReason, Event};
 use streamfence_runtime::Fence;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tower::Layer;
 
 pub use self::builder::{ServerBuilder, StartError};
+use self::door::Door;
 pub use self::health::Health;
 pub use self::listener::{Listener, MemoryConnector, MemoryListener, bind_unix, memory};
-use crate::layer::{FenceLayer, FenceService};
-use crate::link::{Peer, Stream};
+use self::tls::{Acceptor, Handshakes};
+pub use self::tls::{Identity, TlsError, TlsWarning};
+use crate::layer::FenceLayer;
 use crate::namespaces::Namespaces;
 use crate::options::{Address, ServerOptions};
 use crate::registry::Registry;
@@ -51,12 +51,22 @@ pub struct Server {
 
 impl Server {
     /// Serves the layer, and [`Health`] beside it, on a listener.
-    pub fn start<L: Listener>(listener: L, layer: &FenceLayer, options: &ServerOptions) -> Self {
-        Self::start_for(None, listener, layer, options)
+    ///
+    /// # Errors
+    /// [`StartError::Tls`], when the options want TLS and its files cannot be used.
+    pub fn start<L: Listener>(listener: L, layer: &FenceLayer, options: &ServerOptions) -> Result<Self, StartError> {
+        let identity = identity(options)?;
+        Ok(Self::start_for(None, listener, layer, options, identity.as_ref()))
     }
 
     /// The same, for a fence: its memory decides with whether it is ready, and its events tell of this server.
-    fn start_for<L: Listener>(fence: Option<Fence>, listener: L, layer: &FenceLayer, options: &ServerOptions) -> Self {
+    fn start_for<L: Listener>(
+        fence: Option<Fence>,
+        listener: L,
+        layer: &FenceLayer,
+        options: &ServerOptions,
+        identity: Option<&Identity>,
+    ) -> Self {
         let is_ready = Arc::new(AtomicBool::new(true));
         let (accepting, stopped) = watch::channel(true);
         let places = Arc::new(Semaphore::new(options.max_connections as usize));
@@ -66,17 +76,23 @@ impl Server {
             Some(fence) => health.with_fence(fence.clone()),
             None => health,
         };
-        let accept_loop = AcceptLoop {
-            listener,
-            service: layer.layer(health),
-            options: options.clone(),
-            places: Arc::clone(&places),
-            accepting: stopped,
-        };
         let address = match local_addr {
             Some(address) => Address::Tcp { host: address.ip().to_string(), port: address.port() },
             None => options.address.clone(),
         };
+        let door = Door {
+            service: layer.layer(health),
+            options: options.clone(),
+            places: Arc::clone(&places),
+            accepting: stopped,
+            address: address.to_string().into(),
+            fence: fence.clone(),
+        };
+        let tls = options.tls.as_ref().zip(identity).map(|(options, identity)| Tls {
+            acceptor: Arc::new(Acceptor::new(identity, options)),
+            handshakes: Handshakes::new(options.max_handshakes),
+        });
+        let accept_loop = AcceptLoop { listener, door: Arc::new(door), tls };
         Self {
             local_addr,
             address,
@@ -146,72 +162,58 @@ impl Server {
     }
 }
 
+/// Who the server is, where its options want TLS.
+fn identity(options: &ServerOptions) -> Result<Option<Identity>, TlsError> {
+    let Some(tls) = &options.tls else { return Ok(None) };
+    let identity = Identity::load(tls)?;
+    for warning in identity.warnings() {
+        tracing::warn!(code = "tls", "{warning}");
+    }
+    Ok(Some(identity))
+}
+
 struct AcceptLoop<L> {
     listener: L,
-    service: FenceService<Health>,
-    options: ServerOptions,
-    places: Arc<Semaphore>,
-    accepting: watch::Receiver<bool>,
+    door: Arc<Door>,
+    tls: Option<Tls>,
+}
+
+/// What an accept loop needs for TLS.
+struct Tls {
+    acceptor: Arc<Acceptor>,
+    handshakes: Handshakes,
 }
 
 impl<L: Listener> AcceptLoop<L> {
     async fn run(mut self) {
         let mut backoff = Backoff::default();
+        let mut accepting = self.door.accepting.clone();
         loop {
             let accepted = tokio::select! {
-                _ = self.accepting.wait_for(|is_accepting| !is_accepting) => return,
-                accepted = self.listener.accept() => accepted,
+                _ = accepting.wait_for(|is_accepting| !is_accepting) => return,
+                accepted = self.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => {
-                    backoff = Backoff::default();
-                    self.admit(stream, peer);
-                }
+                Ok(()) => backoff = Backoff::default(),
                 Err(error) => backoff.wait(&error).await,
             }
         }
     }
 
-    fn admit(&self, mut stream: Stream, peer: Peer) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            tokio::spawn(async move {
-                let _turned_away = tokio::time::timeout(TURN_AWAY, stream.write_all(FULL)).await;
-            });
-            return;
-        };
-        stream.tune(&self.options.tuning());
-        let service = self.service.clone();
-        let service = tower::ServiceExt::<hyper::Request<hyper::body::Incoming>>::map_request(
-            service,
-            move |mut request: hyper::Request<hyper::body::Incoming>| {
-                request.extensions_mut().insert(peer.clone());
-                request
-            },
-        );
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(self.options.header_timeout)
-            .max_buf_size(MAX_HEADER_BYTES)
-            .max_headers(MAX_HEADERS);
-        let connection = http
-            .serve_connection(TokioIo::new(stream.holding(place)), TowerToHyperService::new(service))
-            .with_upgrades();
-        let mut accepting = self.accepting.clone();
-        tokio::spawn(async move {
-            tokio::pin!(connection);
-            let stopping = accepting.wait_for(|is_accepting| !is_accepting);
-            tokio::select! {
-                ended = connection.as_mut() => return log_end(ended),
-                _ = stopping => connection.as_mut().graceful_shutdown(),
+    /// Waits for a connection and sees it in. May be dropped and called again.
+    async fn accept(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            None => {
+                let (stream, peer) = self.listener.accept().await?;
+                self.door.admit(stream, peer);
             }
-            log_end(connection.await);
-        });
-    }
-}
-
-fn log_end(ended: hyper::Result<()>) {
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended in its HTTP part");
+            Some(tls) => {
+                let place = tls.handshakes.place().await;
+                let (stream, peer) = self.listener.accept().await?;
+                self.door.admit_by_tls(&tls.acceptor, tls.handshakes.begin(place), stream, peer);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -236,13 +238,8 @@ impl Backoff {
     }
 }
 
-const MAX_HEADER_BYTES: usize = 16 * 1024;
-const MAX_HEADERS: usize = 64;
 /// 10 ms, 20 ms and so on up to 1.28 s: descriptors come back one connection at a time.
 const FIRST_BACKOFF: Duration = Duration::from_millis(10);
 const BACKOFF_DOUBLINGS: u32 = 7;
 /// How long clients that were told to go may take, before they are cut.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// How long a connection over the limit is kept for its answer.
-const TURN_AWAY: Duration = Duration::from_secs(1);
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";

@@ -84,7 +84,7 @@ impl Window {
     }
 
     /// The server has given it up.
-    pub(crate) fn lose(&mut self, offset: u64, attempts: u32, clock: Duration) {
+    pub(crate) fn lose(&mut self, offset: u64, attempts: u32, clock: Duration) -> Letter {
         let place = self.place(offset).unwrap_or_else(|| panic!("exhaustion: {offset} was settled or never sent"));
         let sent = self.sent.remove(place);
         assert_eq!(attempts, sent.attempts, "exhaustion: {offset} was not sent so often");
@@ -92,6 +92,7 @@ impl Window {
         assert!(attempts >= self.attempts, "exhaustion: {offset} has attempts left");
         assert!(attempts == self.attempts || self.was_lowered, "exhaustion: {offset} was sent too often");
         assert!(clock >= sent.earliest, "exhaustion: {offset} was given up at {clock:?}, before {:?}", sent.earliest);
+        sent.letter
     }
 
     pub(crate) fn resume(&mut self, clock: Duration) {

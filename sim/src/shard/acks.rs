@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use streamfence_core::{AckOutcome, MessageId, TopicId};
 
-use super::{EPOCH, Shard};
+use super::Shard;
+use crate::directory::epoch_of;
 
 impl Shard {
     pub(crate) fn ack(&mut self, peer: usize, topic: TopicId, id: MessageId) {
         let now = self.time();
         let seen = self.seen;
-        let may_be: &[AckOutcome] = match self.peers[peer].lane(topic).map(|ledger| ledger.window.as_mut()) {
+        let may_be: &[AckOutcome] = match self.peers[peer].lane(topic) {
             None => &[AckOutcome::Foreign],
-            Some(Some(window)) if id.epoch == EPOCH => window.ack(id.offset.0, seen),
+            Some(ledger) if id.epoch == epoch_of(topic) => ledger.ack(id.offset.0, seen),
             Some(_) => &[AckOutcome::Unknown],
         };
         let outcome = self.hub.handle_ack(self.peers[peer].key, topic, id, now);
@@ -22,22 +23,34 @@ impl Shard {
     pub(crate) fn ack_up_to(&mut self, peer: usize, topic: TopicId, id: MessageId) {
         let now = self.time();
         let seen = self.seen;
-        let released = match self.peers[peer].lane(topic).map(|ledger| ledger.window.as_mut()) {
+        let settled = match self.peers[peer].lane(topic) {
             None => Err(AckOutcome::Foreign),
-            Some(Some(window)) if id.epoch == EPOCH => window.ack_up_to(id.offset.0, seen).ok_or(AckOutcome::Unknown),
+            Some(ledger) if id.epoch == epoch_of(topic) => {
+                ledger.ack_up_to(id.offset.0, seen).ok_or(AckOutcome::Unknown)
+            }
             Some(_) => Err(AckOutcome::Unknown),
         };
-        let before = self.hub.stats(topic).delivered;
+        let before = *self.hub.stats(topic);
         let outcome = self.hub.handle_ack_up_to(self.peers[peer].key, topic, id, now);
-        let count = self.hub.stats(topic).delivered - before;
-        match released {
-            Ok((least, most)) if !self.peers[peer].is_gone => {
-                assert!((least..=most).contains(&count), "acks: {count} were released, not {least} to {most}");
-                let wanted = if count > 0 { AckOutcome::Released } else { AckOutcome::Late };
+        let after = self.hub.stats(topic);
+        let released = after.delivered - before.delivered;
+        let told = AckOutcome::Confirmed as usize;
+        let confirmed = after.acks[told] - before.acks[told];
+        match settled {
+            Ok(((least, most), wanted)) if !self.peers[peer].is_gone => {
+                assert!((least..=most).contains(&released), "acks: {released} were released, not {least} to {most}");
+                assert_eq!(confirmed, wanted, "receipts: so many were confirmed with all up to one");
+                // The outcome stands for one of them.
+                let (outcome_is, rest) = match (released, confirmed) {
+                    (0, 0) => (AckOutcome::Late, [0, 0]),
+                    (0, _) => (AckOutcome::Confirmed, [0, confirmed - 1]),
+                    _ => (AckOutcome::Released, [released - 1, confirmed]),
+                };
                 let tally = &mut self.tallies[topic.index as usize];
-                tally.acks[AckOutcome::Released as usize] += count.saturating_sub(1);
-                tally.delivered += count.saturating_sub(1);
-                self.acked(peer, topic, id, outcome, &[wanted]);
+                tally.acks[AckOutcome::Released as usize] += rest[0];
+                tally.delivered += rest[0];
+                tally.acks[AckOutcome::Confirmed as usize] += rest[1];
+                self.acked(peer, topic, id, outcome, &[outcome_is]);
             }
             Ok(_) => self.acked(peer, topic, id, outcome, &[AckOutcome::Late]),
             Err(wanted) => self.acked(peer, topic, id, outcome, &[wanted]),
@@ -49,7 +62,7 @@ impl Shard {
         let (seen, clock) = (self.seen, self.clock_of(peer));
         let may_be: &[AckOutcome] = match self.peers[peer].lane(topic).map(|ledger| ledger.window.as_mut()) {
             None => &[AckOutcome::Foreign],
-            Some(Some(window)) if id.epoch == EPOCH => window.nack(id.offset.0, delay, clock, seen),
+            Some(Some(window)) if id.epoch == epoch_of(topic) => window.nack(id.offset.0, delay, clock, seen),
             Some(_) => &[AckOutcome::Unknown],
         };
         let outcome = self.hub.handle_nack(self.peers[peer].key, topic, id, delay, now);
@@ -79,6 +92,9 @@ impl Shard {
         tally.acks[outcome as usize] += 1;
         tally.delivered += u64::from(outcome == AckOutcome::Released);
         self.trace.count(outcome.as_str(), 1);
+        if matches!(outcome, AckOutcome::Released | AckOutcome::Confirmed) {
+            self.peers[peer].standing.progress(self.seen);
+        }
         self.touch(peer);
     }
 }

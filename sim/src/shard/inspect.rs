@@ -1,5 +1,6 @@
 //! Looks at a hub from outside: what must hold after every step, from time to time, and at the end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use streamfence_core::{Session, TopicId};
@@ -15,6 +16,8 @@ impl Shard {
         touched.sort_unstable();
         touched.dedup();
         for &place in &touched {
+            // A lane that had its turn and no room may have given up what was not worth sending any more.
+            self.look_at_link(place);
             self.check_link(place);
         }
         touched.clear();
@@ -84,12 +87,18 @@ impl Shard {
     pub(crate) fn check_all(&self) {
         assert_eq!(self.hub.links(), self.links.iter().flatten().count(), "keys: the links that are open");
         let mut resident = vec![0; self.scene.rules.len()];
+        let mut sessions_of: BTreeMap<&str, usize> = BTreeMap::new();
         let mut wakes: Option<(Duration, usize)> = None;
         for (number, peer) in self.peers.iter().enumerate() {
             let session = self.hub.session(peer.key);
             assert_eq!(session.is_some(), !peer.is_gone, "keys: peer {number} is there until it leaves");
             let Some(session) = session else { continue };
             let link = peer.link.and_then(|place| self.links[place].as_ref());
+            assert_eq!(self.hub.principal_of(peer.key), peer.principal.as_ref(), "principals: who peer {number} is");
+            if let Some(principal) = &peer.principal {
+                *sessions_of.entry(principal).or_insert(0) += 1;
+                assert!(self.hub.sessions_of(principal).contains(&peer.key), "principals: peer {number} is found");
+            }
             assert_eq!(self.hub.link_of(peer.key), link.map(|link| link.key), "keys: the link of peer {number}");
             self.check_loads(number, session);
             for lane in session.lanes() {
@@ -112,7 +121,9 @@ impl Shard {
             let lanes = peer.lanes.iter().filter(|(topic, _)| peer.link.is_some() && sleeps(*topic));
             let held = lanes.filter_map(|(_, ledger)| ledger.next_value()).min();
             self.trace.count("values waited for", u64::from(held.is_some()));
-            let due = due.into_iter().chain(held).min();
+            let ladder = self.scene.rungs(peer.namespace).filter(|_| peer.link.is_some());
+            let [slow, evicted] = ladder.map_or([None, None], |rungs| peer.standing.due(rungs));
+            let due = due.into_iter().chain(held).chain(slow).chain(evicted).min();
             wakes = wakes.into_iter().chain(due.map(|due| (due, number))).min();
         }
         // What is due later than time can tell is due never.
@@ -123,12 +134,17 @@ impl Shard {
                 "deadlines: something of peer {peer} is due at {due:?}, the shard would sleep until {filed:?}"
             );
         }
+        for (principal, sessions) in sessions_of {
+            assert_eq!(self.hub.sessions_of(principal).len(), sessions, "principals: the sessions of {principal}");
+        }
         assert_eq!(self.hub.resident(), resident.iter().sum::<u64>(), "books: what all lanes hold");
         for (rule, &resident) in self.scene.rules.iter().zip(&resident) {
             let topic: TopicId = rule.topic;
             self.tallies[topic.index as usize].check(self.hub.stats(topic), resident, rule);
             let lanes = self.hub.survey(topic, self.start + self.seen).lanes as usize;
-            assert_eq!(lanes, self.subscribers[topic.index as usize].len(), "subscribe: every seat is somebody's");
+            let seats = self.subscribers.iter().filter(|(of, _)| of.index == topic.index);
+            let seats: usize = seats.map(|(_, subscribers)| subscribers.len()).sum();
+            assert_eq!(lanes, seats, "subscribe: every seat is somebody's");
         }
     }
 
@@ -139,6 +155,7 @@ impl Shard {
         assert_eq!(self.hub.poll_timeout(), None, "rest: a deadline is left");
         assert!(self.inbox.is_empty(), "rest: all was taken");
         for peer in self.peers.iter_mut().filter(|peer| !peer.is_gone) {
+            assert!(!peer.standing.is_slow(), "rest: a client that has all it wants is slow");
             for (_, ledger) in &mut peer.lanes {
                 ledger.check_rest(self.seen);
             }
@@ -152,13 +169,16 @@ impl Shard {
         assert_eq!(self.hub.resident(), 0, "end: messages are left");
         for peer in &self.peers {
             assert!(peer.is_gone, "end: a session is left");
+            assert!(!peer.standing.is_slow(), "end: a slow client was never said to be gone");
             assert_eq!(self.hub.session_of(peer.name), None, "end: a name is left");
+            let principal = peer.principal.as_deref().unwrap_or_default();
+            assert!(self.hub.sessions_of(principal).is_empty(), "end: a session of {principal} is left");
             assert!(
                 matches!(peer.edge, Edge::Disconnected | Edge::Expired),
                 "end: the last that was heard of a client is {:?}",
                 peer.edge
             );
         }
-        assert!(self.subscribers.iter().all(Vec::is_empty), "end: a seat is left");
+        assert!(self.subscribers.is_empty(), "end: a seat is left");
     }
 }

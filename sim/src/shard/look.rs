@@ -2,10 +2,20 @@
 
 use streamfence_core::{ClientId, LinkKey, MessageId, Offset, TopicId};
 
-use super::{EPOCH, Shard};
-use crate::ledger::Window;
+use super::Shard;
+use crate::directory::epoch_of;
+use crate::peer::Answer;
 
 impl Shard {
+    /// Whether anybody is subscribed to a topic, or is still to be told of it.
+    pub(crate) fn has_to_do_with(&self, topic: TopicId) -> bool {
+        let is_of_it = |answer: &Answer| match answer {
+            Answer::Subscribed { topic: of, .. } | Answer::Unsubscribed { topic: of } => *of == topic,
+            Answer::Done { .. } => false,
+        };
+        self.subscribers.contains_key(&topic) || self.peers.iter().any(|peer| peer.answers.iter().any(is_of_it))
+    }
+
     /// How many sessions there ever were.
     pub(crate) fn peers(&self) -> usize {
         self.peers.len()
@@ -32,8 +42,7 @@ impl Shard {
     /// What a client has heard and not settled, and the newest it heard.
     pub(crate) fn unacked(&self, peer: usize, topic: TopicId) -> (Vec<u64>, u64) {
         let lane = self.peers[peer].lanes.iter().find(|(of, _)| *of == topic);
-        let window = lane.and_then(|(_, ledger)| ledger.window.as_ref());
-        window.map_or_else(Default::default, |window| (window.unacked().collect(), window.newest()))
+        lane.map_or_else(Default::default, |(_, ledger)| (ledger.unacked().collect(), ledger.newest_to_ack()))
     }
 
     /// All that somebody who is there has heard and not settled.
@@ -41,8 +50,8 @@ impl Shard {
         let mut all = Vec::new();
         for (peer, state) in self.peers.iter().enumerate().filter(|(_, peer)| peer.link.is_some()) {
             for (topic, ledger) in &state.lanes {
-                for offset in ledger.window.iter().flat_map(Window::unacked) {
-                    all.push((peer, *topic, MessageId { epoch: EPOCH, offset: Offset(offset) }));
+                for offset in ledger.unacked() {
+                    all.push((peer, *topic, MessageId { epoch: epoch_of(*topic), offset: Offset(offset) }));
                 }
             }
         }

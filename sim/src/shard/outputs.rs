@@ -1,8 +1,10 @@
 //! What comes out of the hub, handed to those it is for.
 
-use streamfence_core::{Batch, Event, LinkKey, Output, TopicId, Transmit};
+use streamfence_core::{Batch, Event, LinkKey, Output, TopicId, Transmit, UnsubscribeReason};
 
+use super::cuts::Cut;
 use super::{Heard, Shard};
+use crate::ledger::{Asks, Load};
 use crate::peer::{Answer, Edge};
 
 impl Shard {
@@ -23,9 +25,13 @@ impl Shard {
                     assert_eq!(self.given_up.pop_front(), Some(kept), "dead letters: what was given up, and in order");
                     self.trace.count("dead letters", 1);
                 }
-                Output::Disconnect { session, reason, .. } => panic!("ladder: {session:?} is cut ({reason:?}) by none"),
+                Output::Disconnect { session, link, namespace, reason } => {
+                    self.hear_cut(Cut { session, link, namespace, reason });
+                }
             }
         }
+        self.check_cuts();
+        self.look_at_all_woken();
         assert!(self.given_up.is_empty(), "dead letters: {:?} were not handed out", self.given_up);
         std::mem::take(&mut self.heard)
     }
@@ -51,14 +57,18 @@ impl Shard {
                     assert!(state.answers.is_empty(), "order: a message before {:?}", state.answers);
                     let seen = self.seen;
                     let ledger = state.lane(topic).expect("subscribe: nothing comes of what one is not subscribed to");
-                    let wants_ack = ledger.hear(offset, size, attempt, clock, seen);
+                    let asks = ledger.hear(offset, size, attempt, clock, seen);
+                    if attempt == 1 {
+                        state.standing.progress(seen);
+                    }
                     let tally = &mut self.tallies[topic.index as usize];
                     tally.sent += 1;
                     tally.sent_bytes += size;
                     tally.retries += u64::from(attempt > 1);
-                    tally.delivered += u64::from(!wants_ack);
+                    tally.delivered += u64::from(asks != Asks::Ack);
                     self.trace.count(if attempt > 1 { "messages sent again" } else { "messages sent" }, 1);
-                    if wants_ack {
+                    self.trace.count("receipts wanted", u64::from(asks == Asks::Receipt));
+                    if asks != Asks::Nothing {
                         self.heard.push(Heard::Message { link: place, peer, topic, offset });
                     }
                 }
@@ -88,6 +98,7 @@ impl Shard {
         self.link_at(place).set_room(room, seen);
         self.heard.push(Heard::Batch { link: place });
         self.touched.push(place);
+        self.look_at_link(place);
         self.hub.recycle(batch);
     }
 
@@ -98,13 +109,18 @@ impl Shard {
 
     fn hear_event(&mut self, event: &Event) {
         match event {
-            Event::Connected { client, .. } => self.edge(*client, |edge| match edge {
-                Edge::Nothing => Some(Edge::Connected { again: false }),
-                Edge::Detached => Some(Edge::Connected { again: true }),
-                _ => None,
-            }),
-            Event::Disconnected { client, .. } => {
+            Event::Connected { client, principal, .. } => {
+                let peer = &self.peers[peer_of(*client)];
+                assert_eq!(principal, &peer.principal, "principals: a client is announced as who it is");
+                self.edge(*client, |edge| match edge {
+                    Edge::Nothing => Some(Edge::Connected { again: false }),
+                    Edge::Detached => Some(Edge::Connected { again: true }),
+                    _ => None,
+                });
+            }
+            Event::Disconnected { client, reason, .. } => {
                 self.edge(*client, |edge| matches!(edge, Edge::Connected { .. }).then_some(Edge::Disconnected));
+                self.hear_of_end(peer_of(*client), *reason);
             }
             Event::SessionDetached { client, .. } => {
                 self.edge(*client, |edge| (edge == Edge::Disconnected).then_some(Edge::Detached));
@@ -132,6 +148,14 @@ impl Shard {
                     ledger.lost += lost;
                 }
             }
+            Event::SlowClientBegan { client, messages, bytes, .. } => {
+                self.hear_slow(peer_of(*client), Load { messages: *messages, bytes: *bytes });
+            }
+            Event::SlowClientEnded { client, lasted, .. } => self.hear_in_time(peer_of(*client), *lasted),
+            Event::Unsubscribed { namespace, topic, client, reason: UnsubscribeReason::SlowClient } => {
+                let topic = self.topic(namespace, topic);
+                self.hear_eviction_of_lane(peer_of(*client), topic);
+            }
             Event::Retried { namespace, topic, retry, .. } => {
                 assert!(*retry > 0, "events: the first send is no retry");
                 let topic = self.topic(namespace, topic);
@@ -149,7 +173,8 @@ impl Shard {
                 let clock = self.clock_of(peer);
                 let window = self.peers[peer].lane(topic).and_then(|ledger| ledger.window.as_mut());
                 let window = window.expect("exhaustion: of what needs no ack");
-                window.lose(id.offset.0, *attempts, clock);
+                let letter = window.lose(id.offset.0, *attempts, clock);
+                self.peers[peer].is_doomed |= letter.is_fatal;
             }
             _ => {}
         }
@@ -162,7 +187,7 @@ impl Shard {
     }
 
     fn topic(&self, namespace: &str, topic: &str) -> TopicId {
-        self.scene.topic(namespace, topic).expect("events: a topic there is or was")
+        self.directory.borrow().named(namespace, topic).expect("events: a topic there is or was")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use streamfence_core::{Reload, TopicId};
+use streamfence_core::{Reload, TopicEntry, TopicId};
 
 use super::Shard;
 use crate::peer::Answer;
@@ -12,11 +12,9 @@ use crate::tally::Tally;
 
 impl Shard {
     /// Goes on in another scene. What was published before and not yet taken is of topics as they were then.
-    pub(crate) fn reload(&mut self, scene: &Arc<Scene>) {
+    pub(crate) fn reload(&mut self, scene: &Arc<Scene>, made: &BTreeMap<TopicId, Arc<TopicEntry>>) {
         let topics = scene.rules.len();
-        self.subscribers.resize_with(topics, Vec::new);
         self.tallies.resize_with(topics, Tally::default);
-        self.positions.resize(topics, 0);
         self.note(&[14, topics as u64], || format!("shard {} goes on under another catalog", self.number));
         for peer in 0..self.peers.len() {
             self.end_removed(peer, scene);
@@ -33,9 +31,11 @@ impl Shard {
                 ledger.reload(&scene.rules[topic.index as usize], load, clock, seen);
             }
         }
+        self.forget(scene);
         self.scene = scene.clone();
         let now = self.time();
-        self.hub.reload(&Reload { catalog: scene.catalog.clone(), made: BTreeMap::new() }, now);
+        self.hub.reload(&Reload { catalog: scene.catalog.clone(), made: made.clone() }, now);
+        self.look_at_all();
         self.touch_all();
         self.trace.count("reloads", 1);
     }

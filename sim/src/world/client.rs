@@ -8,8 +8,8 @@ use streamfence_core::{
 };
 
 use super::World;
+use crate::directory::epoch_of;
 use crate::scene::Profile;
-use crate::shard::EPOCH;
 
 pub(super) struct Client {
     pub(super) profile: Profile,
@@ -103,7 +103,8 @@ impl World {
         let [a, b, c, d, e, f, g, h] = self.dice.roll().to_be_bytes();
         let [i, j, k, l] = (shard.peers() as u32).to_be_bytes();
         let name = ClientId([a, b, c, d, e, f, g, h, i, j, k, l]);
-        let peer = shard.join(link, namespace, name).expect("its link was opened just now");
+        let principal = profile.principal.map(|number| self.principals[number].clone());
+        let peer = shard.join(link, namespace, name, principal).expect("its link was opened just now");
         if let Some(retention) = profile.retention {
             shard.retain(peer, retention);
         }
@@ -141,7 +142,13 @@ impl World {
         }
         let lost = [CloseReason::Transport, CloseReason::Heartbeat, CloseReason::Stalled];
         let reason = if self.dice.chance(80) { self.dice.pick(&lost) } else { self.dice.pick(&CloseReason::ALL) };
-        let link = client.link.take().expect("a client that is there has a link");
+        self.go(number, reason);
+    }
+
+    /// Its connection is closed, if there is one.
+    pub(super) fn go(&mut self, number: usize, reason: CloseReason) {
+        let client = &mut self.clients[number];
+        let Some(link) = client.link.take() else { return };
         client.lost = Some((client.shard, link));
         client.away_until = self.now + Duration::from_millis(self.dice.between(0, client.profile.away_ms));
         self.shards[client.shard].close(link, reason, self.keeps_none);
@@ -155,6 +162,9 @@ impl World {
         }
         let (namespace, peer) = self.dice.pick(&client.peers);
         let topics = self.topics_of(namespace);
+        if topics.is_empty() {
+            return;
+        }
         let topic = self.dice.pick(&topics);
         if self.dice.chance(40) {
             self.shards[self.clients[number].shard].unsubscribe(peer, topic);
@@ -185,13 +195,14 @@ impl World {
         let shard = self.clients[number].shard;
         let Some((peer, topic)) = self.any_lane(number) else { return };
         let (unacked, newest) = self.shards[shard].unacked(peer, topic);
-        let id = |offset| MessageId { epoch: EPOCH, offset: Offset(offset) };
+        let own = epoch_of(topic);
+        let id = |offset| MessageId { epoch: own, offset: Offset(offset) };
         if self.dice.chance(profile.forges) || unacked.is_empty() {
-            let epoch = if self.dice.chance(20) { Epoch(1) } else { EPOCH };
+            let epoch = if self.dice.chance(20) { Epoch(1) } else { own };
             let forged = MessageId { epoch, offset: Offset(self.dice.below(newest + 3)) };
             match self.dice.below(3) {
                 0 => self.shards[shard].ack(peer, topic, forged),
-                1 if forged.offset.0 == 0 || epoch != EPOCH => self.shards[shard].ack_up_to(peer, topic, forged),
+                1 if forged.offset.0 == 0 || epoch != own => self.shards[shard].ack_up_to(peer, topic, forged),
                 _ => self.shards[shard].nack(peer, topic, forged, Duration::from_millis(5)),
             }
         } else if self.dice.chance(profile.nacks) {
@@ -215,10 +226,12 @@ impl World {
         }
         let (namespace, peer) = self.dice.pick(&client.peers);
         // Now and then one it is not subscribed to.
-        Some((peer, self.dice.pick(&self.topics_of(namespace))))
+        let topics = self.topics_of(namespace);
+        (!topics.is_empty()).then(|| (peer, self.dice.pick(&topics)))
     }
 
-    fn topics_of(&self, namespace: NamespaceId) -> Vec<TopicId> {
-        self.scene.catalog.namespace_entry(namespace).topics().to_vec()
+    fn topics_of(&mut self, namespace: NamespaceId) -> Vec<TopicId> {
+        let topics = self.scene.catalog.namespace_entry(namespace).topics().to_vec();
+        topics.into_iter().filter_map(|topic| self.found(topic)).collect()
     }
 }

@@ -1,10 +1,13 @@
 //! The faults stop: everybody reads and acks, all must come to rest, and when all have left nothing may be there.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use streamfence_core::{CloseReason, Room, TopicId};
 
 use super::World;
+use crate::audience::Audience;
 use crate::shard::{Command, Shard};
 
 /// More steps than this are no coming to rest.
@@ -12,6 +15,10 @@ const MOST_WAKES: usize = 1_000_000;
 
 impl World {
     pub(crate) fn come_to_rest(&mut self) {
+        self.memory.lift();
+        for shard in &mut self.shards {
+            shard.relieve(false);
+        }
         if self.scene.ends_in_a_drain {
             self.keeps_none = true;
             self.shards.iter_mut().for_each(Shard::expire_detached);
@@ -38,11 +45,16 @@ impl World {
         self.sleep_until_nothing_is_due();
 
         // What was missed at the very end is told before the next message.
-        let topics: Vec<TopicId> = self.scene.topics().collect();
+        let there = |topic: TopicId| {
+            let made = self.directory.borrow().made_from(topic.index).collect::<Vec<_>>();
+            let is_pattern = self.scene.catalog.class(topic).prefix().is_some();
+            made.into_iter().chain((!is_pattern).then_some(topic))
+        };
+        let topics: Vec<TopicId> = self.scene.topics().flat_map(there).collect();
         for topic in topics {
             let message = self.write(topic, true);
             for shard in &mut self.shards {
-                shard.push(Command::Publish { message: message.clone(), except: None });
+                shard.push(Command::Publish { message: message.clone(), audience: Audience::everybody() });
                 shard.take(usize::MAX);
             }
             drop(message);
@@ -65,7 +77,28 @@ impl World {
         self.settle();
         self.sleep_until_nothing_is_due();
         self.shards.iter().for_each(Shard::check_end);
-        assert!(self.messages.iter().all(|message| message.strong_count() == 0), "end: somebody holds a message");
+        self.check_messages();
+        self.sweep();
+        let left = self.directory.borrow_mut().sweep();
+        assert!(left.is_empty(), "end: topics are left that were made from patterns: {left:?}");
+    }
+
+    /// Nobody holds a message but for what topics remember, each shard once.
+    fn check_messages(&self) {
+        let mut remembered: BTreeMap<(TopicId, u64), (usize, bool)> = BTreeMap::new();
+        for (topic, letter) in self.shards.iter().flat_map(Shard::remembered) {
+            remembered.entry((topic, letter.offset)).or_insert((0, letter.is_expired(self.now))).0 += 1;
+        }
+        for message in self.messages.iter().filter_map(Weak::upgrade) {
+            let place = (message.topic.id, message.id.offset.0);
+            let holders = Arc::strong_count(&message) - 1;
+            let (wanted, is_expired) = remembered.remove(&place).unwrap_or((0, false));
+            // What has expired is forgotten by the next tick.
+            let is_right = holders == wanted || (is_expired && holders < wanted);
+            assert!(is_right, "end: {holders} hold {place:?}, {wanted} remember it");
+        }
+        let lost = remembered.iter().find(|(_, (_, is_expired))| !is_expired);
+        assert_eq!(lost, None, "end: a value should be remembered");
     }
 
     /// Everybody reads and acks all there is, for as long as a shard wants to wake up.

@@ -23,7 +23,7 @@ const ALONE: &[&str] = &["3-stuck-clients", "5-bursts", "6-gone"];
 
 /// Suites about what passes over a connection: they run once more where the Socket.IO library emits every message.
 const BOTH_TIERS: &[&str] =
-    &["1-contract", "2-at-least-once", "3-stuck-clients", "4-slow-reader", "5-bursts", "6-gone", "8-sessions"];
+    &["1-contract", "2-at-least-once", "3-stuck-clients", "4-slow-reader", "4-tls", "5-bursts", "6-gone", "8-sessions"];
 
 /// A file of tests.
 pub(super) struct Suite {

@@ -62,6 +62,8 @@ const LAYERS: &[Layer] = &[
             "http-body-util",
             "hyper",
             "hyper-util",
+            // Keys under a password; rustls reads all others.
+            "pkcs8",
             "serde",
             "serde_json",
             "slab",

@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 
 use super::Hub;
 use crate::lane::{Admission, ENTRY_BYTES, Rejection};
+use crate::link::Room;
 use crate::message::{Message, SessionKey, TopicId};
+use crate::session::{GAP_BYTES, GAP_FRAMES};
 
 /// How many lanes are looked at in one step.
 const LOOKS_PER_STEP: u32 = 1_024;
@@ -168,10 +170,11 @@ impl Hub {
         std::mem::take(&mut self.strain.cost)
     }
 
-    /// Whether lanes may hold no more than they do.
+    /// Whether lanes may hold no more than they do, or nobody has paid yet for what is published next. Lanes may lose
+    /// what has expired while they are offered it, so that there are places again and still nobody has.
     #[inline]
     pub(super) fn is_tight(&self) -> bool {
-        self.books.resident() >= self.strain.ceiling
+        self.strain.owed > 0 || self.books.resident() >= self.strain.ceiling
     }
 
     /// Offers a message to a lane that must not cost more afterwards.
@@ -214,7 +217,11 @@ impl Hub {
         let is_idle = lane.passes_on(message) && !seated.session.is_ready();
         let fits = || {
             let link = self.link(seated.link)?;
-            Some(!link.is_ready() && link.room().takes(message.frames(), message.size_bytes()))
+            // What the client has missed is told first, and only what is left is for the message.
+            let notices = lane.notices_owed();
+            let room = Room { is_empty: link.room().is_empty && notices == 0, ..link.room() };
+            let (frames, bytes) = (notices * GAP_FRAMES, u64::from(notices) * GAP_BYTES);
+            Some(!link.is_ready() && room.takes(frames + message.frames(), bytes + message.size_bytes()))
         };
         is_idle && fits().unwrap_or(false)
     }
@@ -239,6 +246,11 @@ impl Hub {
                     self.strain.cost.displaced += shed.messages;
                     self.strain.cost.freed_bytes += shed.bytes;
                     round.highest = round.highest.max(session.lane(place).share());
+                    if shed.messages > 0 {
+                        self.settle(key, false);
+                        // There may be room for what comes next, where there was none for what gave way.
+                        self.file_ready(self.sessions[key.index as usize].value.link);
+                    }
                     if bytes >= wanted {
                         return Relief::Enough;
                     }

@@ -31,9 +31,6 @@ impl Hub {
         let catalog = &reload.catalog;
         self.books.reload(catalog.clone());
         self.topics.reload(catalog);
-        for topic in reload.made.values() {
-            self.topics.replace(topic);
-        }
         let current = |old: &TopicEntry| match old.id.generation {
             0 => Some(catalog.entry(old.id).clone()).filter(|entry| !entry.class.is_removed),
             _ => reload.made.get(&old.id).cloned(),
@@ -44,7 +41,7 @@ impl Hub {
             let session = &mut self.sessions[key.index as usize].value.session;
             let rules = catalog.namespace_entry(session.namespace()).slow_client;
             session.follow_ladder(rules, now, &mut self.books);
-            let gone = session.reload(current);
+            let gone = session.reload(current, &mut self.books);
             for topic in gone {
                 self.unsubscribe(key, &topic, UnsubscribeReason::Removed, None, now);
             }

@@ -50,11 +50,11 @@ impl Hub {
         if let Some(link) = self.link_mut(link) {
             link.join(key);
         }
-        let clock = self.clock_of(key, now);
-        self.sessions[key.index as usize].value.session.resume(clock);
         let (namespace, principal) = (self.path(namespace), self.principal_of(key).cloned());
         self.books.push_event(Event::Connected { namespace: namespace.clone(), client, transport, principal });
         self.books.push_event(Event::SessionResumed { namespace, client });
+        let clock = self.clock_of(key, now);
+        self.sessions[key.index as usize].value.session.resume(clock, &mut self.books);
         self.settle(key, false);
         true
     }

@@ -37,8 +37,8 @@ pub(super) struct Seats {
 #[derive(Debug)]
 struct Made {
     seats: Seats,
-    /// It is forgotten when nobody holds the topic any more; lanes do.
-    topic: Weak<TopicEntry>,
+    /// It is forgotten when nobody holds the topic any more, under whatever class; lanes do.
+    life: Weak<()>,
 }
 
 impl Seats {
@@ -73,13 +73,6 @@ impl Topics {
         }
     }
 
-    /// Knows a topic made from a pattern under another class from now on.
-    pub(super) fn replace(&mut self, topic: &Arc<TopicEntry>) {
-        if let Some(made) = self.made.get_mut(&topic.id) {
-            made.topic = Arc::downgrade(topic);
-        }
-    }
-
     /// The seats of a topic that somebody has opened.
     pub(super) fn get_mut(&mut self, id: TopicId) -> Option<&mut Seats> {
         match id.generation {
@@ -98,7 +91,7 @@ impl Topics {
             }
             return &mut self.fixed[index];
         }
-        let new = || Made { seats: Seats::new(topic.epoch.unwrap_or(epoch)), topic: Arc::downgrade(topic) };
+        let new = || Made { seats: Seats::new(topic.epoch.unwrap_or(epoch)), life: topic.life() };
         &mut self.made.entry(topic.id).or_insert_with(new).seats
     }
 
@@ -141,6 +134,28 @@ impl Topics {
 
     /// Forgets the topics that nobody holds any more.
     pub(super) fn forget_unused(&mut self) {
-        self.made.retain(|_, made| !made.seats.lanes.is_empty() || made.topic.strong_count() > 0);
+        self.made.retain(|_, made| !made.seats.lanes.is_empty() || made.life.strong_count() > 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Found, Namespace, NamespaceId};
+
+    #[test]
+    fn a_topic_keeps_its_place_as_long_as_anybody_holds_it_under_any_class() {
+        let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t.*")).build().expect("it is valid");
+        let Some(Found::Pattern(class)) = catalog.find(NamespaceId(0), "t.1") else { panic!("there is a pattern") };
+        let old = TopicEntry::made(class, "t.1".into(), 1, Epoch(7));
+        let (id, new) = (old.id, old.under(class));
+        let mut topics = Topics::new(&catalog, Epoch(7));
+        topics.open(&old).position.offset = Offset(5);
+        drop(old);
+        topics.forget_unused();
+        assert_eq!(topics.get(id).map(|seats| seats.position.offset), Some(Offset(5)));
+        drop(new);
+        topics.forget_unused();
+        assert!(topics.get(id).is_none(), "nobody holds it");
     }
 }

@@ -47,6 +47,11 @@ impl Lane {
         self.is_empty() && !self.policy.is_at_least_once() && self.may_send(message) && !has_to_wait()
     }
 
+    /// How many notices would go before the next message that it is offered while it is empty.
+    pub(crate) fn notices_owed(&self) -> u32 {
+        self.gaps.len() as u32
+    }
+
     /// What its queued and held messages cost that would be free without it, estimated from a few of them.
     pub(crate) fn share(&self) -> u64 {
         if self.oldest_to_go().is_none() {

@@ -12,7 +12,11 @@ use crate::topic::TopicEntry;
 
 impl Session {
     /// Goes on under the settings its topics have now, as `current` tells them; hands out the topics that are gone.
-    pub fn reload(&mut self, current: impl Fn(&TopicEntry) -> Option<Arc<TopicEntry>>) -> Vec<Arc<TopicEntry>> {
+    pub fn reload(
+        &mut self,
+        current: impl Fn(&TopicEntry) -> Option<Arc<TopicEntry>>,
+        books: &mut Books,
+    ) -> Vec<Arc<TopicEntry>> {
         let salt = self.salt();
         let mut gone = Vec::new();
         for (place, seated) in &mut self.lanes {
@@ -20,7 +24,8 @@ impl Session {
                 Some(topic) => {
                     seated.lane.reload(topic, salt);
                     self.alarm = earlier(self.alarm, seated.lane.poll_alarm());
-                    // A wider window may let it send at once.
+                    // A wider window may let it send at once, or was all it waited for.
+                    seated.end_overflow(self.client, books);
                     seated.queue_up(place as u32, &mut self.turns);
                 }
                 None => gone.push(seated.lane.entry().clone()),

@@ -178,6 +178,12 @@ impl Model {
         None
     }
 
+    /// Whoever is there is sent what was held for it when the interval is over. Of who is away nothing moves.
+    pub(crate) fn release(&mut self) {
+        let there = self.sessions.iter_mut().flatten().filter(|session| session.away_until.is_none());
+        there.flat_map(|session| session.lanes.iter_mut().flatten()).for_each(|lane| lane.release(self.now_ms));
+    }
+
     /// Its link is gone.
     fn lose(&mut self, slot: usize) {
         let Some(session) = self.sessions[slot].as_mut().filter(|session| session.away_until.is_none()) else { return };
@@ -307,7 +313,11 @@ impl Model {
             let lanes = there.flat_map(|session| session.lanes.iter().flatten());
             lanes.flat_map(|lane| &lane.sent).filter_map(|sent| sent.due).map(|due| due - link.clock_ms).min()
         };
-        (0..SLOTS).filter_map(waits).chain(back.map(|until| until - self.now_ms)).min()
+        let there = (0..SLOTS).filter(|slot| self.links[slot / NAMESPACES].is_some());
+        let sessions = there.filter_map(|slot| self.sessions[slot].as_ref().filter(|one| one.away_until.is_none()));
+        let held = sessions.flat_map(|session| session.lanes.iter().flatten()).filter_map(Lane::alarm);
+        let real = back.chain(held).map(|until| until - self.now_ms);
+        (0..SLOTS).filter_map(waits).chain(real).min()
     }
 }
 
@@ -371,7 +381,7 @@ impl Session {
             assert!(*count <= 1, "a lane is overtaken once at most");
         }
         self.lane_overtaken_by[topic] = Default::default();
-        self.lanes[topic].as_mut().expect("it had a wish").send(clock, stats);
+        self.lanes[topic].as_mut().expect("it had a wish").send(clock, now, stats);
     }
 }
 

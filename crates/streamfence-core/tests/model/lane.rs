@@ -45,16 +45,28 @@ impl PartialEq for Letter {
 
 impl Eq for Letter {}
 
+/// A key that had a value sent of late, and the newest one since.
+#[derive(Clone, Debug)]
+struct Wait {
+    key: Option<u8>,
+    /// In milliseconds of the run.
+    until: u64,
+    held: Option<Letter>,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Lane {
     rule: Rule,
     window: u16,
     queue: Vec<Letter>,
+    /// In the order in which their values were sent.
+    waits: Vec<Wait>,
     pub(crate) sent: Vec<Sent>,
     /// What the client missed behind the last letter of the queue.
     missed: Vec<Missed>,
-    /// The highest offset sent.
+    /// The highest offset sent, and that of each key where values have a rhythm.
     newest: u64,
+    newest_sent: Vec<(Option<u8>, u64)>,
 }
 
 impl Lane {
@@ -63,20 +75,30 @@ impl Lane {
             Promise::BestEffort { .. } => 0,
             Promise::AtLeastOnce { window, .. } => wanted.unwrap_or(window).min(window),
         };
-        Self { rule, window, queue: Vec::new(), sent: Vec::new(), missed: Vec::new(), newest: 0 }
+        Self {
+            rule,
+            window,
+            queue: Vec::new(),
+            waits: Vec::new(),
+            sent: Vec::new(),
+            missed: Vec::new(),
+            newest: 0,
+            newest_sent: Vec::new(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.queue.len() + self.sent.len()
+        self.queue.len() + self.held().count() + self.sent.len()
     }
 
     pub(crate) fn bytes(&self) -> u64 {
         let size = |letter: &Letter| letter.draft.size as u64;
-        self.queue.iter().map(size).sum::<u64>() + self.sent.iter().map(|sent| size(&sent.letter)).sum::<u64>()
+        let waiting = self.queue.iter().chain(self.held());
+        waiting.map(size).sum::<u64>() + self.sent.iter().map(|sent| size(&sent.letter)).sum::<u64>()
     }
 
     /// Offers a letter; `false` when it is refused.
-    pub(crate) fn offer(&mut self, mut letter: Letter, now: u64, stats: &mut TopicStats) -> bool {
+    pub(crate) fn offer(&mut self, letter: Letter, now: u64, stats: &mut TopicStats) -> bool {
         self.expire(now, stats);
         stats.offered += 1;
         let offset = letter.offset;
@@ -92,14 +114,34 @@ impl Lane {
         }
         let (overflow, coalesce) = match self.rule.promise {
             Promise::AtLeastOnce { .. } => (Overflow::RejectNew, false),
-            Promise::BestEffort { overflow, coalesce } => (overflow, coalesce || overflow == Overflow::Coalesce),
+            Promise::BestEffort { overflow, coalesce, pace_ms } => {
+                (overflow, coalesce || overflow == Overflow::Coalesce || pace_ms.is_some())
+            }
         };
         if overflow == Overflow::SnapshotOnly {
-            stats.coalesced += self.queue.len() as u64;
-            letter.missed = self.queue.drain(..).flat_map(|older| older.missed).collect();
-            letter.missed.append(&mut self.missed);
-            self.queue = vec![letter];
+            stats.coalesced += self.len() as u64;
+            let mut missed: Vec<Missed> = self.queue.drain(..).flat_map(|older| older.missed).collect();
+            missed.append(&mut self.missed);
+            self.missed = missed;
+            self.waits.iter_mut().for_each(|wait| wait.held = None);
+            self.take_in(letter);
             return true;
+        }
+        if let Some(place) = self.waits.iter().position(|wait| wait.held.is_some() && wait.key == letter.draft.key) {
+            let older = self.waits[place].held.replace(letter.clone());
+            if self.bytes() <= self.rule.max_bytes {
+                stats.coalesced += 1;
+                return true;
+            }
+            if overflow != Overflow::DropOldest {
+                self.waits[place].held = older;
+                stats.rejected += 1;
+                self.miss((offset, LossReason::Rejected));
+                return false;
+            }
+            // It is replaced all the same, and others give way beside.
+            self.waits[place].held = None;
+            stats.coalesced += 1;
         }
         let older = self.queue.iter().position(|other| coalesce && other.draft.key == letter.draft.key);
         if let Some(mut older) = older {
@@ -130,22 +172,67 @@ impl Lane {
         while self.len() >= self.rule.max_messages as usize
             || self.bytes() + letter.draft.size as u64 > self.rule.max_bytes
         {
-            if overflow == Overflow::DropOldest {
-                self.remove(0, Some(LossReason::Displaced));
-                stats.displaced += 1;
-            } else {
+            if overflow != Overflow::DropOldest {
                 stats.rejected += 1;
                 self.miss((offset, LossReason::Rejected));
                 return false;
             }
+            stats.displaced += 1;
+            if self.queue.is_empty() {
+                let first = self.waits.iter_mut().find_map(|wait| wait.held.take()).expect("the lane is not empty");
+                self.miss((first.offset, LossReason::Displaced));
+            } else {
+                self.remove(0, Some(LossReason::Displaced));
+            }
         }
+        self.take_in(letter);
+        true
+    }
+
+    /// Lets the keys go whose interval is over, and queues what they held.
+    pub(crate) fn release(&mut self, now: u64) {
+        while self.waits.first().is_some_and(|wait| wait.until <= now) {
+            if let Some(letter) = self.waits.remove(0).held {
+                self.push(letter);
+            }
+        }
+    }
+
+    /// When the next held value may go.
+    pub(crate) fn alarm(&self) -> Option<u64> {
+        self.waits.iter().filter(|wait| wait.held.is_some()).map(|wait| wait.until).min()
+    }
+
+    fn take_in(&mut self, letter: Letter) {
+        let key = self.pace_key(&letter);
+        match self.waits.iter_mut().find(|wait| wait.key == key) {
+            Some(wait) => wait.held = Some(letter),
+            None => self.push(letter),
+        }
+    }
+
+    fn push(&mut self, mut letter: Letter) {
         letter.missed = std::mem::take(&mut self.missed);
         self.queue.push(letter);
-        true
+    }
+
+    fn held(&self) -> impl Iterator<Item = &Letter> {
+        self.waits.iter().filter_map(|wait| wait.held.as_ref())
+    }
+
+    /// A lane that holds one value has one rhythm, whatever the key.
+    fn pace_key(&self, letter: &Letter) -> Option<u8> {
+        let is_snapshot = matches!(self.rule.promise, Promise::BestEffort { overflow: Overflow::SnapshotOnly, .. });
+        letter.draft.key.filter(|_| !is_snapshot)
     }
 
     /// Gives up what waits to be sent and is not worth it any more.
     pub(crate) fn expire(&mut self, now: u64, stats: &mut TopicStats) {
+        self.release(now);
+        let overdue = self.waits.iter_mut().filter_map(|wait| wait.held.take_if(|letter| letter.is_expired(now)));
+        let overdue: Vec<u64> = overdue.map(|letter| letter.offset).collect();
+        stats.expired += overdue.len() as u64;
+        overdue.into_iter().for_each(|offset| self.miss((offset, LossReason::Expired)));
         while let Some(place) = self.sent.iter().position(|sent| sent.due.is_none())
             && self.sent[place].letter.is_expired(now)
         {
@@ -185,11 +272,13 @@ impl Lane {
         self.queue[0].missed.drain(..count);
     }
 
-    pub(crate) fn send(&mut self, clock: u64, stats: &mut TopicStats) {
+    pub(crate) fn send(&mut self, clock: u64, now: u64, stats: &mut TopicStats) {
         let due = self.wants_ack().map(|timeout| clock + timeout);
         let keeps_order = !matches!(
             self.rule.promise,
-            Promise::BestEffort { coalesce: true, .. } | Promise::BestEffort { overflow: Overflow::Coalesce, .. }
+            Promise::BestEffort { coalesce: true, .. }
+                | Promise::BestEffort { overflow: Overflow::Coalesce, .. }
+                | Promise::BestEffort { pace_ms: Some(_), .. }
         );
         stats.sent += 1;
         if let Some(overdue) = self.sent.iter_mut().find(|sent| sent.due.is_none()) {
@@ -204,6 +293,17 @@ impl Lane {
         assert!(!keeps_order || letter.offset > self.newest, "first attempts leave in order");
         self.newest = self.newest.max(letter.offset);
         stats.sent_bytes += letter.draft.size as u64;
+        if let Promise::BestEffort { pace_ms: Some(pace), .. } = self.rule.promise {
+            let key = self.pace_key(&letter);
+            assert!(self.waits.iter().all(|wait| wait.key != key), "a value is sent only when its key does not wait");
+            assert!(
+                self.newest_of(key).is_none_or(|newest| letter.offset > newest),
+                "a value is never older than the one before it"
+            );
+            self.newest_sent.retain(|(of, _)| *of != key);
+            self.newest_sent.push((key, letter.offset));
+            self.waits.push(Wait { key, until: now + pace, held: None });
+        }
         if due.is_some() {
             self.sent.push(Sent { letter, attempts: 1, due });
         } else {
@@ -273,6 +373,10 @@ impl Lane {
         let later = self.queue.get_mut(place).map_or(&mut self.missed, |next| &mut next.missed);
         missed.append(later);
         *later = missed;
+    }
+
+    fn newest_of(&self, key: Option<u8>) -> Option<u64> {
+        self.newest_sent.iter().find(|(of, _)| *of == key).map(|(_, offset)| *offset)
     }
 
     fn place(&self, offset: u64) -> Option<usize> {

@@ -145,11 +145,15 @@ impl System {
 
         let before = (self.model.stats, self.model.refused);
         let expected = self.model.play(step, client, except, &self.offsets);
+        self.model.release();
         assert_eq!(answer.outcome, expected, "the ack does what it does in the model");
         if let Some(fanout) = answer.fanout {
             self.model.check_fanout(fanout, &before);
         }
 
+        for driver in self.lonely.iter_mut().chain([&mut self.all]) {
+            driver.wake(now);
+        }
         let outputs = self.all.take_outputs(now);
         for (link, driver) in self.lonely.iter_mut().enumerate() {
             let alone = driver.take_outputs(now);
@@ -392,6 +396,13 @@ impl Driver {
             _ => {}
         }
         answer
+    }
+
+    /// A value may have waited for its client and not for its interval: that is due when the client comes back.
+    fn wake(&mut self, now: Instant) {
+        if self.hub.poll_timeout().is_some_and(|due| due <= now) {
+            self.hub.handle_timeout(now);
+        }
     }
 
     fn take_outputs(&mut self, now: Instant) -> Outputs {

@@ -17,7 +17,7 @@ pub(crate) const TOPICS: usize = NAMESPACES * TOPICS_EACH;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Promise {
-    BestEffort { overflow: Overflow, coalesce: bool },
+    BestEffort { overflow: Overflow, coalesce: bool, pace_ms: Option<u64> },
     AtLeastOnce { window: u16, ack_timeout_ms: u64, max_retries: u32 },
 }
 
@@ -36,7 +36,10 @@ impl Rule {
             .max_queued_bytes(self.max_bytes)
             .gap_notices(self.gap_notices);
         match self.promise {
-            Promise::BestEffort { overflow, coalesce } => topic.best_effort(overflow).coalesce(coalesce),
+            Promise::BestEffort { overflow, coalesce, pace_ms } => topic
+                .best_effort(overflow)
+                .coalesce(coalesce)
+                .max_frequency(pace_ms.map_or(0.0, |ms| 1_000.0 / ms as f64)),
             Promise::AtLeastOnce { window, ack_timeout_ms, max_retries } => topic.at_least_once(
                 AtLeastOnce::default()
                     .window(window)
@@ -53,8 +56,9 @@ impl Rule {
             Just(Overflow::Coalesce),
             Just(Overflow::SnapshotOnly)
         ];
-        let best_effort =
-            (overflow, any::<bool>()).prop_map(|(overflow, coalesce)| Promise::BestEffort { overflow, coalesce });
+        let pace_ms = prop_oneof![Just(None), (5..80_u64).prop_map(Some)];
+        let best_effort = (overflow, any::<bool>(), pace_ms)
+            .prop_map(|(overflow, coalesce, pace_ms)| Promise::BestEffort { overflow, coalesce, pace_ms });
         let at_least_once = (1..4_u16, 10..60_u64, 1..3_u32).prop_map(|(window, ack_timeout_ms, max_retries)| {
             Promise::AtLeastOnce { window, ack_timeout_ms, max_retries }
         });

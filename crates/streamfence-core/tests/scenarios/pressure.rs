@@ -220,6 +220,7 @@ fn lanes_that_refuse_what_is_new_shed_nothing_and_detached_ones_do() {
             0s  holds t: 3 messages, 30 bytes; u: 0 messages, 0 bytes
             0s  joined /a
             0s  is back
+            0s  overflow ended: 3 lost
             0s  sent 1-3
             0s  books of t: 3 offered 3 sent 3 delivered
             0s  books of u: 3 offered 3 displaced
@@ -283,6 +284,68 @@ fn values_that_wait_for_their_interval_are_shed_after_those_that_do_not() {
             0s  holds t: 0 messages, 0 bytes
             0s  books of t: 5 offered 2 sent 2 delivered 3 displaced
             0s  1 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_shed_makes_way_for_what_there_is_room_for() {
+    check(
+        best_effort(Overflow::DropOldest),
+        "room 9 50, offer a size=100, offer b, memory 1000 shed=100",
+        expect![[r#"
+            0s  shed 1
+            0s  overflow began
+            0s  sent b
+            0s  overflow ended: 1 lost
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_client_missed_is_told_before_a_message_that_is_to_leave_at_once() {
+    check(
+        best_effort(Overflow::RejectNew).gap_notices(true),
+        "memory 0, offer a, room 9 200 empty, offer b, memory plenty, room 9 500, memory 0, offer c, holds",
+        expect![[r#"
+            0s  rejected a: no memory
+            0s  rejected b: no memory
+            0s  told: missed 2 of t, 1 to 2: rejected
+            0s  sent c
+            0s  holds t: 0 messages, 0 bytes
+        "#]],
+    );
+}
+
+#[test]
+fn a_newcomer_for_whom_there_is_no_room_behind_the_answer_costs_nothing() {
+    let last = streamfence_core::OnSubscribe::Last;
+    check(
+        best_effort(Overflow::DropOldest).on_subscribe(last),
+        "room 9, offer a, join bob /a, bob:room 2 300, memory 0, bob:subscribe, bob:holds, books",
+        expect![[r#"
+            0s  sent a
+            0s  bob: joined /a
+            0s  bob: subscribed to t
+            0s  bob: told: subscribed to t after 1
+            0s  bob: holds t: 0 messages, 0 bytes
+            0s  books of t: 2 offered 1 sent 1 delivered 1 over budget
+            0s  2 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn places_that_expired_messages_leave_pay_for_no_message() {
+    check(
+        best_effort(Overflow::RejectNew),
+        "join bob /a, bob:subscribe, offer a b ttl=1s, +2s, memory 100, offer c size=500, books",
+        expect![[r#"
+            0s  bob: joined /a
+            0s  bob: subscribed to t
+            2s  rejected c: no memory (2 of 2)
+            2s  books of t: 6 offered 2 over budget 4 expired
+            2s  2 links, 0 messages resident
         "#]],
     );
 }

@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 
 use expect_test::expect;
+use streamfence_core::testing::scenario::run_reloaded;
 use streamfence_core::{
     AckStyle, Catalog, CatalogError, Delivery, Limits, Namespace, Overflow, Policy, PolicyError, Retry,
 };
@@ -262,4 +263,57 @@ fn values_that_overtake_each_other_are_confirmed_all_the_same() {
             0s  1 links, 0 messages resident
         "#]],
     );
+}
+
+#[test]
+fn an_ack_of_all_up_to_one_covers_what_is_sent_again_and_what_is_only_confirmed() {
+    let scene = at_least_once(2);
+    let next = confirmed(Overflow::RejectNew, 2).max_queued_messages(6);
+    let script = "room 9, offer a b, reload, offer c d e, ack d upto=yes, books";
+    let trace = run_reloaded(scene, vec![next.into()], script);
+    expect![[r#"
+        0s  sent a (attempt 1)
+        0s  sent b (attempt 1)
+        0s  reloaded
+        0s  sent c
+        0s  sent d
+        0s  acked up to d
+        0s  sent e
+        0s  books of t: 5 offered 5 sent 3 delivered
+        0s  1 links, 2 messages resident
+    "#]]
+    .assert_eq(&trace);
+}
+
+#[test]
+fn a_lane_has_caught_up_when_nothing_is_left_to_confirm_after_a_return_or_a_reload() {
+    let scene = || confirmed(Overflow::DropOldest, 1).max_queued_messages(1);
+    check(
+        scene(),
+        "room 9, offer a b c, retain 9s, ack a, close, return, room 9",
+        expect![[r#"
+            0s  displaced 1
+            0s  displaced 1
+            0s  overflow began
+            0s  sent c
+            0s  acked a: late
+            0s  left (transport)
+            0s  is waited for
+            0s  joined /a
+            0s  is back
+            0s  overflow ended: 2 lost
+        "#]],
+    );
+    let trace =
+        run_reloaded(scene(), vec![best_effort(Overflow::DropOldest).into()], "room 9, offer a b c, ack a, reload");
+    expect![[r#"
+        0s  displaced 1
+        0s  displaced 1
+        0s  overflow began
+        0s  sent c
+        0s  acked a: late
+        0s  reloaded
+        0s  overflow ended: 2 lost
+    "#]]
+    .assert_eq(&trace);
 }

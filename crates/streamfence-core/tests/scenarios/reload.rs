@@ -52,6 +52,20 @@ fn a_wider_window_sends_at_once() {
 }
 
 #[test]
+fn what_expires_in_front_of_a_full_window_makes_way_for_what_needs_none() {
+    check(
+        at_least_once(1),
+        best_effort(Overflow::RejectNew),
+        "room 9, offer a, offer b ttl=100ms, reload, offer c, +200ms, tick",
+        expect![[r#"
+            0s  sent a (attempt 1)
+            0s  reloaded
+            200ms  sent c
+        "#]],
+    );
+}
+
+#[test]
 fn a_narrower_window_takes_nothing_back() {
     check(
         at_least_once(2),
@@ -463,19 +477,10 @@ fn a_session_that_waits_for_its_client_follows_the_ladder_too() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
 fn a_promised_value_takes_the_place_of_an_older_one_and_is_acked_all_the_same() {
-    let entry = |topic: Topic| {
-        let catalog =
-            Catalog::builder().namespace(Namespace::new("/a").topic_with(topic)).build().expect("it is valid");
-        catalog.entry(catalog.topics().next().expect("there is one")).clone()
-    };
     let promised = entry(Topic::new("t").at_least_once(AtLeastOnce::default().window(4)));
     let coalescing = entry(Topic::new("t").best_effort(Overflow::Coalesce));
     let now = Instant::now();
-    let id = |offset| MessageId { epoch: Epoch(7), offset: Offset(offset) };
-    let value = |topic: &Arc<TopicEntry>, offset, key: &str| {
-        let (topic, body) = (topic.clone(), Body::plain("value".into()));
-        Arc::new(Message { topic, id: id(offset), key: Some(key.into()), published: now, expires: None, body })
-    };
+    let value = |topic: &Arc<TopicEntry>, offset, key| value(topic, offset, key, now);
 
     let mut lane = Lane::new(promised.clone(), Wishes::default(), 0);
     let plain = Admission::Admitted { coalesced: 0, displaced: 0 };
@@ -493,4 +498,36 @@ fn a_promised_value_takes_the_place_of_an_older_one_and_is_acked_all_the_same() 
     assert_eq!(lane.handle_ack(id(3)), AckOutcome::Late);
     assert_eq!(lane.handle_ack(id(2)), AckOutcome::Released);
     assert!(lane.is_empty());
+}
+
+/// The same of a lane that has opened since: it has one window, and what is to be acked is confirmed in it.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
+fn a_promised_message_waits_for_the_receipt_window_where_there_is_no_other() {
+    let promised = entry(Topic::new("t").at_least_once(AtLeastOnce::default()));
+    let confirmed = entry(Topic::new("t").best_effort(Overflow::RejectNew).receipt_window(1));
+    let now = Instant::now();
+    let mut lane = Lane::new(confirmed, Wishes::default(), 0);
+    for offset in [1, 2] {
+        let plain = Admission::Admitted { coalesced: 0, displaced: 0 };
+        assert_eq!(lane.offer(&value(&promised, offset, "a", now), now), plain);
+    }
+    assert!(!lane.send(Duration::ZERO, now).awaits_ack, "nothing is sent again by a lane that never promised to");
+    assert!(lane.next().is_none(), "the window is full");
+    assert_eq!(lane.handle_ack(id(1)), AckOutcome::Confirmed);
+    assert_eq!(lane.next().map(|message| message.id), Some(id(2)));
+}
+
+fn entry(topic: Topic) -> Arc<TopicEntry> {
+    let catalog = Catalog::builder().namespace(Namespace::new("/a").topic_with(topic)).build().expect("it is valid");
+    catalog.entry(catalog.topics().next().expect("there is one")).clone()
+}
+
+fn id(offset: u64) -> MessageId {
+    MessageId { epoch: Epoch(7), offset: Offset(offset) }
+}
+
+fn value(topic: &Arc<TopicEntry>, offset: u64, key: &str, now: Instant) -> Arc<Message> {
+    let (topic, body) = (topic.clone(), Body::plain("value".into()));
+    Arc::new(Message { topic, id: id(offset), key: Some(key.into()), published: now, expires: None, body })
 }

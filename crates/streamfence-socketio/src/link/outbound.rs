@@ -28,7 +28,7 @@ pub(crate) struct Outbound {
     queue: VecDeque<Packet>,
     /// Whether the library has something to write that the kernel has not taken.
     is_library_waiting: bool,
-    /// Whether it is the library's turn, if it has something to write.
+    /// Whether it is the library's turn: only while it waits.
     is_library_next: bool,
     /// Whether the stream has something to write that it has taken: TLS may.
     is_unflushed: bool,
@@ -85,10 +85,7 @@ impl Outbound {
     /// The stream's own: it is broken.
     pub(crate) fn splice(&mut self, packets: impl IntoIterator<Item = Packet>) -> io::Result<()> {
         self.queue.extend(packets);
-        // What the library waits with, it writes itself, and in its turn what is queued here.
-        if !(self.is_library_waiting && self.is_library_next) {
-            let _blocked = self.advance()?;
-        }
+        let _blocked = self.advance()?;
         Ok(())
     }
 
@@ -97,10 +94,7 @@ impl Outbound {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        if !std::mem::replace(&mut self.is_library_waiting, true) {
-            // What was queued while it had nothing to write comes before this.
-            self.is_library_next = false;
-        }
+        self.is_library_waiting = true;
         std::task::ready!(self.advance()?);
         // Up to where the shard may go on, if it has something.
         let end = if self.queue.is_empty() { None } else { self.seam.next_open(bytes) };
@@ -117,10 +111,7 @@ impl Outbound {
 
     /// Flushes for the library.
     pub(crate) fn flush(&mut self) -> Poll<io::Result<()>> {
-        std::task::ready!(self.poll_flush()?);
-        self.is_library_waiting = false;
-        let _blocked = self.advance()?;
-        Poll::Ready(Ok(()))
+        self.poll_flush()?.map(Ok)
     }
 
     /// Ends the direction for the library.
@@ -148,7 +139,8 @@ impl Outbound {
             if self.write_queue()?.is_pending() || self.finish()?.is_pending() {
                 return Ok(Poll::Pending);
             }
-            self.is_library_next = self.is_library_waiting;
+            // Not before the batch is out, or what the library is given meanwhile would overtake the end of it.
+            self.is_library_next = self.is_library_waiting && self.queue.is_empty();
         }
         if self.queue.is_empty() && self.queue.capacity() > KEPT_PACKETS {
             self.queue = VecDeque::new();
@@ -242,3 +234,6 @@ fn accepted(written: Poll<io::Result<usize>>) -> io::Result<Poll<usize>> {
 
 /// How many packets a quiet connection keeps room for.
 const KEPT_PACKETS: usize = 8;
+
+#[cfg(test)]
+mod tests;

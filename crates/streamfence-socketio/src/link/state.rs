@@ -57,6 +57,8 @@ pub struct LinkState {
     /// The library's, while it waits for the peer to say something, and while it waits for the kernel.
     reader: AtomicWaker,
     writer: AtomicWaker,
+    /// Whether a batch may be written below the websocket. Written under the lock of `traffic`, read without.
+    has_room: AtomicBool,
     /// Whether a shard waits for the kernel.
     is_shard_waiting: AtomicBool,
     /// Whether the reader looks after the time a blocked connection has.
@@ -102,6 +104,7 @@ impl LinkState {
             is_upgrading: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
+            has_room: AtomicBool::new(false),
             is_shard_waiting: AtomicBool::new(false),
             is_stall_watched: AtomicBool::new(false),
             opened: Instant::now(),

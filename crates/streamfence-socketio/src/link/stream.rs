@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::encrypted::Encrypted;
 use super::halves::{Reader, Writer, of_any, of_tcp, of_unix};
 use super::tune::Tuning;
 
@@ -63,6 +64,8 @@ enum Kind {
     Tcp(TcpStream),
     Unix(UnixStream),
     Memory(DuplexStream),
+    /// TLS over one of those.
+    Tls(Box<Encrypted>),
     /// Whatever an unknown server upgraded: it works, but cannot be tuned or reset.
     Opaque(Box<TokioIo<Upgraded>>),
 }
@@ -91,8 +94,19 @@ impl Stream {
 
     /// Asks the kernel for the options of a TCP connection; other kinds have none.
     pub fn tune(&self, tuning: &Tuning) {
-        if let Kind::Tcp(stream) = &self.kind {
-            tuning.apply(stream);
+        match &self.kind {
+            Kind::Tcp(stream) => tuning.apply(stream),
+            Kind::Tls(stream) => stream.tune(tuning),
+            Kind::Unix(_) | Kind::Memory(_) | Kind::Opaque(_) => {}
+        }
+    }
+
+    /// Makes the coming drop a reset, where there is a connection of TCP.
+    pub(super) fn reset_on_drop(&self) {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.reset_on_drop(),
+            Kind::Tls(stream) => stream.reset_on_drop(),
+            Kind::Unix(_) | Kind::Memory(_) | Kind::Opaque(_) => {}
         }
     }
 
@@ -116,6 +130,7 @@ impl Stream {
             Kind::Tcp(stream) => of_tcp(stream),
             Kind::Unix(stream) => of_unix(stream),
             Kind::Memory(stream) => of_any(Box::new(stream)),
+            Kind::Tls(stream) => of_any(stream),
             Kind::Opaque(stream) => of_any(stream),
         };
         (Inbound { reader, rewind, _permit }, writer)
@@ -147,6 +162,12 @@ impl From<UnixStream> for Stream {
 impl From<DuplexStream> for Stream {
     fn from(stream: DuplexStream) -> Self {
         Self::of(Kind::Memory(stream))
+    }
+}
+
+impl From<Encrypted> for Stream {
+    fn from(stream: Encrypted) -> Self {
+        Self::of(Kind::Tls(Box::new(stream)))
     }
 }
 
@@ -203,6 +224,7 @@ impl Kind {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
+            Self::Tls(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -212,6 +234,7 @@ impl Kind {
             Self::Tcp(stream) => stream,
             Self::Unix(stream) => stream,
             Self::Memory(stream) => stream,
+            Self::Tls(stream) => stream,
             Self::Opaque(stream) => stream,
         })
     }
@@ -244,6 +267,7 @@ impl AsyncWrite for Stream {
             Kind::Tcp(stream) => stream.is_write_vectored(),
             Kind::Unix(stream) => stream.is_write_vectored(),
             Kind::Memory(stream) => stream.is_write_vectored(),
+            Kind::Tls(stream) => stream.is_write_vectored(),
             Kind::Opaque(stream) => stream.is_write_vectored(),
         }
     }

@@ -1,6 +1,7 @@
 //! A server of a fence: what `streamfence serve` runs, for embedders too.
 
 use std::io;
+use std::sync::Arc;
 
 use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
@@ -9,7 +10,7 @@ use streamfence_core::Event;
 use streamfence_runtime::Fence;
 use tokio::net::TcpListener;
 
-use super::{Listener, Server, bind_unix};
+use super::{Identity, Listener, Server, TlsError, bind_unix, identity};
 use crate::adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
 use crate::options::{Address, ServerOptions};
 
@@ -75,19 +76,20 @@ impl ServerBuilder {
     /// Binds the address of the options and serves.
     ///
     /// # Errors
-    /// [`StartError`], when the address cannot be had or the adapter cannot be built.
+    /// [`StartError`], when the files of TLS cannot be used, the address cannot be had or the adapter cannot be built.
     pub async fn start(self) -> Result<Server, StartError> {
+        let identity = identity(&self.options)?;
         let address = self.options.address.clone();
         self.fence.announce(&Event::ServerStarting { address: address.to_string().into() });
         let cannot_bind = |why| StartError::Bind { address: address.clone(), why };
         match &address {
             Address::Tcp { host, port } => {
                 let listener = TcpListener::bind((host.as_str(), *port)).await.map_err(cannot_bind)?;
-                self.start_on(listener)
+                self.start_as(identity, listener)
             }
             Address::Unix(path) => {
                 let listener = bind_unix(path).await.map_err(cannot_bind)?;
-                self.start_on(listener)
+                self.start_as(identity, listener)
             }
         }
     }
@@ -95,11 +97,21 @@ impl ServerBuilder {
     /// Serves on a listener that is there already: a socket handed over, or memory in a test.
     ///
     /// # Errors
-    /// [`StartError`], when the adapter cannot be built.
+    /// [`StartError`], when the files of TLS cannot be used or the adapter cannot be built.
     pub fn start_on<L: Listener>(self, listener: L) -> Result<Server, StartError> {
+        let identity = identity(&self.options)?;
+        self.start_as(identity, listener)
+    }
+
+    fn start_as<L: Listener>(self, identity: Option<Identity>, listener: L) -> Result<Server, StartError> {
         let (layer, _io): (_, SocketIo) = self.adapter.options(self.options.clone()).build()?;
-        let server = Server::start_for(Some(self.fence.clone()), listener, &layer, &self.options);
-        self.fence.announce(&Event::ServerStarted { address: server.address().to_string().into() });
+        let fence = Some(self.fence.clone());
+        let server = Server::start_for(fence, listener, &layer, &self.options, identity.as_ref());
+        let address: Arc<str> = server.address().to_string().into();
+        if let Some(identity) = identity {
+            self.fence.announce(&Event::TlsLoaded { address: Arc::clone(&address), expires: identity.expires() });
+        }
+        self.fence.announce(&Event::ServerStarted { address });
         Ok(server)
     }
 }
@@ -117,6 +129,9 @@ pub enum StartError {
         #[source]
         why: io::Error,
     },
+    /// The certificates or the key cannot be used.
+    #[error("cannot speak TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The adapter cannot be built.
     #[error(transparent)]
     Adapter(#[from] AdapterError),

@@ -92,6 +92,12 @@ impl MemoryConnector {
     pub fn is_closed(&self) -> bool {
         self.connecting.is_closed()
     }
+
+    /// How many connections wait to be accepted.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.connecting.max_capacity() - self.connecting.capacity()
+    }
 }
 
 impl Listener for MemoryListener {

@@ -103,7 +103,7 @@ impl Target {
             }
             Kind::Server | Kind::Emitted => {
                 let (fence, layer) = beside_a_fence(options.clone());
-                (Some(fence), Some(Server::start(listener, &layer, &options)))
+                (Some(fence), Some(Server::start(listener, &layer, &options).expect("no TLS is asked for")))
             }
             Kind::Fenced => {
                 let builder = OPEN
@@ -115,7 +115,7 @@ impl Target {
                     OPEN.iter().fold(adapter(&fence, options.clone()), |adapter, path| adapter.on_connect(*path, echo));
                 let adapter = adapter.on_connect(PRIVATE, echo.with(only_friends));
                 let (layer, _io) = adapter.build().expect("the adapter can be built");
-                (Some(fence), Some(Server::start(listener, &layer, &options)))
+                (Some(fence), Some(Server::start(listener, &layer, &options).expect("no TLS is asked for")))
             }
         };
         Self { address, tempo, kind, fence, _server: server }

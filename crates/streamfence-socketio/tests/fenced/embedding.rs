@@ -182,7 +182,7 @@ async fn nothing_is_left_of_clients_that_are_gone() {
     let (fence, mut news) = app::fence(feed());
     let (layer, links) = watched(&fence);
     let (connector, listener) = memory();
-    let _server = Server::start(listener, &layer, &app::options());
+    let _server = Server::start(listener, &layer, &app::options()).expect("no TLS is asked for");
     let dial = || async { connector.connect(WIDE).await.expect("listening") };
     let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let before = alive();

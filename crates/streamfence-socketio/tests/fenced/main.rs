@@ -3,6 +3,7 @@
 mod app;
 #[path = "../common/mod.rs"]
 mod common;
+mod secure;
 mod talk;
 
 mod callbacks;
@@ -15,5 +16,7 @@ mod namespaces;
 mod polling;
 mod principals;
 mod publishing;
+mod sockets;
 mod splice;
 mod subscriptions;
+mod tls;

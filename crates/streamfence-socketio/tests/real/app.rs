@@ -34,7 +34,7 @@ pub(crate) fn options() -> ServerOptions {
 pub(crate) fn start(options: &ServerOptions) -> App {
     let (connector, listener) = memory();
     let (layer, io, news) = layer(options);
-    let server = Server::start(listener, &layer, options);
+    let server = Server::start(listener, &layer, options).expect("no TLS is asked for");
     App { connector, layer, io, server, news }
 }
 

@@ -102,7 +102,7 @@ async fn a_server_out_of_descriptors_waits_and_goes_on() {
     let (layer, _io, _news) = app::layer(&options);
     let (connector, inner) = memory();
     let began = tokio::time::Instant::now();
-    let _server = Server::start(Exhausted { failures: 10, inner }, &layer, &options);
+    let _server = Server::start(Exhausted { failures: 10, inner }, &layer, &options).expect("no TLS is asked for");
     let mut http = Http::new(connector.connect(PIPE).await.expect("listening"));
     assert_eq!(http.get("/healthz").await.status, 200);
     // 10 ms, doubled seven times, then 1.28 s each.
@@ -117,7 +117,8 @@ async fn a_unix_socket_is_served_like_any_other() {
     let _absent = std::fs::remove_file(&path);
     let options = app::options();
     let (layer, _io, _news) = app::layer(&options);
-    let _server = Server::start(UnixListener::bind(&path).expect("bindable"), &layer, &options);
+    let _server =
+        Server::start(UnixListener::bind(&path).expect("bindable"), &layer, &options).expect("no TLS is asked for");
     let mut client = WebSocket::join(UnixStream::connect(&path).await.expect("listening")).await;
     client.send("42[\"echo\",\"a\"]").await;
     assert_eq!(client.receive().await.expect("open"), Message::Text("42[\"echo\",\"a\"]".into()));

@@ -41,7 +41,7 @@ async fn a_client_that_stops_reading_is_cut_and_its_end_is_seen() {
     let options = impatient();
     let (layer, io, mut news) = app::layer(&options);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback can be bound");
-    let server = Server::start(listener, &layer, &options);
+    let server = Server::start(listener, &layer, &options).expect("no TLS is asked for");
     let stream = TcpStream::connect(server.local_addr().expect("bound")).await.expect("listening");
     let mut client = WebSocket::join(stream).await;
     let (socket, link) = news.joined.recv().await.expect("it joined");

@@ -63,7 +63,7 @@ async fn what_is_emitted_within_the_room_arrives_and_no_room_is_lost() {
     let options = app::options();
     let (layer, _io, mut news) = app::layer(&options);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback can be bound");
-    let server = Server::start(listener, &layer, &options);
+    let server = Server::start(listener, &layer, &options).expect("no TLS is asked for");
     let address = server.local_addr().expect("bound");
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..CLIENTS {
@@ -215,7 +215,7 @@ async fn connections_over_the_limit_are_turned_away() {
     let (layer, _io, _news) = app::layer(&options);
     let (connector, listener) = streamfence_socketio::server::memory();
     let wide = streamfence_socketio::ServerOptions { max_connections: 10, ..options };
-    let _server = Server::start(listener, &layer, &wide);
+    let _server = Server::start(listener, &layer, &wide).expect("no TLS is asked for");
     let mut http = Http::new(connector.connect(PIPE).await.expect("listening"));
     let first = http.handshake().await;
     http.handshake().await;

@@ -43,17 +43,26 @@ impl Traffic {
             is_read_withheld: false,
         }
     }
+
+    /// Whether a batch may be written below the websocket, if that is the connection's tier.
+    fn has_room(&self) -> bool {
+        self.ledger.is_empty() && self.outbound.as_ref().is_some_and(Outbound::has_room)
+    }
 }
 
 impl LinkState {
     /// Writes down a packet that the library is about to be given.
     pub fn expect(&self, packet: Expected) {
-        self.traffic().ledger.expect(packet);
+        let mut traffic = self.traffic();
+        traffic.ledger.expect(packet);
+        self.note_room(&traffic);
     }
 
     /// Takes the newest expected packet back, because the library did not take it.
     pub fn retract(&self) {
-        self.traffic().ledger.retract();
+        let mut traffic = self.traffic();
+        traffic.ledger.retract();
+        self.note_room(&traffic);
     }
 
     /// How messages that need no callback leave now.
@@ -71,6 +80,10 @@ impl LinkState {
     /// What the fence may send now.
     #[must_use]
     pub fn room(&self) -> Room {
+        // Asked after every write of a shard, and the answer is nearly always this.
+        if self.tier() == Tier::Splice && self.has_room.load(Ordering::SeqCst) {
+            return SPLICED_ROOM;
+        }
         self.room_in(&self.traffic())
     }
 
@@ -97,9 +110,13 @@ impl LinkState {
     /// Whether a packet may be written below the websocket now. What the library was given before leaves before: the
     /// namespace's CONNECT, and what was said while the client still polled.
     fn may_splice(&self, traffic: &Traffic) -> bool {
-        self.tier() == Tier::Splice
-            && traffic.ledger.is_empty()
-            && traffic.outbound.as_ref().is_some_and(Outbound::has_room)
+        self.tier() == Tier::Splice && traffic.has_room()
+    }
+
+    /// Writes down for whoever does not want to wait for the lock what room there is below the websocket. To be called
+    /// before the lock goes, by whoever has changed it.
+    fn note_room(&self, traffic: &Traffic) {
+        self.has_room.store(traffic.has_room(), Ordering::SeqCst);
     }
 
     /// Since when the kernel has taken nothing.
@@ -116,7 +133,7 @@ impl LinkState {
 
     /// Whether the next packets may be spliced: nothing that the library was given is still to leave before them.
     pub(crate) fn is_in_order(&self) -> bool {
-        self.tier() == Tier::Splice && self.traffic().ledger.is_empty()
+        self.tier() == Tier::Splice && (self.has_room.load(Ordering::SeqCst) || self.traffic().ledger.is_empty())
     }
 
     /// Writes these packets below the websocket, behind what was begun before; what the kernel does not take waits.
@@ -142,12 +159,19 @@ impl LinkState {
     /// The websocket's stream is there.
     pub(crate) fn set_outbound(self: &Arc<Self>, writer: Writer) {
         let waker = Waker::from(Arc::clone(self));
-        self.traffic().outbound = Some(Outbound::new(writer, waker));
+        let mut traffic = self.traffic();
+        traffic.outbound = Some(Outbound::new(writer, waker));
+        self.note_room(&traffic);
     }
 
     /// The websocket's stream is over; `is_reset` if what the kernel still has for the peer is to be thrown away.
     pub(crate) fn take_outbound(&self, is_reset: bool) {
-        let outbound = self.traffic().outbound.take();
+        let outbound = {
+            let mut traffic = self.traffic();
+            let outbound = traffic.outbound.take();
+            self.note_room(&traffic);
+            outbound
+        };
         if let Some(outbound) = outbound {
             outbound.release(is_reset);
         }
@@ -224,6 +248,7 @@ impl LinkState {
                 _ => None,
             });
             let is_seen = packets.fold(false, |is_seen, packet| traffic.ledger.saw(packet) | is_seen);
+            self.note_room(&traffic);
             self.is_due(&mut traffic, is_seen)
         };
         if has_room {
@@ -233,6 +258,7 @@ impl LinkState {
 
     /// Books what a write has moved, and whether the kernel said no with it.
     fn book(&self, traffic: &mut Traffic) -> Turned {
+        self.note_room(traffic);
         let Some(outbound) = traffic.outbound.as_mut() else { return Turned::Not };
         let (moved_bytes, is_full) = (outbound.take_moved_bytes(), outbound.is_full());
         if outbound.is_finished() {

@@ -1,0 +1,44 @@
+//! How a server speaks TLS. Never a file: whether certificate and key belong together is for whoever loads them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::block::{Block, Report};
+use crate::error::Problem;
+use crate::keys::Section;
+use crate::settings::{TlsProtocol, TlsSettings};
+
+/// What a server's `tls` says; `None` where its transport is plain.
+pub(crate) fn resolve(server: &Block, part: &str, report: &mut Report<'_>) -> Option<TlsSettings> {
+    let is_wanted = server.text("transport") == "WSS";
+    let Some(at) = server.place_of("tls") else {
+        // A `tls` that could not be read was reported already.
+        if let Some(at) = server.place_of("transport")
+            && is_wanted
+            && server.is_sound
+        {
+            let wanted = "certChainPemPath and privateKeyPemPath in it, because transport is WSS".to_owned();
+            report.error(part, at, Problem::Missing { key: "tls".to_owned(), wanted });
+        }
+        return None;
+    };
+    // Read even where it has no effect: what is wrong with it is wrong.
+    let block = server.block("tls", &[Section::Tls], part, report);
+    if !is_wanted {
+        let why = "transport is WS, so clients connect without TLS";
+        report.warning(part, at, Problem::NoEffect { key: "tls", why });
+        return None;
+    }
+    Some(TlsSettings {
+        cert_chain: PathBuf::from(block.text("certChainPemPath")),
+        private_key: PathBuf::from(block.text("privateKeyPemPath")),
+        private_key_password: block.secret("privateKeyPassword").map(str::to_owned),
+        protocol: match block.text("protocol") {
+            "TLSv1.3" => TlsProtocol::Tls13,
+            "TLSv1.2" => TlsProtocol::Tls12,
+            other => unreachable!("the table of keys has no protocol {other}"),
+        },
+        handshake_timeout: Duration::from_millis(block.number("handshakeTimeoutMs")),
+        max_handshakes: block.number("maxHandshakes") as u16,
+    })
+}
