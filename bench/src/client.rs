@@ -1,8 +1,10 @@
 //! One client, as cheap as it can be.
 
 use anyhow::{Context, bail, ensure};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::message::{
     CONNECT, DUE_START, PACKET_START, SUBSCRIBED_START, client_frame, number_at, split_frame, subscribe,
@@ -10,7 +12,7 @@ use crate::message::{
 
 /// One client's state of the conversation.
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Box<dyn Stream>,
     /// A frame that has begun.
     rest: Vec<u8>,
     /// The number of the last message.
@@ -19,6 +21,11 @@ pub(crate) struct Client {
     /// What is to be said.
     pub(crate) answers: Vec<u8>,
 }
+
+/// TCP, or TLS over it.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 
 /// A message that has come.
 pub(crate) struct Got {
@@ -29,9 +36,18 @@ pub(crate) struct Got {
 
 impl Client {
     /// Connects and subscribes; returns when the server has said so.
-    pub(crate) async fn join(port: u16, topic: &str, acks: bool) -> anyhow::Result<Self> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    pub(crate) async fn join(
+        port: u16,
+        topic: &str,
+        acks: bool,
+        tls: Option<(TlsConnector, ServerName<'static>)>,
+    ) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
+        let mut stream: Box<dyn Stream> = match tls {
+            Some((connector, name)) => Box::new(connector.connect(name, stream).await?),
+            None => Box::new(stream),
+        };
         stream.write_all(UPGRADE).await?;
         let mut heard = Vec::new();
         let head = loop {
@@ -65,6 +81,13 @@ impl Client {
             }
             ensure!(self.stream.read_buf(&mut self.rest).await? > 0, "the server hung up");
         }
+    }
+
+    /// Says what is to be said.
+    pub(crate) async fn answer(&mut self) -> std::io::Result<()> {
+        self.stream.write_all(&self.answers).await?;
+        self.answers.clear();
+        self.stream.flush().await
     }
 
     /// What has been read of a frame that is not complete: the next read goes behind it.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::BufRead;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -11,10 +12,11 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
+use crate::certificate;
 use crate::client::{Client, Got};
 use crate::latency::{Histogram, Spread, now_ns};
 use crate::message::{QUIET, TOPIC};
@@ -39,6 +41,9 @@ pub(crate) struct ClientsArgs {
     /// Whether every message is acknowledged.
     #[arg(long)]
     ack: bool,
+    /// Speaks TLS, and trusts the certificate in this directory.
+    #[arg(long)]
+    tls: Option<PathBuf>,
     /// Waits for orders to storm the server, and subscribes to a topic of which nothing is published.
     #[arg(long)]
     storm: bool,
@@ -95,17 +100,19 @@ pub(crate) fn run(args: &ClientsArgs) -> anyhow::Result<()> {
             control,
             scratch: vec![0; 256 * 1024],
         }));
+        let tls = args.tls.as_deref().map(certificate::of_client).transpose()?;
         let mut stuck = Vec::new();
         while stuck.len() < args.stuck as usize {
-            stuck.push(Client::join(args.port, TOPIC, false).await?);
+            stuck.push(Client::join(args.port, TOPIC, false, tls.clone()).await?);
         }
         // Whoever only waits hears nothing that it would have to check.
         let topic = if args.control.is_some() { TOPIC } else { QUIET };
         let mut left = args.clients;
         while left > 0 {
             let wave = left.min(CONNECTED_AT_ONCE);
-            let joining: Vec<_> =
-                (0..wave).map(|_| tokio::task::spawn_local(Client::join(args.port, topic, args.ack))).collect();
+            let joining: Vec<_> = (0..wave)
+                .map(|_| tokio::task::spawn_local(Client::join(args.port, topic, args.ack, tls.clone())))
+                .collect();
             for client in joining {
                 let client = tokio::time::timeout(PATIENCE, client).await.context("a client was not let in")???;
                 crowd.borrow_mut().seen.clients += 1;
@@ -134,7 +141,7 @@ async fn listen(mut client: Client, crowd: Rc<RefCell<Crowd>>) {
             scratch[..kept].copy_from_slice(client.rest());
             let mut buffer = ReadBuf::new(&mut scratch);
             buffer.set_filled(kept);
-            let read = Pin::new(&mut client.stream).poll_read(cx, &mut buffer);
+            let read = Pin::new(&mut *client.stream).poll_read(cx, &mut buffer);
             let heard = match read {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Ok(())) if buffer.filled().len() > kept => {
@@ -150,8 +157,7 @@ async fn listen(mut client: Client, crowd: Rc<RefCell<Crowd>>) {
         });
         let mut outcome = heard.await;
         if outcome.is_ok() && !client.answers.is_empty() {
-            outcome = client.stream.write_all(&client.answers).await.context("cannot answer");
-            client.answers.clear();
+            outcome = client.answer().await.context("cannot answer");
         }
         if let Err(error) = outcome {
             crowd.borrow_mut().seen.wrong.get_or_insert(format!("{error:#}"));

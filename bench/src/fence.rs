@@ -11,6 +11,7 @@ use streamfence_runtime::{Fence, Namespace, Overflow, Payload};
 use streamfence_socketio::{Server, ServerOptions};
 use tokio::net::TcpListener;
 
+use crate::certificate;
 use crate::message::{NAMESPACE, QUIET, Quote, TOPIC};
 use crate::server::{Publisher, ServerArgs};
 
@@ -61,7 +62,9 @@ impl Fenced {
             fence = fence.observer(acks.clone());
         }
         let fence = fence.build()?;
-        let server = Server::builder(fence.clone()).options(ServerOptions::default()).start_on(listener)?;
+        let tls = args.tls.as_deref().map(certificate::of_server);
+        let options = ServerOptions { tls, ..ServerOptions::default() };
+        let server = Server::builder(fence.clone()).options(options).start_on(listener)?;
         Ok(Self { fence, _server: server, clients: args.clients, may_displace, acks })
     }
 }

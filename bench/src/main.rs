@@ -6,6 +6,7 @@
 
 mod acks;
 mod bare;
+mod certificate;
 mod child;
 mod client;
 mod clients;
@@ -23,6 +24,7 @@ mod stage;
 mod stock;
 mod storm;
 mod stuck;
+mod tls;
 mod usage;
 
 use std::path::PathBuf;
@@ -60,6 +62,8 @@ enum Part {
     Storm(storm::StormArgs),
     /// Lets clients come and go during a fan-out.
     Rush(rush::RushArgs),
+    /// Compares a fan-out over TLS to one without.
+    Tls(tls::TlsArgs),
     /// Plays a server, until standard input ends.
     #[command(hide = true)]
     Server(server::ServerArgs),
@@ -92,6 +96,7 @@ fn measure(part: &Part, report: &mut Report) -> anyhow::Result<()> {
         Part::Idle(args) => idle::measure(args, report),
         Part::Storm(args) => storm::measure(args, report),
         Part::Rush(args) => rush::measure(args, report),
+        Part::Tls(args) => tls::measure(args, report),
         Part::Server(_) | Part::Clients(_) => Ok(()),
     }
 }
@@ -106,6 +111,7 @@ fn all(report: &mut Report) -> anyhow::Result<()> {
         ("idle", idle::measure(&defaults()?, report)),
         ("storm", storm::measure(&defaults()?, report)),
         ("rush", rush::measure(&defaults()?, report)),
+        ("tls", tls::measure(&defaults()?, report)),
     ];
     let failures =
         rows.into_iter().filter_map(|(row, measured)| measured.err().map(|error| format!("{row}: {error:#}")));

@@ -1,6 +1,7 @@
 //! A server process: waits for orders on its standard input, publishes to its clients, says what that took.
 
 use std::io::BufRead;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -57,6 +58,9 @@ pub(crate) struct ServerArgs {
     /// How many of the clients will not read: they are not waited for, and their messages may give way.
     #[arg(long, default_value_t = 0)]
     pub(crate) stuck: u64,
+    /// Has the fence speak TLS with the certificate in this directory.
+    #[arg(long)]
+    pub(crate) tls: Option<PathBuf>,
 }
 
 /// Where a server listens, told on its first line.

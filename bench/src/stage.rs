@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use crate::certificate::Certificate;
 use crate::child::{CLIENTS_CORE, Process, SERVER_CORE};
 use crate::clients::Seen;
 use crate::server::{Kind, Look, Order, Outcome, Ports, Pressure};
@@ -18,6 +19,8 @@ pub(crate) struct Cast {
     pub(crate) stuck: u32,
     /// Acknowledged with this window.
     pub(crate) window: Option<u16>,
+    /// Whether they speak TLS, as only the fence does here.
+    pub(crate) tls: bool,
 }
 
 pub(crate) struct Stage {
@@ -26,11 +29,13 @@ pub(crate) struct Stage {
     clients: Vec<Process>,
     readers: u64,
     is_pinned: bool,
+    /// Read by both while they begin.
+    _certificate: Option<Certificate>,
 }
 
 impl Cast {
     pub(crate) fn new(kind: Kind, clients: u32) -> Self {
-        Self { kind, clients, stuck: 0, window: None }
+        Self { kind, clients, stuck: 0, window: None, tls: false }
     }
 }
 
@@ -42,13 +47,19 @@ impl Stage {
             arguments.extend(["--window".into(), window.to_string()]);
         }
         arguments.extend(["--stuck".into(), cast.stuck.to_string()]);
+        let certificate = if cast.tls { Some(Certificate::make()?) } else { None };
+        let tls = certificate.iter().flat_map(|made| ["--tls".into(), made.directory.display().to_string()]);
+        let tls: Vec<String> = tls.collect();
+        arguments.extend_from_slice(&tls);
         let mut stage = Self::with_server(cast.kind, cast.clients, &arguments, is_pinned)?;
         let (readers, control) = (cast.clients - cast.stuck, stage.ports.control.to_string());
         let mut arguments = strings(["--control", &control, "--stuck", &cast.stuck.to_string()]);
         if cast.window.is_some() {
             arguments.push("--ack".into());
         }
+        arguments.extend(tls);
         stage.readers = readers.into();
+        stage._certificate = certificate;
         stage.enter(readers, &arguments)?;
         Ok(stage)
     }
@@ -63,7 +74,7 @@ impl Stage {
         arguments.extend_from_slice(more);
         let server = Process::start(is_pinned.then_some(SERVER_CORE), &arguments)?;
         let ports: Ports = server.hear(PATIENCE)?;
-        Ok(Self { server, ports, clients: Vec::new(), readers: 0, is_pinned })
+        Ok(Self { server, ports, clients: Vec::new(), readers: 0, is_pinned, _certificate: None })
     }
 
     /// Has clients come, and stay, who hear nothing.

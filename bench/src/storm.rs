@@ -125,7 +125,7 @@ async fn storm(port: u16, order: Storm) -> anyhow::Result<(Stormed, Vec<Client>)
                 }
                 shared.borrow_mut().0 += 1;
                 let began = now_ns();
-                let client = tokio::time::timeout(PATIENCE, Client::join(port, QUIET, false)).await;
+                let client = tokio::time::timeout(PATIENCE, Client::join(port, QUIET, false, None)).await;
                 let client = client.context("a client was not let in")??;
                 let (_, entering, staying) = &mut *shared.borrow_mut();
                 entering.add_ns(now_ns() - began);
