@@ -459,3 +459,51 @@ impl UnsubscribeReason {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{AckOutcome, LossReason};
+
+    /// `SlowClient` as `slow_client`.
+    pub(crate) fn snake_case(name: impl std::fmt::Debug) -> String {
+        let name = format!("{name:?}").replace("WebSocket", "Websocket");
+        let mut words = String::new();
+        for letter in name.chars() {
+            if letter.is_uppercase() && !words.is_empty() {
+                words.push('_');
+            }
+            words.extend(letter.to_lowercase());
+        }
+        words
+    }
+
+    #[test]
+    fn labels_say_what_the_code_says() {
+        for reason in CloseReason::ALL {
+            assert_eq!(reason.as_str(), snake_case(reason));
+        }
+        for failure in HandshakeFailure::ALL {
+            assert_eq!(failure.as_str(), snake_case(failure));
+        }
+        for tier in Tier::ALL {
+            assert_eq!(tier.as_str(), snake_case(tier));
+        }
+        for outcome in AckOutcome::ALL {
+            assert_eq!(outcome.as_str(), snake_case(outcome));
+        }
+        use UnsubscribeReason::{Client, Removed, Server, SlowClient};
+        for reason in [Client, Server, Removed, SlowClient] {
+            assert_eq!(reason.as_str(), snake_case(reason));
+        }
+        for reason in [GiveUpReason::Exhausted, GiveUpReason::Nacked] {
+            assert_eq!(reason.as_str(), snake_case(reason));
+        }
+        for reason in [LossReason::Displaced, LossReason::Expired, LossReason::Rejected] {
+            assert_eq!(reason.as_str(), snake_case(reason));
+        }
+        for transport in [Transport::WebSocket, Transport::Polling, Transport::Other] {
+            assert_eq!(transport.as_str(), snake_case(transport));
+        }
+    }
+}

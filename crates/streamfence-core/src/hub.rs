@@ -38,7 +38,7 @@ use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 
 /// How many things one batch holds at most: enough for one full window, few enough that nobody waits long.
-const BATCH_LENGTH: usize = 64;
+pub(crate) const BATCH_LENGTH: usize = 64;
 /// How many empty batches are kept for reuse.
 const SPARE_BATCHES: usize = 64;
 /// How many stale deadlines are too few to be worth a look.
@@ -618,14 +618,17 @@ impl Hub {
         if seated.filed.is_none_or(|filed| due < filed) {
             self.sessions[key.index as usize].value.filed = Some(due);
             self.deadlines.push(Reverse((due, key)));
-            if self.deadlines.len() > 2 * self.sessions.len() + SPARE_DEADLINES {
-                self.forget_stale_deadlines();
-            }
+            self.forget_stale_deadlines();
         }
     }
 
-    /// Throws out what no session has filed any more. At least half of what is there, so a push pays for it.
+    /// Throws out what no session has filed any more, once that is at least half of what is there, so that a push pays
+    /// for it.
     fn forget_stale_deadlines(&mut self) {
+        let before = self.deadlines.len();
+        if before <= 2 * self.sessions.len() + SPARE_DEADLINES {
+            return;
+        }
         let mut deadlines = std::mem::take(&mut self.deadlines).into_vec();
         deadlines.sort_unstable();
         deadlines.dedup();
@@ -633,6 +636,7 @@ impl Hub {
             let entry = self.sessions.get(key.index as usize);
             entry.is_some_and(|entry| entry.generation == key.generation && entry.value.filed == Some(due))
         });
+        debug_assert!(2 * deadlines.len() <= before, "each session has one deadline at most");
         self.deadlines = deadlines.into();
     }
 
@@ -672,5 +676,64 @@ impl Hub {
         let now = self.now.map_or(now, |newest| newest.max(now));
         self.now = Some(now);
         now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
+    fn deadlines_that_were_brought_forward_leave_nothing_behind() {
+        let promise = AtLeastOnce::default().ack_timeout(Duration::from_secs(1_000)).max_retries(9);
+        let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t").at_least_once(promise));
+        let catalog = Arc::new(catalog.build().expect("it is valid"));
+        let topic = catalog.entry(catalog.topics().next().expect("there is one")).clone();
+        let (mut hub, start) = (Hub::new(catalog, Epoch(7)), Instant::now());
+        let sessions = [(); 100].map(|()| {
+            let link = hub.open(start);
+            let client = ClientId([hub.links() as u8; 12]);
+            let session = hub.join(link, NamespaceId(0), client, Transport::Other, start).expect("the link is open");
+            hub.subscribe(session, &topic, Wishes::default(), None, start);
+            hub.handle_room(link, Room { frames: 9, bytes: 1 << 20, is_empty: true }, start);
+            session
+        });
+        let id = MessageId { epoch: Epoch(7), offset: Offset(1) };
+        let (of, body) = (topic.clone(), Body::plain("hello".into()));
+        let message = Arc::new(Message { topic: of, id, key: None, published: start, expires: None, body });
+        let _ = hub.publish(&message, None, start);
+        while hub.poll_output(start).is_some() {}
+        let _ = hub.handle_ack(sessions[1], topic.id, MessageId { epoch: Epoch(7), offset: Offset(9) }, start);
+        assert_eq!(hub.deadlines.len(), sessions.len(), "each has filed its deadline once");
+
+        let nack = |hub: &mut Hub, secs| {
+            let _ = hub.handle_nack(sessions[0], topic.id, id, Duration::from_secs(secs), start);
+            assert!(hub.deadlines.len() <= 2 * hub.sessions.len() + SPARE_DEADLINES);
+        };
+        for secs in (300..900).rev() {
+            nack(&mut hub, secs);
+        }
+        for session in &sessions[50..] {
+            hub.leave(*session, CloseReason::Client, start);
+        }
+        for secs in (100..300).rev() {
+            nack(&mut hub, secs);
+        }
+        assert_eq!(hub.poll_timeout(), Some(start + Duration::from_secs(100)));
+        hub.handle_timeout(start + Duration::from_secs(1_000));
+        while hub.poll_output(start).is_some() {}
+        assert_eq!(hub.stats(topic.id).retries, 50, "the deadlines that stand were kept");
+    }
+
+    #[test]
+    fn no_more_empty_batches_are_kept_than_may_be() {
+        let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t")).build().expect("it is valid");
+        let mut hub = Hub::new(Arc::new(catalog), Epoch(7));
+        for _ in 0..2 * SPARE_BATCHES {
+            hub.recycle(Batch::new());
+        }
+        assert_eq!(hub.spare.len(), SPARE_BATCHES);
     }
 }

@@ -85,12 +85,7 @@ impl InFlight {
     pub fn record(&mut self, message: Arc<Message>, clock: Duration) {
         assert!(self.has_space(), "the window of {} is full", self.window);
         // Where the lane coalesces since a reload, a message from before it may have taken the place of an older one.
-        let place = match self.sent.back() {
-            Some(last) if last.message.id > message.id => {
-                self.sent.partition_point(|sent| sent.message.id < message.id)
-            }
-            _ => self.sent.len(),
-        };
+        let place = self.sent.partition_point(|sent| sent.message.id <= message.id);
         self.bytes += message.size_bytes();
         self.newest = self.newest.max(Some(message.id));
         let due = clock.saturating_add(self.timeout(message.id, 1));
@@ -100,7 +95,7 @@ impl InFlight {
 
     /// Sends the oldest overdue message again and says which attempt that is.
     pub fn resend(&mut self, clock: Duration) -> Option<(Arc<Message>, u32)> {
-        let place = self.sent.iter().position(|sent| sent.due.is_none()).filter(|_| self.overdue > 0)?;
+        let place = self.next_place()?;
         let Sent { message, attempts, .. } = &self.sent[place];
         let due = clock.saturating_add(self.timeout(message.id, attempts + 1));
         let sent = &mut self.sent[place];
@@ -204,8 +199,8 @@ impl InFlight {
     pub fn expire(&mut self, now: Instant) -> u64 {
         let mut expired = 0;
         while self.next_resend().is_some_and(|message| message.is_expired(now)) {
-            let place = self.sent.iter().position(|sent| sent.due.is_none());
-            self.remove(place.expect("something is overdue: `next_resend` said so"));
+            let place = self.next_place().expect("something is overdue: `next_resend` said so");
+            self.remove(place);
             expired += 1;
         }
         expired
@@ -220,10 +215,7 @@ impl InFlight {
     /// The message that would be sent again next.
     #[must_use]
     pub fn next_resend(&self) -> Option<&Arc<Message>> {
-        if self.overdue == 0 {
-            return None;
-        }
-        self.sent.iter().find(|sent| sent.due.is_none()).map(|sent| &sent.message)
+        self.next_place().map(|place| &self.sent[place].message)
     }
 
     /// Whether another message may be sent.
@@ -256,8 +248,18 @@ impl InFlight {
         self.sent.front().map(|sent| &sent.message)
     }
 
+    /// Where the message stands that would be sent again next; no walk while there is none.
+    fn next_place(&self) -> Option<usize> {
+        debug_assert_eq!(self.overdue as usize, self.sent.iter().filter(|sent| sent.due.is_none()).count());
+        if self.overdue == 0 {
+            return None;
+        }
+        self.sent.iter().position(|sent| sent.due.is_none())
+    }
+
     fn timeout(&self, id: MessageId, attempt: u32) -> Duration {
-        self.retry.timeout(attempt, mix(self.salt ^ mix(id.offset.0 ^ u64::from(attempt).rotate_left(32))))
+        let luck = [id.offset.0, attempt.into()].into_iter().fold(self.salt, |luck, part| mix(luck ^ part));
+        self.retry.timeout(attempt, luck)
     }
 
     fn outcome_of_absent(&self, id: MessageId) -> AckOutcome {
@@ -273,7 +275,7 @@ impl InFlight {
         if sent.due.is_none() {
             self.overdue -= 1;
         }
-        if self.sent.is_empty() {
+        if self.is_empty() {
             self.nearest = Duration::MAX;
         }
         sent.message
@@ -286,4 +288,33 @@ fn mix(number: u64) -> u64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
+    fn nothing_is_due_while_nothing_is_in_flight() {
+        let promise = AtLeastOnce::default().window(2).ack_timeout(Duration::from_secs(1));
+        let namespace = Namespace::new("/a").topic("t").at_least_once(promise);
+        let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
+        let topic = catalog.entry(catalog.topics().next().expect("there is one"));
+        let Delivery::AtLeastOnce { window, retry, .. } = topic.class.policy.delivery else { unreachable!("it is") };
+        let (mut in_flight, now) = (InFlight::new(window, retry, 0), Instant::now());
+        assert_eq!((in_flight.is_empty(), in_flight.poll_timeout()), (true, None));
+        let ids = [1, 2].map(|offset| MessageId { epoch: Epoch(7), offset: Offset(offset) });
+        for (id, at) in ids.into_iter().zip([Duration::ZERO, Duration::from_millis(500)]) {
+            let (topic, body) = (topic.clone(), Body::plain("hello".into()));
+            let message = Message { topic, id, key: None, published: now, expires: None, body };
+            in_flight.record(Arc::new(message), at);
+        }
+        assert_eq!(in_flight.handle_ack(ids[0]), AckOutcome::Released);
+        assert_eq!((in_flight.is_empty(), in_flight.len(), in_flight.bytes()), (false, 1, 5));
+        assert!(in_flight.poll_timeout().is_some_and(|due| due <= Duration::from_millis(1_500)));
+        assert_eq!(in_flight.handle_ack(ids[1]), AckOutcome::Released);
+        assert_eq!((in_flight.is_empty(), in_flight.poll_timeout()), (true, None));
+    }
 }

@@ -36,7 +36,7 @@ pub struct Lane {
     queue: VecDeque<Queued>,
     /// Sum of `size_bytes` over `queue`.
     queued_bytes: u64,
-    /// The number of the first entry of `queue`; each entry keeps its number until it leaves.
+    /// The number of the first entry of `queue`; each entry keeps its number until it leaves, or `newest` is written anew.
     first: u64,
     /// Which entry holds the newest value of a key, by number. Only for lanes that look for it, and only keys that are
     /// queued.
@@ -194,8 +194,7 @@ impl Lane {
             }
         }
         gaps.move_before(&mut self.gaps);
-        // Every entry has a new place: the index is written anew.
-        self.first += before as u64;
+        // Every entry has a new place, and so a new number.
         self.index_newest();
         overdue + held + (before - self.queue.len()) as u64
     }
@@ -464,7 +463,6 @@ impl Lane {
             gaps = queued.gaps;
         }
         gaps.move_before(&mut self.gaps);
-        self.first += queued;
         self.queued_bytes = 0;
         self.take_in(message);
         Admission::Admitted { coalesced: queued as u32 + held as u32, displaced: 0 }

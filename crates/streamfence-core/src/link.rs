@@ -77,10 +77,8 @@ impl Link {
 
     /// Takes what the transport says; `true` when the link's clock began to run with it.
     pub(crate) fn handle_room(&mut self, room: Room, now: Instant) -> bool {
-        let was_running = self.clock.is_running();
         self.room = room;
-        self.clock.run_while(room.is_some(), now);
-        !was_running && self.clock.is_running()
+        self.clock.run_while(room.is_some(), now)
     }
 
     /// Takes the room that was used, and stops the clock when none is left.
@@ -134,18 +132,19 @@ impl Stopwatch {
         self.since?.checked_add(due.saturating_sub(self.elapsed))
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.since.is_some()
-    }
-
-    fn run_while(&mut self, has_room: bool, now: Instant) {
+    /// Runs, or stands still; `true` when it began to run with this.
+    fn run_while(&mut self, has_room: bool, now: Instant) -> bool {
         match (has_room, self.since) {
-            (true, None) => self.since = Some(now),
+            (true, None) => {
+                self.since = Some(now);
+                return true;
+            }
             (false, Some(_)) => {
                 self.elapsed = self.now(now);
                 self.since = None;
             }
             _ => {}
         }
+        false
     }
 }

@@ -249,7 +249,7 @@ impl FromStr for ClientId {
             let mut bits = 0;
             for byte in four {
                 let digit = BASE64URL.iter().position(|c| c == byte).ok_or(ParseClientIdError)?;
-                bits = bits << 6 | digit as u32;
+                bits = bits * 64 + digit as u32;
             }
             three.copy_from_slice(&bits.to_be_bytes()[1..]);
         }
@@ -316,9 +316,11 @@ mod tests {
         for epoch in [0, 1, 31, 32, u64::MAX / 3, u64::MAX] {
             let id = MessageId { epoch: Epoch(epoch), offset: Offset(7) };
             assert_eq!(id.to_string().parse(), Ok(id));
+            assert_eq!((format!("{id:?}"), format!("{:?}", id.epoch)), (id.to_string(), id.epoch.to_string()));
         }
         let client = ClientId([0, 1, 2, 253, 254, 255, 9, 8, 7, 6, 5, 4]);
         assert_eq!(client.to_string().parse(), Ok(client));
+        assert_eq!(format!("{client:?}"), client.to_string());
         assert_eq!(client.to_string().len(), 16);
     }
 

@@ -262,3 +262,57 @@ impl ErrorCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::tests::snake_case;
+
+    #[test]
+    fn a_secret_is_the_same_in_every_bit_or_another_and_is_never_shown() {
+        let secret = Secret([0b1010_0101; 16]);
+        assert!(secret.matches(&secret));
+        for (byte, bit) in (0..16).flat_map(|byte| [(byte, 1), (byte, 0x80)]) {
+            let mut other = secret;
+            other.0[byte] ^= bit;
+            assert!(!secret.matches(&other), "they differ in byte {byte}");
+        }
+        // Two differences do not make it the same.
+        let mut other = secret;
+        (other.0[0], other.0[1]) = (!other.0[0], !other.0[1]);
+        assert!(!secret.matches(&other));
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+    }
+
+    #[test]
+    fn a_code_on_the_wire_says_what_the_code_here_says() {
+        use ErrorCode::*;
+        let codes = [
+            UnknownTopic,
+            TransportRejected,
+            PayloadTooLarge,
+            LimitExceeded,
+            PublishRejected,
+            BadRequest,
+            BackPressure,
+            SlowClient,
+            RetriesExhausted,
+            ShuttingDown,
+        ];
+        for code in codes {
+            assert_eq!(code.as_str(), snake_case(code).to_uppercase());
+        }
+    }
+
+    #[test]
+    fn whoever_is_cut_for_something_it_can_change_is_told_so_by_the_name_of_the_reason() {
+        let told = CloseReason::ALL.into_iter().filter_map(|reason| Some((reason, ErrorCode::of_close(reason)?)));
+        let told: Vec<_> = told.collect();
+        for (reason, (code, why)) in &told {
+            assert_eq!(code.as_str(), reason.as_str().to_uppercase());
+            assert!(why.contains("; "), "what happened; what to do: {why}");
+        }
+        let reasons: Vec<_> = told.into_iter().map(|(reason, _)| reason).collect();
+        assert_eq!(reasons, [CloseReason::ShuttingDown, CloseReason::RetriesExhausted, CloseReason::SlowClient]);
+    }
+}

@@ -148,12 +148,10 @@ impl Session {
     pub(crate) fn shed(&mut self, place: u32, level: u64, wanted: u64, most: u64, books: &mut Books) -> Shed {
         let seated = &mut self.lanes[place as usize];
         let shed = seated.lane.shed(level, wanted, most);
-        if shed.messages > 0 {
-            books.shed(seated.lane.topic(), shed.messages);
-            seated.begin_overflow(shed.messages, self.client, books);
-            take_stock(&mut self.ladder, place, &seated.lane, shed.messages);
-            seated.queue_up(place, &mut self.turns);
-        }
+        books.shed(seated.lane.topic(), shed.messages);
+        seated.begin_overflow(shed.messages, self.client, books);
+        take_stock(&mut self.ladder, place, &seated.lane, shed.messages);
+        seated.queue_up(place, &mut self.turns);
         shed
     }
 
@@ -370,9 +368,7 @@ impl Session {
             let place = *self.turns.front()?;
             let seated = &mut self.lanes[place as usize];
             let expired = seated.expire(now, self.client, books);
-            if expired > 0 {
-                take_stock(&mut self.ladder, place, &seated.lane, expired);
-            }
+            take_stock(&mut self.ladder, place, &seated.lane, expired);
             let Some(next) = seated.lane.next() else {
                 // An ack or a newer value left it with nothing to send.
                 seated.is_waiting = false;
@@ -421,7 +417,7 @@ impl Session {
         let (mut any, was_ready) = (false, self.is_ready());
         for (place, seated) in &mut self.lanes {
             let expired = seated.expire(now, self.client, books);
-            any |= expired > 0;
+            any |= expired != 0;
             take_stock(&mut self.ladder, place as u32, &seated.lane, expired);
             // What comes after it may need no place in a window that is full.
             seated.queue_up(place as u32, &mut self.turns);

@@ -57,3 +57,25 @@ impl TopicEntry {
         Arc::strong_count(this) == 1 && Arc::strong_count(&this.life) == 1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::namespace::Namespace;
+
+    #[test]
+    fn a_topic_is_used_while_anybody_holds_it_under_any_class_it_has_had() {
+        let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t*")).build().expect("it is valid");
+        let pattern = catalog.entry(catalog.topics().next().expect("there is one")).class.clone();
+        let topic = TopicEntry::made(&pattern, "t1".into(), 1, Epoch(7));
+        assert!(TopicEntry::is_unused(&topic));
+        let lane = topic.clone();
+        assert!(!TopicEntry::is_unused(&topic), "a lane holds it");
+        let now = topic.under(&pattern);
+        drop(topic);
+        assert!(!TopicEntry::is_unused(&now), "a lane holds what it was");
+        drop(lane);
+        assert!(TopicEntry::is_unused(&now));
+    }
+}

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use streamfence_core::{
-    AtLeastOnce, Catalog, ClientPublish, CoalesceKey, Delivery, Found, Frequency, InboundAck, Limits, Metadata,
-    Namespace, NamespaceId, OnSubscribe, Overflow, Topic, Wire,
+    AtLeastOnce, Catalog, ClientPublish, CoalesceKey, Delivery, Epoch, Found, Frequency, InboundAck, Limits, Metadata,
+    Namespace, NamespaceId, OnSubscribe, Overflow, Topic, TopicEntry, TopicId, Wire,
 };
 
 #[expect(clippy::needless_pass_by_value, reason = "a case reads best without borrows")]
@@ -125,6 +125,7 @@ fn a_topic_says_it_over_its_namespace_and_the_order_of_words_does_not_matter() {
         .at_least_once(AtLeastOnce::default().window(4))
         .max_queued_messages(9)
         .echo(false)
+        .coalesce_key(CoalesceKey::pointer("/symbol"))
         .wire(Wire::Envelope);
     let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
     let feed = catalog.namespace("/feed").expect("it was added");
@@ -134,6 +135,7 @@ fn a_topic_says_it_over_its_namespace_and_the_order_of_words_does_not_matter() {
     for class in [plain, own] {
         assert_eq!(Some(class.policy.limits.messages), NonZeroU32::new(9));
         assert_eq!(class.wire, Wire::Envelope);
+        assert_eq!(class.coalesce_key, CoalesceKey::Pointers(vec!["/symbol".to_owned()]));
         assert_eq!((class.namespace, &*class.path), (feed, "/feed"));
     }
 }
@@ -199,6 +201,33 @@ fn patterns_that_cannot_be_kept_are_refused() {
         vec![Namespace::new("/feed").topic_with(Topic::new("a*").max_topics(0))],
         expect!["topic `/feed a*`: max_topics is 0; wanted at least 1"],
     );
+}
+
+#[test]
+fn what_a_topic_was_under_an_earlier_catalog_is_not_current() {
+    let build = || Catalog::builder().namespace(feed().topic("orders.*")).build().expect("it is valid");
+    let first = build();
+    let next = build().following(&first);
+    for topic in first.topics() {
+        let made = TopicEntry::made(&first.entry(topic).class, "orders.7".into(), 1, Epoch(7));
+        for entry in [first.entry(topic), &made] {
+            assert!(first.is_current(entry) && !next.is_current(entry), "{}", entry.name);
+            assert!(next.is_current(&entry.under(&next.entry(topic).class)), "{}", entry.name);
+        }
+    }
+    let fewer = Catalog::builder().namespace(feed()).build().expect("it is valid");
+    assert!(!fewer.is_current(first.entry(first.topics().last().expect("there are two"))));
+}
+
+#[test]
+fn whoever_is_to_confirm_messages_is_asked_to_and_nobody_else_is() {
+    let namespace = feed()
+        .topic_with(Topic::new("counted").receipt_window(1))
+        .topic_with(Topic::new("promised").at_least_once(AtLeastOnce::default()));
+    let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
+    let asked = |topic: &TopicId| catalog.class(*topic).policy.wants_ack();
+    let asked: Vec<_> = catalog.topics().filter(asked).map(|topic| &**catalog.topic_name(topic)).collect();
+    assert_eq!(asked, ["counted", "promised"]);
 }
 
 #[test]

@@ -46,19 +46,12 @@ impl LastValues {
     /// Takes in a message that was published to everyone.
     pub(super) fn remember(&mut self, message: &Arc<Message>) {
         let key = message.key.clone().filter(|_| self.is_by_key);
-        match self.order.back_mut() {
-            // It is the last one still, and with one value for the whole topic it always is.
-            Some((id, last)) if *last == key => *id = message.id,
-            _ => self.order.push_back((message.id, key.clone())),
-        }
+        self.order.push_back((message.id, key.clone()));
         self.newest.insert(key, message.clone());
         if self.newest.len() > VALUES_KEPT {
             while !self.forget_first() {}
         }
-        if self.order.len() > 2 * self.newest.len() + SPARE_PLACES {
-            let newest = &self.newest;
-            self.order.retain(|place| is_newest(newest, place));
-        }
+        self.forget_stale_places();
     }
 
     /// Forgets what is not worth sending any more, as far as that is what stands first.
@@ -74,6 +67,15 @@ impl LastValues {
     /// The values, in the topic's order.
     fn values(&self) -> impl Iterator<Item = &Arc<Message>> {
         self.order.iter().filter(|place| is_newest(&self.newest, place)).map(|(_, key)| &self.newest[key])
+    }
+
+    /// Drops the places of older values, once those are at least half of all, so that a push pays for it.
+    fn forget_stale_places(&mut self) {
+        if self.order.len() <= 2 * self.newest.len() + SPARE_PLACES {
+            return;
+        }
+        let newest = &self.newest;
+        self.order.retain(|place| is_newest(newest, place));
     }
 
     /// Drops the first place, and says whether that was a value.
@@ -102,27 +104,39 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::*;
 
     fn message(topic: &Arc<TopicEntry>, offset: u64, key: u64, now: Instant) -> Arc<Message> {
+        expiring(topic, offset, key, now, None)
+    }
+
+    fn expiring(topic: &Arc<TopicEntry>, offset: u64, key: u64, now: Instant, secs: Option<u64>) -> Arc<Message> {
         Arc::new(Message {
             topic: topic.clone(),
             id: MessageId { epoch: Epoch(7), offset: Offset(offset) },
             key: Some(key.to_string().into()),
             published: now,
-            expires: None,
+            expires: secs.map(|secs| now + Duration::from_secs(secs)),
             body: Body::default(),
         })
+    }
+
+    fn remembering() -> (Arc<TopicEntry>, LastValues) {
+        let namespace = Namespace::new("/a").topic("t").coalesce(true).on_subscribe(OnSubscribe::Last);
+        let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
+        let topic = catalog.entry(catalog.topics().next().expect("there is one")).clone();
+        let last = LastValues::of(&topic.class).expect("it remembers");
+        (topic, last)
     }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
     fn the_key_published_least_recently_gives_way_and_memory_has_an_end() {
-        let namespace = Namespace::new("/a").topic("t").coalesce(true).on_subscribe(OnSubscribe::Last);
-        let catalog = Catalog::builder().namespace(namespace).build().expect("it is valid");
-        let topic = catalog.entry(catalog.topics().next().expect("there is one"));
-        let (mut last, now) = (LastValues::of(&topic.class).expect("it remembers"), Instant::now());
+        let ((topic, mut last), now) = (remembering(), Instant::now());
+        let topic = &topic;
         let kept = VALUES_KEPT as u64;
         for key in 0..kept {
             last.remember(&message(topic, key + 1, key, now));
@@ -135,9 +149,42 @@ mod tests {
         last.remember(&message(topic, 7 * kept, kept, now));
         let keys: Vec<_> =
             last.values().map(|message| message.key.as_deref().expect("each has one").to_owned()).collect();
-        assert_eq!(keys.len(), VALUES_KEPT);
+        assert_eq!((keys.len(), last.newest.len()), (VALUES_KEPT, VALUES_KEPT));
         assert_eq!((keys[0].as_str(), keys[VALUES_KEPT - 2].as_str()), ("3", "0"), "key 2 has gone");
         let offsets: Vec<_> = last.values().map(|message| message.id.offset).collect();
         assert!(offsets.is_sorted(), "in the topic's order");
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
+    fn what_stands_first_and_is_not_worth_sending_is_forgotten() {
+        let ((topic, mut last), start) = (remembering(), Instant::now());
+        for (offset, key, secs) in [(1, 0, Some(1)), (2, 1, Some(2)), (3, 2, None), (4, 0, Some(1))] {
+            last.remember(&expiring(&topic, offset, key, start, secs));
+        }
+        let mut kept_after = |secs| {
+            last.expire(start + Duration::from_secs(secs));
+            assert_eq!(last.order.len(), last.newest.len(), "the place of the older value went first");
+            last.values().map(|message| message.id.offset.0).collect::<Vec<_>>()
+        };
+        assert_eq!(kept_after(0), [2, 3, 4]);
+        assert_eq!(kept_after(1), [2, 3, 4], "the last is behind others");
+        assert_eq!(kept_after(2), [3, 4]);
+        assert_eq!(kept_after(9), [3, 4]);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
+    fn the_tick_lets_go_of_what_nobody_would_be_sent_any_more() {
+        let namespace = Namespace::new("/a").topic("t").on_subscribe(OnSubscribe::Last);
+        let catalog = Arc::new(Catalog::builder().namespace(namespace).build().expect("it is valid"));
+        let topic = catalog.entry(catalog.topics().next().expect("there is one")).clone();
+        let (mut hub, start) = (Hub::new(catalog, Epoch(7)), Instant::now());
+        let message = expiring(&topic, 1, 0, start, Some(1));
+        let _ = hub.publish(&message, None, start);
+        hub.expire(start);
+        assert_eq!(Arc::strong_count(&message), 2);
+        hub.expire(start + Duration::from_secs(1));
+        assert_eq!(Arc::strong_count(&message), 1);
     }
 }

@@ -106,6 +106,18 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
+    fn links_are_counted_up_and_the_place_of_a_closed_one_is_given_anew() {
+        let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t")).build().expect("it is valid");
+        let (mut hub, now) = (Hub::new(Arc::new(catalog), Epoch(7)), Instant::now());
+        let links = [(); 3].map(|()| hub.open(now));
+        assert_eq!(links.map(LinkKey::index), [0, 1, 2]);
+        hub.close(links[1], CloseReason::Transport, now);
+        let next = hub.open(now);
+        assert_eq!((next.index(), next == links[1]), (1, false));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
     fn a_client_that_came_back_is_found_after_its_old_session_has_left() {
         let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t")).build().expect("it is valid");
         let mut hub = Hub::new(Arc::new(catalog), Epoch(7));
@@ -148,5 +160,7 @@ mod tests {
             survey,
             LaneSurvey { lanes: 2, depth_max: 2, bytes_max: 40, oldest: Duration::from_secs(8), dead_letters: 0 }
         );
+        let taken = std::mem::take(hub.stats_mut(topic));
+        assert_eq!((taken.offered, hub.stats(topic).offered), (3, 0), "totals are counted from when they were taken");
     }
 }

@@ -291,3 +291,133 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::*;
+
+    /// A hub whose lanes let the oldest give way, and what each of them is reached by.
+    struct Stage {
+        hub: Hub,
+        topic: Arc<TopicEntry>,
+        lanes: Vec<SessionKey>,
+        now: Instant,
+        offset: u64,
+    }
+
+    impl Stage {
+        #[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
+        fn new(lanes: u32) -> Self {
+            let namespace = Namespace::new("/a").topic("t").best_effort(Overflow::DropOldest);
+            let namespace = namespace.max_queued_messages(u32::MAX).max_queued_bytes(u64::MAX);
+            let catalog = Arc::new(Catalog::builder().namespace(namespace).build().expect("it is valid"));
+            let topic = catalog.entry(catalog.topics().next().expect("there is one")).clone();
+            let (mut hub, now) = (Hub::new(catalog, Epoch(7)), Instant::now());
+            let join = |number: u32| {
+                let link = hub.open(now);
+                let mut client = [0; 12];
+                client[..4].copy_from_slice(&number.to_be_bytes());
+                let session = hub.join(link, NamespaceId(0), ClientId(client), Transport::Other, now);
+                let session = session.expect("the link is open");
+                hub.subscribe(session, &topic, Wishes::default(), None, now);
+                session
+            };
+            let lanes = (0..lanes).map(join).collect();
+            Self { hub, topic, lanes, now, offset: 0 }
+        }
+
+        /// Fills one lane with messages that nobody else holds.
+        fn fill(&mut self, lane: usize, messages: u32, size: usize) {
+            for _ in 0..messages {
+                self.offset += 1;
+                let id = MessageId { epoch: Epoch(7), offset: Offset(self.offset) };
+                let (topic, body) = (self.topic.clone(), Body::plain(vec![0; size].into()));
+                let message = Message { topic, id, key: None, published: self.now, expires: None, body };
+                let _ = self.hub.publish_to(self.lanes[lane], &Arc::new(message), self.now);
+            }
+        }
+
+        /// One step towards more free memory than there is to be had.
+        fn step(&mut self) -> Relief {
+            self.hub.handle_pressure(Pressure { shed_bytes: 1 << 40, ..Pressure::NONE }, self.now)
+        }
+    }
+
+    #[test]
+    fn a_step_looks_at_so_many_lanes_and_sheds_so_many_messages_and_no_more() {
+        let lanes = LOOKS_PER_STEP + LOOKS_PER_STEP / 2;
+        let mut stage = Stage::new(lanes);
+        stage.fill(0, 1, 1_000);
+        assert_eq!(stage.step(), Relief::Unfinished);
+        assert_eq!(stage.hub.strain.round.as_ref().map(|round| round.looks), Some(LOOKS_PER_STEP));
+        assert_eq!(stage.step(), Relief::Round { highest_bytes: ENTRY_BYTES + MESSAGE_BYTES + 1_000 });
+
+        let (mut stage, messages) = (Stage::new(2), 5 * SHED_PER_STEP);
+        stage.fill(0, messages as u32, 0);
+        let highest_bytes = messages * (ENTRY_BYTES + MESSAGE_BYTES);
+        assert_eq!(stage.step(), Relief::Round { highest_bytes });
+        assert_eq!(stage.step(), Relief::Unfinished, "a quarter of it is more than may be shed at once");
+        assert_eq!(stage.hub.take_pressure_cost().displaced, SHED_PER_STEP);
+        assert_eq!(stage.step(), Relief::Round { highest_bytes: highest_bytes / 5 * 4 }, "the other lane is empty");
+    }
+
+    #[test]
+    fn a_large_hub_with_nothing_to_shed_rests_and_a_small_one_does_not() {
+        let mut small = Stage::new(LOOKS_PER_STEP - 2);
+        assert_eq!(small.step(), Relief::Nothing);
+        small.fill(0, 1, 10);
+        assert!(small.step().is_more());
+
+        let lanes = LOOKS_PER_STEP + 100;
+        let mut large = Stage::new(lanes);
+        assert_eq!([large.step(), large.step()], [Relief::Unfinished, Relief::Nothing]);
+        large.fill(0, 1, 10);
+        let (begin, rest) = (large.now, REST_PER_LOOK * lanes);
+        large.now = begin + rest - Duration::from_nanos(1);
+        assert_eq!(large.step(), Relief::Nothing);
+        // It has looked at the beginning and at the end of the topic, too.
+        large.now = begin + rest + REST_PER_LOOK * 2;
+        assert_eq!(large.step(), Relief::Unfinished);
+    }
+
+    #[test]
+    fn lanes_that_are_as_good_as_empty_shed_everything_at_once() {
+        let mut stage = Stage::new(2);
+        let left = WORTH_A_LEVEL - ENTRY_BYTES - MESSAGE_BYTES;
+        stage.fill(0, 1, left as usize);
+        stage.fill(1, 1, left as usize / 2);
+        assert_eq!(stage.step(), Relief::Round { highest_bytes: WORTH_A_LEVEL });
+        let highest_bytes = WORTH_A_LEVEL - left / 2;
+        assert_eq!(stage.step(), Relief::Round { highest_bytes }, "the higher of two that are worth a level");
+        stage.fill(0, 1, 0);
+        assert_eq!(stage.step(), Relief::Nothing);
+        assert_eq!(stage.hub.resident(), 0);
+    }
+
+    #[test]
+    fn no_more_is_shed_than_is_wanted_over_all_lanes() {
+        let mut stage = Stage::new(3);
+        let freed = ENTRY_BYTES + MESSAGE_BYTES + 1_000;
+        for lane in 0..3 {
+            stage.fill(lane, 8, 1_000);
+        }
+        assert_eq!(stage.step(), Relief::Round { highest_bytes: 8 * freed });
+        // Each lane may shed a quarter, and no more than that: the second pays what the first has left to pay.
+        let shed = |stage: &mut Stage, shed_bytes| {
+            let relief = stage.hub.handle_pressure(Pressure { shed_bytes, ..Pressure::NONE }, stage.now);
+            (relief, stage.hub.take_pressure_cost())
+        };
+        let cost = |displaced| PressureCost { rejected: 0, displaced, freed_bytes: displaced * freed };
+        let left = |stage: &Stage| {
+            let session = |&key: &SessionKey| stage.hub.session(key).expect("nobody has left").lane(0).len();
+            stage.lanes.iter().map(session).collect::<Vec<_>>()
+        };
+        assert_eq!(shed(&mut stage, freed), (Relief::Enough, cost(1)));
+        assert_eq!(left(&stage), [7, 8, 8]);
+        // It has had enough, so it looks anew.
+        assert_eq!(shed(&mut stage, freed), (Relief::Round { highest_bytes: 8 * freed }, cost(0)));
+        assert_eq!(shed(&mut stage, 2 * freed), (Relief::Enough, cost(2)));
+        assert_eq!(left(&stage), [6, 7, 8]);
+    }
+}

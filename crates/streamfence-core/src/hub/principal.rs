@@ -55,3 +55,36 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
+    fn a_principal_is_forgotten_with_the_last_of_its_sessions() {
+        let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t")).build().expect("it is valid");
+        let (mut hub, now) = (Hub::new(Arc::new(catalog), Epoch(7)), Instant::now());
+        let link = hub.open(now);
+        let mut join = |name: u8, principal: &str| {
+            let client = ClientId([name; 12]);
+            let joined = hub.join_as(link, NamespaceId(0), client, Transport::Other, Some(principal.into()), now);
+            joined.expect("the link is open")
+        };
+        let [a, b, c, other] = [(1, "amy"), (2, "amy"), (3, "amy"), (4, "tim")].map(|(name, of)| join(name, of));
+        let mut leave = |session| {
+            hub.leave(session, CloseReason::Client, now);
+            let mut left = hub.sessions_of("amy").to_vec();
+            left.sort_unstable();
+            left
+        };
+        assert_eq!(leave(a), [b, c]);
+        assert_eq!(leave(c), [b]);
+        assert_eq!(leave(b), []);
+        assert_eq!(hub.principals.0.len(), 1, "only the other one is known");
+        assert_eq!(hub.principal_of(other).map(|principal| &**principal), Some("tim"));
+    }
+}

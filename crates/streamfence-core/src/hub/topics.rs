@@ -141,15 +141,52 @@ impl Topics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Found, Namespace, NamespaceId};
+    use crate::*;
+
+    const EPOCH: Epoch = Epoch(7);
+
+    /// A pattern, and a topic after it.
+    fn catalog() -> Catalog {
+        let namespace = Namespace::new("/a").topic("orders.*").topic("t");
+        Catalog::builder().namespace(namespace).build().expect("it is valid")
+    }
+
+    fn made(catalog: &Catalog, number: u32) -> Arc<TopicEntry> {
+        let pattern = catalog.entry(catalog.topics().next().expect("there is one"));
+        TopicEntry::made(&pattern.class, format!("orders.{number}").into(), number, EPOCH)
+    }
+
+    #[test]
+    fn a_walk_comes_to_every_topic_once() {
+        let catalog = catalog();
+        let mut topics = Topics::new(&catalog, EPOCH);
+        let made = [1, 2].map(|number| made(&catalog, number));
+        for topic in &made {
+            topics.open(topic);
+        }
+        let walk = std::iter::successors(topics.after(None), |last| topics.after(Some(*last)));
+        let all: Vec<_> = catalog.topics().chain(made.iter().map(|topic| topic.id)).collect();
+        assert_eq!(walk.take(all.len() + 1).collect::<Vec<_>>(), all);
+    }
+
+    #[test]
+    fn a_topic_is_there_before_its_catalog_is() {
+        let first = catalog();
+        let new = Namespace::new("/a").topic("orders.*").topic("t").topic("u").topic("v");
+        let next = Catalog::builder().namespace(new).build().expect("it is valid").following(&first);
+        let mut topics = Topics::new(&first, EPOCH);
+        let last = next.entry(next.topics().last().expect("there are four"));
+        let seats = topics.open(last);
+        assert_eq!((seats.lanes.len(), seats.position), (0, Position { epoch: EPOCH, offset: Offset(0) }));
+    }
 
     #[test]
     fn a_topic_keeps_its_place_as_long_as_anybody_holds_it_under_any_class() {
         let catalog = Catalog::builder().namespace(Namespace::new("/a").topic("t.*")).build().expect("it is valid");
         let Some(Found::Pattern(class)) = catalog.find(NamespaceId(0), "t.1") else { panic!("there is a pattern") };
-        let old = TopicEntry::made(class, "t.1".into(), 1, Epoch(7));
+        let old = TopicEntry::made(class, "t.1".into(), 1, EPOCH);
         let (id, new) = (old.id, old.under(class));
-        let mut topics = Topics::new(&catalog, Epoch(7));
+        let mut topics = Topics::new(&catalog, EPOCH);
         topics.open(&old).position.offset = Offset(5);
         drop(old);
         topics.forget_unused();

@@ -6,7 +6,8 @@
 //! ```text
 //! room 9 | room 9 100 | room empty | room 9 empty      what the client's link takes now: frames, bytes, nothing below
 //! offer a b | offer 1-40                               publishes; with key=k size=100 frames=2 topic=u ttl=1s,
-//!                                                      to=bob for one client, except=bob for all others,
+//!                                                      to=bob or to=bob+cat for these clients alone,
+//!                                                      except=bob or except=bob+cat for all others,
 //!                                                      whose=amy for all sessions of a principal
 //! ack a | ack a topic=u | ack a upto=yes               a name never offered is an id never sent
 //! nack a | nack a after=500ms                          could not be handled: again, later
@@ -43,10 +44,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::script::{Command, duration, fold_series, names, number, told};
+use crate::hub::BATCH_LENGTH;
 use crate::{
     AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Frequency, Hub, LinkKey, MESSAGE_BYTES,
-    Message, MessageId, Namespace, NamespaceId, Offset, Output, RequestId, Room, SessionKey, TopicEntry, TopicId,
-    TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
+    Message, MessageId, Namespace, NamespaceId, Offset, Output, PressureCost, RequestId, Room, SessionKey, TopicEntry,
+    TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// The namespaces of a scene. The first is where `ann` is.
@@ -116,11 +118,15 @@ struct Stage {
     numbers: u32,
     /// The scenes still to be reloaded.
     next: VecDeque<Scene>,
+    /// What was heard again and is still to be an event: whose it is, and the attempt.
+    resent: VecDeque<(ClientId, MessageId, u32)>,
     /// Whether a reload may have left a lane with more than its limits.
     is_reloaded: bool,
     trace: String,
     /// What is free whenever a message comes; `None` is plenty.
     memory: Option<u64>,
+    /// What want of memory has cost up to now.
+    cost: PressureCost,
 }
 
 #[derive(Clone, Copy)]
@@ -147,9 +153,11 @@ impl Stage {
             made: BTreeMap::new(),
             numbers: 0,
             next: VecDeque::new(),
+            resent: VecDeque::new(),
             is_reloaded: false,
             trace: String::new(),
             memory: None,
+            cost: PressureCost::default(),
         };
         let first = NamespaceId(0);
         stage.join("ann", first, None, None);
@@ -311,24 +319,33 @@ impl Stage {
         let topic = message.topic.id;
         let before = *self.hub.stats(topic);
         self.feel(0, MESSAGE_BYTES + size as u64);
-        let fanout = match (command.option("to"), command.option("whose")) {
-            (_, Some(principal)) => {
-                let except = command.option("except").map(|other| self.actors[self.actor(other)].client);
-                self.hub.publish_to_principal(principal, &message, except.as_slice(), self.instant())
-            }
-            (Some(to), None) => {
+        let (except, now) = (self.clients(command.option("except")), self.instant());
+        let fanout = match (command.option("to"), command.option("whose"), except.as_slice()) {
+            (_, Some(principal), except) => self.hub.publish_to_principal(principal, &message, except, now),
+            (Some(to), None, []) if !to.contains('+') => {
                 let session = self.actors[self.actor(to)].session;
-                let Some(fanout) = self.hub.publish_to(session, &message, self.instant()) else {
+                let Some(fanout) = self.hub.publish_to(session, &message, now) else {
                     return self.note(&format!("{to} does not take {name}"));
                 };
                 fanout
             }
-            (None, None) => {
-                let except = command.option("except").map(|other| self.actors[self.actor(other)].client);
-                self.hub.publish(&message, except, self.instant())
+            (to @ Some(_), None, except) => {
+                let clients = self.clients(to);
+                self.hub.publish_to_clients(&clients, &message, except, now)
             }
+            (None, None, []) => self.hub.publish(&message, None, now),
+            (None, None, &[one]) => self.hub.publish(&message, Some(one), now),
+            (None, None, except) => self.hub.publish_except(&message, except, now),
         };
         self.report(&name, fanout, &before, topic);
+    }
+
+    /// The clients of `bob+cat`, sorted as a hub wants them.
+    fn clients(&self, names: Option<&str>) -> Vec<ClientId> {
+        let names = names.into_iter().flat_map(|names| names.split('+'));
+        let mut clients: Vec<_> = names.map(|name| self.actors[self.actor(name)].client).collect();
+        clients.sort_unstable();
+        clients
     }
 
     fn report(&mut self, name: &str, fanout: Fanout, before: &TopicStats, topic: TopicId) {
@@ -339,6 +356,7 @@ impl Stage {
         assert_eq!(u64::from(fanout.displaced), displaced, "{name}: the fanout tells what the books say");
         assert_eq!(u64::from(fanout.matched), after.offered - before.offered, "{name}: each lane is offered it once");
         assert_eq!(fanout.matched, fanout.admitted + fanout.rejected, "{name}: what is not admitted is rejected");
+        assert_eq!(fanout.coalesced > 0, coalesced > 0, "{name}: a lane that coalesced says so");
         if fanout.matched == 0 {
             self.note(&format!("nobody is there for {name}"));
         }
@@ -415,6 +433,7 @@ impl Stage {
             }
             self.note(&text);
         }
+        self.tell_cost();
         let (links, resident) = (self.hub.links(), self.hub.resident());
         self.note(&format!("{links} links, {resident} messages resident"));
     }
@@ -442,7 +461,10 @@ impl Stage {
                     self.say(actor, &format!("to be disconnected ({})", reason.as_str()));
                 }
                 Output::Transmit(link, mut batch) => {
-                    assert!(!batch.is_empty(), "an empty batch is no output");
+                    assert!(
+                        (1..=BATCH_LENGTH).contains(&batch.len()),
+                        "a batch is something, and leaves turns to others"
+                    );
                     for what in batch.drain(..) {
                         let (_, room) =
                             self.rooms.iter_mut().find(|(key, _)| *key == link).expect("a link was opened once");
@@ -454,6 +476,7 @@ impl Stage {
                 }
             }
         }
+        assert!(self.resent.is_empty(), "each retry is an event");
     }
 
     fn hear(&mut self, link: LinkKey, what: &Transmit) {
@@ -462,6 +485,9 @@ impl Stage {
         let actor = self.actors.iter().rposition(there).expect("somebody is there to hear it");
         let text = match what {
             Transmit::Message { message, attempt, .. } => {
+                if *attempt > 1 {
+                    self.resent.push_back((self.actors[actor].client, message.id, *attempt));
+                }
                 let name = self.name_of(message.topic.id, message.id);
                 if message.is_at_least_once() {
                     format!("sent {name} (attempt {attempt})")
@@ -476,7 +502,10 @@ impl Stage {
 
     fn witness(&mut self, event: &Event) {
         let (client, text) = match event {
-            Event::Connected { client, namespace, .. } => (client, format!("joined {namespace}")),
+            Event::Connected { client, namespace, principal: None, .. } => (client, format!("joined {namespace}")),
+            Event::Connected { client, namespace, principal: Some(principal), .. } => {
+                (client, format!("joined {namespace} as {principal}"))
+            }
             Event::Disconnected { client, reason, .. } => (client, format!("left ({})", reason.as_str())),
             Event::SessionDetached { client, .. } => (client, "is waited for".to_owned()),
             Event::SessionResumed { client, .. } => (client, "is back".to_owned()),
@@ -496,8 +525,11 @@ impl Stage {
                     self.messages.iter().find(|(_, of, other)| other == id && self.is_named(*of, namespace, topic));
                 (client, format!("gave up on {}", at.expect("only what was offered is given up").0))
             }
-            // The attempt that is sent tells it.
-            Event::Retried { .. } => return,
+            // The attempt that was sent has told it.
+            Event::Retried { client, id, retry, .. } => {
+                let told = self.resent.pop_front();
+                return assert_eq!(told, Some((*client, *id, retry + 1)), "each retry is an event");
+            }
             other => panic!("the core does not make {other:?}"),
         };
         self.say(self.actor_of(*client), &text);

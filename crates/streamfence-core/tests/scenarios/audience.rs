@@ -14,10 +14,10 @@ fn a_message_reaches_all_sessions_of_a_principal_and_no_other() {
          bob: room 9, cat: room 9, dan: room 9, room 9,
          offer a whose=amy, offer b whose=amy except=bob, offer c whose=nobody, offer d whose=tim, books",
         expect![[r#"
-            0s  bob: joined /a
-            0s  cat: joined /a
-            0s  dan: joined /a
-            0s  eve: joined /a
+            0s  bob: joined /a as amy
+            0s  cat: joined /a as amy
+            0s  dan: joined /a as tim
+            0s  eve: joined /a as amy
             0s  bob: subscribed to t
             0s  cat: subscribed to t
             0s  dan: subscribed to t
@@ -42,11 +42,11 @@ fn sessions_of_a_principal_come_and_go() {
         "join bob /a as=amy, join cat /a as=amy, join dan /a as=amy,
          bob: subscribe, cat: subscribe, dan: subscribe,
          bob: leave, offer a whose=amy, dan: retain 5s, dan: close, offer b whose=amy, cat: leave, offer c whose=amy,
-         +5s, offer d whose=amy, books",
+         dan: return, dan: close, +5s, offer d whose=amy, books",
         expect![[r#"
-            0s  bob: joined /a
-            0s  cat: joined /a
-            0s  dan: joined /a
+            0s  bob: joined /a as amy
+            0s  cat: joined /a as amy
+            0s  dan: joined /a as amy
             0s  bob: subscribed to t
             0s  cat: subscribed to t
             0s  dan: subscribed to t
@@ -54,6 +54,10 @@ fn sessions_of_a_principal_come_and_go() {
             0s  dan: left (transport)
             0s  dan: is waited for
             0s  cat: left (client)
+            0s  dan: joined /a as amy
+            0s  dan: is back
+            0s  dan: left (transport)
+            0s  dan: is waited for
             5s  dan: is waited for no more
             5s  nobody is there for d
             5s  books of t: 5 offered 5 abandoned
@@ -68,10 +72,39 @@ fn a_principal_is_the_same_in_every_namespace_but_a_topic_is_of_one() {
         [Namespace::new("/a").topic("t"), Namespace::new("/b").topic("u")],
         "join bob /a as=amy, bob: subscribe t, join cat /b as=amy, cat: subscribe u, offer a whose=amy, offer b topic=u whose=amy",
         expect![[r#"
+            0s  bob: joined /a as amy
+            0s  bob: subscribed to t
+            0s  cat: joined /b as amy
+            0s  cat: subscribed to u
+        "#]],
+    );
+}
+
+#[test]
+fn a_message_may_go_to_some_clients_or_to_all_but_some() {
+    check(
+        best_effort(Overflow::RejectNew),
+        "room 99, join bob /a, bob: room 99, bob: subscribe, join cat /a, cat: room 99, cat: subscribe, join dan /a
+         offer 1 to=cat+bob, offer 2 to=bob+ann except=ann, offer 3 to=dan+cat, offer 4 except=ann+cat
+         offer 5 except=ann+bob+cat+dan, bob: leave, offer 6 to=bob+ann, offer 7 except=cat+bob, books",
+        expect![[r#"
             0s  bob: joined /a
             0s  bob: subscribed to t
-            0s  cat: joined /b
-            0s  cat: subscribed to u
+            0s  bob: told: subscribed to t after 0
+            0s  cat: joined /a
+            0s  cat: subscribed to t
+            0s  cat: told: subscribed to t after 0
+            0s  dan: joined /a
+            0s  bob: sent 1
+            0s  cat: sent 1
+            0s  bob: sent 2
+            0s  cat: sent 3
+            0s  bob: sent 4
+            0s  nobody is there for 5
+            0s  bob: left (client)
+            0s  sent 6-7
+            0s  books of t: 7 offered 7 sent 7 delivered
+            0s  4 links, 0 messages resident
         "#]],
     );
 }

@@ -95,6 +95,20 @@ fn what_is_in_flight_and_expires_is_not_sent_again() {
         1s  1 links, 0 messages resident
     "#]],
     );
+    // Its time was over before its last attempt was: it is no dead letter.
+    check(
+        at_least_once(1),
+        "room 9, offer a ttl=1500ms, offer b, +2s, ack a, ack b, books",
+        expect![[r#"
+            0s  sent a (attempt 1)
+            1s  sent a (attempt 2)
+            2s  sent b (attempt 1)
+            2s  acked a: late
+            2s  acked b
+            2s  books of t: 2 offered 3 sent 1 retried 1 delivered 1 expired
+            2s  1 links, 0 messages resident
+        "#]],
+    );
 }
 
 #[test]

@@ -287,4 +287,20 @@ fn a_lane_more_than_half_full_that_could_be_sent_asks_for_a_pause() {
             0s  sent h
         "#]],
     );
+    let half = |namespace: Namespace, trace| check(namespace, "room 9, flood 1-6", trace);
+    half(
+        best_effort(Overflow::RejectNew).max_queued_messages(8),
+        expect![[r#"
+        0s  crowded after 5
+        0s  crowded after 6
+        0s  sent 1-6
+    "#]],
+    );
+    half(
+        best_effort(Overflow::RejectNew).max_queued_bytes(100),
+        expect![[r#"
+        0s  crowded after 6
+        0s  sent 1-6
+    "#]],
+    );
 }

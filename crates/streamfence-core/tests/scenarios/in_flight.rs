@@ -369,7 +369,7 @@ fn an_ack_timeout_too_long_for_any_clock_is_never_due() {
 fn a_cumulative_ack_releases_all_before_it_and_opens_the_window() {
     check(
         at_least_once(3),
-        "room 9, offer a b c d e, ack b upto=yes, ack b upto=yes, ack x upto=yes, ack a, books",
+        "room 9, offer a b c d e, ack b upto=yes, ack b upto=yes, ack x upto=yes, ack a, ack e upto=yes, books",
         expect![[r#"
             0s  sent a (attempt 1)
             0s  sent b (attempt 1)
@@ -380,8 +380,9 @@ fn a_cumulative_ack_releases_all_before_it_and_opens_the_window() {
             0s  acked up to b: late
             0s  acked up to x: unknown
             0s  acked a: late
-            0s  books of t: 5 offered 5 sent 2 delivered
-            0s  1 links, 3 messages resident
+            0s  acked up to e
+            0s  books of t: 5 offered 5 sent 5 delivered
+            0s  1 links, 0 messages resident
         "#]],
     );
 }
@@ -423,6 +424,23 @@ fn a_nack_waits_for_room_like_any_retry() {
 }
 
 #[test]
+fn a_nack_puts_off_what_waits_to_be_sent_again() {
+    check(
+        at_least_once(2),
+        "room 9, offer a b, room 9 5, +1s, nack a after=500ms, room 9, +499ms, +1ms, ack a, ack b",
+        expect![[r#"
+            0s  sent a (attempt 1)
+            0s  sent b (attempt 1)
+            1s  nacked a
+            1s  sent b (attempt 2)
+            1.5s  sent a (attempt 2)
+            1.5s  acked a
+            1.5s  acked b
+        "#]],
+    );
+}
+
+#[test]
 fn each_attempt_has_longer_than_the_one_before_it() {
     let promise = AtLeastOnce::default().ack_timeout(Duration::from_secs(1)).max_retries(4);
     let namespace = Namespace::new("/a").topic("t").at_least_once(promise.backoff(2.0, Duration::from_secs(5)));
@@ -451,14 +469,14 @@ fn jitter_spreads_the_retries_of_clients_and_is_the_same_every_time() {
         namespace,
         script,
         expect![[r#"
-        0s  bob: joined /a
-        0s  bob: subscribed to t
-        0s  bob: told: subscribed to t after 0
-        0s  sent a (attempt 1)
-        0s  bob: sent a (attempt 1)
-        758.741736ms  sent a (attempt 2)
-        874.09753ms  bob: sent a (attempt 2)
-    "#]],
+            0s  bob: joined /a
+            0s  bob: subscribed to t
+            0s  bob: told: subscribed to t after 0
+            0s  sent a (attempt 1)
+            0s  bob: sent a (attempt 1)
+            542.988769ms  sent a (attempt 2)
+            705.628359ms  bob: sent a (attempt 2)
+        "#]],
     );
 }
 

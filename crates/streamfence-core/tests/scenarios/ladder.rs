@@ -165,6 +165,27 @@ fn an_ack_is_progress_and_a_retry_is_none() {
 }
 
 #[test]
+fn an_ack_that_releases_nothing_is_no_progress() {
+    let script = "room 9, offer 1-6 topic=u, ack 1, room 0, +3s, ack 1, ack 1 upto=yes, ack never topic=u, +2s";
+    check(
+        lanes(Eviction::Disconnect),
+        script,
+        expect![[r#"
+            0s  sent 1-2 (attempt 1)
+            0s  acked 1
+            0s  sent 3 (attempt 1)
+            3s  acked 1: late
+            3s  acked up to 1: late
+            3s  acked never: unknown
+            5s  slow client began: 5 messages, 50 bytes
+            5s  slow client ended after 5s: 5 lost
+            5s  left (slow_client)
+            5s  to be disconnected (slow_client)
+        "#]],
+    );
+}
+
+#[test]
 fn the_fullest_lane_ends_and_the_client_reads_why() {
     let script = "offer 1-4 topic=u, offer 5, +5s, +20s, room 9, offer 6, unsubscribe, holds, books";
     check(
@@ -214,6 +235,16 @@ fn where_bytes_are_too_many_the_heaviest_lane_ends() {
         5s  unsubscribed from u
         5s  holds t: 3 messages, 30 bytes
     "#]],
+    );
+    // As many bytes as there may be are not too many: it is the messages that are.
+    let both = SlowClient::default().hard_messages(3).hard_bytes(100).patience(PATIENCE);
+    check(
+        best_effort(Overflow::RejectNew).topic("u").slow_client(both),
+        "offer a b c size=10, offer d size=70 topic=u, +5s, holds",
+        expect![[r#"
+            5s  unsubscribed from t
+            5s  holds u: 1 messages, 70 bytes
+        "#]],
     );
 }
 
@@ -276,6 +307,19 @@ fn what_expires_makes_a_client_less_slow() {
         5s  slow client began: 3 messages, 30 bytes
         6s  slow client ended after 6s: 3 lost
     "#]],
+    );
+    // It is the same when that is seen only as the next message is looked for.
+    check(
+        lanes(Eviction::Disconnect),
+        "offer 1-3 ttl=6s, offer 4, +6s, room 9, books",
+        expect![[r#"
+            5s  slow client began: 4 messages, 40 bytes
+            6s  sent 4
+            6s  slow client ended after 6s: 3 lost
+            6s  books of t: 4 offered 1 sent 1 delivered 3 expired
+            6s  books of u:
+            6s  1 links, 0 messages resident
+        "#]],
     );
 }
 
@@ -364,7 +408,7 @@ fn nobody_is_evicted_for_what_only_waits_for_its_interval() {
 fn a_receipt_is_progress() {
     let unconfirmed = best_effort(Overflow::DropOldest).receipt_window(2).slow_client(ladder(Eviction::Disconnect));
     check(
-        unconfirmed,
+        unconfirmed.clone(),
         "room 2, offer 1-9, +3s, ack 1, +4s, holds, +1s",
         expect![[r#"
             0s  sent 1-2
@@ -375,5 +419,19 @@ fn a_receipt_is_progress() {
             8s  left (slow_client)
             8s  to be disconnected (slow_client)
         "#]],
+    );
+    // So is one of all up to a message.
+    check(
+        unconfirmed,
+        "room 2, offer 1-9, +3s, ack 2 upto=yes, +4s, holds, +1s",
+        expect![[r#"
+        0s  sent 1-2
+        3s  acked up to 2
+        5s  slow client began: 7 messages, 70 bytes
+        7s  holds t: 7 messages, 70 bytes
+        8s  slow client ended after 8s: 7 lost
+        8s  left (slow_client)
+        8s  to be disconnected (slow_client)
+    "#]],
     );
 }

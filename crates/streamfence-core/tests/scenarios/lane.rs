@@ -132,6 +132,23 @@ fn a_newer_value_that_no_longer_fits_is_rejected_and_the_older_one_stays() {
 }
 
 #[test]
+fn a_newer_value_may_be_larger_as_long_as_the_lane_has_place_for_it() {
+    check(
+        best_effort(Overflow::Coalesce).max_queued_bytes(100),
+        "offer a key=k size=40, offer b key=l size=30, offer c key=k size=70, offer d key=l size=31, holds, room 9",
+        expect![[r#"
+            0s  coalesced 1
+            0s  rejected d: full
+            0s  overflow began
+            0s  holds t: 2 messages, 100 bytes
+            0s  sent c
+            0s  sent b
+            0s  overflow ended: 1 lost
+        "#]],
+    );
+}
+
+#[test]
 fn reject_new_with_coalesce_replaces_first_and_then_rejects() {
     check(
         best_effort(Overflow::RejectNew).coalesce(true).max_queued_messages(2),

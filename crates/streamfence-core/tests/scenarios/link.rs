@@ -47,6 +47,19 @@ fn room_is_counted_in_bytes() {
 }
 
 #[test]
+fn frames_without_bytes_are_no_room_and_no_time_passes_with_them() {
+    check(
+        at_least_once(1),
+        "room 9, offer a, room 9 0, +5s, room 9, +999ms, +1ms, ack a",
+        expect![[r#"
+            0s  sent a (attempt 1)
+            6s  sent a (attempt 2)
+            6s  acked a
+        "#]],
+    );
+}
+
+#[test]
 fn room_is_a_level_and_not_a_grant() {
     check(
         best_effort(Overflow::RejectNew),

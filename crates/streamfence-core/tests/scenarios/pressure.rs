@@ -23,6 +23,7 @@ fn a_lane_that_refuses_what_is_new_refuses_it_at_the_budget() {
             0s  told: missed 1 of t, 3 to 3: rejected
             0s  sent d
             0s  books of t: 4 offered 3 sent 3 delivered 1 over budget
+            0s  memory cost: 1 rejected, 0 displaced, 0 bytes shed
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -40,6 +41,7 @@ fn at_least_once_is_refused_at_the_budget_even_to_a_client_that_reads() {
             0s  acked b
             0s  sent d (attempt 1)
             0s  books of t: 4 offered 2 sent 1 delivered 2 over budget
+            0s  memory cost: 2 rejected, 0 displaced, 0 bytes shed
             0s  1 links, 1 messages resident
         "#]],
     );
@@ -57,6 +59,7 @@ fn what_a_lane_refuses_at_the_budget_is_one_of_the_reasons_and_no_slow_client() 
             0s  rejected e: full
             0s  overflow began
             0s  books of t: 5 offered 1 rejected 1 too large 1 over budget 1 expired
+            0s  memory cost: 1 rejected, 0 displaced, 0 bytes shed
             0s  1 links, 1 messages resident
         "#]],
     );
@@ -82,6 +85,7 @@ fn a_newer_message_takes_the_place_of_older_ones_and_the_lane_does_not_grow() {
             0s  sent 6-7
             0s  overflow ended: 5 lost
             0s  books of t: 8 offered 2 sent 2 delivered 5 displaced 1 over budget
+            0s  memory cost: 1 rejected, 5 displaced, 0 bytes shed
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -93,14 +97,15 @@ fn an_empty_lane_takes_nothing_unless_it_leaves_at_once() {
         best_effort(Overflow::DropOldest),
         "memory 0, offer a, room 9, flood b, flood c, books",
         expect![[r#"
-        0s  rejected a: no memory
-        0s  crowded after b
-        0s  sent b
-        0s  crowded after c
-        0s  sent c
-        0s  books of t: 3 offered 2 sent 2 delivered 1 over budget
-        0s  1 links, 0 messages resident
-    "#]],
+            0s  rejected a: no memory
+            0s  crowded after b
+            0s  sent b
+            0s  crowded after c
+            0s  sent c
+            0s  books of t: 3 offered 2 sent 2 delivered 1 over budget
+            0s  memory cost: 1 rejected, 0 displaced, 0 bytes shed
+            0s  1 links, 0 messages resident
+        "#]],
     );
 }
 
@@ -119,6 +124,7 @@ fn a_value_takes_the_place_of_the_one_it_replaces() {
             0s  sent e
             0s  overflow ended: 3 lost
             0s  books of t: 5 offered 1 sent 1 delivered 3 displaced 1 coalesced
+            0s  memory cost: 0 rejected, 3 displaced, 0 bytes shed
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -130,7 +136,27 @@ fn a_value_takes_the_place_of_the_one_it_replaces() {
             0s  rejected c: no memory
             0s  sent b
             0s  books of t: 3 offered 1 sent 1 delivered 1 coalesced 1 over budget
+            0s  memory cost: 1 rejected, 0 displaced, 0 bytes shed
             0s  1 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn a_value_may_grow_in_its_place_while_there_is_memory_and_the_lane_has_place() {
+    check(
+        best_effort(Overflow::Coalesce).max_queued_bytes(100),
+        "offer a key=x size=50, offer b key=y size=40, memory 20, offer c key=x size=60, holds,
+         offer d key=x size=61, holds, books",
+        expect![[r#"
+            0s  coalesced 1
+            0s  holds t: 2 messages, 100 bytes
+            0s  displaced 2
+            0s  overflow began
+            0s  holds t: 1 messages, 61 bytes
+            0s  books of t: 4 offered 2 displaced 1 coalesced
+            0s  memory cost: 0 rejected, 2 displaced, 0 bytes shed
+            0s  1 links, 1 messages resident
         "#]],
     );
 }
@@ -184,6 +210,7 @@ fn the_lane_that_costs_the_most_sheds_first() {
             0s  cat: holds t: 0 messages, 0 bytes
             0s  books of t: 22 offered 22 displaced
             0s  books of u:
+            0s  memory cost: 0 rejected, 22 displaced, 15040 bytes shed
             0s  3 links, 0 messages resident
         "#]],
     );
@@ -195,15 +222,16 @@ fn a_client_is_told_of_what_was_shed_in_order() {
         two(),
         "offer 1-4, memory 0 shed=100, memory plenty, offer 5, room 9, books",
         expect![[r#"
-        0s  shed 1
-        0s  overflow began
-        0s  told: missed 1 of t, 1 to 1: displaced
-        0s  sent 2-5
-        0s  overflow ended: 1 lost
-        0s  books of t: 5 offered 4 sent 4 delivered 1 displaced
-        0s  books of u:
-        0s  1 links, 0 messages resident
-    "#]],
+            0s  shed 1
+            0s  overflow began
+            0s  told: missed 1 of t, 1 to 1: displaced
+            0s  sent 2-5
+            0s  overflow ended: 1 lost
+            0s  books of t: 5 offered 4 sent 4 delivered 1 displaced
+            0s  books of u:
+            0s  memory cost: 0 rejected, 1 displaced, 314 bytes shed
+            0s  1 links, 0 messages resident
+        "#]],
     );
 }
 
@@ -224,6 +252,7 @@ fn lanes_that_refuse_what_is_new_shed_nothing_and_detached_ones_do() {
             0s  sent 1-3
             0s  books of t: 3 offered 3 sent 3 delivered
             0s  books of u: 3 offered 3 displaced
+            0s  memory cost: 0 rejected, 3 displaced, 942 bytes shed
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -242,6 +271,7 @@ fn a_held_value_is_replaced_by_a_newer_one_only_if_that_costs_no_more() {
             0s  rejected e: no memory
             1s  sent c
             1s  books of t: 5 offered 2 sent 2 delivered 1 coalesced 2 over budget
+            1s  memory cost: 2 rejected, 0 displaced, 0 bytes shed
             1s  1 links, 0 messages resident
         "#]],
     );
@@ -261,6 +291,7 @@ fn what_one_lane_pays_with_is_not_there_for_the_next() {
             0s  holds t: 1 messages, 400 bytes
             0s  bob: holds t: 0 messages, 0 bytes
             0s  books of t: 5 offered 3 displaced 1 over budget
+            0s  memory cost: 1 rejected, 3 displaced, 0 bytes shed
             0s  2 links, 1 messages resident
         "#]],
     );
@@ -283,6 +314,7 @@ fn values_that_wait_for_their_interval_are_shed_after_those_that_do_not() {
             0s  shed 1
             0s  holds t: 0 messages, 0 bytes
             0s  books of t: 5 offered 2 sent 2 delivered 3 displaced
+            0s  memory cost: 0 rejected, 3 displaced, 982 bytes shed
             0s  1 links, 0 messages resident
         "#]],
     );
@@ -315,6 +347,32 @@ fn what_a_client_missed_is_told_before_a_message_that_is_to_leave_at_once() {
             0s  holds t: 0 messages, 0 bytes
         "#]],
     );
+    // Each notice takes its room, and without one there is none to take.
+    check(
+        best_effort(Overflow::RejectNew).gap_notices(true),
+        "memory 0, room 1, offer a, room 0, offer b, offer c ttl=0s, room 2, offer d, room 3, offer e, room 4, offer f",
+        expect![[r#"
+            0s  sent a
+            0s  rejected b: no memory
+            0s  rejected c: expired
+            0s  rejected d: no memory
+            0s  rejected e: no memory
+            0s  told: missed 1 of t, 2 to 2: rejected
+            0s  told: missed 1 of t, 3 to 3: expired
+            0s  told: missed 2 of t, 4 to 5: rejected
+            0s  sent f
+        "#]],
+    );
+    check(
+        best_effort(Overflow::RejectNew).gap_notices(true),
+        "memory 0, offer a, room 9 265, offer b, room 9 266, offer c",
+        expect![[r#"
+            0s  rejected a: no memory
+            0s  rejected b: no memory
+            0s  told: missed 2 of t, 1 to 2: rejected
+            0s  sent c
+        "#]],
+    );
 }
 
 #[test]
@@ -330,6 +388,7 @@ fn a_newcomer_for_whom_there_is_no_room_behind_the_answer_costs_nothing() {
             0s  bob: told: subscribed to t after 1
             0s  bob: holds t: 0 messages, 0 bytes
             0s  books of t: 2 offered 1 sent 1 delivered 1 over budget
+            0s  memory cost: 1 rejected, 0 displaced, 0 bytes shed
             0s  2 links, 0 messages resident
         "#]],
     );
@@ -345,6 +404,7 @@ fn places_that_expired_messages_leave_pay_for_no_message() {
             0s  bob: subscribed to t
             2s  rejected c: no memory (2 of 2)
             2s  books of t: 6 offered 2 over budget 4 expired
+            2s  memory cost: 2 rejected, 0 displaced, 0 bytes shed
             2s  2 links, 0 messages resident
         "#]],
     );

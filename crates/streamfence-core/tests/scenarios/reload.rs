@@ -239,6 +239,29 @@ fn what_is_in_flight_may_leave_no_place_for_what_is_best_effort_now() {
 }
 
 #[test]
+fn what_is_in_flight_is_no_place_for_what_is_best_effort_now() {
+    check(
+        at_least_once(2).max_queued_messages(2),
+        best_effort(Overflow::DropOldest).max_queued_messages(2).max_queued_bytes(100),
+        "room 9, offer a size=60, offer b, reload, offer c, ack b, offer d size=41, offer e size=40, room 0, offer f size=40, holds",
+        expect![[r#"
+            0s  sent a (attempt 1)
+            0s  sent b (attempt 1)
+            0s  reloaded
+            0s  rejected c: full
+            0s  overflow began
+            0s  acked b
+            0s  overflow ended: 1 lost
+            0s  rejected d: full
+            0s  overflow began
+            0s  sent e
+            0s  overflow ended: 1 lost
+            0s  holds t: 2 messages, 100 bytes
+        "#]],
+    );
+}
+
+#[test]
 fn the_subscribers_of_a_topic_that_is_gone_are_told() {
     check(
         Namespace::new("/a").topic("t").topic_with(Topic::new("u").at_least_once(promise(2))),
@@ -350,6 +373,46 @@ fn a_receipt_window_comes_and_goes() {
         0s  books of t: 2 offered 2 sent 2 delivered
         0s  1 links, 0 messages resident
     "#]],
+    );
+    check(
+        feed(1),
+        feed(2),
+        "room 9, offer a b c, reload, ack a",
+        expect![[r#"
+            0s  sent a
+            0s  reloaded
+            0s  sent b
+            0s  acked a
+            0s  sent c
+        "#]],
+    );
+    check(
+        feed(2),
+        feed(1),
+        "room 9, offer a b c, reload, ack a, ack b",
+        expect![[r#"
+            0s  sent a
+            0s  sent b
+            0s  reloaded
+            0s  acked a
+            0s  acked b
+            0s  sent c
+        "#]],
+    );
+    // What did not ask to be confirmed when it was published needs no place in the window.
+    check(
+        feed(0),
+        feed(1),
+        "offer a b, reload, room 9, offer c d, ack a, ack c",
+        expect![[r#"
+            0s  reloaded
+            0s  sent a
+            0s  sent b
+            0s  sent c
+            0s  acked a: late
+            0s  acked c
+            0s  sent d
+        "#]],
     );
     // What was sent to be acked is, whatever else is confirmed.
     check(

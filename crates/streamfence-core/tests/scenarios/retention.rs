@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use expect_test::expect;
 use streamfence_core::{
-    Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Namespace, NamespaceId, Overflow, SessionKey, Transport,
+    Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, NamespaceId, Offset,
+    Overflow, RequestId, SessionKey, Transmit, Transport, Wishes,
 };
 
 use crate::{at_least_once, best_effort, both, check};
@@ -313,13 +314,75 @@ fn a_session_is_taken_over_however_many_are_waited_for() {
 }
 
 #[test]
+fn whoever_comes_back_or_is_waited_for_no_more_makes_place_for_another() {
+    let mut kept = Kept::new();
+    let lost = |kept: &mut Kept, client, secs| {
+        let (link, session) = kept.join(client, Duration::from_secs(secs));
+        kept.lose(link);
+        kept.hub.session(session).map(|_| session)
+    };
+    let back = lost(&mut kept, 0, 20).expect("it is waited for");
+    assert!(lost(&mut kept, 1, 10).is_some());
+    for client in 2..10_000 {
+        assert!(lost(&mut kept, client, 20).is_some());
+    }
+    assert!(lost(&mut kept, 10_000, 20).is_none(), "so many are waited for and no more");
+    assert_eq!((kept.hub.sessions().count(), kept.hub.links()), (10_000, 0));
+
+    let link = kept.hub.open(kept.now);
+    assert!(kept.hub.attach(back, link, Transport::Other, kept.now));
+    assert!(lost(&mut kept, 10_001, 20).is_some());
+    assert!(lost(&mut kept, 10_002, 20).is_none());
+
+    kept.now += Duration::from_secs(10);
+    kept.hub.handle_timeout(kept.now);
+    assert!(lost(&mut kept, 10_003, 20).is_some());
+    assert!(lost(&mut kept, 10_004, 20).is_none());
+}
+
+#[test]
+fn whoever_was_lost_is_waited_for_and_whoever_was_sent_away_is_not() {
+    let mut kept = Kept::new();
+    let sent_away = CloseReason::ALL.into_iter().zip(0..).filter(|&(reason, client)| {
+        let (link, session) = kept.join(client, Duration::from_secs(10));
+        kept.hub.close(link, reason, kept.now);
+        kept.hub.session(session).is_none()
+    });
+    let reasons: Vec<_> = sent_away.map(|(reason, _)| reason).collect();
+    use CloseReason::{Protocol, Removed, Server, ShuttingDown};
+    assert_eq!(reasons, [Protocol, Server, ShuttingDown, Removed]);
+}
+
+#[test]
+fn answers_that_a_session_leaves_behind_hold_up_nobody_on_its_old_link() {
+    let mut kept = Kept::new();
+    let (first, session) = kept.join(0, Duration::from_secs(10));
+    let done = Transmit::Done { namespace: kept.namespace, request: RequestId(0) };
+    kept.hub.tell(session, done, kept.now);
+    assert_eq!(kept.hub.control_backlog(first), 1);
+    let second = kept.hub.open(kept.now);
+    assert!(kept.hub.attach(session, second, Transport::Other, kept.now));
+    assert_eq!([first, second].map(|link| kept.hub.control_backlog(link)), [0, 0]);
+}
+
+#[test]
 fn a_hub_that_ends_waits_for_nobody_who_is_lost_meanwhile() {
     let mut kept = Kept::new();
     let (before, gone) = kept.join(0, Duration::from_secs(10));
     let (link, session) = kept.join(1, Duration::from_secs(10));
+    let topic = kept.hub.catalog().entry(kept.hub.catalog().topics().next().expect("there is one")).clone();
+    for (key, messages) in [(gone, 2), (session, 1)] {
+        kept.hub.subscribe(key, &topic, Wishes::default(), None, kept.now);
+        for offset in 1..=messages {
+            let id = MessageId { epoch: Epoch(1), offset: Offset(offset) };
+            let (topic, body) = (topic.clone(), Body::plain("hello".into()));
+            let message = Message { topic, id, key: None, published: kept.now, expires: None, body };
+            let _ = kept.hub.publish_to(key, &Arc::new(message), kept.now);
+        }
+    }
     kept.lose(before);
     assert!(kept.hub.session(gone).is_some());
-    kept.hub.expire_detached(kept.now);
+    assert_eq!(kept.hub.expire_detached(kept.now), 2, "messages are lost with it");
     assert!(kept.hub.session(gone).is_none());
     kept.lose(link);
     assert!(kept.hub.session(session).is_none());
@@ -330,7 +393,7 @@ fn a_retention_longer_than_time_is_for_ever() {
     let mut kept = Kept::new();
     let (link, session) = kept.join(0, Duration::MAX);
     kept.lose(link);
-    kept.now += Duration::from_secs(1_000_000);
+    kept.now += Duration::from_secs(99 * 365 * 24 * 60 * 60);
     kept.hub.handle_timeout(kept.now);
     assert!(kept.hub.session(session).is_some());
 }

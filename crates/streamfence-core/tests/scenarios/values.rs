@@ -117,6 +117,46 @@ fn held_values_count_in_the_limits_and_are_displaced_as_queued_ones_are() {
 }
 
 #[test]
+fn an_overflow_ends_while_values_are_held_unless_they_are_what_fills_the_lane() {
+    let namespace = paced(Overflow::RejectNew).max_queued_messages(4);
+    let next = "offer a2 key=a, offer b2 key=b, offer c2 key=c, offer d2 key=d, offer e key=e, +1s";
+    check(
+        namespace.clone(),
+        &format!("room 99, offer a key=a, offer b key=b, offer c key=c, +100ms, offer d key=d, {next}"),
+        expect![[r#"
+            0s  sent a
+            0s  sent b
+            0s  sent c
+            100ms  sent d
+            100ms  rejected e: full
+            100ms  overflow began
+            500ms  sent a2
+            500ms  sent b2
+            500ms  sent c2
+            500ms  overflow ended: 1 lost
+            600ms  sent d2
+        "#]],
+    );
+    check(
+        namespace,
+        &format!("room 99, offer a key=a, +100ms, offer b key=b, offer c key=c, offer d key=d, {next}"),
+        expect![[r#"
+            0s  sent a
+            100ms  sent b
+            100ms  sent c
+            100ms  sent d
+            100ms  rejected e: full
+            100ms  overflow began
+            500ms  sent a2
+            600ms  sent b2
+            600ms  sent c2
+            600ms  sent d2
+            600ms  overflow ended: 1 lost
+        "#]],
+    );
+}
+
+#[test]
 fn a_newer_value_that_is_too_large_for_its_place_does_as_the_policy_says() {
     let script = "room 99, offer a1 key=a, offer b1 key=b, offer a2 key=a size=40, offer b2 key=b size=40, offer b3 key=b size=70, holds, +1s, books";
     check(
@@ -150,6 +190,45 @@ fn a_newer_value_that_is_too_large_for_its_place_does_as_the_policy_says() {
         1s  books of t: 5 offered 3 sent 3 delivered 1 displaced 1 coalesced
         1s  1 links, 0 messages resident
     "#]],
+    );
+}
+
+#[test]
+fn a_held_value_may_be_larger_as_long_as_the_lane_has_place_for_it() {
+    check(
+        paced(Overflow::RejectNew).max_queued_bytes(100),
+        "room 99, offer a key=a, offer b key=b, offer a2 key=a size=40, offer b2 key=b size=30,
+         offer a3 key=a size=70, offer b3 key=b size=31, holds, +1s",
+        expect![[r#"
+            0s  sent a
+            0s  sent b
+            0s  coalesced 1
+            0s  rejected b3: full
+            0s  overflow began
+            0s  holds t: 2 messages, 100 bytes
+            500ms  sent a3
+            500ms  sent b2
+            500ms  overflow ended: 1 lost
+        "#]],
+    );
+    // In a lane that holds too much already it may be as large as what it replaces.
+    check_reload(
+        paced(Overflow::RejectNew).max_queued_bytes(200),
+        paced(Overflow::RejectNew).max_queued_bytes(100),
+        "room 99, offer a key=a, offer b key=b, offer a2 key=a size=60, offer b2 key=b size=60, reload,
+         offer a3 key=a size=60, offer b3 key=b size=61, holds, +1s",
+        expect![[r#"
+            0s  sent a
+            0s  sent b
+            0s  reloaded
+            0s  coalesced 1
+            0s  rejected b3: full
+            0s  overflow began
+            0s  holds t: 2 messages, 120 bytes
+            500ms  sent a3
+            500ms  sent b2
+            500ms  overflow ended: 1 lost
+        "#]],
     );
 }
 
@@ -276,6 +355,37 @@ fn many_keys_are_due_at_once_and_all_of_them_go() {
             500ms  sent a2
             500ms  sent b2
             500ms  sent c2
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_held_is_found_after_keys_before_it_have_gone() {
+    check(
+        paced(Overflow::RejectNew),
+        "room 99, offer a key=a, +100ms, offer b key=b, offer c key=c, offer b2 key=b ttl=450ms, offer c2 key=c ttl=470ms
+         +460ms, tick, holds, +20ms, tick, holds, books",
+        expect![[r#"
+            0s  sent a
+            100ms  sent b
+            100ms  sent c
+            560ms  holds t: 1 messages, 10 bytes
+            580ms  holds t: 0 messages, 0 bytes
+            580ms  books of t: 5 offered 3 sent 3 delivered 2 expired
+            580ms  1 links, 0 messages resident
+        "#]],
+    );
+    check(
+        paced(Overflow::DropOldest).max_queued_messages(1),
+        "room 99, offer a key=a, +100ms, offer b key=b, +100ms, offer c key=c, +350ms, offer b2 key=b, offer c2 key=c, +1s",
+        expect![[r#"
+            0s  sent a
+            100ms  sent b
+            200ms  sent c
+            550ms  displaced 1
+            550ms  overflow began
+            700ms  sent c2
+            700ms  overflow ended: 1 lost
         "#]],
     );
 }
@@ -620,6 +730,47 @@ fn values_are_remembered_from_when_a_topic_says_so_and_until_it_says_otherwise()
         0s  bob: told: subscribed to t after 2
         0s  bob: sent a
         0s  bob: sent b
+    "#]],
+    );
+    // One value a topic is another memory than one a key.
+    let one = || best_effort(Overflow::RejectNew).on_subscribe(OnSubscribe::Last);
+    let script = "offer a key=a, offer b key=b, reload, join bob /a, bob: room 99, bob: subscribe
+                  offer c key=c, offer d key=d, bob: unsubscribe, bob: subscribe";
+    check_reload(
+        remembered(),
+        one(),
+        script,
+        expect![[r#"
+        0s  reloaded
+        0s  bob: joined /a
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 2
+        0s  bob: sent c
+        0s  bob: sent d
+        0s  bob: unsubscribed from t
+        0s  bob: told: unsubscribed from t
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 4
+        0s  bob: sent d
+    "#]],
+    );
+    check_reload(
+        one(),
+        remembered(),
+        script,
+        expect![[r#"
+        0s  reloaded
+        0s  bob: joined /a
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 2
+        0s  bob: sent c
+        0s  bob: sent d
+        0s  bob: unsubscribed from t
+        0s  bob: told: unsubscribed from t
+        0s  bob: subscribed to t
+        0s  bob: told: subscribed to t after 4
+        0s  bob: sent c
+        0s  bob: sent d
     "#]],
     );
 }
