@@ -28,8 +28,9 @@ use crate::tickets::Tickets;
 use crate::watch::Watchers;
 
 /// Batches and events handed out in one turn. A batch may be a call to the kernel, and whoever reads or connects waits
-/// meanwhile: for about a millisecond.
-const OUTPUTS_PER_TURN: usize = 64;
+/// meanwhile. With a quarter of it newcomers enter sooner beside a saturating fan-out, and everybody hears later in a
+/// steady rhythm.
+const OUTPUTS_PER_TURN: usize = 256;
 /// What one client may say in one turn.
 const INPUTS_PER_TURN: usize = 256;
 /// Answers a client may leave unread before its wishes wait.
