@@ -51,8 +51,8 @@ impl Quote {
             ask: 1.084_29 + moved,
             venue: "loopback-venue-01",
             conditions: ["regular", "open", "firm", "two-sided"],
-            note: "a note that makes the payload as long as those of a feed with a handful of fields usually are, \
-                   so that neither the system calls nor the copies alone decide",
+            note: "a note that makes the payload as long as those of a feed with a handful of fields are, \
+                   so that neither calls nor copies alone decide",
         }
     }
 }
