@@ -87,6 +87,11 @@ impl Connection {
         self.links().len() == 1
     }
 
+    /// Tells the other shards that the connection's room has changed.
+    pub(crate) fn wake_others(&self, shard: usize) {
+        self.links().iter().filter(|link| link.shard() != shard).for_each(Link::wake);
+    }
+
     fn links(&self) -> MutexGuard<'_, Vec<Link>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -106,6 +106,9 @@ where
             let connection = state.connection(|| Connection::open(state, &self.shared));
             let principal = socket.extensions.get::<Principal>().map(|Principal(name)| name.into());
             let (socket_ref, wish) = (SocketRef::from(socket.clone()), wish.map(|(_, wish)| wish));
+            // The library answers next, and nothing of this namespace may come before its answer: not even what is still
+            // on its way to a session that the client had here before.
+            state.expect(Expected::text(&connect_packet(socket.ns(), socket.id.as_str()).into()));
             let member = connection.enter(self.namespace, socket_ref, shard, wish, principal);
             let ear = |wish| Ear { wish, member: Arc::downgrade(&member), shared: self.shared.clone() };
             socket.on("subscribe", ear(Wish::Subscribe));
@@ -114,8 +117,6 @@ where
             socket.on("ack", ear(Wish::Ack));
             socket.on("nack", ear(Wish::Nack));
             socket.on_disconnect(Exit { member: Arc::downgrade(&member) });
-            // The library answers next, and nothing of this namespace may come before its answer.
-            state.expect(Expected::text(&connect_packet(socket.ns(), socket.id.as_str()).into()));
             Ok(())
         })
     }

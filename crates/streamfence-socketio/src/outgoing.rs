@@ -144,8 +144,8 @@ fn book(
     packet: Expected,
     emit: impl FnOnce() -> Result<(), SendError>,
 ) -> Result<(), SendError> {
-    connection.state.expect(packet);
-    emit().inspect_err(|_| connection.state.retract())
+    connection.state.expect(packet.clone());
+    emit().inspect_err(|_| connection.state.retract(&packet))
 }
 
 /// The library would forget a callback after a time of its own. When a message is worth no ack any more, its lane knows.

@@ -24,11 +24,13 @@ impl SocketIoOutlet {
     }
 
     /// Says this to these members, in order. Below the websocket, as long as nothing of the batch needs the library:
-    /// what follows that must not overtake it.
-    fn say(&self, members: &[Arc<Member>], batch: impl IntoIterator<Item = Transmit>) {
+    /// what follows that must not overtake it. The one whose packet the library has no place for, if there was one:
+    /// nothing more is said then.
+    fn say<'a>(&self, members: &'a [Arc<Member>], batch: impl IntoIterator<Item = Transmit>) -> Option<&'a Member> {
         let state = &self.connection.state;
         let mut is_spliced = state.is_in_order();
         let mut packets = Packets::new();
+        let mut refused = None;
         for what in batch {
             let namespace = what.namespace();
             // Whoever has left meanwhile hears nothing; its session is on its way out too.
@@ -40,49 +42,60 @@ impl SocketIoOutlet {
                 }
                 if is_spliced {
                     packets.push(outgoing.into_packet());
-                } else {
-                    self.emit(member, outgoing);
+                } else if refused.is_none() && !self.emit(member, outgoing) {
+                    refused = Some(&**member);
                 }
             });
+            if refused.is_some() {
+                break;
+            }
         }
         if !packets.is_empty() {
             state.splice(packets);
         }
+        refused
     }
 
-    /// Has the library say it.
-    fn emit(&self, member: &Arc<Member>, outgoing: Outgoing) {
-        let connection = &*self.connection;
-        let emitted = outgoing.emit(connection, member);
-        if let Err(SendError::Socket(SocketError::InternalChannelFull)) = emitted {
-            // The fence keeps to its window; only the application's own emits can have filled the channel, and a full
-            // channel would lose messages without a word and the heartbeat with them.
-            if connection.state.killed().is_none() {
-                tracing::error!(
-                    code = "channel_full",
-                    namespace = member.socket.ns(),
-                    "the application's own emits have filled the connection's channel; the connection is cut"
-                );
-            }
-            connection.state.kill(CloseReason::Transport);
+    /// Has the library say it. `false` when its channel is full.
+    fn emit(&self, member: &Arc<Member>, outgoing: Outgoing) -> bool {
+        let emitted = outgoing.emit(&self.connection, member);
+        !matches!(emitted, Err(SendError::Socket(SocketError::InternalChannelFull)))
+    }
+
+    /// Ends a connection whose channel is full: it would lose messages without a word, and the heartbeat with them. The
+    /// fence keeps to its window; only the application's own emits can have filled it.
+    ///
+    /// To be called without the members locked: a session that polls ends at once, and its end forgets them.
+    fn cut_full(&self, namespace: &str) {
+        if self.connection.state.killed().is_none() {
+            tracing::error!(
+                code = "channel_full",
+                namespace,
+                "the application's own emits have filled the connection's channel; the connection is cut"
+            );
         }
+        self.connection.state.kill(CloseReason::Transport);
     }
 
     /// Tells a client why, where there is more to say than goodbye, and takes it out of its namespace. `false` when that
     /// cannot be said any more.
     fn dismiss(&self, member: &Arc<Member>, why: CloseReason) -> bool {
         // By the library, which says goodbye right behind it.
+        let mut is_said = true;
         match ErrorCode::of_close(why) {
             _ if why == CloseReason::ShuttingDown => {
                 let has_session = member.has_session(&self.connection.shared);
-                self.emit(member, Outgoing::farewell(member, has_session));
+                is_said = self.emit(member, Outgoing::farewell(member, has_session));
             }
             Some((code, message)) => {
                 let (namespace, message) = (member.namespace, message.into());
                 let what = Transmit::Error { namespace, code, message, topic: None, request: None };
-                Outgoing::of(member, what, |outgoing| self.emit(member, outgoing));
+                Outgoing::of(member, what, |outgoing| is_said &= self.emit(member, outgoing));
             }
             None => {}
+        }
+        if !is_said {
+            self.cut_full(member.socket.ns());
         }
         self.connection.forget(member);
         self.connection.state.killed().is_none() && member.socket.clone().disconnect().is_ok()
@@ -91,14 +104,20 @@ impl SocketIoOutlet {
 
 impl Outlet for SocketIoOutlet {
     fn send(&mut self, batch: &mut Batch) {
-        let members = self.connection.members();
-        self.say(&members, batch.drain(..));
+        let refused = {
+            let members = self.connection.members();
+            self.say(&members, batch.drain(..)).map(|member| member.socket.ns().to_owned())
+        };
+        if let Some(namespace) = refused {
+            self.cut_full(&namespace);
+        }
     }
 
     fn room(&self) -> Room {
         let state = &self.connection.state;
-        if state.is_kernel_full() && state.tier() == Tier::Splice {
-            state.splice(None);
+        if state.resume() {
+            // It may be what another shard waits for, and the kernel's word has been used up here.
+            self.connection.wake_others(self.shard);
         }
         let room = state.room();
         if room.is_some() { room } else { state.await_room() }

@@ -126,9 +126,11 @@ impl Ledger {
         self.peak = self.peak.max(self.expected.len());
     }
 
-    /// Takes the newest packet out again, because emitting it failed.
-    pub fn retract(&mut self) {
-        if let Some(packet) = self.expected.pop_back() {
+    /// Takes a packet out again, because emitting it failed. It need not be the newest: whoever enters a namespace
+    /// meanwhile has another hand.
+    pub fn retract(&mut self, packet: &Expected) {
+        let place = self.expected.iter().rposition(|other| other == packet);
+        if let Some(packet) = place.and_then(|place| self.expected.remove(place)) {
             self.subtract(&packet);
         }
         if self.expected.is_empty() {
@@ -306,9 +308,17 @@ mod tests {
     #[test]
     fn a_retracted_packet_gives_its_room_back() {
         let mut ledger = ledger([packet("2[1]"), packet("2[2]")]);
-        ledger.retract();
+        ledger.retract(&packet("2[2]"));
         assert_eq!(ledger.room().frames, 7);
         assert!(!ledger.saw(text("2[2]")));
+    }
+
+    #[test]
+    fn a_retracted_packet_takes_none_with_it_that_came_later() {
+        let mut ledger = ledger([packet("2/a,[1]"), packet("0/b,{}")]);
+        ledger.retract(&packet("2/a,[1]"));
+        assert!(ledger.saw(text("0/b,{}")));
+        assert!(ledger.is_empty());
     }
 
     #[test]

@@ -93,6 +93,11 @@ impl AsyncRead for Shim {
         this.link.keep_reader(cx.waker());
         let is_watched = this.reader_watch.poll(&this.link, cx);
         this.link.watch_stalls(is_watched);
+        if !is_watched && this.link.is_kernel_full() {
+            // A shard that has filled it meanwhile may have taken the last word for this one.
+            let is_watched = this.reader_watch.poll(&this.link, cx);
+            this.link.watch_stalls(is_watched);
+        }
         this.check_alive()?;
         if this.link.is_reading_paused() {
             return Poll::Pending;
@@ -135,7 +140,9 @@ impl AsyncWrite for Shim {
 impl Drop for Shim {
     fn drop(&mut self) {
         let is_stuck = self.link.is_kernel_full();
-        self.link.take_outbound(is_stuck || self.link.killed().is_some());
+        // Who still reads when a server stops has the kernel's last bytes too: they are what was drained.
+        let is_cut = self.link.killed().is_some_and(|reason| reason != CloseReason::ShuttingDown);
+        self.link.take_outbound(is_stuck || is_cut);
         if !matches!(self.upgrade, Upgrade::None) {
             // The library forgets a session whose upgrade came to nothing only when it is asked to; a session that has
             // become a websocket refuses to be closed this way, and one that is gone is unknown.

@@ -7,7 +7,8 @@ use crate::common::client::{Http, POLLING, frame};
 use crate::talk::Client;
 
 fn feed() -> FenceBuilder {
-    let sure = AtLeastOnce::default().window(4000);
+    // Longer than it takes to publish them all: nothing is resent.
+    let sure = AtLeastOnce::default().window(4000).ack_timeout(std::time::Duration::from_secs(600));
     Fence::builder().namespace(Namespace::new("/feed").topic("tick")).namespace(
         Namespace::new("/sure").topic("alert").at_least_once(sure).max_queued_messages(4000).max_queued_bytes(1 << 22),
     )

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use serde_json::json;
+use socketioxide::extract::SocketRef;
 use streamfence_core::Event;
 use streamfence_runtime::{CloseReason, Fence, FenceBuilder, Namespace, Overflow, Payload, Topic};
 use tokio::io::DuplexStream;
 
-use crate::app::{App, start};
+use crate::app::{App, options, start, start_with};
 use crate::common::client::{Http, Message, POLLING};
 use crate::common::patience::in_time;
 use crate::talk::{Kind, Packet, parse};
@@ -182,4 +183,24 @@ async fn a_poller_joins_the_main_namespace() {
     let target = format!("{POLLING}&sid={sid}");
     http.post(&target, r#"42["subscribe",{"topic":"tick"}]"#).await;
     assert!(http.get(&target).await.body.starts_with(r#"42["subscribed","#));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poller_whose_channel_the_application_has_filled_is_cut_and_holds_up_nobody() {
+    let (tell, mut filled) = tokio::sync::mpsc::unbounded_channel();
+    let application = async move |socket: SocketRef| {
+        socket.on("flood", async move |socket: SocketRef| {
+            while socket.emit("app", &1).is_ok() {}
+            tell.send(()).expect("the test waits");
+        });
+    };
+    let mut app = start_with(feed(), &options(), |server| server.on_connect("/feed", application));
+    let mut poller = Poller::join(&app).await;
+    poller.post(r#"42/feed,["subscribe",{"topic":"tick"}]"#).await;
+    assert_eq!(names(&poller.poll(1).await), ["subscribed"]);
+    poller.post(r#"42/feed,["flood"]"#).await;
+    in_time("the channel is full", filled.recv()).await;
+    app.publish("/feed", "tick", "1").await;
+    assert_eq!(app.news.left().await, CloseReason::Transport);
+    in_time("the shards go on", app.publish("/feed", "tick", "2")).await;
 }

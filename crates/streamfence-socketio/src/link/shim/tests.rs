@@ -2,12 +2,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
-use streamfence_core::{Tier, Transport};
+use streamfence_core::{Body, Tier, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
 use super::super::ledger::Expected;
+use super::super::packet::Packet;
 use super::super::state::LinkLimits;
 use super::*;
 
@@ -108,6 +109,44 @@ async fn a_runtime_that_wants_its_turn_is_not_a_blocked_peer() {
     assert!(!link.is_blocked());
 }
 
+/// A packet of a shard.
+fn packet(text: &'static str) -> Packet {
+    let bytes = Bytes::from_static(text.as_bytes());
+    Packet::Own(Box::new(Body { bytes, attachments: [].into(), payload: 0..0 }))
+}
+
+#[tokio::test]
+async fn what_a_writer_without_budget_leaves_of_a_shards_is_told_and_written() {
+    let (mut shim, mut far, link) = pipe_with(LinkLimits { tier: Tier::Splice, ..LIMITS }, 4096);
+    let told = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&told);
+    link.set_on_room(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let event = text_frame("451-[\"a\"]");
+    shim.write_all(&event).await.expect("open");
+    // An attachment comes first.
+    link.splice([packet("2[1]")]);
+    assert!(!link.await_room().is_some());
+    tokio::task::yield_now().await;
+    std::future::poll_fn(|cx| {
+        for _ in 0..BUDGET - 1 {
+            assert!(std::pin::pin!(tokio::task::coop::consume_budget()).poll(cx).is_ready());
+        }
+        assert!(matches!(Pin::new(&mut shim).poll_write(cx, &[0x82, 1, 7]), Poll::Ready(Ok(3))));
+        assert!(!tokio::task::coop::has_budget_remaining());
+        Poll::Ready(())
+    })
+    .await;
+    tokio::task::yield_now().await;
+    assert!(told.load(Ordering::SeqCst) > 0 && !link.is_blocked());
+    // As its shard does, once told.
+    assert!(link.resume());
+    let mut read = vec![0; event.len() + 3 + 7];
+    far.read_exact(&mut read).await.expect("open");
+    assert_eq!(&read[event.len() + 3..], text_frame("42[1]"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_accepted_byte_restarts_the_stall_clock() {
     let (mut shim, mut far, link) = pipe(64);
@@ -195,28 +234,53 @@ async fn a_kill_wakes_reader_and_writer_and_its_reason_is_told_at_the_drop() {
     assert_eq!(*ended.lock().expect("no panic"), [CloseReason::Server]);
 }
 
-#[tokio::test]
-async fn a_killed_connection_is_reset_and_leaves_nothing_in_the_kernel() {
+/// A websocket over the loopback, and its peer.
+async fn loopback() -> (Shim, tokio::net::TcpStream, Arc<LinkState>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback can be bound");
     let address = listener.local_addr().expect("bound");
     let (far, near) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
-    let (mut far, (near, _)) = (far.expect("loopback connects"), near.expect("loopback accepts"));
+    let (far, (near, _)) = (far.expect("loopback connects"), near.expect("loopback accepts"));
     let link = Arc::new(LinkState::detached(LIMITS, Transport::WebSocket));
-    let mut shim = Shim::new(near, Arc::clone(&link));
+    (Shim::new(near, Arc::clone(&link)), far, link)
+}
+
+/// How it ends for its peer.
+async fn end_of(far: &mut tokio::net::TcpStream) -> io::Result<()> {
+    while far.read(&mut [0; 65_536]).await? > 0 {}
+    Ok(())
+}
+
+async fn fill_kernel(shim: &mut Shim) {
     std::future::poll_fn(|cx| {
-        while Pin::new(&mut shim).poll_write(cx, &[0; 65_536]).is_ready() {}
+        while Pin::new(&mut *shim).poll_write(cx, &[0; 65_536]).is_ready() {}
         Poll::Ready(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_killed_connection_is_reset_and_leaves_nothing_in_the_kernel() {
+    let (mut shim, mut far, link) = loopback().await;
+    fill_kernel(&mut shim).await;
     link.kill(CloseReason::Server);
     drop(shim);
-    let end = loop {
-        match far.read(&mut [0; 65_536]).await {
-            Ok(len) if len > 0 => {}
-            end => break end,
-        }
-    };
+    let end = end_of(&mut far).await;
     assert_eq!(end.expect_err("reset, not closed").kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_resets_only_those_that_do_not_read() {
+    let (mut shim, mut far, link) = loopback().await;
+    shim.write_all(&text_frame("42[1]")).await.expect("open");
+    link.kill(CloseReason::ShuttingDown);
+    drop(shim);
+    end_of(&mut far).await.expect("closed, not reset");
+
+    let (mut shim, mut far, link) = loopback().await;
+    fill_kernel(&mut shim).await;
+    link.kill(CloseReason::ShuttingDown);
+    drop(shim);
+    end_of(&mut far).await.expect_err("reset, not closed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,6 +312,9 @@ async fn the_upgrade_is_done_when_the_client_says_so() {
     assert_eq!(link.transport(), Transport::WebSocket);
     assert!(!link.is_blocked());
 }
+
+/// What a task may do in one turn of its runtime.
+const BUDGET: usize = 128;
 
 struct CountWakes(Arc<AtomicU32>);
 

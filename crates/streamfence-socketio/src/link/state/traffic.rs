@@ -58,10 +58,10 @@ impl LinkState {
         self.note_room(&traffic);
     }
 
-    /// Takes the newest expected packet back, because the library did not take it.
-    pub fn retract(&self) {
+    /// Takes an expected packet back, because the library did not take it.
+    pub fn retract(&self, packet: &Expected) {
         let mut traffic = self.traffic();
-        traffic.ledger.retract();
+        traffic.ledger.retract(packet);
         self.note_room(&traffic);
     }
 
@@ -154,6 +154,16 @@ impl LinkState {
                 self.kill(CloseReason::Transport);
             }
         }
+    }
+
+    /// Has what is left of the shard's written, where that is why there is no room: whoever was to write it may have had
+    /// no budget of its runtime left, which is no word of the kernel's. Says whether there is room again.
+    pub(crate) fn resume(&self) -> bool {
+        if self.tier() != Tier::Splice || self.has_room.load(Ordering::SeqCst) {
+            return false;
+        }
+        self.splice(None);
+        self.has_room.load(Ordering::SeqCst)
     }
 
     /// The websocket's stream is there.
