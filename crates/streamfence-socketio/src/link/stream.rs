@@ -280,3 +280,34 @@ impl AsyncWrite for Stream {
         self.kind.writer().poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_read_ahead_comes_in_order_and_leaves_no_memory_behind() {
+        let said: Vec<u8> = (0..40_000_u32).map(|at| (at % 251) as u8).collect();
+        let (mut far, near) = duplex(said.len());
+        far.write_all(&said).await.expect("the pipe holds it");
+        let (mut inbound, _writer) = Stream::from(near).rewound(Bytes::from_static(b"early")).split();
+        let mut heard = Vec::new();
+        while heard.len() < 5 + said.len() {
+            let mut buffer = [0; 1000];
+            let mut buf = ReadBuf::new(&mut buffer);
+            std::future::poll_fn(|cx| inbound.poll_read(cx, &mut buf)).await.expect("the pipe is open");
+            assert!(!buf.filled().is_empty(), "the pipe is not at its end");
+            assert!(inbound.rewind.len() < READ_AHEAD_BYTES);
+            heard.extend_from_slice(buf.filled());
+        }
+        assert!(heard == [b"early", &said[..]].concat());
+        assert!(inbound.rewind.is_empty());
+        drop(far);
+        let mut buffer = [0; 10];
+        let mut buf = ReadBuf::new(&mut buffer);
+        std::future::poll_fn(|cx| inbound.poll_read(cx, &mut buf)).await.expect("it has ended well");
+        assert!(buf.filled().is_empty(), "an end is told as an end");
+    }
+}
