@@ -19,7 +19,7 @@ use streamfence_runtime::{FindError, Input, Payload};
 
 use crate::connection::{Connection, Member, Shared};
 use crate::layer::Door;
-use crate::link::{Expected, LinkState};
+use crate::link::LinkState;
 use crate::principal::Principal;
 use crate::protocol::{
     Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, connect_packet, is_json, parse, session_wish,
@@ -108,7 +108,7 @@ where
             let (socket_ref, wish) = (SocketRef::from(socket.clone()), wish.map(|(_, wish)| wish));
             // The library answers next, and nothing of this namespace may come before its answer: not even what is still
             // on its way to a session that the client had here before.
-            state.expect(Expected::text(&connect_packet(socket.ns(), socket.id.as_str()).into()));
+            state.wait_for(connect_packet(socket.ns(), socket.id.as_str()));
             let member = connection.enter(self.namespace, socket_ref, shard, wish, principal);
             let ear = |wish| Ear { wish, member: Arc::downgrade(&member), shared: self.shared.clone() };
             socket.on("subscribe", ear(Wish::Subscribe));

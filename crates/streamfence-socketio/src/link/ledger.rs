@@ -97,6 +97,9 @@ pub enum Seen<'a> {
 pub struct Ledger {
     window_frames: u32,
     expected: VecDeque<Expected>,
+    /// Texts that the library emits by itself, and that the fence must not come before. No later packet stands for one
+    /// of them: two hands emit, and may do so in another order than they wrote it down.
+    awaited: Vec<Bytes>,
     /// Sum of `frames` over `expected`.
     frames: u64,
     /// Sum of `bytes` over `expected`.
@@ -111,7 +114,15 @@ impl Ledger {
     /// An empty ledger with a window of so many frames.
     #[must_use]
     pub fn new(window_frames: u32) -> Self {
-        Self { window_frames, expected: VecDeque::new(), frames: 0, bytes: 0, peak: 0, attachments_left: 0 }
+        Self {
+            window_frames,
+            expected: VecDeque::new(),
+            awaited: Vec::new(),
+            frames: 0,
+            bytes: 0,
+            peak: 0,
+            attachments_left: 0,
+        }
     }
 
     /// Writes a packet down. To be called before the packet is emitted: it may leave at once.
@@ -124,6 +135,12 @@ impl Ledger {
         }
         self.expected.push_back(packet);
         self.peak = self.peak.max(self.expected.len());
+    }
+
+    /// Writes down a text that the library is about to emit by itself. It takes no room, but nothing of ours is in order
+    /// before it has left.
+    pub fn wait_for(&mut self, text: Bytes) {
+        self.awaited.push(text);
     }
 
     /// Takes a packet out again, because emitting it failed. It need not be the newest: whoever enters a namespace
@@ -140,7 +157,7 @@ impl Ledger {
 
     /// Looks at a packet that has left and says whether room returned.
     pub fn saw(&mut self, packet: Seen<'_>) -> bool {
-        if self.expected.is_empty() {
+        if self.is_empty() {
             return false;
         }
         let Seen::Text { size_bytes, head } = packet else {
@@ -150,6 +167,15 @@ impl Ledger {
         let is_cut_short = self.attachments_left > 0;
         if is_cut_short {
             self.release(1);
+        }
+        let is_it =
+            |text: &Bytes| text.len() as u64 == size_bytes && head.starts_with(&text[..text.len().min(PREFIX_BYTES)]);
+        if let Some(place) = self.awaited.iter().position(is_it) {
+            self.awaited.swap_remove(place);
+            if self.awaited.is_empty() {
+                self.awaited = Vec::new();
+            }
+            return true;
         }
         let found = self.expected.iter().take(LOOK_AHEAD).position(|entry| entry.looks_like(size_bytes, head));
         let Some(at) = found else { return is_cut_short };
@@ -168,7 +194,7 @@ impl Ledger {
     /// Whether all that was emitted has left.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.expected.is_empty()
+        self.expected.is_empty() && self.awaited.is_empty()
     }
 
     fn saw_attachment(&mut self) -> bool {
@@ -319,6 +345,18 @@ mod tests {
         ledger.retract(&packet("2/a,[1]"));
         assert!(ledger.saw(text("0/b,{}")));
         assert!(ledger.is_empty());
+    }
+
+    #[test]
+    fn what_the_library_emits_by_itself_takes_no_room_and_is_seen_itself() {
+        let mut ledger = ledger([packet("2/a,[1]")]);
+        ledger.wait_for(Bytes::from_static(b"0/b,{}"));
+        ledger.expect(packet("2/a,[2]"));
+        assert_eq!(ledger.room().frames, 6);
+        assert!(ledger.saw(text("2/a,[2]")), "a later packet releases the earlier ones");
+        assert_eq!((ledger.room().frames, ledger.is_empty()), (8, false));
+        assert!(!ledger.saw(text("0/c,{}")));
+        assert!(ledger.saw(text("0/b,{}")) && ledger.is_empty());
     }
 
     #[test]

@@ -58,6 +58,13 @@ impl LinkState {
         self.note_room(&traffic);
     }
 
+    /// Writes down a text that the library is about to emit by itself, and that the fence must not come before.
+    pub(crate) fn wait_for(&self, text: String) {
+        let mut traffic = self.traffic();
+        traffic.ledger.wait_for(text.into());
+        self.note_room(&traffic);
+    }
+
     /// Takes an expected packet back, because the library did not take it.
     pub fn retract(&self, packet: &Expected) {
         let mut traffic = self.traffic();
