@@ -1,14 +1,13 @@
 //! The floor: pre-encoded frames written to sockets, and nothing else.
 
 use std::io;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::bail;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::message::{frame_of, server_frame, split_frame};
+use crate::message::{Quote, frame_of, server_frame, split_frame};
 use crate::server::Publisher;
 
 /// All clients that are in.
@@ -40,11 +39,11 @@ impl Bare {
 }
 
 impl Publisher for Bare {
-    async fn publish(&mut self, numbers: Range<u64>) -> anyhow::Result<()> {
+    async fn publish(&mut self, quotes: Vec<Quote>) -> anyhow::Result<()> {
         if self.known.is_empty() {
             self.known.clone_from(&self.clients.lock().unwrap_or_else(PoisonError::into_inner));
         }
-        let frames = numbers.map(frame_of);
+        let frames = quotes.iter().map(frame_of);
         let writes: Vec<Vec<u8>> =
             if self.is_coalescing { vec![frames.collect::<Vec<_>>().concat()] } else { frames.collect() };
         for bytes in writes {

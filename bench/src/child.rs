@@ -55,9 +55,14 @@ impl Process {
 
     /// Gives it an order and waits for the answer.
     pub(crate) fn ask<T: DeserializeOwned>(&mut self, order: &impl Serialize, patience: Duration) -> anyhow::Result<T> {
-        let order = serde_json::to_string(order)?;
-        writeln!(self.orders, "{order}").with_context(|| format!("`{}` is gone", self.name))?;
+        self.tell(order)?;
         self.hear(patience)
+    }
+
+    /// Gives it an order.
+    pub(crate) fn tell(&mut self, order: &impl Serialize) -> anyhow::Result<()> {
+        let order = serde_json::to_string(order)?;
+        writeln!(self.orders, "{order}").with_context(|| format!("`{}` is gone", self.name))
     }
 }
 

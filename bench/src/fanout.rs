@@ -1,16 +1,13 @@
 //! One publisher, many subscribers: what a delivered message costs the server.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::child::can_pin;
-use crate::pace::Load;
-use crate::report::{Target, median, save, verdict};
-use crate::server::{Kind, Order, Outcome};
-use crate::stage::Stage;
+use crate::report::{Report, Target, median};
+use crate::server::{Kind, Outcome, Pressure};
+use crate::stage::{Cast, Stage};
 
 #[derive(Args, Debug)]
 pub(crate) struct FanoutArgs {
@@ -18,7 +15,7 @@ pub(crate) struct FanoutArgs {
     #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 5_000])]
     clients: Vec<u32>,
     /// How long each cell is measured.
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 1.0)]
     seconds: f64,
     /// How often each cell is measured; the median counts.
     #[arg(long, default_value_t = 3)]
@@ -26,10 +23,39 @@ pub(crate) struct FanoutArgs {
     /// Only these servers.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Kind>,
-    /// Where to keep all numbers.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    /// These loads, with every number of clients. Default: those of which something is wanted.
+    #[arg(long, value_delimiter = ',')]
+    loads: Vec<Load>,
 }
+
+/// How hard the publisher pushes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+enum Load {
+    /// 32 messages may be published that not every client has.
+    Saturating,
+    /// The next message is published when every client has the last one.
+    OneInFlight,
+}
+
+impl Load {
+    const ALL: [Self; 2] = [Self::Saturating, Self::OneInFlight];
+
+    fn in_flight(self) -> u64 {
+        match self {
+            Self::Saturating => SATURATING,
+            Self::OneInFlight => 1,
+        }
+    }
+
+    /// Whether something is wanted of it with so many clients.
+    fn is_judged(self, clients: u32) -> bool {
+        TARGETS.iter().any(|&(load, only, ..)| load == self && only.is_none_or(|only| only == clients))
+    }
+}
+
+/// How many messages are on their way when a server has all the work it can take.
+pub(crate) const SATURATING: u64 = 32;
 
 #[derive(Debug, Serialize)]
 struct Sample {
@@ -44,21 +70,20 @@ struct Sample {
 }
 
 /// Measures every cell in turn, round by round, so that a change of the machine's mood hits all rows alike.
-pub(crate) fn run(args: &FanoutArgs) -> anyhow::Result<()> {
-    let is_pinned = can_pin();
-    if !is_pinned {
-        println!("note: `taskset` or a second core is missing; nothing is pinned, and ratios are less sure");
-    }
+pub(crate) fn measure(args: &FanoutArgs, report: &mut Report) -> anyhow::Result<()> {
     let kinds: Vec<Kind> =
         Kind::ALL.into_iter().filter(|kind| args.only.is_empty() || args.only.contains(kind)).collect();
     let measured = Duration::from_secs_f64(args.seconds);
+    let wanted = |clients: u32| Load::ALL.into_iter().filter(move |load| load.is_judged(clients)).collect();
+    let loads = |clients| if args.loads.is_empty() { wanted(clients) } else { args.loads.clone() };
     let mut samples = Vec::new();
     for &clients in &args.clients {
         for round in 1..=args.rounds {
             for &kind in &kinds {
-                let mut stage = Stage::set(kind, clients, None, is_pinned)?;
-                for load in Load::ALL {
-                    let outcome = stage.run(Order::new(load, measured))?;
+                let mut stage = Stage::set(Cast::new(kind, clients), report.is_pinned)?;
+                for load in loads(clients) {
+                    let how = Pressure::InFlight(load.in_flight());
+                    let (outcome, _) = stage.run(how, measured / 5, measured)?;
                     let per_message = |us: f64| us / outcome.delivered as f64;
                     samples.push(Sample {
                         kind,
@@ -72,15 +97,15 @@ pub(crate) fn run(args: &FanoutArgs) -> anyhow::Result<()> {
                 }
             }
         }
-        for load in Load::ALL {
+        for load in loads(clients) {
             let here: Vec<&Sample> = samples.iter().filter(|s| s.clients == clients && s.load == load).collect();
-            print(clients, load, &here);
+            print(clients, load, &here, report);
         }
     }
-    save(args.json.as_deref(), &samples)
+    report.keep("fanout", &samples)
 }
 
-fn print(clients: u32, load: Load, samples: &[&Sample]) {
+fn print(clients: u32, load: Load, samples: &[&Sample], report: &mut Report) {
     println!("\nfan-out to {clients} clients, {} in flight: server CPU per delivered message", load.in_flight());
     println!(
         "  {:24} {:>8} {:>7} {:>7} {:>9} {:>8} {:>7} {:>7} {:>7}",
@@ -101,16 +126,20 @@ fn print(clients: u32, load: Load, samples: &[&Sample]) {
         let system = cost - user;
         println!("  {:24} {cost:8.2} {user:7.2} {system:7.2} {rate:9.0} {resident:8.0}{ratios}", kind.title());
     }
-    if let (Some(ours), Some(stock)) = (of(Kind::Fence, |s| s.us_per_message), of(Kind::Stock, |s| s.us_per_message)) {
-        println!("  {}", verdict("(d) of (c)", ours / stock, target(clients, load)));
+    let Some(ours) = of(Kind::Fence, |s| s.us_per_message) else { return };
+    for (load_of_target, only_for, other, most) in TARGETS {
+        let is_meant = load == load_of_target && only_for.is_none_or(|only| only == clients);
+        if let Some(theirs) = of(other, |s| s.us_per_message).filter(|_| is_meant) {
+            let figure =
+                format!("CPU a message, {clients} clients, {} in flight, x {}", load.in_flight(), other.title());
+            report.judge("fanout", figure, ours / theirs, Target::AtMost(most));
+        }
     }
 }
 
-/// With tier 1, which goes through the library.
-fn target(clients: u32, load: Load) -> Target {
-    Target::AtMost(match load {
-        Load::Saturating if clients <= 100 => 2.5,
-        Load::Saturating => 2.0,
-        Load::OneInFlight => 1.4,
-    })
-}
+/// Of which load, with how many clients, beside which server, at most how many times its cost.
+const TARGETS: [(Load, Option<u32>, Kind, f64); 3] = [
+    (Load::Saturating, None, Kind::Stock, 0.7),
+    (Load::Saturating, None, Kind::BareCoalesced, 2.0),
+    (Load::OneInFlight, Some(1_000), Kind::BareSend, 1.25),
+];

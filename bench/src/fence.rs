@@ -1,6 +1,5 @@
 //! This project, as an application uses it: a fence, a server, `publish`.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,13 +11,16 @@ use streamfence_runtime::{Fence, Namespace, Overflow, Payload};
 use streamfence_socketio::{Server, ServerOptions};
 use tokio::net::TcpListener;
 
-use crate::message::{NAMESPACE, Quote, TOPIC};
-use crate::server::Publisher;
+use crate::certificate;
+use crate::message::{NAMESPACE, QUIET, Quote, TOPIC};
+use crate::server::{Publisher, ServerArgs};
 
 pub(crate) struct Fenced {
     fence: Fence,
     _server: Server,
     clients: u64,
+    /// Whether messages may give way: some clients do not read.
+    may_displace: bool,
     acks: Option<Arc<Acks>>,
 }
 
@@ -41,10 +43,13 @@ impl Observer for Acks {
 }
 
 impl Fenced {
-    pub(crate) fn start(listener: TcpListener, clients: u64, window: Option<u16>) -> anyhow::Result<Self> {
-        // Larger than what the closed loop lets be on its way: nothing is to give way here.
-        let namespace = Namespace::new(NAMESPACE).topic(TOPIC).max_queued_messages(2_048).max_queued_bytes(2 << 20);
-        let (namespace, acks) = match window {
+    pub(crate) fn start(listener: TcpListener, args: &ServerArgs) -> anyhow::Result<Self> {
+        let namespace = Namespace::new(NAMESPACE).topic(QUIET).topic(TOPIC);
+        // Otherwise larger than what the closed loop lets be on its way: nothing is to give way there.
+        let may_displace = args.stuck > 0;
+        let namespace =
+            if may_displace { namespace } else { namespace.max_queued_messages(2_048).max_queued_bytes(2 << 20) };
+        let (namespace, acks) = match args.window {
             None => (namespace.best_effort(Overflow::DropOldest), None),
             Some(window) => {
                 // Far longer than an ack takes: a machine that pauses is not to cause retries.
@@ -57,16 +62,18 @@ impl Fenced {
             fence = fence.observer(acks.clone());
         }
         let fence = fence.build()?;
-        let server = Server::builder(fence.clone()).options(ServerOptions::default()).start_on(listener)?;
-        Ok(Self { fence, _server: server, clients, acks })
+        let tls = args.tls.as_deref().map(certificate::of_server);
+        let options = ServerOptions { tls, ..ServerOptions::default() };
+        let server = Server::builder(fence.clone()).options(options).start_on(listener)?;
+        Ok(Self { fence, _server: server, clients: args.clients, may_displace, acks })
     }
 }
 
 impl Publisher for Fenced {
-    async fn publish(&mut self, numbers: Range<u64>) -> anyhow::Result<()> {
-        let publishes = numbers.map(async |number| {
-            let report = self.fence.publish(NAMESPACE, TOPIC, Payload::serialize(&Quote::new(number))?).await?;
-            let is_whole = u64::from(report.admitted) == self.clients && report.displaced == 0;
+    async fn publish(&mut self, quotes: Vec<Quote>) -> anyhow::Result<()> {
+        let publishes = quotes.into_iter().map(async |quote| {
+            let report = self.fence.publish(NAMESPACE, TOPIC, Payload::serialize(&quote)?).await?;
+            let is_whole = u64::from(report.admitted) == self.clients && (report.displaced == 0 || self.may_displace);
             ensure!(is_whole, "a message went short: {report:?}");
             anyhow::Ok(())
         });

@@ -5,14 +5,24 @@ use serde::Serialize;
 /// The namespace and the topic of the load.
 pub(crate) const NAMESPACE: &str = "/feed";
 pub(crate) const TOPIC: &str = "snapshot";
+/// Another topic, of which nothing is published.
+pub(crate) const QUIET: &str = "quiet";
 
 /// How a packet of the load begins, up to the digits of its number.
 pub(crate) const PACKET_START: &[u8] = br#"42/feed,["snapshot",{"seq":"#;
 
+/// What follows it: when the message was due.
+pub(crate) const DUE_START: &[u8] = br#","at":"#;
+
 /// What the clients say to get in; every server answers in one packet each.
 pub(crate) const CONNECT: &str = "40/feed,";
-pub(crate) const SUBSCRIBE: &str = r#"42/feed,["subscribe",{"topic":"snapshot"}]"#;
-/// How the answer to [`SUBSCRIBE`] begins.
+
+/// What a client says to subscribe.
+pub(crate) fn subscribe(topic: &str) -> String {
+    format!(r#"42{NAMESPACE},["subscribe",{{"topic":"{topic}"}}]"#)
+}
+
+/// How the answer to it begins.
 pub(crate) const SUBSCRIBED_START: &[u8] = br#"42/feed,["subscribed""#;
 
 /// A payload of about 300 bytes of JSON.
@@ -20,6 +30,8 @@ pub(crate) const SUBSCRIBED_START: &[u8] = br#"42/feed,["subscribed""#;
 pub(crate) struct Quote {
     /// From 1, without gaps: what the clients check.
     seq: u64,
+    /// When it was due, in nanoseconds of the machine's monotonic clock.
+    at: u64,
     symbol: &'static str,
     bid: f64,
     ask: f64,
@@ -29,24 +41,25 @@ pub(crate) struct Quote {
 }
 
 impl Quote {
-    pub(crate) fn new(seq: u64) -> Self {
+    pub(crate) fn new(seq: u64, at: u64) -> Self {
         let moved = (seq % 1_000) as f64 / 100_000.0;
         Self {
             seq,
+            at,
             symbol: "EURUSD",
             bid: 1.084_21 + moved,
             ask: 1.084_29 + moved,
             venue: "loopback-venue-01",
             conditions: ["regular", "open", "firm", "two-sided"],
-            note: "a note that makes the payload as long as those of a feed with a handful of fields usually are, \
-                   so that neither the system calls nor the copies alone decide",
+            note: "a note that makes the payload as long as those of a feed with a handful of fields are, \
+                   so that neither calls nor copies alone decide",
         }
     }
 }
 
 /// A packet of the load as a complete websocket frame.
-pub(crate) fn frame_of(seq: u64) -> Vec<u8> {
-    let payload = serde_json::to_string(&Quote::new(seq)).expect("a quote is JSON");
+pub(crate) fn frame_of(quote: &Quote) -> Vec<u8> {
+    let payload = serde_json::to_string(quote).expect("a quote is JSON");
     server_frame(format!(r#"42{NAMESPACE},["{TOPIC}",{payload}]"#).as_bytes())
 }
 
@@ -91,19 +104,26 @@ pub(crate) fn split_frame(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
     Some((first & 0x0f, bytes.get(start..start + len)?, start + len))
 }
 
+/// The number `bytes` begin with, and what follows it.
+pub(crate) fn number_at(bytes: &[u8]) -> (u64, &[u8]) {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = bytes[..digits].iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+    (number, &bytes[digits..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_payload_is_as_long_as_it_is_said_to_be() {
-        let payload = serde_json::to_string(&Quote::new(123_456)).expect("a quote is JSON");
+        let payload = serde_json::to_string(&Quote::new(123_456, 1_234_567_890_123)).expect("a quote is JSON");
         assert!((280..=340).contains(&payload.len()), "{} bytes", payload.len());
     }
 
     #[test]
     fn a_frame_is_found_again() {
-        let frame = frame_of(17);
+        let frame = frame_of(&Quote::new(17, 4));
         let (opcode, packet, len) = split_frame(&frame).expect("it is complete");
         assert_eq!((opcode, len), (1, frame.len()));
         assert!(packet.starts_with(PACKET_START) && packet[PACKET_START.len()..].starts_with(b"17,"));

@@ -5,32 +5,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-
-/// How hard the publisher pushes.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Load {
-    /// 32 messages may be published that not every client has.
-    Saturating,
-    /// The next message is published when every client has the last one.
-    OneInFlight,
-}
-
-impl Load {
-    pub(crate) const ALL: [Self; 2] = [Self::Saturating, Self::OneInFlight];
-
-    pub(crate) fn in_flight(self) -> u64 {
-        match self {
-            Self::Saturating => 32,
-            Self::OneInFlight => 1,
-        }
-    }
-}
 
 /// How far the slowest client is.
 pub(crate) struct Pace {

@@ -1,7 +1,7 @@
 //! A server process: waits for orders on its standard input, publishes to its clients, says what that took.
 
 use std::io::BufRead;
-use std::ops::Range;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -9,8 +9,10 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-use crate::pace::{Load, Pace};
-use crate::usage::{Cpu, Since, raise_descriptors, resident_kib};
+use crate::latency::now_ns;
+use crate::message::Quote;
+use crate::pace::Pace;
+use crate::usage::{Cpu, Since, cpu_us, raise_descriptors, resident_kib};
 use crate::{bare, fence, stock};
 
 /// What serves the clients.
@@ -49,10 +51,16 @@ pub(crate) struct ServerArgs {
     kind: Kind,
     /// How many clients there will be.
     #[arg(long)]
-    clients: u64,
+    pub(crate) clients: u64,
     /// Makes the fence's topic at-least-once with this window.
     #[arg(long)]
-    window: Option<u16>,
+    pub(crate) window: Option<u16>,
+    /// How many of the clients will not read: they are not waited for, and their messages may give way.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) stuck: u64,
+    /// Has the fence speak TLS with the certificate in this directory.
+    #[arg(long)]
+    pub(crate) tls: Option<PathBuf>,
 }
 
 /// Where a server listens, told on its first line.
@@ -64,16 +72,29 @@ pub(crate) struct Ports {
 
 /// An order: one line of JSON.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-pub(crate) struct Order {
-    pub(crate) in_flight: u64,
-    pub(crate) warm_up: Duration,
-    pub(crate) measured: Duration,
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Order {
+    /// To publish, answered by an [`Outcome`].
+    Publish { how: Pressure, warm_up: Duration, measured: Duration },
+    /// To say what was used so far: a [`Look`].
+    Look,
 }
 
-impl Order {
-    pub(crate) fn new(load: Load, measured: Duration) -> Self {
-        Self { in_flight: load.in_flight(), warm_up: measured / 5, measured }
-    }
+/// How much is published.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Pressure {
+    /// As much as the clients take, with so many messages on their way.
+    InFlight(u64),
+    /// So many messages a second, whatever becomes of them.
+    PerSecond(f64),
+}
+
+/// What a server has used so far.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Look {
+    pub(crate) cpu_us: f64,
+    pub(crate) resident_kib: u64,
 }
 
 /// What an order took.
@@ -92,8 +113,8 @@ pub(crate) struct Outcome {
 
 /// What is measured: something that gets messages to all clients.
 pub(crate) trait Publisher: Send {
-    /// Publishes the messages with these numbers, in order.
-    fn publish(&mut self, numbers: Range<u64>) -> impl Future<Output = anyhow::Result<()>> + Send;
+    /// Publishes these, in order.
+    fn publish(&mut self, quotes: Vec<Quote>) -> impl Future<Output = anyhow::Result<()>> + Send;
 
     /// Waits until this many messages are acknowledged by all clients, where they are. Says how many acks that made.
     fn acknowledged(&mut self, _published: u64) -> impl Future<Output = anyhow::Result<u64>> + Send {
@@ -111,29 +132,30 @@ pub(crate) fn run(args: &ServerArgs) -> anyhow::Result<()> {
         let control = TcpListener::bind("127.0.0.1:0").await?;
         let ports = Ports { clients: clients.local_addr()?.port(), control: control.local_addr()?.port() };
         match args.kind {
-            Kind::BareSend => serve(bare::Bare::start(clients, false), args.clients, control, ports).await,
-            Kind::BareCoalesced => serve(bare::Bare::start(clients, true), args.clients, control, ports).await,
-            Kind::Stock => serve(stock::Stock::start(clients), args.clients, control, ports).await,
-            Kind::Fence => {
-                serve(fence::Fenced::start(clients, args.clients, args.window)?, args.clients, control, ports).await
-            }
+            Kind::BareSend => serve(bare::Bare::start(clients, false), args, control, ports).await,
+            Kind::BareCoalesced => serve(bare::Bare::start(clients, true), args, control, ports).await,
+            Kind::Stock => serve(stock::Stock::start(clients, args.stuck > 0), args, control, ports).await,
+            Kind::Fence => serve(fence::Fenced::start(clients, args)?, args, control, ports).await,
         }
     })
 }
 
 async fn serve<P: Publisher + 'static>(
     publisher: P,
-    clients: u64,
+    args: &ServerArgs,
     control: TcpListener,
     ports: Ports,
 ) -> anyhow::Result<()> {
     let mut orders = orders();
     say(&ports)?;
-    let mut bench = Bench { publisher, pace: Pace::listen(control), clients };
+    let mut bench = Bench { publisher, pace: Pace::listen(control), readers: args.clients - args.stuck };
     // On the worker, where the sockets are: the thread that started the runtime is not one of its own.
     let work = tokio::spawn(async move {
         while let Some(order) = orders.recv().await {
-            say(&bench.obey(order).await?)?;
+            match order {
+                Order::Look => say(&Look { cpu_us: cpu_us(), resident_kib: resident_kib() })?,
+                Order::Publish { how, warm_up, measured } => say(&bench.publish(how, warm_up, measured).await?)?,
+            }
         }
         anyhow::Ok(())
     });
@@ -143,36 +165,61 @@ async fn serve<P: Publisher + 'static>(
 struct Bench<P> {
     publisher: P,
     pace: Pace,
-    clients: u64,
+    /// How many clients get every message.
+    readers: u64,
 }
 
 impl<P: Publisher> Bench<P> {
-    async fn obey(&mut self, order: Order) -> anyhow::Result<Outcome> {
-        self.push(order.in_flight, order.warm_up).await?;
+    async fn publish(&mut self, how: Pressure, warm_up: Duration, measured: Duration) -> anyhow::Result<Outcome> {
+        self.push(how, warm_up).await?;
         let (since, begun) = (Since::now(), Instant::now());
         let (published, acks) = (self.pace.published, self.publisher.acknowledged(self.pace.published).await?);
-        let acks_now = self.push(order.in_flight, order.measured).await?;
+        let acks_now = self.push(how, measured).await?;
         Ok(Outcome {
             cpu: since.used(),
             seconds: begun.elapsed().as_secs_f64(),
             published: self.pace.published,
-            delivered: (self.pace.published - published) * self.clients,
+            delivered: (self.pace.published - published) * self.readers,
             acks: acks_now - acks,
             resident_kib: resident_kib(),
         })
     }
 
     /// Publishes for a while, then waits until everything has arrived: it begins and ends with nothing on its way.
-    async fn push(&mut self, in_flight: u64, how_long: Duration) -> anyhow::Result<u64> {
-        let begun = Instant::now();
-        while begun.elapsed() < how_long {
-            let room = self.pace.room(in_flight).await?;
-            let next = self.pace.published + 1;
-            self.pace.published += room;
-            self.publisher.publish(next..next + room).await?;
+    async fn push(&mut self, how: Pressure, how_long: Duration) -> anyhow::Result<u64> {
+        match how {
+            Pressure::InFlight(most) => {
+                let begun = Instant::now();
+                while begun.elapsed() < how_long {
+                    let (room, now) = (self.pace.room(most).await?, now_ns());
+                    self.publish_due(std::iter::repeat_n(now, room as usize)).await?;
+                }
+            }
+            Pressure::PerSecond(rate) => {
+                let begun = now_ns() + FIRST_DUE_NS;
+                let due_ns = |number: u64| begun + (number as f64 * 1e9 / rate) as u64;
+                let (mut next, end) = (0, (rate * how_long.as_secs_f64()) as u64);
+                while next < end {
+                    tokio::time::sleep(Duration::from_nanos(due_ns(next).saturating_sub(now_ns()))).await;
+                    // Whoever is behind does not wait for one message to be out before the next one that is due.
+                    let now = now_ns();
+                    let behind = (next..end).take_while(|&number| due_ns(number) <= now).count() as u64;
+                    let until = (next + behind).max(next + 1);
+                    self.publish_due((next..until).map(due_ns)).await?;
+                    next = until;
+                }
+            }
         }
         self.pace.drained().await?;
         self.publisher.acknowledged(self.pace.published).await
+    }
+
+    /// Publishes as many as there are times.
+    async fn publish_due(&mut self, due_ns: impl Iterator<Item = u64>) -> anyhow::Result<()> {
+        let quotes: Vec<_> =
+            due_ns.zip(self.pace.published + 1..).map(|(due_ns, seq)| Quote::new(seq, due_ns)).collect();
+        self.pace.published += quotes.len() as u64;
+        self.publisher.publish(quotes).await
     }
 }
 
@@ -197,3 +244,6 @@ pub(crate) fn say(what: &impl Serialize) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string(what).context("a report is JSON")?);
     Ok(())
 }
+
+/// How long before the first message of an open loop is due.
+const FIRST_DUE_NS: u64 = 1_000_000;

@@ -1,10 +1,9 @@
 //! The Socket.IO library alone: its own tower layer under axum, and a room broadcast.
 
-use std::ops::Range;
-
 use axum::serve::ListenerExt;
+use serde::{Deserialize, Serialize};
 use socketioxide::SocketIo;
-use socketioxide::extract::SocketRef;
+use socketioxide::extract::{Data, SocketRef};
 use tokio::net::TcpListener;
 
 use crate::message::{NAMESPACE, Quote, TOPIC};
@@ -12,15 +11,23 @@ use crate::server::Publisher;
 
 pub(crate) struct Stock {
     io: SocketIo,
+    may_pass_over: bool,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Wish {
+    topic: String,
 }
 
 impl Stock {
-    pub(crate) fn start(listener: TcpListener) -> Self {
+    /// Some of the clients may not read: then those who have no room are passed over.
+    pub(crate) fn start(listener: TcpListener, may_pass_over: bool) -> Self {
         let (layer, io) = SocketIo::new_layer();
         io.ns(NAMESPACE, async |socket: SocketRef| {
-            socket.on("subscribe", async |socket: SocketRef| {
-                socket.join(TOPIC);
-                socket.emit("subscribed", &serde_json::json!({ "topic": TOPIC })).expect("there is room for an answer");
+            socket.on("subscribe", async |socket: SocketRef, Data(wish): Data<Wish>| {
+                // One that has left again already hears nothing.
+                let _gone = socket.emit("subscribed", &wish);
+                socket.join(wish.topic);
             });
         });
         let app = axum::Router::new().layer(layer);
@@ -28,16 +35,18 @@ impl Stock {
             stream.set_nodelay(true).expect("the option is known");
         });
         tokio::spawn(axum::serve(listener, app).into_future());
-        Self { io }
+        Self { io, may_pass_over }
     }
 }
 
 impl Publisher for Stock {
-    async fn publish(&mut self, numbers: Range<u64>) -> anyhow::Result<()> {
-        for number in numbers {
+    async fn publish(&mut self, quotes: Vec<Quote>) -> anyhow::Result<()> {
+        for quote in quotes {
             let namespace = self.io.of(NAMESPACE).expect("it was registered");
-            let sent = namespace.to(TOPIC).emit(TOPIC, &Quote::new(number)).await;
-            sent.map_err(|error| anyhow::anyhow!("{error}"))?;
+            let sent = namespace.to(TOPIC).emit(TOPIC, &quote).await;
+            if !self.may_pass_over {
+                sent.map_err(|error| anyhow::anyhow!("{error}"))?;
+            }
         }
         Ok(())
     }

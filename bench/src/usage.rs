@@ -23,9 +23,7 @@ pub(crate) struct Since {
 
 impl Since {
     pub(crate) fn now() -> Self {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        let total = Duration::try_from(time).expect("CPU time is not negative");
-        Self { total, ticks: ticks().unwrap_or_default() }
+        Self { total: cpu(), ticks: ticks().unwrap_or_default() }
     }
 
     /// What was used since then.
@@ -36,6 +34,15 @@ impl Since {
         let user_us = if user + system == 0 { 0.0 } else { total_us * user as f64 / (user + system) as f64 };
         Cpu { total_us, user_us, system_us: total_us - user_us }
     }
+}
+
+/// What this process has used since it began, in microseconds.
+pub(crate) fn cpu_us() -> f64 {
+    cpu().as_secs_f64() * 1e6
+}
+
+fn cpu() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).expect("CPU time is not negative")
 }
 
 /// User and system time in clock ticks.

@@ -6,9 +6,9 @@ use xshell::{Shell, cmd};
 /// What to measure.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// `fanout` or `acks` and its options, such as `fanout --clients 100,1000 --seconds 3 --json FILE` or
-    /// `acks --windows 1,32,256`; `fanout --help` lists them.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    /// The row and its options, such as `fanout --clients 100,1000 --seconds 3` or `acks --windows 1,32,256`; all rows
+    /// without one. `--help` lists them, `fanout --help` the options of that row. `--json FILE` keeps the numbers there.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
 

@@ -224,6 +224,10 @@ impl Inbox {
             self.end.get_or_insert(*reason);
         }
         self.bytes += size;
+        if self.items.capacity() == 0 {
+            // A connection opens and joins at once; later, most say one thing at a time. A queue makes room for four.
+            self.items.reserve_exact(2);
+        }
         self.items.push_back(input);
         let change = (!self.is_paused && self.is_half_full()).then_some(Reading::Pause);
         self.is_paused |= change.is_some();

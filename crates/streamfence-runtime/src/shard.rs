@@ -27,7 +27,9 @@ use crate::seat::{Joined, Seat};
 use crate::tickets::Tickets;
 use crate::watch::Watchers;
 
-/// Batches and events handed out in one turn. A batch may be a call to the kernel, and readers wait meanwhile.
+/// Batches and events handed out in one turn. A batch may be a call to the kernel, and whoever reads or connects waits
+/// meanwhile. With a quarter of it newcomers enter sooner beside a saturating fan-out, and everybody hears later in a
+/// steady rhythm.
 const OUTPUTS_PER_TURN: usize = 256;
 /// What one client may say in one turn.
 const INPUTS_PER_TURN: usize = 256;
@@ -317,6 +319,8 @@ impl Shard {
         };
         let Some(session) = session else { return };
         if let Some(seat) = self.seat_mut(key) {
+            // Most connections join one namespace.
+            seat.sessions.reserve_exact(1);
             seat.sessions.push(Joined { namespace, session, workers: Default::default() });
         }
         if wish.is_none() {

@@ -24,6 +24,7 @@ pub fn build(options: &ServerOptions) -> (Engine, SocketIo) {
         .max_payload(max_packet_bytes as u64)
         .ws_max_message_size(max_packet_bytes)
         .ws_max_frame_size(max_packet_bytes)
+        .ws_read_buffer_size(READ_BUFFER_BYTES)
         .with_parser(
             ParserConfig::common()
                 .max_incoming_binaries(MAX_INCOMING_ATTACHMENTS)
@@ -40,5 +41,8 @@ pub fn build(options: &ServerOptions) -> (Engine, SocketIo) {
 /// Slots of a connection's channel beside the fence's window, for pings, acks and the application's own emits: a
 /// channel that is full when a ping is due ends a living client. Slots cost nothing until they are used.
 const HEADROOM_PACKETS: usize = 128;
+/// What the library keeps for each websocket to read into: an event as clients send it. The stream below reads ahead
+/// without keeping anything, so that many events still come with one call to the kernel.
+const READ_BUFFER_BYTES: usize = 1024;
 /// How many attachments a packet from a client may have.
 const MAX_INCOMING_ATTACHMENTS: usize = 256;

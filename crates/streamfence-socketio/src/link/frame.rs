@@ -44,9 +44,9 @@ pub struct FrameTracker {
     header_len: usize,
     /// `Some` between the last byte of a header and the last byte of its payload.
     payload: Option<Payload>,
-    /// The first bytes of the payload, when it came in pieces or masked.
-    head: [u8; HEAD_BYTES],
-    head_len: usize,
+    /// The first bytes of the payload, when it comes in pieces or masked. Without memory otherwise: there is a tracker
+    /// for every connection, and next to no frame of a server comes so.
+    head: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ struct Payload {
 
 impl Default for FrameTracker {
     fn default() -> Self {
-        Self { header: [0; MAX_HEADER_BYTES], header_len: 0, payload: None, head: [0; HEAD_BYTES], head_len: 0 }
+        Self { header: [0; MAX_HEADER_BYTES], header_len: 0, payload: None, head: Vec::new() }
     }
 }
 
@@ -87,10 +87,10 @@ impl FrameTracker {
                 return;
             }
             self.payload = None;
-            let head = if is_whole { &chunk[..chunk.len().min(HEAD_BYTES)] } else { &self.head[..self.head_len] };
+            let head = if is_whole { &chunk[..chunk.len().min(HEAD_BYTES)] } else { &self.head[..] };
             let Payload { opcode, is_final, size_bytes, .. } = payload;
             on_frame(Frame { opcode, is_final, size_bytes, head });
-            self.head_len = 0;
+            self.head = Vec::new();
         }
     }
 
@@ -131,11 +131,13 @@ impl FrameTracker {
     }
 
     fn keep_head(&mut self, payload: &Payload, chunk: &[u8]) {
-        let take = chunk.len().min(HEAD_BYTES - self.head_len);
+        let take = chunk.len().min(HEAD_BYTES - self.head.len());
+        if self.head.capacity() == 0 && take > 0 {
+            self.head.reserve_exact(HEAD_BYTES);
+        }
         for &byte in &chunk[..take] {
-            let mask = payload.mask.map_or(0, |mask| mask[self.head_len % 4]);
-            self.head[self.head_len] = byte ^ mask;
-            self.head_len += 1;
+            let mask = payload.mask.map_or(0, |mask| mask[self.head.len() % 4]);
+            self.head.push(byte ^ mask);
         }
     }
 }

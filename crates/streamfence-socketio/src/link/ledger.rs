@@ -129,6 +129,10 @@ impl Ledger {
     pub fn expect(&mut self, packet: Expected) {
         self.frames += u64::from(packet.frames);
         self.bytes += packet.bytes;
+        if self.expected.capacity() == 0 {
+            // A websocket that is spliced has only its CONNECT here, and a queue makes room for four.
+            self.expected.reserve_exact(1);
+        }
         self.expected.push_back(packet);
         self.peak = self.peak.max(self.expected.len());
     }

@@ -2,6 +2,7 @@
 //!
 //! Never a byte of any protocol.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -188,15 +189,37 @@ impl From<Encrypted> for Stream {
 #[derive(Debug)]
 pub(crate) struct Inbound {
     reader: Reader,
+    /// What was read and not yet taken: by the HTTP side, or ahead.
     rewind: Bytes,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Inbound {
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.rewind.is_empty() { self.reader.poll_read(cx, buf) } else { rewind(&mut self.rewind, buf) }
+        if !self.rewind.is_empty() {
+            return rewind(&mut self.rewind, buf);
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut ahead = ReadBuf::new(scratch);
+            std::task::ready!(self.reader.poll_read(cx, &mut ahead))?;
+            let (now, later) = ahead.filled().split_at(buf.remaining().min(ahead.filled().len()));
+            buf.put_slice(now);
+            if !later.is_empty() {
+                self.rewind = Bytes::copy_from_slice(later);
+            }
+            Poll::Ready(Ok(()))
+        })
     }
 }
+
+thread_local! {
+    /// What every connection of a thread is read into, one at a time: one that says much at once takes few calls, and
+    /// one that says nothing keeps no memory.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_AHEAD_BYTES].into());
+}
+
+/// How much is read at once, and kept at most for a connection whose reader has taken a part of it.
+const READ_AHEAD_BYTES: usize = 16 * 1024;
 
 /// Gives what was read too early.
 fn rewind(rewind: &mut Bytes, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -272,5 +295,36 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.kind.writer().poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_read_ahead_comes_in_order_and_leaves_no_memory_behind() {
+        let said: Vec<u8> = (0..40_000_u32).map(|at| (at % 251) as u8).collect();
+        let (mut far, near) = duplex(said.len());
+        far.write_all(&said).await.expect("the pipe holds it");
+        let (mut inbound, _writer) = Stream::from(near).rewound(Bytes::from_static(b"early")).split();
+        let mut heard = Vec::new();
+        while heard.len() < 5 + said.len() {
+            let mut buffer = [0; 1000];
+            let mut buf = ReadBuf::new(&mut buffer);
+            std::future::poll_fn(|cx| inbound.poll_read(cx, &mut buf)).await.expect("the pipe is open");
+            assert!(!buf.filled().is_empty(), "the pipe is not at its end");
+            assert!(inbound.rewind.len() < READ_AHEAD_BYTES);
+            heard.extend_from_slice(buf.filled());
+        }
+        assert!(heard == [b"early", &said[..]].concat());
+        assert!(inbound.rewind.is_empty());
+        drop(far);
+        let mut buffer = [0; 10];
+        let mut buf = ReadBuf::new(&mut buffer);
+        std::future::poll_fn(|cx| inbound.poll_read(cx, &mut buf)).await.expect("it has ended well");
+        assert!(buf.filled().is_empty(), "an end is told as an end");
     }
 }
