@@ -318,6 +318,16 @@ impl Session {
         }
     }
 
+    /// Gives lanes their turn with all that they hold, which is held no more. Says whether there was any.
+    pub(crate) fn hold_no_more(&mut self) -> bool {
+        let mut any = false;
+        for (place, seated) in &mut self.lanes {
+            any |= seated.lane.hold_no_more();
+            seated.queue_up(place as u32, &mut self.turns);
+        }
+        any
+    }
+
     /// Looks for messages that were not acked in time.
     fn handle_overdue(&mut self, clock: Duration, now: Instant, books: &mut Books) -> Option<Verdict> {
         self.nearest = Duration::MAX;

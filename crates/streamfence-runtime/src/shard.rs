@@ -397,6 +397,7 @@ impl Shard {
                 if abandoned > 0 {
                     tracing::warn!(code = "sessions_lost", abandoned, "messages of clients that were away are lost");
                 }
+                self.hub.release_held(now.into_std());
                 let drain = self.drain.get_or_insert(Drain { deadline, done: Vec::new() });
                 // A second wish may only make it sooner.
                 drain.deadline = drain.deadline.min(deadline);

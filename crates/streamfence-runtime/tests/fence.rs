@@ -318,6 +318,22 @@ async fn a_shutdown_waits_for_acks_and_then_for_nobody() {
     assert!(began.elapsed() <= Duration::from_millis(10_100), "took {:?}", began.elapsed());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_for_the_rhythm_of_values() {
+    let namespace = Namespace::new("/feed").topic("snapshot").max_frequency(0.001);
+    let fence = Fence::builder().namespace(namespace).shards(2).build().expect("the catalog is valid");
+    let mut client = MemoryClient::connect(&fence, "/feed", 8);
+    client.subscribe("snapshot").await;
+    for n in 1..=3 {
+        fence.publish("/feed", "snapshot", number(n)).await.expect("the topic exists");
+    }
+    let began = tokio::time::Instant::now();
+    let shutdown = tokio::spawn(async move { fence.shutdown(Duration::from_secs(60)).await });
+    assert_eq!(numbers(&mut client, 2).await, [1, 3], "the first at once, and the newest at the end");
+    shutdown.await.expect("the shutdown finished");
+    assert!(began.elapsed() < Duration::from_secs(10), "took {:?}", began.elapsed());
+}
+
 #[tokio::test]
 async fn a_shutdown_may_take_for_ever() {
     let fence = Fence::builder().namespace(alerts()).shards(2).build().expect("the catalog is valid");

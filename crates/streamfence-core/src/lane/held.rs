@@ -74,12 +74,16 @@ impl Lane {
         expired
     }
 
-    /// Queues all that is held: there is no interval any more, or it is one of other keys.
-    pub(super) fn hold_no_more(&mut self) {
-        let Some(mut conflation) = self.conflation.take() else { return };
+    /// Queues all that is held, and says whether that was anything: there is no interval any more, or it is one of other
+    /// keys, or nobody will wait for its end.
+    pub(crate) fn hold_no_more(&mut self) -> bool {
+        let Some(mut conflation) = self.conflation.take() else { return false };
+        let mut any = false;
         while let Some(message) = conflation.pop_front() {
             self.push_back(&message);
+            any = true;
         }
+        any
     }
 
     /// Drops all that is held, and says how much that was: one value, where they all share a rhythm.

@@ -251,6 +251,7 @@ impl Stage {
                 self.hub.tell(session, Transmit::Done { namespace, request: RequestId(0) }, now);
             }
             "tick" => self.hub.expire(now),
+            "drain" => self.hub.release_held(now),
             "reload" => self.reload(),
             "holds" => self.holds(actor),
             "books" => self.books(),

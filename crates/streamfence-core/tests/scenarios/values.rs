@@ -774,3 +774,33 @@ fn values_are_remembered_from_when_a_topic_says_so_and_until_it_says_otherwise()
     "#]],
     );
 }
+
+#[test]
+fn a_hub_that_is_about_to_stop_sends_what_is_held() {
+    check(
+        best_effort(Overflow::DropOldest).max_frequency(0.1),
+        "room 9, offer a key=x, offer b key=x, offer c key=x, offer d key=y, offer e key=y, +1s, drain, offer f key=y",
+        expect![[r#"
+            0s  sent a
+            0s  coalesced 1
+            0s  sent d
+            1s  sent c
+            1s  sent e
+            1s  sent f
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_held_waits_for_room_when_the_hub_is_about_to_stop() {
+    check(
+        best_effort(Overflow::DropOldest).max_frequency(0.1),
+        "room 1, offer a key=x, offer b key=x, offer c key=y, drain, holds, room 9",
+        expect![[r#"
+            0s  sent a
+            0s  holds t: 2 messages, 20 bytes
+            0s  sent c
+            0s  sent b
+        "#]],
+    );
+}
