@@ -1,14 +1,32 @@
 //! One client, as cheap as it can be.
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::message::{
     CONNECT, DUE_START, PACKET_START, SUBSCRIBED_START, client_frame, number_at, split_frame, subscribe,
 };
+
+/// Connects from one address of the loopback after the other: a port is not free again for a minute, and a storm would
+/// use up those of a single address.
+async fn connect(port: u16) -> anyhow::Result<TcpStream> {
+    static CONNECTED: AtomicU32 = AtomicU32::new(0);
+    let socket = TcpSocket::new_v4()?;
+    if cfg!(target_os = "linux") {
+        let turn = CONNECTED.fetch_add(1, Ordering::Relaxed) % ADDRESSES;
+        socket.bind(SocketAddr::from((Ipv4Addr::from_bits(FIRST_ADDRESS.to_bits() + turn), 0)))?;
+    }
+    Ok(socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?)
+}
+
+const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const ADDRESSES: u32 = 64;
 
 /// One client's state of the conversation.
 pub(crate) struct Client {
@@ -42,7 +60,7 @@ impl Client {
         acks: bool,
         tls: Option<(TlsConnector, ServerName<'static>)>,
     ) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        let stream = connect(port).await?;
         stream.set_nodelay(true)?;
         let mut stream: Box<dyn Stream> = match tls {
             Some((connector, name)) => Box::new(connector.connect(name, stream).await?),
