@@ -1,19 +1,24 @@
-"""The contract as a second implementation sees it: python-socketio over websocket and polling."""
+"""The contract as a second implementation sees it: python-socketio over websocket and polling.
 
+It is the library's asynchronous client. The one with threads hands every packet to a thread of its own, which loses
+their order, and reads and writes one TLS connection in two threads at once, which CPython's `ssl` does not survive.
+"""
+
+import asyncio
 import base64
 import http.client
 import json
 import os
 import queue
 import signal
+import ssl
 import subprocess
 import tempfile
 import threading
-import time
 import unittest
 
+import aiohttp
 import engineio.payload
-import requests
 import socketio
 
 # python-engineio takes at most 16 packets from one poll and hangs up at more, which any burst over polling makes.
@@ -71,7 +76,8 @@ class Server:
         self.addresses = {}
         self.log = []
         self.listening = threading.Event()
-        threading.Thread(target=self.read_log, daemon=True).start()
+        self.reader = threading.Thread(target=self.read_log, daemon=True)
+        self.reader.start()
         if not self.listening.wait(SOON_S):
             self.process.kill()
             raise AssertionError("the server does not listen:\n" + "".join(self.log))
@@ -96,7 +102,9 @@ class Server:
     @property
     def trusted(self):
         """What a client is to trust; without TLS, whatever it does."""
-        return os.path.join(self.folder.name, "ca.pem") if self.with_tls else True
+        if not self.with_tls:
+            return True
+        return ssl.create_default_context(cafile=os.path.join(self.folder.name, "ca.pem"))
 
     def publish(self, namespace, topic, payload=None, **options):
         body = {"namespace": namespace, "topic": topic, **options}
@@ -118,29 +126,41 @@ class Server:
             code = self.process.wait(15)
         finally:
             self.process.kill()
+            self.reader.join(SOON_S)
+            self.process.stderr.close()
             self.folder.cleanup()
         assert code == 0, f"exit code {code}:\n" + "".join(self.log)
 
 
 class Client:
-    """One python-socketio client in one namespace; every event goes into one queue."""
+    """One python-socketio client in one namespace, in a thread of its own; every event goes into one queue."""
 
     def __init__(self, server, namespace, transports):
         self.namespace = namespace
         self.events = queue.Queue()
-        http_session = requests.Session()
-        # What is trusted is the test's, whatever the environment names.
-        http_session.trust_env = False
-        http_session.verify = server.trusted
-        self.socket = socketio.Client(reconnection=False, http_session=http_session)
-        self.socket.on("*", lambda event, *args: self.events.put((event, *args)), namespace=namespace)
-        self.socket.connect(server.url, namespaces=[namespace], transports=transports, wait_timeout=SOON_S)
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        try:
+            self.run(self.connect(server, transports))
+        except BaseException:
+            self.end()
+            raise
+
+    async def connect(self, server, transports):
+        self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=server.trusted))
+        self.socket = socketio.AsyncClient(reconnection=False, http_session=self.http)
+        self.socket.on("*", lambda event, *args: self.events.put((event, *args)), namespace=self.namespace)
+        await self.socket.connect(server.url, namespaces=[self.namespace], transports=transports, wait_timeout=SOON_S)
+
+    def run(self, what):
+        return asyncio.run_coroutine_threadsafe(what, self.loop).result(2 * SOON_S)
 
     def emit(self, event, body):
-        self.socket.emit(event, body, namespace=self.namespace)
+        self.run(self.socket.emit(event, body, namespace=self.namespace))
 
     def call(self, event, body):
-        return self.socket.call(event, body, namespace=self.namespace, timeout=SOON_S)
+        return self.run(self.socket.call(event, body, namespace=self.namespace, timeout=SOON_S))
 
     def next(self, wanted=None):
         event = self.events.get(timeout=SOON_S)
@@ -148,11 +168,21 @@ class Client:
         return event[1:]
 
     def leave(self):
+        try:
+            self.run(self.goodbye())
+        finally:
+            self.end()
+
+    async def goodbye(self):
         # The library loses a goodbye that is said while a request of it is on its way, and then waits for a ping.
-        deadline = time.monotonic() + SOON_S
-        while self.socket.eio.queue.unfinished_tasks and time.monotonic() < deadline:
-            time.sleep(0.005)
-        self.socket.disconnect()
+        await asyncio.wait_for(self.socket.eio.queue.join(), SOON_S)
+        await self.socket.disconnect()
+
+    def end(self):
+        self.run(self.http.close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(SOON_S)
+        self.loop.close()
 
     def subscribe(self, topic):
         self.emit("subscribe", {"topic": topic})
