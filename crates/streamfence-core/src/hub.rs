@@ -138,6 +138,13 @@ struct Generation<T> {
     value: T,
 }
 
+impl Generation<Seated> {
+    /// The key of a session that stands here.
+    fn session_key(&self, index: usize) -> SessionKey {
+        SessionKey { index: index as u32, generation: self.generation }
+    }
+}
+
 /// What became of a published message, over all its lanes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
@@ -443,18 +450,17 @@ impl Hub {
         let now = self.advance(now);
         let mut lighter = Vec::new();
         for (index, entry) in &mut self.sessions {
+            let key = entry.session_key(index);
             let seated = &mut entry.value;
             if seated.session.expire(now, &mut self.books) {
-                lighter.push((SessionKey { index: index as u32, generation: entry.generation }, seated.link));
+                lighter.push(key);
             }
             if seated.detached_until.is_none() {
                 seated.session.reassess(now, &mut self.books);
             }
         }
-        for (session, link) in lighter {
-            self.settle(session, false);
-            // What was given up for want of room may have held up what there is room for.
-            self.file_ready(link);
+        for key in lighter {
+            self.settle_lighter(key);
         }
         self.topics.expire_last(now);
         self.topics.forget_unused();
@@ -585,6 +591,13 @@ impl Hub {
             self.file_ready(link_key);
         }
         self.file_deadline(key);
+    }
+
+    /// The same after a session has lost something: what was too large for the room may have held up what there is room
+    /// for, in this session or in another of its link.
+    fn settle_lighter(&mut self, key: SessionKey) {
+        self.settle(key, false);
+        self.file_ready(self.sessions[key.index as usize].value.link);
     }
 
     fn file_ready(&mut self, key: LinkKey) {

@@ -11,6 +11,7 @@ mod outbound;
 pub(crate) mod packet;
 pub mod seam;
 pub mod shim;
+mod sink;
 mod stall;
 pub mod state;
 pub mod stream;

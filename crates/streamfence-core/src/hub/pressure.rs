@@ -247,9 +247,7 @@ impl Hub {
                     self.strain.cost.freed_bytes += shed.bytes;
                     round.highest = round.highest.max(session.lane(place).share());
                     if shed.messages > 0 {
-                        self.settle(key, false);
-                        // There may be room for what comes next, where there was none for what gave way.
-                        self.file_ready(self.sessions[key.index as usize].value.link);
+                        self.settle_lighter(key);
                     }
                     if bytes >= wanted {
                         return Relief::Enough;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Hub;
 use crate::catalog::Catalog;
 use crate::event::UnsubscribeReason;
-use crate::message::{SessionKey, TopicId};
+use crate::message::TopicId;
 use crate::topic::TopicEntry;
 
 /// What a hub goes on with.
@@ -35,8 +35,7 @@ impl Hub {
             0 => Some(catalog.entry(old.id).clone()).filter(|entry| !entry.class.is_removed),
             _ => reload.made.get(&old.id).cloned(),
         };
-        let key = |(index, generation): (usize, u32)| SessionKey { index: index as u32, generation };
-        let sessions: Vec<_> = self.sessions.iter().map(|(index, entry)| key((index, entry.generation))).collect();
+        let sessions: Vec<_> = self.sessions.iter().map(|(index, entry)| entry.session_key(index)).collect();
         for key in sessions {
             let session = &mut self.sessions[key.index as usize].value.session;
             let rules = catalog.namespace_entry(session.namespace()).slow_client;

@@ -65,8 +65,7 @@ impl Hub {
         self.keeps_none = true;
         let before = self.books.resident();
         let detached = self.sessions.iter().filter(|(_, entry)| entry.value.detached_until.is_some());
-        let keys: Vec<_> =
-            detached.map(|(index, entry)| SessionKey { index: index as u32, generation: entry.generation }).collect();
+        let keys: Vec<_> = detached.map(|(index, entry)| entry.session_key(index)).collect();
         for key in keys {
             self.end_detached(key);
         }

@@ -6,21 +6,21 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
-use tokio::task::coop::has_budget_remaining;
 
 use super::frame::Frame;
 use super::halves::Writer;
 use super::packet::{FRAMES_PER_CALL, Packet, Parts};
 use super::seam::Seam;
+use super::sink::Sink;
 
 /// What both writers share; to be locked while either writes.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    writer: Writer,
+    sink: Sink,
     seam: Seam,
     /// What is left of a packet the kernel has begun to take: its text, and its attachments with it.
     rest: VecDeque<Bytes>,
@@ -30,32 +30,20 @@ pub(crate) struct Outbound {
     is_library_waiting: bool,
     /// Whether it is the library's turn: only while it waits.
     is_library_next: bool,
-    /// Whether the stream has something to write that it has taken: TLS may.
+    /// Whether the stream may have something of the shard's to write that it has taken.
     is_unflushed: bool,
-    /// Whether the kernel said no, and has not taken all it was offered since.
-    is_full: bool,
-    /// The same of a stream that has taken something itself.
-    is_flush_full: bool,
-    /// How many bytes the kernel has taken and nobody has asked about.
-    moved_bytes: u64,
-    /// Woken when the kernel takes more, whoever was told that it does not.
-    waker: Waker,
 }
 
 impl Outbound {
     pub(crate) fn new(writer: Writer, waker: Waker) -> Self {
         Self {
-            writer,
+            sink: Sink::new(writer, waker),
             seam: Seam::default(),
             rest: VecDeque::new(),
             queue: VecDeque::new(),
             is_library_waiting: false,
             is_library_next: false,
             is_unflushed: false,
-            is_full: false,
-            is_flush_full: false,
-            moved_bytes: 0,
-            waker,
         }
     }
 
@@ -71,12 +59,12 @@ impl Outbound {
 
     /// Whether the kernel takes nothing now.
     pub(crate) fn is_full(&self) -> bool {
-        self.is_full || self.is_flush_full
+        self.sink.is_full()
     }
 
     /// How many bytes the kernel has taken since this was asked last.
     pub(crate) fn take_moved_bytes(&mut self) -> u64 {
-        std::mem::take(&mut self.moved_bytes)
+        self.sink.take_moved_bytes()
     }
 
     /// Queues the packets of a shard, and writes what the kernel takes now.
@@ -99,7 +87,7 @@ impl Outbound {
         // Up to where the shard may go on, if it has something.
         let end = if self.queue.is_empty() { None } else { self.seam.next_open(bytes) };
         let offered = &bytes[..end.unwrap_or(bytes.len())];
-        let len = std::task::ready!(self.poll_write(&[IoSlice::new(offered)], offered.len())?);
+        let len = std::task::ready!(self.sink.offer(&[IoSlice::new(offered)])?);
         self.seam.feed(&bytes[..len], on_frame);
         self.is_library_next &= !self.seam.is_open();
         self.is_library_waiting = len < bytes.len();
@@ -116,15 +104,12 @@ impl Outbound {
 
     /// Ends the direction for the library.
     pub(crate) fn shutdown(&mut self) -> Poll<io::Result<()>> {
-        self.writer.poll_shutdown(&mut Context::from_waker(&self.waker))
+        self.sink.shutdown()
     }
 
     /// Lets go of the stream, whose end is the reader's; `is_reset` if that is to be a reset.
     pub(crate) fn release(self, is_reset: bool) {
-        if is_reset {
-            self.writer.reset_on_drop();
-        }
-        self.writer.release();
+        self.sink.release(is_reset);
     }
 
     /// Writes what was begun, and what is queued where it may come next.
@@ -135,7 +120,7 @@ impl Outbound {
         if self.finish()?.is_pending() {
             return Ok(Poll::Pending);
         }
-        while !self.queue.is_empty() && self.seam.is_open() && !(self.is_library_waiting && self.is_library_next) {
+        while !self.queue.is_empty() && self.seam.is_open() && !self.is_library_next {
             if self.write_queue()?.is_pending() || self.finish()?.is_pending() {
                 return Ok(Poll::Pending);
             }
@@ -150,17 +135,11 @@ impl Outbound {
 
     /// Writes the next packets of the queue, with one call.
     fn write_queue(&mut self) -> io::Result<Poll<()>> {
-        let (written, taken) = {
+        let taken = {
             let parts = Parts::of(&self.queue);
-            let cx = &mut Context::from_waker(&self.waker);
-            let Poll::Ready(written) = accepted(self.writer.poll_write(cx, &parts.slices()))? else {
-                self.is_full |= has_budget_remaining();
-                return Ok(Poll::Pending);
-            };
-            self.is_full &= written < parts.size_bytes();
-            (written, parts.take(written, &mut self.rest))
+            let Poll::Ready(written) = self.sink.offer(&parts.slices())? else { return Ok(Poll::Pending) };
+            parts.take(written, &mut self.rest)
         };
-        self.moved_bytes += written as u64;
         self.is_unflushed = true;
         self.queue.drain(..taken);
         Ok(Poll::Ready(()))
@@ -169,18 +148,12 @@ impl Outbound {
     /// Writes what is left of what was begun.
     fn finish(&mut self) -> io::Result<Poll<()>> {
         while !self.rest.is_empty() {
-            let slices = self.rest.iter().take(FRAMES_PER_CALL).map(|left| IoSlice::new(left));
-            let slices: SmallVec<[IoSlice<'_>; FRAMES_PER_CALL]> = slices.collect();
-            let offered = slices.iter().map(|slice| slice.len()).sum::<usize>();
-            let written = accepted(self.writer.poll_write(&mut Context::from_waker(&self.waker), &slices))?;
-            drop(slices);
-            let Poll::Ready(written) = written else {
-                self.is_full |= has_budget_remaining();
-                return Ok(Poll::Pending);
+            let written = {
+                let slices = self.rest.iter().take(FRAMES_PER_CALL).map(|left| IoSlice::new(left));
+                self.sink.offer(&slices.collect::<SmallVec<[IoSlice<'_>; FRAMES_PER_CALL]>>())?
             };
-            self.moved_bytes += written as u64;
+            let Poll::Ready(written) = written else { return Ok(Poll::Pending) };
             self.is_unflushed = true;
-            self.is_full &= written < offered;
             self.advance_rest(written);
         }
         if self.rest.capacity() > 0 {
@@ -201,34 +174,10 @@ impl Outbound {
         }
     }
 
-    fn poll_write(&mut self, slices: &[IoSlice<'_>], offered: usize) -> io::Result<Poll<usize>> {
-        let written = accepted(self.writer.poll_write(&mut Context::from_waker(&self.waker), slices))?;
-        match written {
-            Poll::Ready(written) => {
-                self.moved_bytes += written as u64;
-                self.is_full &= written < offered;
-            }
-            Poll::Pending => self.is_full |= has_budget_remaining(),
-        }
-        Ok(written)
-    }
-
     fn poll_flush(&mut self) -> io::Result<Poll<()>> {
-        let flushed = self.writer.poll_flush(&mut Context::from_waker(&self.waker))?;
-        match flushed {
-            Poll::Ready(()) => (self.is_unflushed, self.is_flush_full) = (false, false),
-            Poll::Pending => self.is_flush_full |= has_budget_remaining(),
-        }
+        let flushed = self.sink.flush()?;
+        self.is_unflushed &= flushed.is_pending();
         Ok(flushed)
-    }
-}
-
-/// A stream that takes nothing and says nothing of waiting is broken.
-fn accepted(written: Poll<io::Result<usize>>) -> io::Result<Poll<usize>> {
-    match written {
-        Poll::Ready(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
-        Poll::Ready(written) => written.map(Poll::Ready),
-        Poll::Pending => Ok(Poll::Pending),
     }
 }
 

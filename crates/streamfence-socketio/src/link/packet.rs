@@ -69,10 +69,6 @@ impl<'a> Parts<'a> {
         self.0.iter().flat_map(|part| [IoSlice::new(&part.head), IoSlice::new(part.payload())]).collect()
     }
 
-    pub(super) fn size_bytes(&self) -> usize {
-        self.0.iter().map(Part::len).sum()
-    }
-
     /// What the kernel has left of a packet it began to take, when it took so many bytes. Answers how many packets are
     /// off the queue with that.
     pub(super) fn take(&self, written: usize, rest: &mut VecDeque<Bytes>) -> usize {
@@ -146,7 +142,7 @@ mod tests {
         let parts = Parts::of(&packets);
         let whole = parts.slices().iter().flat_map(|slice| slice.to_vec()).collect::<Vec<_>>();
         let ends: Vec<usize> = (1..=packets.len())
-            .map(|count| Parts::of(&packets.iter().take(count).map(copy).collect()).size_bytes())
+            .map(|count| Parts::of(&packets.iter().take(count).map(copy).collect()).0.iter().map(Part::len).sum())
             .collect();
         for written in 1..=whole.len() {
             let mut rest = VecDeque::new();

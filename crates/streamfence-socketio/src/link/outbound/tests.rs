@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::Context;
 
 use bytes::Bytes;
 use proptest::prelude::*;
