@@ -15,7 +15,7 @@ use crate::namespace::{
     OnSubscribe, Wire,
 };
 use crate::policy::{
-    Backoff, Delivery, Exhaustion, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry,
+    Backoff, Delivery, Exhaustion, Frequency, Limits, Overflow, Policy, PolicyError, Retry, SpillRules,
 };
 use crate::slow_client::{SlowClient, SlowClientError};
 use crate::topic::TopicEntry;
@@ -79,6 +79,8 @@ pub struct Class {
     pub exhaustion: Exhaustion,
     /// How many messages that were given up are kept; 0 where no ack is wanted.
     pub dead_letters: u32,
+    /// How much of it may lie on disk, where its lanes spill.
+    pub spill: SpillRules,
     /// How a client says that it has a message, where it is asked to.
     pub ack: AckStyle,
     /// The shape of a message on the wire.
@@ -283,6 +285,7 @@ impl Catalog {
                 ttl: draft.ttl,
                 exhaustion,
                 dead_letters,
+                spill: draft.spill.unwrap_or_default(),
                 ack: draft.ack.unwrap_or_default(),
                 wire: draft.wire.unwrap_or_default(),
                 metadata: draft.metadata.unwrap_or_default(),
@@ -396,6 +399,9 @@ impl Draft {
             Some(hertz) => Some(Frequency::hertz(hertz).map_err(|why| CatalogError::Policy { topic: topic(), why })?),
         };
         let delivery = match self.delivery.unwrap_or(DraftDelivery::BestEffort(Overflow::RejectNew)) {
+            DraftDelivery::BestEffort(Overflow::Spill) if coalesce || max_frequency.is_some() => {
+                return Err(CatalogError::CoalescedSpill { topic: topic() });
+            }
             DraftDelivery::BestEffort(overflow) => Delivery::BestEffort { overflow, coalesce, max_frequency },
             DraftDelivery::AtLeastOnce(_) if coalesce => {
                 return Err(CatalogError::CoalescedAtLeastOnce { topic: topic() });
@@ -412,6 +418,7 @@ impl Draft {
                 jitter,
                 exhaustion: _,
                 dead_letters: _,
+                overflow,
             }) => {
                 above_zero("ack_timeout", ack_timeout.as_nanos().try_into().unwrap_or(u64::MAX))?;
                 Delivery::AtLeastOnce {
@@ -424,7 +431,7 @@ impl Draft {
                         backoff: Backoff::new(multiplier, max_backoff, jitter)
                             .map_err(|why| CatalogError::Policy { topic: topic(), why })?,
                     },
-                    overflow: LosslessOverflow::RejectNew,
+                    overflow,
                 }
             }
         };
@@ -567,6 +574,15 @@ pub enum CatalogError {
         /// Namespace and topic.
         topic: String,
     },
+    /// What lies on disk is not replaced: a lane that spills keeps every value, and in order.
+    #[error(
+        "topic `{topic}`: coalesce or max_frequency with spilling to disk: what lies on disk is not replaced; wanted one of the two"
+    )]
+    CoalescedSpill {
+        /// Namespace and topic.
+        topic: String,
+    },
+
     /// The limits of the slow-client ladder do not fit together.
     #[error("namespace `{namespace}`: slow client: {why}")]
     SlowClient {

@@ -11,6 +11,7 @@ pub mod message;
 pub mod namespace;
 pub mod policy;
 pub mod slow_client;
+pub mod spill;
 pub mod topic;
 
 pub mod conflation;
@@ -48,9 +49,14 @@ pub use namespace::{
 pub use output::{Batch, ErrorCode, GivenUp, Output, Secret, Ticket, Transmit};
 pub use policy::{
     Backoff, Delivery, Exhaustion, Frequency, Limits, LosslessOverflow, Overflow, Policy, PolicyError, Retry,
+    SpillFull, SpillRules,
 };
 pub use receipts::Receipts;
 pub use session::{Session, Verdict};
 pub use slow_client::{Eviction, SlowClient, SlowClientError};
+pub use spill::{
+    Audience, IO_BUCKETS_S, LogId, LogPosition, LostRecords, Record, SpillBackend, SpillCommand, SpillCompletion,
+    SpillHealth, SpillStats, StoreId,
+};
 pub use stats::{AckOutcome, LaneSurvey, MemoryUse, Observer, TopicStats};
 pub use topic::TopicEntry;

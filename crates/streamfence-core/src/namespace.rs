@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::policy::{Exhaustion, Overflow};
+use crate::policy::{Exhaustion, LosslessOverflow, Overflow, SpillRules};
 use crate::slow_client::SlowClient;
 
 /// A namespace and the topics in it, as an application asks for them.
@@ -115,6 +115,7 @@ pub(crate) struct Draft {
     pub(crate) allow_polling: Option<bool>,
     pub(crate) echo: Option<bool>,
     pub(crate) max_topics: Option<u32>,
+    pub(crate) spill: Option<SpillRules>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +146,7 @@ impl Draft {
             allow_polling: self.allow_polling.or(parent.allow_polling),
             echo: self.echo.or(parent.echo),
             max_topics: self.max_topics.or(parent.max_topics),
+            spill: self.spill.or(parent.spill),
         }
     }
 }
@@ -283,6 +285,13 @@ macro_rules! settings {
                 self
             }
 
+            /// How much may lie on disk, and where, of lanes that spill. Default: as much as the first store has.
+            #[must_use]
+            pub fn spill(mut self, rules: SpillRules) -> Self {
+                self.draft.spill = Some(rules);
+                self
+            }
+
             /// Whether a relayed message also reaches the client that published it. Default: yes.
             #[must_use]
             pub fn echo(mut self, yes: bool) -> Self {
@@ -307,6 +316,7 @@ pub struct AtLeastOnce {
     pub(crate) jitter: f64,
     pub(crate) exhaustion: Exhaustion,
     pub(crate) dead_letters: u32,
+    pub(crate) overflow: LosslessOverflow,
 }
 
 impl Default for AtLeastOnce {
@@ -321,6 +331,7 @@ impl Default for AtLeastOnce {
             jitter: 0.0,
             exhaustion: Exhaustion::DeadLetter,
             dead_letters: 128,
+            overflow: LosslessOverflow::RejectNew,
         }
     }
 }
@@ -375,6 +386,13 @@ impl AtLeastOnce {
     #[must_use]
     pub fn dead_letters(mut self, messages: u32) -> Self {
         self.dead_letters = messages;
+        self
+    }
+
+    /// What gives way when a lane is full. Default: [`LosslessOverflow::RejectNew`].
+    #[must_use]
+    pub fn overflow(mut self, overflow: LosslessOverflow) -> Self {
+        self.overflow = overflow;
         self
     }
 }

@@ -5,6 +5,8 @@
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
+use crate::spill::StoreId;
+
 /// How a lane treats its messages: the promise, and how much it may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -185,6 +187,12 @@ pub enum Overflow {
     ///
     /// However slow a client is, what it gets next is current: for a state that each message carries in full.
     SnapshotOnly,
+    /// Nothing, while there is room on disk: the new message goes there, and so does every later one until the client has
+    /// caught up. Without room it is refused.
+    ///
+    /// A client that falls behind gets everything, late: for what must be whole and may be old. Costs the disk one copy
+    /// of a message, whatever the number of clients that are behind.
+    Spill,
 }
 
 /// What gives way when an at-least-once lane is full: never a message that was admitted.
@@ -192,6 +200,31 @@ pub enum Overflow {
 pub enum LosslessOverflow {
     /// The new message: the publisher is told.
     RejectNew,
+    /// Nothing, while there is room on disk, as with [`Overflow::Spill`].
+    Spill,
+}
+
+/// How much of a topic may lie on disk, where its lanes [spill](Overflow::Spill).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpillRules {
+    /// Where it lies.
+    pub store: StoreId,
+    /// How many bytes of encoded packets one client may have there; `None` is as much as the store has.
+    pub max_bytes_per_client: Option<NonZeroU64>,
+    /// How many bytes of encoded packets the topic may have there; `None` likewise. Each shard has an equal part of it.
+    pub max_bytes_per_topic: Option<NonZeroU64>,
+    /// What becomes of a client for which there is no more room.
+    pub on_full: SpillFull,
+}
+
+/// What becomes of a lane that has spilled and for which there is no room on disk for one message more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpillFull {
+    /// The message is refused, and the publisher is told why.
+    #[default]
+    Reject,
+    /// The client is disconnected, if it has used up its own part: whoever is that far behind is not there.
+    Disconnect,
 }
 
 /// How much one lane may hold, queued and in flight together.
