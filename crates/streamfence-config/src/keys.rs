@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Optional, Secret, Text, Texts, Word};
-use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, SlowClient, Tls, Topic};
+use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, SlowClient, Spill, Tls, Topic};
 
 /// One key of the file.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,8 @@ pub enum Section {
     SlowClient,
     /// Under `retryBackoff`.
     Backoff,
+    /// Under `spill`.
+    Spill,
     /// In an entry of `topics`.
     Topic,
     /// Under `admin`.
@@ -48,7 +50,7 @@ pub enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 10] = [File, Server, Tls, Namespace, SlowClient, Policy, Backoff, Topic, Admin, Log];
+    const ALL: [Self; 11] = [File, Server, Tls, Namespace, SlowClient, Policy, Backoff, Spill, Topic, Admin, Log];
 
     fn place(self) -> &'static str {
         match self {
@@ -59,6 +61,7 @@ impl Section {
             Policy => "in an entry of `namespaces` or of `topics`",
             SlowClient => "under `slowClient`",
             Backoff => "under `retryBackoff`",
+            Spill => "under `spill`",
             Topic => "in an entry of `topics`",
             Admin => "under `admin`",
             Log => "under `log`",
@@ -144,6 +147,10 @@ const U32: u64 = u32::MAX as u64;
 const MAX_PAYLOAD: u64 = 256 * 1024 * 1024;
 /// The most bytes one lane or buffer may have.
 const TIB: u64 = 1 << 40;
+/// The most bytes that may lie on disk.
+const PIB: u64 = 1 << 50;
+/// The least a directory to spill to may hold: two segments for one topic, and two for another.
+const LEAST_STORE: u64 = 64 << 20;
 
 /// The most dead letters of one topic.
 const DEAD_LETTERS: u64 = 100_000;
@@ -199,8 +206,10 @@ pub const KEYS: &[Key] = &[
     key(Server, "blockedReadBudgetBytes", number(1, TIB, 262_144), "How much is read from a client while writing to it is blocked."),
     key(Server, "shutdownDrainMs", number(0, DAY_MS, 10_000), "How long lanes may take to empty when the server stops."),
     key(Server, "memoryBudgetBytes", Optional { min: 1 << 20, max: TIB, without: "half of the memory there is" }, "How much memory messages may take over all clients, connections not counted. The servers of a file have one budget: the sum of what they give."),
+    key(Server, "spillRootPath", Text { default: Some(".streamfence-spill") }, "The directory where lanes overflow to disk (`overflowAction: SPILL_TO_DISK`), for this process alone; relative to the configuration. Servers that name the same one share it. It is made where a topic spills, and emptied when the server starts."),
+    key(Server, "spillMaxBytes", Optional { min: LEAST_STORE, max: PIB, without: "as much as there is, but for `spillMinFreeBytes`" }, "How much disk that directory may take. Said by one server, it holds for all that share it."),
+    key(Server, "spillMinFreeBytes", number(0, PIB, 1 << 30), "How much of the disk it leaves free, whoever takes the rest. Said by one server, it holds for all that share the directory."),
     key(Server, "namespaces", List("namespaces"), "The namespaces it serves; at least one."),
-    later(Server, "spillRootPath", "Where lanes overflow to disk."),
     later(Server, "jwt", "Tokens signed by someone else."),
     later(Server, "staticTokens", "Tokens written in the file."),
     later(Server, "tokenQuery", "Whether a token may stand in the query."),
@@ -231,7 +240,7 @@ pub const KEYS: &[Key] = &[
     key(SlowClient, "hardBytes", limit(TIB), "The same in bytes of encoded packets; at least `softBytes`."),
 
     key(Policy, "deliveryMode", choice(&["BEST_EFFORT", "AT_LEAST_ONCE"]), "Whether messages wait for the client's ack."),
-    key(Policy, "overflowAction", Choice { of: &["REJECT_NEW", "DROP_OLDEST", "COALESCE", "SNAPSHOT_ONLY"], later: &["SPILL_TO_DISK"] }, "What gives way when a client's lane is full; AT_LEAST_ONCE takes REJECT_NEW only."),
+    key(Policy, "overflowAction", choice(&["REJECT_NEW", "DROP_OLDEST", "COALESCE", "SNAPSHOT_ONLY", "SPILL_TO_DISK"]), "What gives way when a client's lane is full; AT_LEAST_ONCE takes REJECT_NEW or SPILL_TO_DISK. With SPILL_TO_DISK nothing does while there is room on disk: the message goes there, and so does every later one until the client has caught up."),
     key(Policy, "maxQueuedMessagesPerClient", number(1, U32, 64), "How many messages a client's lane holds, queued and in flight together."),
     key(Policy, "maxTopics", number(1, U32, 10_000), "How many topics may be made at once from one whose name is a pattern."),
     key(Policy, "maxQueuedBytesPerClient", number(1, TIB, 524_288), "How many bytes of encoded packets a client's lane holds."),
@@ -256,11 +265,15 @@ pub const KEYS: &[Key] = &[
     key(Policy, "onRetryExhausted", choice(&["deadLetter", "disconnect"]), "What the client pays when the last retry of a message is not acked: nothing, or its connection. The message is a dead letter either way."),
     key(Policy, "deadLetterCapacity", number(0, DEAD_LETTERS, 128), "How many messages that were given up are kept for a topic, or for all topics of a pattern together; the oldest gives way, and 0 keeps none."),
     key(Policy, "receiptWindow", number(0, U16, 0), "How many messages of a BEST_EFFORT topic may be sent and not yet confirmed by the client, so that a slow handler is felt; 0 is any number."),
-    later(Policy, "spill", "How much a lane may overflow to disk."),
+    key(Policy, "spill", Block, "How much may overflow to disk, where `overflowAction` is SPILL_TO_DISK."),
 
     key(Backoff, "multiplier", Decimal { min: 1.0, max: 100.0, default: 1.0 }, "How many times as long as the one before it an attempt has."),
     key(Backoff, "maxMs", number(0, DAY_MS, 60_000), "The longest an attempt has, unless `ackTimeoutMs` is longer."),
     key(Backoff, "jitter", Decimal { min: 0.0, max: 1.0, default: 0.0 }, "By which share a timeout may be shortened, so that clients do not all retry at once."),
+
+    key(Spill, "maxBytesPerClient", limit(PIB), "How many bytes of encoded packets one client may have on disk, of one topic."),
+    key(Spill, "maxBytesPerTopic", limit(PIB), "How many bytes of encoded packets one topic may have on disk, each message counted once; each shard has an equal part of it."),
+    key(Spill, "onFull", choice(&["reject", "disconnect"]), "What becomes of a client that has used up `maxBytesPerClient`: new messages for it are refused until half of what lies there is read, or its connection ends. Where the topic or the disk has no more room, messages are refused."),
 
     key(Topic, "name", Text { default: None }, "Its name; once in its namespace. One that ends in `*` is a pattern: every name that begins so is a topic, made when somebody subscribes or publishes to it and gone with its last subscriber."),
 

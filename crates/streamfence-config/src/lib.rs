@@ -24,6 +24,7 @@ mod block;
 mod namespaces;
 mod resolve;
 mod slow_client;
+mod spill;
 mod tls;
 
 mod load;
@@ -33,12 +34,12 @@ pub mod error;
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use expand::{Lookup, Reference};
 pub use keys::{KEYS, Key, Kind, Section, reference};
-pub use load::{MAX_FILE_BYTES, load};
+pub use load::{MAX_FILE_BYTES, load, load_beside};
 pub use raw::Place;
 pub use resolve::{Format, parse};
 pub use settings::{
-    AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings, ServerSettings, Settings, TlsProtocol,
-    TlsSettings, UnknownServer,
+    AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings, ServerSettings, Settings,
+    SpillSettings, TlsProtocol, TlsSettings, UnknownServer,
 };
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::expand::Reference;
-use crate::resolve::{Format, parse};
-use crate::settings::Settings;
+use crate::resolve::{Format, parse_in};
+use crate::settings::{Settings, SpillSettings};
 
 /// The most bytes a configuration may have.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -17,11 +17,20 @@ const MAX_REFERRED_BYTES: u64 = 64 * 1024;
 /// Reads a configuration file; its extension says what it is written in.
 ///
 /// `${NAME}` is asked of the environment, `${file:path}` of the file system, from the directory of the configuration. The
-/// files of `tls` are found from there too; they are not opened.
+/// files of `tls` and the directories of `spillRootPath` are found from there too; they are not opened.
 ///
 /// # Errors
 /// Everything that is wrong with the file, each with its place.
 pub fn load(path: impl AsRef<Path>) -> Result<Settings, ConfigErrors> {
+    load_beside(path, &[])
+}
+
+/// The same for a file that is read again while stores are open: a server that spills to one of them goes on with it
+/// whatever the file says now, and what is new gets a number of its own.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Settings, ConfigErrors> {
     let path = path.as_ref();
     let name = path.display().to_string();
     let refused = |problem| {
@@ -41,7 +50,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<Settings, ConfigErrors> {
         })
     })?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    let mut settings = parse(&text, format, &name, &|reference| match reference {
+    let lookup = |reference: Reference<'_>| match reference {
         Reference::Env(name) => std::env::var(name).map_err(|why| match why {
             std::env::VarError::NotPresent => "the variable is not set".to_owned(),
             std::env::VarError::NotUnicode(_) => "the variable is not UTF-8".to_owned(),
@@ -51,7 +60,8 @@ pub fn load(path: impl AsRef<Path>) -> Result<Settings, ConfigErrors> {
             Err(Unread::TooLarge) => Err(format!("the file is larger than {MAX_REFERRED_BYTES} bytes")),
             Err(Unread::Failed(why)) => Err(why),
         },
-    })?;
+    };
+    let mut settings = parse_in(directory, &text, format, &name, &lookup, open)?;
     for tls in settings.servers.iter_mut().filter_map(|server| server.tls.as_mut()) {
         tls.cert_chain = directory.join(&tls.cert_chain);
         tls.private_key = directory.join(&tls.private_key);

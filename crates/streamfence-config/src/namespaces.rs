@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use streamfence_core::{
-    AckStyle, AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, Exhaustion, InboundAck, Metadata,
-    Namespace, OnSubscribe, Overflow, Topic, Wire,
+    AckStyle, AtLeastOnce, Catalog, CatalogError, ClientPublish, CoalesceKey, Exhaustion, InboundAck, LosslessOverflow,
+    Metadata, Namespace, OnSubscribe, Overflow, StoreId, Topic, Wire,
 };
 
 use crate::block::{Block, Report};
@@ -12,22 +12,31 @@ use crate::error::Problem;
 use crate::keys::Section;
 use crate::raw::{Node, Place, Value};
 use crate::resolve::Taken;
-use crate::slow_client;
+use crate::{slow_client, spill};
 
-/// The namespaces of one server, each under its path.
+/// A namespace as it was read.
+pub(crate) struct Resolved {
+    pub(crate) path: String,
+    pub(crate) draft: Namespace,
+    /// Whether any of its topics overflows to disk.
+    pub(crate) spills: bool,
+}
+
+/// The namespaces of one server, which would spill to this store.
 pub(crate) fn resolve(
     list: Vec<Node>,
     server: &str,
+    store: StoreId,
     paths: &mut Taken,
     report: &mut Report<'_>,
-) -> Vec<(String, Namespace)> {
+) -> Vec<Resolved> {
     list.into_iter()
         .enumerate()
-        .map(|(index, node)| namespace(node, format!("{server}.namespaces[{index}]"), paths, report))
+        .map(|(index, node)| namespace(node, format!("{server}.namespaces[{index}]"), store, paths, report))
         .collect()
 }
 
-fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Report<'_>) -> (String, Namespace) {
+fn namespace(node: Node, mut part: String, store: StoreId, paths: &mut Taken, report: &mut Report<'_>) -> Resolved {
     let mut block = Block::read(node, &[Section::Namespace, Section::Policy], &part, report);
     let path = block.text("path").to_owned();
     if let Some(at) = block.place_of("path") {
@@ -57,10 +66,12 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
     check_pointers(&block, &part, report);
     // Read once here and not once a topic, so that a mistake in it is one.
     let backoff = block.block("retryBackoff", &[Section::Backoff], &part, report);
+    let room = block.block("spill", &[Section::Spill], &part, report);
     let retention = Duration::from_millis(block.number("sessionRetentionMs"));
     let mut namespace = Namespace::new(&path).session_retention(retention);
     let mut is_any_acked = false;
     let mut is_any_confirmed = false;
+    let mut spills = false;
     let mut most = slow_client::Most::default();
     for entry in entries {
         let Some((name, own)) = topic(entry, &part, &mut names, report) else { continue };
@@ -70,6 +81,8 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         let is_confirmed = is_acked || policy.number("receiptWindow") > 0;
         is_any_acked |= is_acked;
         is_any_confirmed |= is_confirmed;
+        let is_spilling = policy.text("overflowAction") == SPILL;
+        spills |= is_spilling;
         let lanes = if name.ends_with('*') { policy.number("maxTopics") } else { 1 };
         most.add(lanes, policy.number("maxQueuedMessagesPerClient"), policy.number("maxQueuedBytesPerClient"));
         check_pointers(&own, &part, report);
@@ -83,6 +96,13 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
         }
         if policy.is_sound {
             check_promise(&policy, is_acked, &part, report);
+            check_order(&policy, is_spilling && !is_acked, &part, report);
+        }
+        if let Some(at) = own.place_of("spill")
+            && !is_spilling
+        {
+            let why = "the topic's overflowAction is not SPILL_TO_DISK";
+            report.warning(&part, at, Problem::NoEffect { key: "spill", why });
         }
         if !is_acked {
             warn_without_acks(&own, &part, "the topic is BEST_EFFORT", report);
@@ -94,7 +114,18 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
             Some(_) => &own.block("retryBackoff", &[Section::Backoff], &part, report),
             None => &backoff,
         };
-        namespace = namespace.topic_with(draft(Topic::new(name), &policy, backoff, is_acked));
+        let room = match own.place_of("spill") {
+            Some(_) => &own.block("spill", &[Section::Spill], &part, report),
+            None => &room,
+        };
+        let topic = draft(Topic::new(name), &policy, backoff, is_acked);
+        namespace = namespace.topic_with(if is_spilling { topic.spill(spill::rules(room, store)) } else { topic });
+    }
+    if let Some(at) = block.place_of("spill")
+        && !spills
+    {
+        let why = "no topic of the namespace has overflowAction SPILL_TO_DISK";
+        report.warning(&part, at, Problem::NoEffect { key: "spill", why });
     }
     if !is_any_acked {
         warn_without_acks(&block, &part, "no topic of the namespace is AT_LEAST_ONCE", report);
@@ -105,8 +136,11 @@ fn namespace(node: Node, mut part: String, paths: &mut Taken, report: &mut Repor
     if let Some(ladder) = slow_client::resolve(&block, most, &part, report) {
         namespace = namespace.slow_client(ladder);
     }
-    (path, namespace)
+    Resolved { path, draft: namespace, spills }
 }
+
+/// The overflow that goes to disk.
+const SPILL: &str = "SPILL_TO_DISK";
 
 fn missing_topics(part: &str, at: Place, report: &mut Report<'_>) {
     report.error(part, at, Problem::Missing { key: "topics".to_owned(), wanted: "at least one topic".to_owned() });
@@ -180,8 +214,8 @@ fn check_promise(policy: &Block, is_acked: bool, part: &str, report: &mut Report
         report.error(part, at(key), problem);
     };
     let overflow = policy.text("overflowAction");
-    if overflow != "REJECT_NEW" {
-        breaks("overflowAction", overflow, "REJECT_NEW");
+    if !["REJECT_NEW", SPILL].contains(&overflow) {
+        breaks("overflowAction", overflow, "REJECT_NEW or SPILL_TO_DISK");
     }
     if policy.flag("coalesce") {
         breaks("coalesce", "true", "false");
@@ -199,6 +233,24 @@ fn check_promise(policy: &Block, is_acked: bool, part: &str, report: &mut Report
     let (window, limit) = (policy.number("maxInFlight"), policy.number("maxQueuedMessagesPerClient"));
     if window > limit {
         report.error(part, at("maxInFlight"), Problem::WindowExceedsQueue { window, limit });
+    }
+}
+
+/// Checks that nothing takes the place of what lies on disk, or is held back before it.
+fn check_order(policy: &Block, spills: bool, part: &str, report: &mut Report<'_>) {
+    if !spills {
+        return;
+    }
+    let mut breaks = |key: &'static str, found: String, wanted: &str| {
+        let wanted = format!("{wanted}, because SPILL_TO_DISK keeps every message, and in order");
+        let at = policy.place_of(key).unwrap_or(policy.at);
+        report.error(part, at, Problem::WrongValue { key: key.to_owned(), found, wanted });
+    };
+    if policy.flag("coalesce") {
+        breaks("coalesce", "true".to_owned(), "false");
+    }
+    if policy.decimal("maxFrequency") > 0.0 {
+        breaks("maxFrequency", policy.decimal("maxFrequency").to_string(), "0");
     }
 }
 
@@ -247,7 +299,12 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
                     "disconnect" => Exhaustion::Disconnect,
                     other => unreachable!("the table of keys has no exhaustion {other}"),
                 })
-                .dead_letters(policy.number("deadLetterCapacity") as u32),
+                .dead_letters(policy.number("deadLetterCapacity") as u32)
+                .overflow(match policy.text("overflowAction") {
+                    SPILL => LosslessOverflow::Spill,
+                    // Any other was refused.
+                    _ => LosslessOverflow::RejectNew,
+                }),
         )
     } else {
         topic.best_effort(match policy.text("overflowAction") {
@@ -257,6 +314,7 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
             "COALESCE" if policy.text("coalesceFallback") == "dropOldest" => Overflow::DropOldest,
             "COALESCE" => Overflow::Coalesce,
             "SNAPSHOT_ONLY" => Overflow::SnapshotOnly,
+            SPILL => Overflow::Spill,
             other => unreachable!("the table of keys has no overflow {other}"),
         })
     };

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use crate::keys::Section;
 use crate::namespaces;
 use crate::raw::{self, Node, Place, Value, shown};
 use crate::settings::{AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings};
-use crate::settings::{ServerSettings, Settings};
+use crate::settings::{ServerSettings, Settings, SpillSettings};
+use crate::spill::{self, Stores};
 use crate::tls;
 
 /// What a text is written in.
@@ -34,6 +35,18 @@ pub enum Format {
 /// # Errors
 /// Everything that is wrong with it, each with its place. A text that is not YAML or JSON at all has one error.
 pub fn parse(text: &str, format: Format, file_name: &str, lookup: Lookup<'_>) -> Result<Settings, ConfigErrors> {
+    parse_in(Path::new(""), text, format, file_name, lookup, &[])
+}
+
+/// The same for a file in this directory, beside stores that are open.
+pub(crate) fn parse_in(
+    directory: &Path,
+    text: &str,
+    format: Format,
+    file_name: &str,
+    lookup: Lookup<'_>,
+    open: &[SpillSettings],
+) -> Result<Settings, ConfigErrors> {
     let file: Arc<str> = file_name.into();
     let refused = |place, problem| {
         Err(ConfigErrors::new(vec![ConfigError { file: file.clone(), place, part: String::new(), problem }]))
@@ -47,7 +60,7 @@ pub fn parse(text: &str, format: Format, file_name: &str, lookup: Lookup<'_>) ->
         Err((place, problem)) => return refused(place, problem),
     };
     let mut report = Report { file: file.clone(), lookup, errors: Vec::new(), warnings: Vec::new() };
-    let settings = file_settings(root, &mut report);
+    let settings = file_settings(root, Stores::new(directory, open), &mut report);
     if !report.errors.is_empty() {
         return Err(ConfigErrors::new(report.errors));
     }
@@ -58,7 +71,7 @@ pub fn parse(text: &str, format: Format, file_name: &str, lookup: Lookup<'_>) ->
     }
 }
 
-fn file_settings(root: Node, report: &mut Report<'_>) -> Result<Settings, Problem> {
+fn file_settings(root: Node, mut stores: Stores<'_>, report: &mut Report<'_>) -> Result<Settings, Problem> {
     let mut file = Block::read(root, &[Section::File], "", report);
     let mut addresses = Taken::default();
     let mut paths = Taken::default();
@@ -66,7 +79,7 @@ fn file_settings(root: Node, report: &mut Report<'_>) -> Result<Settings, Proble
     match file.take("servers") {
         Some(Node { value: Value::Block(named), .. }) if !named.is_empty() => {
             for (name, node) in named {
-                servers.push(server(name.value, node, &mut addresses, &mut paths, report));
+                servers.push(server(name.value, node, &mut addresses, &mut paths, &mut stores, report));
             }
         }
         Some(node) if !matches!(node.value, Value::Block(_)) => {
@@ -96,6 +109,7 @@ fn file_settings(root: Node, report: &mut Report<'_>) -> Result<Settings, Proble
         },
         catalog: Arc::default(),
         warnings: Vec::new(),
+        spill_stores: stores.settings(),
         servers,
     };
     let drafts = settings.servers.iter().flat_map(|server| server.drafts.iter().cloned());
@@ -115,6 +129,7 @@ fn server(
     node: Node,
     addresses: &mut Taken,
     paths: &mut Taken,
+    stores: &mut Stores<'_>,
     report: &mut Report<'_>,
 ) -> ServerSettings {
     let part = format!("servers.{name}");
@@ -122,9 +137,10 @@ fn server(
     let listen = listen(&block, &part, addresses, report);
     let tls = tls::resolve(&block, &part, report);
     let allowed_origins = allowed_origins(&mut block, &part, report);
-    let drafts = match block.take("namespaces") {
+    let spill = stores.wish(&name, &block);
+    let namespaces = match block.take("namespaces") {
         Some(Node { value: Value::List(list), .. }) if !list.is_empty() => {
-            namespaces::resolve(list, &part, paths, report)
+            namespaces::resolve(list, &part, spill.store, paths, report)
         }
         Some(empty) => {
             let problem =
@@ -139,6 +155,11 @@ fn server(
             Vec::new()
         }
     };
+    if namespaces.iter().any(|namespace| namespace.spills) {
+        stores.claim(&name, &part, &block, &spill, report);
+    } else {
+        spill::warn_without_spill(&block, &part, report);
+    }
     let millis = |key| Duration::from_millis(block.number(key));
     ServerSettings {
         listen,
@@ -165,8 +186,11 @@ fn server(
         blocked_read_budget_bytes: block.number("blockedReadBudgetBytes"),
         shutdown_drain: millis("shutdownDrainMs"),
         memory_budget_bytes: block.optional_number("memoryBudgetBytes"),
-        namespaces: drafts.iter().map(|(path, _)| path.clone()).collect(),
-        drafts: drafts.into_iter().map(|(_, draft)| draft).collect(),
+        spill_root: spill.root,
+        spill_max_bytes: spill.max_bytes,
+        spill_min_free_bytes: spill.min_free_bytes,
+        namespaces: namespaces.iter().map(|namespace| namespace.path.clone()).collect(),
+        drafts: namespaces.into_iter().map(|namespace| namespace.draft).collect(),
         name,
     }
 }

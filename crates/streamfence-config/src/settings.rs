@@ -1,11 +1,12 @@
 //! What a file comes to: typed numbers, with nothing left to check.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_core::{Catalog, CatalogBuilder, Namespace};
+use streamfence_core::{Catalog, CatalogBuilder, Namespace, StoreId};
 
 use crate::error::ConfigError;
 
@@ -20,6 +21,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// The namespaces of all servers.
     pub catalog: Arc<Catalog>,
+    /// Where its topics spill, each root once. Empty where none does.
+    pub spill_stores: Vec<SpillSettings>,
     /// What is odd and yet no error, such as a setting without effect.
     pub warnings: Vec<ConfigError>,
 }
@@ -55,6 +58,10 @@ impl Settings {
             let namespaces = self.servers.iter().flat_map(|server| server.drafts.iter().cloned());
             let builder = namespaces.fold(Catalog::builder(), CatalogBuilder::namespace);
             self.catalog = Arc::new(builder.build().expect("a part of a valid catalog is valid"));
+            for store in &mut self.spill_stores {
+                store.servers.retain(|server| names.iter().any(|name| name.as_ref() == server));
+            }
+            self.spill_stores.retain(|store| !store.servers.is_empty());
         }
         Ok(self)
     }
@@ -115,10 +122,31 @@ pub struct ServerSettings {
     pub shutdown_drain: Duration,
     /// How much memory messages may take, where it says so.
     pub memory_budget_bytes: Option<u64>,
+    /// Where its lanes overflow to disk, if any does: as it was written, or from the directory of the configuration.
+    pub spill_root: PathBuf,
+    /// How much disk that may take, where it says so.
+    pub spill_max_bytes: Option<u64>,
+    /// How much of the disk it leaves free.
+    pub spill_min_free_bytes: u64,
     /// The paths of the namespaces it serves, in the order of the file.
     pub namespaces: Vec<String>,
     /// The same namespaces, for making a catalog of them.
     pub(crate) drafts: Vec<Namespace>,
+}
+
+/// A directory that lanes overflow to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpillSettings {
+    /// What the catalog calls it.
+    pub store: StoreId,
+    /// The directory: as it was written, or from the directory of the configuration.
+    pub root: PathBuf,
+    /// How many bytes it may take; `None` is as many as there are.
+    pub max_bytes: Option<NonZeroU64>,
+    /// How many bytes of the disk it leaves free.
+    pub min_free_bytes: u64,
+    /// The servers with topics that spill to it.
+    pub servers: Vec<String>,
 }
 
 /// How a server speaks TLS.

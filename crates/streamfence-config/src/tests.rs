@@ -80,6 +80,7 @@ fn file_with(section: Section, name: &str, value: &str) -> String {
         Section::Backoff => namespace(&format!(
             "topics: [a]\ndeliveryMode: AT_LEAST_ONCE\nmaxRetries: 1\nretryBackoff: {{{name}: {value}}}"
         )),
+        Section::Spill => namespace(&format!("topics: [a]\noverflowAction: SPILL_TO_DISK\nspill: {{{name}: {value}}}")),
         Section::Topic => namespace(&format!("topics: [{{{name}: {value}}}]")),
         Section::Admin => file(&format!("admin: {{{name}: {value}}}")),
         Section::Log => file(&format!("log: {{{name}: {value}}}")),
@@ -120,6 +121,9 @@ fn defaults_are_those_of_the_contract() {
             blocked_read_budget_bytes: 262144,
             shutdown_drain: 10s,
             memory_budget_bytes: None,
+            spill_root: ".streamfence-spill",
+            spill_max_bytes: None,
+            spill_min_free_bytes: 1073741824,
             namespaces: [
                 "/n",
             ],
@@ -169,6 +173,14 @@ fn defaults_are_those_of_the_contract() {
             ttl: None,
             exhaustion: DeadLetter,
             dead_letters: 0,
+            spill: SpillRules {
+                store: StoreId(
+                    0,
+                ),
+                max_bytes_per_client: None,
+                max_bytes_per_topic: None,
+                on_full: Reject,
+            },
             ack: Event,
             wire: TopicEvent,
             metadata: WhenAcked,
@@ -236,7 +248,7 @@ fn every_constraint_is_an_error_at_its_place() {
         &namespace("topics: [a]\ndeliveryMode: AT_LEAST_ONCE\noverflowAction: DROP_OLDEST\ncoalesce: true"),
         expect![[r#"
             f.yaml:6:23: maxRetries is 0; AT_LEAST_ONCE wants at least 1 (servers.s.namespaces[0] /n a)
-            f.yaml:7:25: overflowAction is DROP_OLDEST; AT_LEAST_ONCE wants REJECT_NEW (servers.s.namespaces[0] /n a)
+            f.yaml:7:25: overflowAction is DROP_OLDEST; AT_LEAST_ONCE wants REJECT_NEW or SPILL_TO_DISK (servers.s.namespaces[0] /n a)
             f.yaml:8:19: coalesce is true; AT_LEAST_ONCE wants false (servers.s.namespaces[0] /n a)
         "#]],
     );
@@ -261,7 +273,7 @@ fn every_constraint_is_an_error_at_its_place() {
     check(
         &namespace("overflowAction: COALESCE\ntopics: [{name: a, deliveryMode: AT_LEAST_ONCE, maxRetries: 3}, b]"),
         expect![[r#"
-            f.yaml:5:25: overflowAction is COALESCE; AT_LEAST_ONCE wants REJECT_NEW (servers.s.namespaces[0] /n a)
+            f.yaml:5:25: overflowAction is COALESCE; AT_LEAST_ONCE wants REJECT_NEW or SPILL_TO_DISK (servers.s.namespaces[0] /n a)
         "#]],
     );
     check(
@@ -376,7 +388,7 @@ fn all_errors_of_a_file_are_told_at_once() {
             f.yaml:6:24: engineIoTransport is "websocket"; wanted WEBSOCKET_OR_POLLING or WEBSOCKET_ONLY (servers.s)
             f.yaml:7:5: unknown key "maxRetries"; it stands in an entry of `namespaces` or of `topics` (servers.s)
             f.yaml:8:5: unknown key "maxPayloadByte"; the nearest is `maxPayloadBytes` (servers.s)
-            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, tls, engineIoTransport, auth, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, namespaces (servers.s)
+            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, tls, engineIoTransport, auth, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, spillRootPath, spillMaxBytes, spillMinFreeBytes, namespaces (servers.s)
             f.yaml:11:5: `pingIntervalMs` is `ping_interval_ms` again in another spelling; wanted one of the two (servers.s)
             f.yaml:12:10: `privateKeyPemPath` is missing; wanted a text (servers.s.tls)
             f.yaml:12:21: protocol is "x"; wanted TLSv1.3 or TLSv1.2 (servers.s.tls)
