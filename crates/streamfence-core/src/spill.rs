@@ -148,6 +148,20 @@ pub enum SpillCommand {
     },
 }
 
+impl SpillCommand {
+    /// The log it is about.
+    #[must_use]
+    pub fn log(&self) -> LogId {
+        match self {
+            Self::Open { log, .. }
+            | Self::Append { log, .. }
+            | Self::Read { log, .. }
+            | Self::Release { log, .. }
+            | Self::Close { log } => *log,
+        }
+    }
+}
+
 /// What became of a command, or of the disk.
 #[derive(Debug)]
 pub enum SpillCompletion {

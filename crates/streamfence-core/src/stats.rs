@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::catalog::Catalog;
 use crate::event::{Event, Tier};
 use crate::message::TopicId;
+use crate::spill::{SpillStats, StoreId};
 
 /// What happened to the messages of one topic.
 ///
@@ -153,6 +154,11 @@ pub trait Observer: Send + Sync {
     /// What the messages of the whole fence take, where it has a budget for them.
     fn on_memory(&self, memory: &MemoryUse) {
         let _ = memory;
+    }
+
+    /// How a store that lanes spill to stands, and what it has done since it was opened.
+    fn on_spill(&self, store: StoreId, stats: &SpillStats) {
+        let _ = (store, stats);
     }
 
     /// How many connections one shard serves now, by tier, in the order of [`Tier::ALL`].
