@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use streamfence_core::{Catalog, CatalogBuilder, CatalogError, Namespace, Observer};
+use streamfence_core::{Catalog, CatalogBuilder, CatalogError, Namespace, Observer, SpillBackend, StoreId};
 
 use crate::fence::Fence;
+use crate::fence::start::FenceParts;
 use crate::listener::Listener;
+use crate::spill_pump::{Charge, OpenSpill};
 
 /// Gathers what a fence needs. Made by [`Fence::builder`].
 #[derive(Default)]
@@ -16,6 +18,7 @@ pub struct FenceBuilder {
     listeners: Vec<Arc<dyn Listener>>,
     shards: Option<usize>,
     memory_budget: Option<u64>,
+    stores: Vec<(StoreId, OpenSpill)>,
 }
 
 impl FenceBuilder {
@@ -64,21 +67,51 @@ impl FenceBuilder {
         self
     }
 
+    /// Gives the fence a store that topics [spill](streamfence_core::Overflow::Spill) to: the one that their
+    /// [`SpillRules`](streamfence_core::SpillRules) name.
+    ///
+    /// `open` is called once for each shard, from 0 on. What it is given counts memory: what a store reads back from disk
+    /// it hands out as slices of what that returned, so that it counts among what messages may take; `None` where there is
+    /// no [budget](FenceBuilder::memory_budget). The store itself belongs to whoever opened it, and must be there as long as
+    /// the fence has not [shut down](Fence::shutdown).
+    #[must_use]
+    pub fn spill<F>(mut self, store: StoreId, open: F) -> Self
+    where
+        F: Fn(u16, Option<Charge>) -> Box<dyn SpillBackend> + Send + Sync + 'static,
+    {
+        self.stores.push((store, Box::new(open)));
+        self
+    }
+
     /// Checks everything and starts the shards.
     ///
     /// # Errors
-    /// [`BuildError`], when the catalog cannot be kept or there is no tokio runtime to run on.
+    /// [`BuildError`], when the catalog cannot be kept, a topic spills to a store that is not there, or there is no tokio
+    /// runtime to run on.
     pub fn build(self) -> Result<Fence, BuildError> {
         tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let catalog = match self.ready_made {
             Some(catalog) => catalog,
             None => Arc::new(self.catalog.build()?),
         };
+        if let Some((topic, store)) = homeless(&catalog, &self.stores) {
+            return Err(BuildError::NoStore { topic, store });
+        }
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shards = self.shards.unwrap_or_else(cores).max(1);
         let epoch = random_epoch().ok_or(BuildError::NoRandomness)?;
-        Ok(Fence::start(catalog, epoch, shards, self.memory_budget, self.observers, self.listeners))
+        let Self { observers, listeners, memory_budget, stores, .. } = self;
+        Ok(Fence::start(FenceParts { catalog, epoch, shards, memory_budget, observers, listeners, stores }))
     }
+}
+
+/// A topic that spills to none of these stores, if there is one.
+fn homeless(catalog: &Catalog, stores: &[(StoreId, OpenSpill)]) -> Option<(String, StoreId)> {
+    let classes = catalog.topics().map(|topic| catalog.class(topic));
+    let class = classes
+        .filter(|class| class.policy.spills())
+        .find(|class| stores.iter().all(|(known, _)| *known != class.spill.store))?;
+    Some((format!("{} {}", class.path, class.name), class.spill.store))
 }
 
 fn random_epoch() -> Option<streamfence_core::Epoch> {
@@ -94,6 +127,14 @@ pub enum BuildError {
     /// The namespaces, topics or policies do not fit.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// A topic spills to disk, and there is no store for it.
+    #[error("topic `{topic}` spills to store {}, which the fence does not have; wanted FenceBuilder::spill with it", store.0)]
+    NoStore {
+        /// Namespace and topic.
+        topic: String,
+        /// The store it names.
+        store: StoreId,
+    },
     /// There is no runtime for the shards to run on.
     #[error("no tokio runtime here; build the fence inside one")]
     NoRuntime,

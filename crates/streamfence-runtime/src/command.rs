@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use streamfence_core::{ClientId, CloseReason, Message};
+use streamfence_core::{ClientId, CloseReason, Message, SpillBackend, StoreId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -43,6 +43,20 @@ pub(crate) enum Control {
     CatchUp(oneshot::Sender<()>),
     /// End a client; answers whether it was here.
     Disconnect(ClientId, CloseReason, oneshot::Sender<bool>),
+    /// Spill to one store more.
+    AddStore(NewStore, oneshot::Sender<()>),
     /// Flush the lanes until the deadline, then end every connection.
     Drain(Instant, oneshot::Sender<()>),
+}
+
+/// A shard's part of a store.
+pub(crate) struct NewStore {
+    pub(crate) store: StoreId,
+    pub(crate) backend: Box<dyn SpillBackend>,
+}
+
+impl std::fmt::Debug for NewStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewStore").field("store", &self.store).finish_non_exhaustive()
+    }
 }

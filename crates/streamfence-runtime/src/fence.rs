@@ -1,5 +1,7 @@
 //! The handle an application holds: publish, listen, shut down. Never per-client state.
 
+pub(crate) mod start;
+
 use std::any::Any;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,16 +9,14 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use streamfence_core::{
-    Body, Catalog, ClientId, CloseReason, CoalesceKey, Epoch, Event, MemoryUse, Message, MessageId, NamespaceId,
-    Observer, TopicEntry,
+    Body, Catalog, ClientId, CloseReason, CoalesceKey, Event, MemoryUse, Message, MessageId, NamespaceId, TopicEntry,
 };
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::coop::unconstrained;
 use tokio::time::Instant;
 
 use crate::budget::Budget;
 use crate::builder::FenceBuilder;
-use crate::command::{Audience, CONTROL_SLOTS, Control, PUBLISH_SLOTS, Publish};
+use crate::command::{Audience, Control, Publish};
 use crate::dead_letters::{DeadLetter, DeadLetters, Which};
 use crate::directory::{Directory, FindError, Topic};
 use crate::encoder::{Encoder, PlainEncoder};
@@ -25,7 +25,6 @@ use crate::link::{Link, ReadyList};
 use crate::listener::Listener;
 use crate::payload::Payload;
 use crate::report::{Ballot, PublishError, PublishReport, Vote};
-use crate::shard::{Shard, ShardParts};
 use crate::to::To;
 use crate::watch::Watchers;
 
@@ -398,67 +397,6 @@ impl Fence {
     /// Tells observers and listeners of something that happened at the door; for adapters.
     pub fn announce(&self, event: &Event) {
         self.0.watchers.event(event);
-    }
-
-    pub(crate) fn start(
-        catalog: Arc<Catalog>,
-        epoch: Epoch,
-        shards: usize,
-        memory_budget: Option<u64>,
-        observers: Vec<Arc<dyn Observer>>,
-        listeners: Vec<Arc<dyn Listener>>,
-    ) -> Self {
-        let watchers = Arc::new(Watchers::new(observers));
-        for listener in listeners {
-            watchers.add_listener(listener);
-        }
-        let directory = Arc::new(Directory::new(catalog, epoch));
-        let budget = memory_budget.map(|bytes| Arc::new(Budget::new(bytes, shards)));
-        let dead_letters = Arc::new(DeadLetters::default());
-        let handlers = Arc::new(Handlers::default());
-        let (failed, _) = watch::channel(false);
-        Self(Arc::new_cyclic(|fence: &Weak<Inner>| {
-            let start_shard = |index| {
-                let (publishes, publish_inbox) = mpsc::channel(PUBLISH_SLOTS);
-                let (control, control_inbox) = mpsc::channel(CONTROL_SLOTS);
-                let ready = Arc::new(ReadyList::default());
-                let links = Arc::new(AtomicUsize::new(0));
-                let shard = Shard::new(ShardParts {
-                    index,
-                    directory: directory.clone(),
-                    dead_letters: dead_letters.clone(),
-                    publishes: publish_inbox,
-                    control: control_inbox,
-                    ready: ready.clone(),
-                    links: links.clone(),
-                    watchers: watchers.clone(),
-                    handlers: handlers.clone(),
-                    fence: WeakFence(fence.clone()),
-                    budget: budget.clone(),
-                });
-                // Its turns are bounded as they are, and a socket that is writable must say so.
-                let running = tokio::spawn(unconstrained(shard.run()));
-                let failed = failed.clone();
-                tokio::spawn(async move {
-                    if let Err(why) = running.await {
-                        tracing::error!(code = "shard_failed", shard = index, %why, "a shard has failed");
-                        failed.send_replace(true);
-                    }
-                });
-                ShardHandle { publishes, control, ready, links }
-            };
-            Inner {
-                shards: (0..shards).map(start_shard).collect(),
-                directory: directory.clone(),
-                dead_letters: dead_letters.clone(),
-                encoder: OnceLock::new(),
-                watchers: watchers.clone(),
-                handlers: handlers.clone(),
-                is_closing: AtomicBool::new(false),
-                failed: failed.clone(),
-                budget: budget.clone(),
-            }
-        }))
     }
 
     pub(crate) async fn publish_message(

@@ -20,6 +20,7 @@ mod log;
 mod command;
 mod seat;
 mod shard;
+mod spill_pump;
 mod tickets;
 
 mod encoder;
@@ -46,6 +47,7 @@ pub use listener::Listener;
 pub use outlet::Outlet;
 pub use payload::{Payload, PayloadError};
 pub use report::{PublishError, PublishReport};
+pub use spill_pump::Charge;
 pub use streamfence_core as core;
 pub use streamfence_core::{
     AckStyle, AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, Eviction, Exhaustion,

@@ -3,7 +3,9 @@
 mod aftermath;
 mod intake;
 mod publishing;
+mod spilling;
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -16,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::budget::{Budget, Portion};
-use crate::command::{Control, Publish};
+use crate::command::{Control, NewStore, Publish};
 use crate::dead_letters::DeadLetters;
 use crate::directory::{Directory, FindError};
 use crate::fence::WeakFence;
@@ -24,6 +26,7 @@ use crate::handler::Handlers;
 use crate::inbox::{Input, SessionWish};
 use crate::link::{Link, ReadyList};
 use crate::seat::{Joined, Seat};
+use crate::spill_pump::SpillPump;
 use crate::tickets::Tickets;
 use crate::watch::Watchers;
 
@@ -43,6 +46,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// Everything a shard is made of.
 pub(crate) struct ShardParts {
     pub(crate) index: usize,
+    /// How many there are.
+    pub(crate) shards: usize,
     pub(crate) directory: Arc<Directory>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) publishes: mpsc::Receiver<Publish>,
@@ -54,6 +59,8 @@ pub(crate) struct ShardParts {
     pub(crate) fence: WeakFence,
     /// What the messages may take.
     pub(crate) budget: Option<Arc<Budget>>,
+    /// Where lanes spill to.
+    pub(crate) spill: SpillPump,
 }
 
 /// One task that owns one hub.
@@ -122,6 +129,7 @@ impl Shard {
         while !self.is_finished() {
             let now = Instant::now();
             let more_news = self.take_news(now);
+            let more_spill = self.take_completions(now);
             self.take_commands(now);
             // What was published before goes out first, or the lanes of those last in the line would fill for nothing.
             let more_publishes = !more_outputs && self.take_publishes(now);
@@ -129,7 +137,7 @@ impl Shard {
             self.tick(now);
             more_outputs = self.drain_outputs(now);
             self.finish_drain(now);
-            if more_news || more_publishes || more_outputs {
+            if more_news || more_spill || more_publishes || more_outputs {
                 // The sockets have writers of their own, and this is their turn.
                 tokio::task::yield_now().await;
             } else {
@@ -146,6 +154,7 @@ impl Shard {
         let takes_publishes = self.next_publish.is_none() && !self.is_holding(Instant::now());
         tokio::select! {
             () = self.parts.ready.wake.notified() => {}
+            completion = poll_fn(|cx| self.parts.spill.poll(cx)) => self.hear_store(completion, Instant::now()),
             command = self.parts.control.recv() => match command {
                 Some(command) => self.command(command, Instant::now()),
                 None => self.is_orphaned = true,
@@ -391,6 +400,10 @@ impl Shard {
                 let was_here = self.disconnect(client, reason, now);
                 let _ = answer.send(was_here);
             }
+            Control::AddStore(NewStore { store, backend }, done) => {
+                self.parts.spill.add(store, backend);
+                let _ = done.send(());
+            }
             Control::Drain(deadline, done) => {
                 // Nobody can come back any more, so nothing waits for them.
                 let abandoned = self.hub.expire_detached(now.into_std());
@@ -428,6 +441,7 @@ impl Shard {
                 None => return false,
                 Some(Output::Event(event)) => self.witness(&event, now),
                 Some(Output::GivenUp(given_up)) => self.bury(*given_up),
+                Some(Output::Spill(command)) => self.parts.spill.submit(command),
                 Some(Output::Disconnect { session, link, namespace, reason }) => {
                     self.cut(session, link, namespace, reason);
                 }
@@ -520,6 +534,7 @@ impl Shard {
             portion.settle(&mut self.hub);
             self.parts.watchers.memory(&portion.budget().memory());
         }
+        self.hand_over_stores();
     }
 
     /// Ends a drain when nothing is left to send, on its way and to be acked, or at its deadline.
@@ -555,6 +570,8 @@ impl Shard {
             match output {
                 Output::Event(event) => self.witness(&event, now),
                 Output::GivenUp(given_up) => self.bury(*given_up),
+                // Its files go, too.
+                Output::Spill(command) => self.parts.spill.submit(command),
                 // Nobody is there any more to hear it.
                 Output::Transmit(..) | Output::Starved(_) | Output::Disconnect { .. } => {}
             }

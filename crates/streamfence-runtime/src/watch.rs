@@ -4,7 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use streamfence_core::{Catalog, Event, LaneSurvey, MemoryUse, Observer, Tier, TopicId, TopicStats};
+use streamfence_core::{
+    Catalog, Event, LaneSurvey, MemoryUse, Observer, SpillStats, StoreId, Tier, TopicId, TopicStats,
+};
 use tokio::sync::mpsc;
 
 use crate::listener::Listener;
@@ -91,6 +93,12 @@ impl Watchers {
     pub(crate) fn memory(&self, memory: &MemoryUse) {
         for observer in &self.observers {
             observer.on_memory(memory);
+        }
+    }
+
+    pub(crate) fn spill(&self, store: StoreId, stats: &SpillStats) {
+        for observer in &self.observers {
+            observer.on_spill(store, stats);
         }
     }
 
