@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
-use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, TopicStats};
+use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, SpillStats, TopicStats};
 
 use Source::{
     Acks, Active, Age, Build, CertificateExpiry, Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow,
-    Sessions, SlowClients, Stats, Survey,
+    Sessions, SlowClients, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
 };
 
 /// What all names begin with.
@@ -60,6 +60,12 @@ pub(crate) enum Source {
     Links,
     /// What the messages of all topics take.
     Memory(fn(&MemoryUse) -> u64),
+    /// How a directory that lanes spill to stands.
+    StoreLevel(fn(&SpillStats) -> u64),
+    /// What it has done.
+    StoreTotal(fn(&SpillStats) -> u64),
+    /// How long its calls to the disk took, by operation.
+    StoreTimes,
     /// What is running.
     Build,
 }
@@ -93,14 +99,21 @@ impl Family {
             CertificateExpiry => &["server"],
             Links => &["tier"],
             Memory(_) => &[],
+            StoreLevel(_) | StoreTotal(_) => &["store"],
+            StoreTimes => &["store", "operation"],
             Build => &["version"],
         }
     }
 
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
-            Stats(_) | Overflow | Acks | Connected | Disconnected | Sessions | HandshakesFailed => MetricType::Counter,
-            Survey(_) | Age | Active | SlowClients | CertificateExpiry | Links | Memory(_) => MetricType::Gauge,
+            Stats(_) | Overflow | Acks | Connected | Disconnected | Sessions | HandshakesFailed | StoreTotal(_) => {
+                MetricType::Counter
+            }
+            Survey(_) | Age | Active | SlowClients | CertificateExpiry | Links | Memory(_) | StoreLevel(_) => {
+                MetricType::Gauge
+            }
+            StoreTimes => MetricType::Histogram,
             Build => MetricType::Info,
         }
     }
@@ -152,6 +165,15 @@ pub static FAMILIES: &[Family] = &[
 
     measured("memory_budget", Unit::Bytes, Memory(|m| m.budget_bytes), "How much memory messages may take; 0 is no limit."),
     measured("memory_used", Unit::Bytes, Memory(|m| m.used_bytes), "How much of that they take: each message once, whatever the number of lanes that hold it, and each entry of a lane."),
+
+    measured("spill", Unit::Bytes, StoreLevel(|s| s.bytes), "How much disk a directory that lanes spill to takes, written or kept for what comes."),
+    family("spill_segments", StoreLevel(|s| s.segments), "How many segments lie in it."),
+    measured("spill_written", Unit::Bytes, StoreTotal(|s| s.written_bytes), "Bytes written to it, framing and all."),
+    family("spill_refills", StoreTotal(|s| s.refills), "How often something was read back from it."),
+    family("spill_refills_cached", StoreTotal(|s| s.cached_refills), "Of those, how often without a call to the disk."),
+    family("spill_failures", StoreTotal(|s| s.failures), "How often a call to the disk failed."),
+    family("spill_damaged_blocks", StoreTotal(|s| s.damaged_blocks), "Blocks that could not be read as they were written; what lay in them is lost."),
+    measured("spill_io", Unit::Seconds, StoreTimes, "How long calls to the disk took, by operation: `write`, `read`."),
 
     family("build", Build, "The version that is running."),
 ];

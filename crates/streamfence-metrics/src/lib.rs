@@ -6,6 +6,8 @@ pub mod families;
 
 pub mod metrics;
 
+mod disk;
+
 pub use families::{FAMILIES, Family, reference};
 pub use metrics::Metrics;
 

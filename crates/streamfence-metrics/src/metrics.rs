@@ -13,9 +13,11 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
 use prometheus_client::registry::Registry;
 use streamfence_core::{
-    Catalog, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Observer, Tier, TopicId, TopicStats,
+    Catalog, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Observer, SpillStats, StoreId, Tier, TopicId,
+    TopicStats,
 };
 
+use crate::disk::Disk;
 use crate::families::{FAMILIES, Family, PREFIX, Source, acks, overflows, worst};
 
 /// The metrics of one fence. Clones share the numbers.
@@ -49,6 +51,11 @@ impl Metrics {
         let metrics = Self::new(catalog);
         metrics.show_in(registry);
         metrics
+    }
+
+    /// Calls a store by a name, such as its directory, in place of its number.
+    pub fn name_store(&self, store: StoreId, name: &str) {
+        self.totals.write().disks.entry(store).or_default().name = Some(name.into());
     }
 
     /// All of them as OpenMetrics text, and nothing of what else a registry may hold.
@@ -85,6 +92,10 @@ impl Observer for Metrics {
 
     fn on_memory(&self, memory: &MemoryUse) {
         self.totals.write().memory = *memory;
+    }
+
+    fn on_spill(&self, store: StoreId, stats: &SpillStats) {
+        self.totals.write().disks.entry(store).or_default().stats = *stats;
     }
 
     fn on_links(&self, shard: usize, links: [u64; Tier::ALL.len()]) {
@@ -162,6 +173,8 @@ struct Known {
     memory: MemoryUse,
     /// When the certificate of each server that has one expires, in Unix seconds, by the server's address.
     certificates: BTreeMap<Arc<str>, u64>,
+    /// What there is on disk.
+    disks: BTreeMap<StoreId, Disk>,
 }
 
 #[derive(Debug, Default)]
@@ -259,6 +272,11 @@ impl Collector for Totals {
                         metric.encode_family(&[("tier", tier.as_str())])?.encode_gauge(&links)?;
                     }
                 }
+                Source::StoreLevel(_) | Source::StoreTotal(_) | Source::StoreTimes => {
+                    for (store, disk) in &known.disks {
+                        disk.encode(*store, family, &mut metric)?;
+                    }
+                }
                 Source::Build => metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?,
                 Source::Connected | Source::Disconnected | Source::Active | Source::SlowClients | Source::Sessions => {
                     for namespace in &known.namespaces {
@@ -330,7 +348,11 @@ impl Topic {
     }
 }
 
-fn counter<const N: usize>(metric: &mut MetricEncoder<'_>, labels: &[(&str, &str); N], count: u64) -> fmt::Result {
+pub(crate) fn counter<const N: usize>(
+    metric: &mut MetricEncoder<'_>,
+    labels: &[(&str, &str); N],
+    count: u64,
+) -> fmt::Result {
     metric.encode_family(labels)?.encode_counter::<[(&str, &str); 0], u64, u64>(&count, None)
 }
 

@@ -8,8 +8,8 @@ use expect_test::expect;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use streamfence_core::{
-    Catalog, ClientId, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Namespace, Observer, TopicId,
-    TopicStats, Transport,
+    Catalog, ClientId, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Namespace, Observer, SpillStats,
+    StoreId, TopicId, TopicStats, Transport,
 };
 
 use crate::{FAMILIES, Metrics, reference};
@@ -172,9 +172,16 @@ fn more_goodbyes_than_arrivals_are_no_clients() {
 fn the_scrape_holds_the_families_of_the_table_and_nothing_else() {
     let metrics = Metrics::new(&catalog());
     metrics.on_event(&Event::TlsLoaded { address: "127.0.0.1:443".into(), expires: UNIX_EPOCH });
+    metrics.on_spill(StoreId(0), &SpillStats::default());
     let page = metrics.encode();
     let series = page.lines().filter(|line| !line.starts_with('#'));
-    let scraped: BTreeSet<_> = series.filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned).collect();
+    let names = series.filter_map(|line| line.split(['{', ' ']).next());
+    // A histogram has three kinds of series under one name.
+    let family = |name: &str| {
+        let of_histogram = |end: &str| name.strip_suffix(end).filter(|name| name.ends_with("_io_seconds"));
+        ["_sum", "_count", "_bucket"].iter().find_map(|end| of_histogram(end)).unwrap_or(name).to_owned()
+    };
+    let scraped: BTreeSet<_> = names.map(family).collect();
     assert_eq!(scraped, FAMILIES.iter().map(crate::Family::exposed_name).collect());
     for family in FAMILIES {
         if family.labels().is_empty() {
@@ -182,7 +189,8 @@ fn the_scrape_holds_the_families_of_the_table_and_nothing_else() {
             assert!(page.lines().any(|line| line.starts_with(&prefix)), "{prefix}");
             continue;
         }
-        let prefix = format!("{}{{", family.exposed_name());
+        let part = if family.exposed_name().ends_with("_io_seconds") { "_sum" } else { "" };
+        let prefix = format!("{}{part}{{", family.exposed_name());
         let line = page.lines().find(|line| line.starts_with(&prefix)).unwrap();
         let labels: Vec<_> =
             line[prefix.len()..].split(',').filter_map(|label| label.split_once('=').map(|(name, _)| name)).collect();
@@ -225,6 +233,14 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_oldest_message_age_seconds` | gauge | `namespace`, `topic` | How long ago the oldest message still held was published. |
         | `streamfence_memory_budget_bytes` | gauge |  | How much memory messages may take; 0 is no limit. |
         | `streamfence_memory_used_bytes` | gauge |  | How much of that they take: each message once, whatever the number of lanes that hold it, and each entry of a lane. |
+        | `streamfence_spill_bytes` | gauge | `store` | How much disk a directory that lanes spill to takes, written or kept for what comes. |
+        | `streamfence_spill_segments` | gauge | `store` | How many segments lie in it. |
+        | `streamfence_spill_written_bytes_total` | counter | `store` | Bytes written to it, framing and all. |
+        | `streamfence_spill_refills_total` | counter | `store` | How often something was read back from it. |
+        | `streamfence_spill_refills_cached_total` | counter | `store` | Of those, how often without a call to the disk. |
+        | `streamfence_spill_failures_total` | counter | `store` | How often a call to the disk failed. |
+        | `streamfence_spill_damaged_blocks_total` | counter | `store` | Blocks that could not be read as they were written; what lay in them is lost. |
+        | `streamfence_spill_io_seconds` | histogram | `store`, `operation` | How long calls to the disk took, by operation: `write`, `read`. |
         | `streamfence_build_info` | info | `version` | The version that is running. |
     "#]].assert_eq(&reference());
 }
@@ -284,4 +300,61 @@ fn handshakes_are_counted_by_why_they_failed_and_certificates_shown_by_when_they
         streamfence_tls_certificate_expiry_timestamp_seconds{server="127.0.0.1:443"} 2000
     "#]]
     .assert_eq(&tls);
+}
+
+#[test]
+fn a_store_shows_under_its_name_and_how_long_its_calls_took() {
+    let metrics = Metrics::new(&catalog());
+    metrics.name_store(StoreId(1), "/var/spill");
+    let times = |slowest| [1, 2, 0, 0, 0, 0, 0, 0, slowest];
+    let stats = SpillStats {
+        bytes: 2,
+        segments: 3,
+        written_bytes: 4,
+        refills: 5,
+        cached_refills: 6,
+        failures: 7,
+        damaged_blocks: 8,
+        write_times: times(3),
+        read_times: times(0),
+        write_us: 9_000_500,
+        read_us: 1_000,
+    };
+    metrics.on_spill(StoreId(1), &SpillStats { bytes: 1, ..stats });
+    metrics.on_spill(StoreId(1), &stats);
+    metrics.on_spill(StoreId(0), &SpillStats { bytes: 99, ..SpillStats::default() });
+    expect![[r#"
+        streamfence_spill_bytes{store="0"} 99
+        streamfence_spill_bytes{store="/var/spill"} 2
+        streamfence_spill_segments{store="/var/spill"} 3
+        streamfence_spill_written_bytes_total{store="/var/spill"} 4
+        streamfence_spill_refills_total{store="/var/spill"} 5
+        streamfence_spill_refills_cached_total{store="/var/spill"} 6
+        streamfence_spill_failures_total{store="/var/spill"} 7
+        streamfence_spill_damaged_blocks_total{store="/var/spill"} 8
+        streamfence_spill_io_seconds_sum{store="/var/spill",operation="write"} 9.0005
+        streamfence_spill_io_seconds_count{store="/var/spill",operation="write"} 6
+        streamfence_spill_io_seconds_bucket{le="0.0001",store="/var/spill",operation="write"} 1
+        streamfence_spill_io_seconds_bucket{le="0.0005",store="/var/spill",operation="write"} 3
+        streamfence_spill_io_seconds_bucket{le="0.001",store="/var/spill",operation="write"} 3
+        streamfence_spill_io_seconds_bucket{le="0.005",store="/var/spill",operation="write"} 3
+        streamfence_spill_io_seconds_bucket{le="0.02",store="/var/spill",operation="write"} 3
+        streamfence_spill_io_seconds_bucket{le="0.1",store="/var/spill",operation="write"} 3
+        streamfence_spill_io_seconds_bucket{le="0.5",store="/var/spill",operation="write"} 3
+        streamfence_spill_io_seconds_bucket{le="2.0",store="/var/spill",operation="write"} 3
+        streamfence_spill_io_seconds_bucket{le="+Inf",store="/var/spill",operation="write"} 6
+        streamfence_spill_io_seconds_sum{store="/var/spill",operation="read"} 0.001
+        streamfence_spill_io_seconds_count{store="/var/spill",operation="read"} 3
+        streamfence_spill_io_seconds_bucket{le="0.0001",store="/var/spill",operation="read"} 1
+        streamfence_spill_io_seconds_bucket{le="0.0005",store="/var/spill",operation="read"} 3
+        streamfence_spill_io_seconds_bucket{le="0.001",store="/var/spill",operation="read"} 3
+        streamfence_spill_io_seconds_bucket{le="0.005",store="/var/spill",operation="read"} 3
+        streamfence_spill_io_seconds_bucket{le="0.02",store="/var/spill",operation="read"} 3
+        streamfence_spill_io_seconds_bucket{le="0.1",store="/var/spill",operation="read"} 3
+        streamfence_spill_io_seconds_bucket{le="0.5",store="/var/spill",operation="read"} 3
+        streamfence_spill_io_seconds_bucket{le="2.0",store="/var/spill",operation="read"} 3
+        streamfence_spill_io_seconds_bucket{le="+Inf",store="/var/spill",operation="read"} 3
+        streamfence_build_info{version="0.1.0"} 1
+    "#]]
+    .assert_eq(&moved(&metrics.encode()));
 }
