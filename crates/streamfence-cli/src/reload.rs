@@ -7,10 +7,22 @@ use streamfence_socketio::Server;
 
 use crate::args::ServeArgs;
 use crate::serve::{options, settings};
+use crate::spill::Stores;
 
 /// Reads the file again; says what holds now.
-pub(crate) async fn reload(args: &ServeArgs, old: Settings, fence: &Fence, servers: &[Server]) -> Settings {
-    let new = match settings(args) {
+pub(crate) async fn reload(
+    args: &ServeArgs,
+    old: Settings,
+    fence: &Fence,
+    servers: &[Server],
+    stores: &mut Stores,
+) -> Settings {
+    let new = match settings(args, stores.settings()) {
+        // The directories are opened before anything changes, so that one that cannot be had leaves all as it was.
+        Ok(new) => stores.open_more(&new.spill_stores, fence).await.map(|()| new),
+        Err(why) => Err(why),
+    };
+    let new = match new {
         Ok(new) => new,
         Err(why) => {
             tracing::error!(code = "reload_refused", "nothing was changed: {}", why.why());
@@ -60,5 +72,6 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
     if old.log != new.log {
         changed.push("`log`".to_owned());
     }
+    changed.extend(new.spill_pending.iter().cloned());
     changed
 }

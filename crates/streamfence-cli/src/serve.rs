@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use streamfence_config::{EngineIoTransport, ServerSettings, Settings, TlsProtocol};
+use streamfence_config::{EngineIoTransport, ServerSettings, Settings, SpillSettings, TlsProtocol};
 use streamfence_http::{Api, loopback_hosts_only};
 use streamfence_metrics::Metrics;
 use streamfence_runtime::Fence;
@@ -15,10 +15,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::args::{Listen, LogFormat, ServeArgs};
 use crate::events::EventLog;
 use crate::exit::Failure;
+use crate::spill::Stores;
 use crate::{demo, log, memory, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
-    let settings = settings(&args)?;
+    let settings = settings(&args, &[])?;
     let format = args.log_format.unwrap_or(match settings.log.format {
         streamfence_config::LogFormat::Json => LogFormat::Json,
         streamfence_config::LogFormat::Text => LogFormat::Text,
@@ -35,9 +36,10 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     outcome
 }
 
-pub(crate) fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
+/// What the file says, and the command line; the stores that are open already keep what they have.
+pub(crate) fn settings(args: &ServeArgs, open: &[SpillSettings]) -> Result<Settings, Failure> {
     let mut settings = match &args.config {
-        Some(file) => streamfence_config::load(file)
+        Some(file) => streamfence_config::load_beside(file, open)
             .map_err(|why| Failure::Config(why.to_string()))?
             .select(&args.servers)
             .map_err(|why| Failure::Usage(why.to_string()))?,
@@ -72,12 +74,13 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
     let budget = memory::budget(settings.memory_budget_bytes());
     tracing::info!(bytes = budget.bytes, because = budget.because, "memory budget for messages");
     let metrics = Metrics::new(&settings.catalog);
+    // Before anything listens, and after everything has stopped: what lanes spill lies there.
+    let mut stores = Stores::open(&settings.spill_stores, &metrics)?;
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(std::sync::Arc::new(metrics.clone()))
         .memory_budget(budget.bytes)
-        .listener(EventLog)
-        .build()
-        .map_err(Failure::other)?;
+        .listener(EventLog);
+    let fence = stores.give_to(fence).build().map_err(Failure::other)?;
 
     let admin = Api::new(fence.clone(), move || metrics.encode());
     let admin_address = serve_admin(admin, &settings.admin.listen).await?;
@@ -102,7 +105,9 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
     loop {
         tokio::select! {
             () = signals.next() => break,
-            () = hung_up(&mut hangup) => settings = reload::reload(args, settings, &fence, &servers).await,
+            () = hung_up(&mut hangup) => {
+                settings = reload::reload(args, settings, &fence, &servers, &mut stores).await;
+            }
             // Its clients hear nothing more; whoever supervises us starts a process that works.
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
         }

@@ -90,6 +90,7 @@ fn file_settings(root: Node, mut stores: Stores<'_>, report: &mut Report<'_>) ->
     }
     let admin = section(&mut file, "admin", &[Section::Admin], report);
     let log = section(&mut file, "log", &[Section::Log], report);
+    let (spill_stores, spill_pending) = stores.settings();
     let settings = Settings {
         admin: AdminSettings { listen: admin_listen(&admin, &mut addresses, report) },
         log: LogSettings {
@@ -109,7 +110,8 @@ fn file_settings(root: Node, mut stores: Stores<'_>, report: &mut Report<'_>) ->
         },
         catalog: Arc::default(),
         warnings: Vec::new(),
-        spill_stores: stores.settings(),
+        spill_stores,
+        spill_pending,
         servers,
     };
     let drafts = settings.servers.iter().flat_map(|server| server.drafts.iter().cloned());

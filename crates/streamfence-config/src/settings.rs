@@ -23,6 +23,8 @@ pub struct Settings {
     pub catalog: Arc<Catalog>,
     /// Where its topics spill, each root once. Empty where none does.
     pub spill_stores: Vec<SpillSettings>,
+    /// What it says of stores that were [open](crate::load_beside) and takes effect when they are opened again.
+    pub spill_pending: Vec<String>,
     /// What is odd and yet no error, such as a setting without effect.
     pub warnings: Vec<ConfigError>,
 }

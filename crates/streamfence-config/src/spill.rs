@@ -20,6 +20,8 @@ pub(crate) struct Stores<'a> {
     /// Stores that are open already, which keep their numbers and their servers.
     open: &'a [SpillSettings],
     found: Vec<Found>,
+    /// What the file says of open stores and cannot have now.
+    pending: Vec<String>,
 }
 
 /// A store that servers read so far spill to, and where they have said how much it may hold.
@@ -47,7 +49,7 @@ pub(crate) struct Wish {
 
 impl<'a> Stores<'a> {
     pub(crate) fn new(directory: &'a Path, open: &'a [SpillSettings]) -> Self {
-        Self { directory, open, found: Vec::new() }
+        Self { directory, open, found: Vec::new(), pending: Vec::new() }
     }
 
     /// What a server would spill to.
@@ -76,8 +78,10 @@ impl<'a> Stores<'a> {
             self.found.push(Found { settings, max_bytes: None, min_free_bytes: None });
             self.found.len() - 1
         });
-        let is_open = self.open.iter().any(|open| open.store == wish.store);
         let found = &mut self.found[index];
+        if !is_same(&found.settings.root, &wish.root) {
+            self.pending.push(format!("`spillRootPath` of server `{server}`"));
+        }
         if !found.settings.servers.iter().any(|name| name == server) {
             found.settings.servers.push(server.to_owned());
         }
@@ -86,17 +90,26 @@ impl<'a> Stores<'a> {
         agree("spillMaxBytes", &mut found.max_bytes, new, part, report);
         let new = said("spillMinFreeBytes", wish.min_free_bytes);
         agree("spillMinFreeBytes", &mut found.min_free_bytes, new, part, report);
-        // What an open store may hold was said when it was opened.
-        if !is_open {
-            found.settings.max_bytes = found.max_bytes.as_ref().and_then(|said| NonZeroU64::new(said.number));
-            found.settings.min_free_bytes =
-                found.min_free_bytes.as_ref().map_or(found.settings.min_free_bytes, |said| said.number);
-        }
     }
 
-    /// The stores that some server spills to, in the order of the file.
-    pub(crate) fn settings(self) -> Vec<SpillSettings> {
-        self.found.into_iter().map(|found| found.settings).collect()
+    /// The stores that some server spills to, in the order of the file; and what it says of those that are open and only
+    /// takes effect when they are opened again.
+    pub(crate) fn settings(mut self) -> (Vec<SpillSettings>, Vec<String>) {
+        let min_free_bytes = Block::absent(&[Section::Server]).number("spillMinFreeBytes");
+        for Found { settings, max_bytes, min_free_bytes: said } in &mut self.found {
+            let limits = (
+                max_bytes.as_ref().and_then(|said| NonZeroU64::new(said.number)),
+                said.as_ref().map_or(min_free_bytes, |said| said.number),
+            );
+            // What an open store may hold was said when it was opened.
+            if !self.open.iter().any(|open| open.store == settings.store) {
+                (settings.max_bytes, settings.min_free_bytes) = limits;
+            } else if (settings.max_bytes, settings.min_free_bytes) != limits {
+                let root = settings.root.display();
+                self.pending.push(format!("`spillMaxBytes` or `spillMinFreeBytes` of `{root}`"));
+            }
+        }
+        (self.found.into_iter().map(|found| found.settings).collect(), self.pending)
     }
 
     fn known(&self) -> impl Iterator<Item = &SpillSettings> {

@@ -209,4 +209,9 @@ fn whoever_spills_stays_where_it_does_and_what_is_new_gets_a_number_of_its_own()
     assert_eq!(after.spill_stores[0].max_bytes, open[0].max_bytes, "it is open with what was said before");
     assert_eq!(after.server("a").unwrap().spill_root, directory.0.join("moved"), "for whoever asks what has changed");
     assert_eq!(["a", "b", "c"].map(|server| store_of(&after, server).0), [0, 0, 1]);
+    let limits = format!("`spillMaxBytes` or `spillMinFreeBytes` of `{}`", path("one"));
+    assert_eq!(after.spill_pending, ["`spillRootPath` of server `a`".to_owned(), limits]);
+    let same = servers(["spillRootPath: one, spillMaxBytes: 70000000,"]);
+    let again = load_beside(directory.write(&same), &open).unwrap();
+    assert_eq!((again.spill_stores, again.spill_pending), (open, Vec::new()));
 }
