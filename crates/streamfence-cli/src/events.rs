@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use streamfence_runtime::core::UnsubscribeReason;
+use streamfence_runtime::core::{SpillHealth, StoreId, UnsubscribeReason};
 use streamfence_runtime::{ClientId, CloseReason, GiveUpReason, Listener, MessageId};
 
-/// Writes down what the fence gave up, and whom.
-pub(crate) struct EventLog;
+use crate::spill::Names;
+
+/// Writes down what the fence gave up, and whom, and what went over disk.
+pub(crate) struct EventLog {
+    /// What stores are called.
+    pub(crate) stores: Names,
+}
 
 impl Listener for EventLog {
     fn on_slow_client_began(&self, namespace: &str, client: ClientId, messages: u64, bytes: u64) {
@@ -16,6 +21,33 @@ impl Listener for EventLog {
     fn on_slow_client_ended(&self, namespace: &str, client: ClientId, lasted: Duration, lost: u64) {
         let lasted_ms = lasted.as_millis() as u64;
         tracing::info!(code = "slow_client_ended", namespace, %client, lasted_ms, lost, "a slow client is one no more");
+    }
+
+    fn on_spill_began(&self, namespace: &str, topic: &str, client: ClientId) {
+        tracing::warn!(code = "spill_began", namespace, topic, %client, "a client is so far behind that it goes on on disk");
+    }
+
+    fn on_spill_ended(&self, namespace: &str, topic: &str, client: ClientId, messages: u64, lasted: Duration) {
+        let lasted_ms = lasted.as_millis() as u64;
+        let what = "a client that went on on disk has caught up, or is gone";
+        tracing::info!(code = "spill_ended", namespace, topic, %client, messages, lasted_ms, "{what}");
+    }
+
+    fn on_spill_health_changed(&self, store: StoreId, health: SpillHealth) {
+        let root = self.stores.of(store);
+        match health {
+            SpillHealth::Healthy => {
+                tracing::info!(code = "spill_recovered", root, "there is room on disk again, and messages are taken");
+            }
+            SpillHealth::Full => {
+                let what = "no room on disk: messages for clients that are behind are refused until there is";
+                tracing::warn!(code = "spill_full", root, "{what}");
+            }
+            SpillHealth::Failed => {
+                let what = "the disk fails: nothing more is written there, and messages for clients that are behind are refused";
+                tracing::error!(code = "spill_failed", root, "{what}");
+            }
+        }
     }
 
     fn on_dead_lettered(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, reason: GiveUpReason) {
@@ -31,7 +63,7 @@ impl Listener for EventLog {
     }
 
     fn on_disconnected(&self, namespace: &str, client: ClientId, reason: CloseReason) {
-        if matches!(reason, CloseReason::SlowClient | CloseReason::RetriesExhausted) {
+        if matches!(reason, CloseReason::SlowClient | CloseReason::RetriesExhausted | CloseReason::SpillFull) {
             let reason = reason.as_str();
             tracing::warn!(code = "client_evicted", namespace, %client, reason, "a client was disconnected");
         }

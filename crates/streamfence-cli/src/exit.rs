@@ -12,7 +12,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// 3
     Config(String),
-    /// 4: an address that cannot be had, or a certificate or key that cannot be used.
+    /// 4: an address that cannot be had, a certificate or key that cannot be used, or a directory that lanes cannot
+    /// spill to.
     Listen(String),
     /// 130
     Interrupted(String),

@@ -1,7 +1,7 @@
 //! `streamfence`: delivery control for Socket.IO servers, as one binary.
 //!
-//! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid, 4 cannot listen
-//! or not with the certificate given, 130 interrupted.
+//! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid, 4 cannot listen,
+//! or not with the certificate given, or not spill where the configuration says, 130 interrupted.
 
 mod args;
 mod exit;
@@ -14,6 +14,7 @@ mod memory;
 mod reload;
 mod say;
 mod serve;
+mod spill;
 
 use std::process::ExitCode;
 

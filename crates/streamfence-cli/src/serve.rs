@@ -79,7 +79,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(std::sync::Arc::new(metrics.clone()))
         .memory_budget(budget.bytes)
-        .listener(EventLog);
+        .listener(EventLog { stores: stores.names() });
     let fence = stores.give_to(fence).build().map_err(Failure::other)?;
 
     let admin = Api::new(fence.clone(), move || metrics.encode());

@@ -1,6 +1,7 @@
 //! The directories that lanes spill to: opened before anything listens, gone when the process ends.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use streamfence_config::SpillSettings;
 use streamfence_core::StoreId;
@@ -16,12 +17,28 @@ pub(crate) struct Stores {
     /// In the same order. When the last of these is gone, so are its files.
     stores: Vec<Arc<Store>>,
     metrics: Metrics,
+    names: Names,
+}
+
+/// What stores are called, for people: their directories. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Names(Arc<Mutex<BTreeMap<StoreId, String>>>);
+
+impl Names {
+    pub(crate) fn of(&self, store: StoreId) -> String {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get(&store).cloned().unwrap_or_else(|| store.0.to_string())
+    }
+
+    fn add(&self, store: StoreId, name: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(store, name);
+    }
 }
 
 impl Stores {
     /// Opens all of them, or says which cannot be had and why.
     pub(crate) fn open(settings: &[SpillSettings], metrics: &Metrics) -> Result<Self, Failure> {
-        let mut stores = Self { settings: Vec::new(), stores: Vec::new(), metrics: metrics.clone() };
+        let mut stores = Self { settings: Vec::new(), stores: Vec::new(), metrics: metrics.clone(), names: Names::default() };
         for settings in settings {
             stores.open_one(settings)?;
         }
@@ -31,6 +48,11 @@ impl Stores {
     /// Those that are open, with all the servers that ever spilled to each.
     pub(crate) fn settings(&self) -> &[SpillSettings] {
         &self.settings
+    }
+
+    /// What they are called, now and later.
+    pub(crate) fn names(&self) -> Names {
+        self.names.clone()
     }
 
     /// Lets a fence spill to all of them.
@@ -59,7 +81,7 @@ impl Stores {
     fn open_one(&mut self, settings: &SpillSettings) -> Result<(StoreId, Arc<Store>), Failure> {
         let servers = settings.servers.join(", ");
         let config = StoreConfig {
-            max_bytes: settings.max_bytes.map(std::num::NonZeroU64::get),
+            max_bytes: settings.max_bytes,
             min_free_bytes: settings.min_free_bytes,
             ..StoreConfig::new(&settings.root)
         };
@@ -69,8 +91,9 @@ impl Stores {
             tracing::warn!(code = "spill", servers, "{warning}");
         }
         let root = settings.root.display().to_string();
-        tracing::info!(code = "spill_opened", root, servers, "lanes spill here");
+        tracing::info!(code = "spill_opened", %root, servers, "lanes spill here");
         self.metrics.name_store(settings.store, &root);
+        self.names.add(settings.store, root);
         let store = Arc::new(store);
         self.settings.push(settings.clone());
         self.stores.push(store.clone());

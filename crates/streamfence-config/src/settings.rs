@@ -1,7 +1,6 @@
 //! What a file comes to: typed numbers, with nothing left to check.
 
 use std::fmt;
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,8 +125,8 @@ pub struct ServerSettings {
     pub memory_budget_bytes: Option<u64>,
     /// Where its lanes overflow to disk, if any does: as it was written, or from the directory of the configuration.
     pub spill_root: PathBuf,
-    /// How much disk that may take, where it says so.
-    pub spill_max_bytes: Option<u64>,
+    /// How much disk that may take.
+    pub spill_max_bytes: u64,
     /// How much of the disk it leaves free.
     pub spill_min_free_bytes: u64,
     /// The paths of the namespaces it serves, in the order of the file.
@@ -143,8 +142,8 @@ pub struct SpillSettings {
     pub store: StoreId,
     /// The directory: as it was written, or from the directory of the configuration.
     pub root: PathBuf,
-    /// How many bytes it may take; `None` is as many as there are.
-    pub max_bytes: Option<NonZeroU64>,
+    /// How many bytes it may take.
+    pub max_bytes: u64,
     /// How many bytes of the disk it leaves free.
     pub min_free_bytes: u64,
     /// The servers with topics that spill to it.

@@ -43,7 +43,7 @@ struct Said {
 pub(crate) struct Wish {
     pub(crate) store: StoreId,
     pub(crate) root: PathBuf,
-    pub(crate) max_bytes: Option<u64>,
+    pub(crate) max_bytes: u64,
     pub(crate) min_free_bytes: u64,
 }
 
@@ -60,8 +60,8 @@ impl<'a> Stores<'a> {
         let known = || self.known().find(|store| is_same(&store.root, &root));
         let next = || StoreId(self.known().map(|store| store.store.0.saturating_add(1)).max().unwrap_or(0));
         let store = stays.or_else(known).map_or_else(next, |store| store.store);
-        let max_bytes = block.optional_number("spillMaxBytes");
-        Wish { store, root, max_bytes, min_free_bytes: block.number("spillMinFreeBytes") }
+        let [max_bytes, min_free_bytes] = ["spillMaxBytes", "spillMinFreeBytes"].map(|key| block.number(key));
+        Wish { store, root, max_bytes, min_free_bytes }
     }
 
     /// Notes that a server does spill to it, and that all who share a store say the same of it.
@@ -71,7 +71,7 @@ impl<'a> Stores<'a> {
             let settings = open.cloned().unwrap_or_else(|| SpillSettings {
                 store: wish.store,
                 root: wish.root.clone(),
-                max_bytes: None,
+                max_bytes: wish.max_bytes,
                 min_free_bytes: wish.min_free_bytes,
                 servers: Vec::new(),
             });
@@ -86,7 +86,7 @@ impl<'a> Stores<'a> {
             found.settings.servers.push(server.to_owned());
         }
         let said = |key, number| Some(Said { server: server.to_owned(), at: block.place_of(key)?, number });
-        let new = said("spillMaxBytes", wish.max_bytes.unwrap_or_default());
+        let new = said("spillMaxBytes", wish.max_bytes);
         agree("spillMaxBytes", &mut found.max_bytes, new, part, report);
         let new = said("spillMinFreeBytes", wish.min_free_bytes);
         agree("spillMinFreeBytes", &mut found.min_free_bytes, new, part, report);
@@ -95,12 +95,11 @@ impl<'a> Stores<'a> {
     /// The stores that some server spills to, in the order of the file; and what it says of those that are open and only
     /// takes effect when they are opened again.
     pub(crate) fn settings(mut self) -> (Vec<SpillSettings>, Vec<String>) {
-        let min_free_bytes = Block::absent(&[Section::Server]).number("spillMinFreeBytes");
-        for Found { settings, max_bytes, min_free_bytes: said } in &mut self.found {
-            let limits = (
-                max_bytes.as_ref().and_then(|said| NonZeroU64::new(said.number)),
-                said.as_ref().map_or(min_free_bytes, |said| said.number),
-            );
+        let defaults = Block::absent(&[Section::Server]);
+        for Found { settings, max_bytes, min_free_bytes } in &mut self.found {
+            let limit =
+                |said: &Option<Said>, key| said.as_ref().map_or_else(|| defaults.number(key), |said| said.number);
+            let limits = (limit(max_bytes, "spillMaxBytes"), limit(min_free_bytes, "spillMinFreeBytes"));
             // What an open store may hold was said when it was opened.
             if !self.open.iter().any(|open| open.store == settings.store) {
                 (settings.max_bytes, settings.min_free_bytes) = limits;
@@ -136,10 +135,11 @@ fn agree(key: &'static str, first: &mut Option<Said>, new: Option<Said>, part: &
 pub(crate) fn warn_without_spill(server: &Block, part: &str, report: &mut Report<'_>) {
     let why = "no topic of the server has overflowAction SPILL_TO_DISK";
     let defaults = Block::absent(&[Section::Server]);
+    let is_odd = |key| server.number(key) != defaults.number(key);
     let says = [
         ("spillRootPath", server.text("spillRootPath") != defaults.text("spillRootPath")),
-        ("spillMaxBytes", true),
-        ("spillMinFreeBytes", server.number("spillMinFreeBytes") != defaults.number("spillMinFreeBytes")),
+        ("spillMaxBytes", is_odd("spillMaxBytes")),
+        ("spillMinFreeBytes", is_odd("spillMinFreeBytes")),
     ];
     for (key, _) in says.into_iter().filter(|(_, is_odd)| *is_odd) {
         if let Some(at) = server.place_of(key) {

@@ -122,8 +122,8 @@ fn defaults_are_those_of_the_contract() {
             shutdown_drain: 10s,
             memory_budget_bytes: None,
             spill_root: ".streamfence-spill",
-            spill_max_bytes: None,
-            spill_min_free_bytes: 1073741824,
+            spill_max_bytes: 4294967296,
+            spill_min_free_bytes: 536870912,
             namespaces: [
                 "/n",
             ],

@@ -147,9 +147,9 @@ fn servers_that_name_the_same_root_share_one_store_and_agree_on_it() {
     let (one, two) = ((0, "one".into(), "a,b".into()), (1, "two".into(), "c".into()));
     assert_eq!(stores(&settings), [one, two, (2, ".streamfence-spill".into(), "d".into())]);
     assert_eq!(["a", "b", "c", "d"].map(|server| store_of(&settings, server).0), [0, 0, 1, 2]);
-    assert_eq!(settings.spill_stores[0].max_bytes.unwrap().get(), 70_000_000, "said once, it holds for all");
-    assert_eq!(settings.spill_stores[1].max_bytes, None);
-    assert_eq!(settings.spill_stores[1].min_free_bytes, 1 << 30);
+    assert_eq!(settings.spill_stores[0].max_bytes, 70_000_000, "said once, it holds for all");
+    assert_eq!(settings.spill_stores[1].max_bytes, 4 << 30);
+    assert_eq!(settings.spill_stores[1].min_free_bytes, 512 << 20);
     assert_eq!(stores(&settings.select(&["b"]).unwrap()), [(0, "one".into(), "b".into())]);
 
     check(

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
-use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, SpillStats, TopicStats};
+use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, SpillRefusal, SpillStats, TopicStats};
 
 use Source::{
     Acks, Active, Age, Build, CertificateExpiry, Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow,
-    Sessions, SlowClients, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
+    Sessions, SlowClients, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
 };
 
 /// What all names begin with.
@@ -36,6 +36,8 @@ pub(crate) enum Source {
     Stats(fn(&TopicStats) -> u64),
     /// What a topic's full lanes did, by reason.
     Overflow,
+    /// What a topic's lanes that spill refused, by reason.
+    SpillRefused,
     /// A topic's acknowledgements, by outcome.
     Acks,
     /// How a topic's lanes stand now.
@@ -90,7 +92,7 @@ impl Family {
     pub fn labels(&self) -> &'static [&'static str] {
         match self.source {
             Stats(_) | Survey(_) | Age => &["namespace", "topic"],
-            Overflow => &["namespace", "topic", "reason"],
+            Overflow | SpillRefused => &["namespace", "topic", "reason"],
             Acks => &["namespace", "topic", "outcome"],
             Connected | Active | SlowClients => &["namespace"],
             Disconnected => &["namespace", "reason"],
@@ -107,7 +109,7 @@ impl Family {
 
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
-            Stats(_) | Overflow | Acks | Connected | Disconnected | Sessions | HandshakesFailed | StoreTotal(_) => {
+            Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | HandshakesFailed | StoreTotal(_) => {
                 MetricType::Counter
             }
             Survey(_) | Age | Active | SlowClients | CertificateExpiry | Links | Memory(_) | StoreLevel(_) => {
@@ -146,11 +148,15 @@ pub static FAMILIES: &[Family] = &[
     measured("messages_received", Unit::Bytes, Stats(|s| s.received_bytes), "Bytes taken from clients."),
 
     family("messages_delivered", Stats(|s| s.delivered), "Messages taken by a client's transport, or acked where an ack is wanted."),
-    family("messages_dropped", Stats(TopicStats::dropped), "Messages lost to a client: displaced, rejected, too large, without memory, expired or given up after the last retry."),
+    family("messages_dropped", Stats(TopicStats::dropped), "Messages lost to a client: displaced, rejected, too large, without memory, expired, lost on disk or given up after the last retry."),
     family("messages_expired", Stats(|s| s.expired), "Messages whose time was over before they could be sent, or acked."),
     family("messages_coalesced", Stats(|s| s.coalesced), "Queued messages replaced by a newer value."),
     family("messages_abandoned", Stats(|s| s.abandoned), "Messages queued or unacked when their client left."),
     family("queue_overflow", Overflow, "Messages that did not fit a client's lane, or the memory budget, by what became of them."),
+
+    family("messages_spilled", Stats(|s| s.spilled), "Messages that a client's full lane has on disk, each counted once a client."),
+    family("spill_refused", SpillRefused, "Messages for which a lane that spills had no place on disk either, by why; they are rejected messages, too."),
+    family("messages_lost_on_disk", Stats(|s| s.lost_on_disk), "Messages that lay on disk and could not be read."),
 
     family("retries", Stats(|s| s.retries), "Messages sent again."),
     family("retries_exhausted", Stats(|s| s.exhausted), "Messages given up after the last retry."),
@@ -159,6 +165,9 @@ pub static FAMILIES: &[Family] = &[
     family("acks", Acks, "Acknowledgements, by what they did."),
 
     family("lanes", Survey(|s| s.lanes), "Subscriptions."),
+    family("spilled_lanes", Survey(|s| s.spilled_lanes), "Those of them that have more on disk than they have taken in."),
+    family("spilled_messages", Survey(|s| s.spilled_messages), "Messages that lanes have there, each counted once a lane."),
+    measured("spilled", Unit::Bytes, Survey(|s| s.spilled_bytes), "Their bytes, likewise: what is written once counts for each lane that needs it."),
     family("lane_depth_max", Survey(|s| s.depth_max), "The most messages one lane holds, queued and in flight."),
     family("lane_bytes_max", Survey(|s| s.bytes_max), "The most bytes one lane holds."),
     measured("oldest_message_age", Unit::Seconds, Age, "How long ago the oldest message still held was published."),
@@ -188,6 +197,11 @@ pub(crate) fn overflows(stats: &TopicStats) -> [(&'static str, u64); 4] {
     ]
 }
 
+/// Why messages had no place on disk.
+pub(crate) fn spill_refusals(stats: &TopicStats) -> impl Iterator<Item = (&'static str, u64)> {
+    SpillRefusal::ALL.into_iter().map(SpillRefusal::as_str).zip(stats.spill_refusals)
+}
+
 pub(crate) fn acks(stats: &TopicStats) -> impl Iterator<Item = (&'static str, u64)> {
     AckOutcome::ALL.into_iter().map(AckOutcome::as_str).zip(stats.acks)
 }
@@ -200,6 +214,9 @@ pub(crate) fn worst<'a>(surveys: impl Iterator<Item = &'a LaneSurvey>) -> LaneSu
         bytes_max: all.bytes_max.max(shard.bytes_max),
         oldest: Duration::max(all.oldest, shard.oldest),
         dead_letters: all.dead_letters + shard.dead_letters,
+        spilled_lanes: all.spilled_lanes + shard.spilled_lanes,
+        spilled_messages: all.spilled_messages + shard.spilled_messages,
+        spilled_bytes: all.spilled_bytes + shard.spilled_bytes,
     })
 }
 

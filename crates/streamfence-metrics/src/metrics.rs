@@ -18,7 +18,7 @@ use streamfence_core::{
 };
 
 use crate::disk::Disk;
-use crate::families::{FAMILIES, Family, PREFIX, Source, acks, overflows, worst};
+use crate::families::{FAMILIES, Family, PREFIX, Source, acks, overflows, spill_refusals, worst};
 
 /// The metrics of one fence. Clones share the numbers.
 ///
@@ -334,6 +334,8 @@ impl Topic {
             Source::Overflow => overflows(&numbers.stats)
                 .into_iter()
                 .try_for_each(|(reason, count)| counter(metric, &[namespace, topic, ("reason", reason)], count)),
+            Source::SpillRefused => spill_refusals(&numbers.stats)
+                .try_for_each(|(reason, count)| counter(metric, &[namespace, topic, ("reason", reason)], count)),
             Source::Acks => acks(&numbers.stats)
                 .try_for_each(|(outcome, count)| counter(metric, &[namespace, topic, ("outcome", outcome)], count)),
             Source::Survey(level) => {
@@ -377,6 +379,9 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
         exhausted,
         dead_letters_evicted,
         abandoned,
+        spilled,
+        spill_refusals,
+        lost_on_disk,
         acks,
     } = since_last;
     total.published += published;
@@ -397,6 +402,11 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
     total.exhausted += exhausted;
     total.dead_letters_evicted += dead_letters_evicted;
     total.abandoned += abandoned;
+    total.spilled += spilled;
+    total.lost_on_disk += lost_on_disk;
+    for (total, since_last) in total.spill_refusals.iter_mut().zip(spill_refusals) {
+        *total += since_last;
+    }
     for (total, since_last) in total.acks.iter_mut().zip(acks) {
         *total += since_last;
     }

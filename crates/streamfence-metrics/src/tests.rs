@@ -68,6 +68,9 @@ fn every_number_shows_under_its_name() {
         exhausted: 14,
         dead_letters_evicted: 9,
         abandoned: 15,
+        spilled: 31,
+        spill_refusals: [1, 2, 3, 4, 5],
+        lost_on_disk: 32,
         acks: [16, 21, 17, 18, 19, 20],
     };
     metrics.on_stats(quote(&catalog), &stats);
@@ -80,7 +83,7 @@ fn every_number_shows_under_its_name() {
     metrics.on_event(&connected("/feed"));
     metrics.on_event(&connected("/feed"));
     metrics.on_event(&disconnected("/feed", CloseReason::Stalled));
-    metrics.on_survey(0, quote(&catalog), &LaneSurvey { dead_letters: 21, ..LaneSurvey::default() });
+    metrics.on_survey(0, quote(&catalog), &LaneSurvey { dead_letters: 21, spilled_lanes: 22, spilled_messages: 23, spilled_bytes: 24, ..LaneSurvey::default() });
     let (namespace, client): (Arc<str>, _) = ("/feed".into(), ClientId([0; 12]));
     let began = Event::SlowClientBegan { namespace: namespace.clone(), client, messages: 9, bytes: 90 };
     metrics.on_event(&began);

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, Event, GiveUpReason, HandshakeFailure, MessageId, UnsubscribeReason,
-    event::Transport,
+    ClientId, CloseReason, ErrorCode, Event, GiveUpReason, HandshakeFailure, MessageId, SpillHealth, StoreId,
+    UnsubscribeReason, event::Transport,
 };
 
 /// Hears of edges: who came and went, who began to lose messages, who never acked.
@@ -66,6 +66,12 @@ pub trait Listener: Send + Sync + 'static {
     fn on_overflow_began(&self, namespace: &str, topic: &str, client: ClientId) {}
     /// A lane that lost messages has caught up, or is gone.
     fn on_overflow_ended(&self, namespace: &str, topic: &str, client: ClientId, lost: u64) {}
+    /// A lane is full and goes on on disk.
+    fn on_spill_began(&self, namespace: &str, topic: &str, client: ClientId) {}
+    /// A lane that went on on disk has caught up, or is gone; it has had so many messages from there.
+    fn on_spill_ended(&self, namespace: &str, topic: &str, client: ClientId, messages: u64, lasted: Duration) {}
+    /// A store that lanes spill to has no more room, has failed, or takes messages again.
+    fn on_spill_health_changed(&self, store: StoreId, health: SpillHealth) {}
     /// Messages have reached 31 of 32 parts of the memory budget of so many bytes.
     fn on_pressure_began(&self, budget_bytes: u64) {}
     /// Messages take no more than nine tenths of the memory budget again; until then so many were rejected, and gave way.
@@ -115,6 +121,11 @@ pub trait Listener: Send + Sync + 'static {
             Event::OverflowEnded { namespace, topic, client, lost } => {
                 self.on_overflow_ended(namespace, topic, *client, *lost);
             }
+            Event::SpillBegan { namespace, topic, client } => self.on_spill_began(namespace, topic, *client),
+            Event::SpillEnded { namespace, topic, client, messages, lasted } => {
+                self.on_spill_ended(namespace, topic, *client, *messages, *lasted);
+            }
+            Event::SpillHealthChanged { store, health } => self.on_spill_health_changed(*store, *health),
             Event::PressureBegan { budget_bytes } => self.on_pressure_began(*budget_bytes),
             Event::PressureEnded { rejected, displaced } => self.on_pressure_ended(*rejected, *displaced),
             Event::Retried { namespace, topic, client, id, retry } => {

@@ -1,9 +1,9 @@
 //! What became of a published message, gathered from all shards.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use serde::Serialize;
-use streamfence_core::{Fanout, MessageId};
+use streamfence_core::{Fanout, MessageId, SpillRefusal};
 use tokio::sync::Notify;
 
 /// What became of a published message: `matched = admitted + rejected`.
@@ -22,12 +22,20 @@ pub struct PublishReport {
     pub displaced: u32,
     /// Clients whose lane refused it.
     pub rejected: u32,
-    /// Of the admitted, clients whose lane put it on disk. Always 0 until lanes spill.
+    /// Of the admitted, clients whose lane has it on disk, or on its way there.
     pub spilled: u32,
+    /// Why lanes that spill refused it, where any did and there was no place on disk: one of the reasons, if there were
+    /// several. In JSON it is `spillRefused`, and only there where any did.
+    #[serde(rename = "spillRefused", serialize_with = "as_word", skip_serializing_if = "Option::is_none")]
+    pub spill_refused: Option<SpillRefusal>,
 }
 
 fn as_text<S: serde::Serializer>(id: &MessageId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(id)
+}
+
+fn as_word<S: serde::Serializer>(refusal: &Option<SpillRefusal>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(refusal.map_or("", SpillRefusal::as_str))
 }
 
 /// Why a message was not published. Nothing was lost: no client has seen any of it.
@@ -76,6 +84,9 @@ pub(crate) struct Ballot {
     coalesced: AtomicU32,
     displaced: AtomicU32,
     rejected: AtomicU32,
+    spilled: AtomicU32,
+    /// 0 is none; a reason is one more than its place among all of them.
+    spill_refused: AtomicU8,
     complete: Notify,
 }
 
@@ -88,6 +99,8 @@ impl Ballot {
             coalesced: AtomicU32::new(0),
             displaced: AtomicU32::new(0),
             rejected: AtomicU32::new(0),
+            spilled: AtomicU32::new(0),
+            spill_refused: AtomicU8::new(0),
             complete: Notify::new(),
         }
     }
@@ -99,6 +112,10 @@ impl Ballot {
         self.coalesced.fetch_add(fanout.coalesced, Ordering::Relaxed);
         self.displaced.fetch_add(fanout.displaced, Ordering::Relaxed);
         self.rejected.fetch_add(fanout.rejected, Ordering::Relaxed);
+        self.spilled.fetch_add(fanout.spilled, Ordering::Relaxed);
+        if let Some(refusal) = fanout.spill_refusal {
+            self.spill_refused.fetch_max(refusal as u8 + 1, Ordering::Relaxed);
+        }
         // The last shard's release makes every sum visible to the publisher's acquire.
         if self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.complete.notify_one();
@@ -110,6 +127,7 @@ impl Ballot {
             self.complete.notified().await;
         }
         let sum = |of: &AtomicU32| of.load(Ordering::Relaxed);
+        let refusal = self.spill_refused.load(Ordering::Relaxed);
         PublishReport {
             id,
             matched: sum(&self.matched),
@@ -117,7 +135,8 @@ impl Ballot {
             coalesced: sum(&self.coalesced),
             displaced: sum(&self.displaced),
             rejected: sum(&self.rejected),
-            spilled: 0,
+            spilled: sum(&self.spilled),
+            spill_refused: refusal.checked_sub(1).map(|place| SpillRefusal::ALL[usize::from(place)]),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Everyone who wants to know, told from one place: observers at once, listeners on tasks of their own.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use streamfence_core::{
-    Catalog, Event, LaneSurvey, MemoryUse, Observer, SpillStats, StoreId, Tier, TopicId, TopicStats,
+    Catalog, Event, LaneSurvey, MemoryUse, Observer, SpillHealth, SpillStats, StoreId, Tier, TopicId, TopicStats,
 };
 use tokio::sync::mpsc;
 
@@ -21,6 +22,8 @@ pub(crate) struct Watchers {
     listeners: RwLock<Vec<Subscription>>,
     /// Who serves what the catalog has; gone with its adapter.
     reload_hooks: RwLock<Vec<Weak<ReloadHook>>>,
+    /// How each store stood when it was told last: all shards hear of it, and it is told once.
+    store_health: Mutex<BTreeMap<StoreId, SpillHealth>>,
 }
 
 /// What an adapter does when there is another catalog.
@@ -33,7 +36,7 @@ struct Subscription {
 
 impl Watchers {
     pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
-        Self { observers, listeners: RwLock::default(), reload_hooks: RwLock::default() }
+        Self { observers, ..Self::default() }
     }
 
     /// Gives a listener a task of its own. A listener that panics is logged and goes on with the next event.
@@ -56,6 +59,12 @@ impl Watchers {
     }
 
     pub(crate) fn event(&self, event: &Event) {
+        if let Event::SpillHealthChanged { store, health } = event {
+            let mut known = self.store_health.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.insert(*store, *health).unwrap_or(SpillHealth::Healthy) == *health {
+                return;
+            }
+        }
         for observer in &self.observers {
             observer.on_event(event);
         }

@@ -1,0 +1,374 @@
+// Lanes that overflow to disk: nothing is lost and nothing out of order, however far a client falls behind, and memory
+// stays what it may be.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import test from "node:test";
+
+import { collect, connect, next, offsetOf, open, subscribe } from "./lib/client.mjs";
+import { defer } from "./lib/defer.mjs";
+import { relay } from "./lib/relay.mjs";
+import { startServer } from "./lib/server.mjs";
+import { openSlow } from "./lib/slow.mjs";
+import { range, strictlyIncreasing } from "./lib/stats.mjs";
+import { until, within } from "./lib/wait.mjs";
+
+const MIB = 1024 * 1024;
+const BUDGET = 16 * MIB;
+const LANE = 256;
+const WINDOW = 32;
+/** Messages of a kibibyte: three times what memory may hold of them. */
+const FLOOD = 50_000;
+const KIB = "x".repeat(1000);
+/** What else the process may need: buffers of the publisher, of the disk, and in the allocator. */
+const SLACK_BYTES = 48e6;
+const LONG_MS = 60_000;
+
+/** One server with one namespace, whose topic `event` spills. */
+const config = ({ server = "", policy = "", root = "spill" } = {}) => `
+servers:
+  feed:
+    host: 127.0.0.1
+    port: 0
+    stallTimeoutMs: 120000
+    memoryBudgetBytes: ${BUDGET}
+    spillRootPath: ${root}
+    spillMinFreeBytes: 0
+${indented(server, 4)}
+    namespaces:
+      - path: /feed
+        topics: [event]
+        overflowAction: SPILL_TO_DISK
+        metadata: always
+        clientPublish: relay
+        maxQueuedMessagesPerClient: ${LANE}
+        maxQueuedBytesPerClient: ${MIB}
+${indented(policy, 8)}
+`;
+
+const indented = (text, by) => text.split("\n").filter(Boolean).map((line) => " ".repeat(by) + line.trim()).join("\n");
+
+const AT_LEAST_ONCE = `
+  deliveryMode: AT_LEAST_ONCE
+  maxInFlight: ${WINDOW}
+  ackTimeoutMs: 120000
+  maxRetries: 3
+`;
+
+const TOPIC = { namespace: "/feed", topic: "event" };
+const seq = (n) => `{"seq":${n},"pad":"${KIB}"}`;
+
+/** A directory of its own, for tests that name it twice. */
+function ownRoot(t) {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "streamfence-spill-"));
+  defer(t, () => rmSync(folder, { recursive: true, force: true }));
+  return path.join(folder, "root");
+}
+
+/** A subscribed client that acks nothing until it is told to, and then everything. */
+function withholding(socket) {
+  const client = { seqs: [], offsets: [], due: [], isAcking: false };
+  const flush = () => {
+    if (client.due.length > 0) socket.emit("ack", { topic: "event", messageIds: client.due });
+    client.due = [];
+  };
+  socket.on("event", (payload, meta) => {
+    client.seqs.push(payload.seq);
+    client.offsets.push(offsetOf(meta));
+    if (client.due.push(meta.messageId) === 1 && client.isAcking) setImmediate(flush);
+  });
+  client.ack = () => {
+    client.isAcking = true;
+    flush();
+  };
+  return client;
+}
+
+/** Does something while it watches how large the process becomes. */
+async function watched(server, task) {
+  const before = server.rss();
+  let highest = before;
+  const watch = setInterval(() => (highest = Math.max(highest, server.rss())), 50);
+  try {
+    return { result: await task(), grown: highest - before };
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+/** How many bytes the files below a folder have on disk. */
+function onDisk(folder) {
+  return readdirSync(folder, { recursive: true })
+    .map((name) => statSync(path.join(folder, name)))
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { blocks }) => sum + blocks * 512, 0);
+}
+
+/** Nothing is lost, doubled or out of order. */
+function isWhole(client, count) {
+  assert.equal(client.seqs.length, count);
+  assert.deepEqual(client.seqs, range(0, count));
+  assert.ok(strictlyIncreasing(client.offsets));
+}
+
+test(`a client that withholds its acks for ${FLOOD} messages gets each once and in order`, { timeout: 180_000 }, async (t) => {
+  const server = await startServer(t, config({ policy: AT_LEAST_ONCE }));
+  const socket = await connect(t, server.url(), "/feed");
+  const client = withholding(socket);
+  await subscribe(socket, "event");
+
+  const { result: refused, grown } = await watched(server, () => relay(t, server.url(), "/feed", "event", FLOOD, seq));
+  assert.deepEqual(refused, {});
+  t.diagnostic(`${FLOOD} KiB published, RSS grew by ${grown}`);
+  assert.ok(grown < BUDGET + SLACK_BYTES, `RSS grew by ${grown} bytes`);
+  assert.equal(client.seqs.length, WINDOW, "the window is all it gets");
+  await server.metricIs("streamfence_messages_spilled_total", TOPIC, (n) => n >= FLOOD - LANE);
+  await server.metricIs("streamfence_spilled_lanes", TOPIC, 1);
+  assert.ok(onDisk(path.join(server.folder, "spill")) > (FLOOD - 2 * LANE) * 1000, "it lies on disk");
+
+  const began = performance.now();
+  const recovery = await watched(server, async () => {
+    client.ack();
+    await until("all of it", () => client.seqs.length >= FLOOD, LONG_MS);
+  });
+  t.diagnostic(`recovered ${Math.round(FLOOD / ((performance.now() - began) / 1000))} a second, RSS grew by ${recovery.grown}`);
+  assert.ok(recovery.grown < BUDGET + SLACK_BYTES, `RSS grew by ${recovery.grown} bytes`);
+  isWhole(client, FLOOD);
+  await server.metricIs("streamfence_acks_total", { ...TOPIC, outcome: "released" }, FLOOD);
+  await server.metricIs("streamfence_spilled_lanes", TOPIC, 0);
+  assert.equal(await server.metric("streamfence_retries_total", TOPIC), 0);
+  assert.equal(await server.metric("streamfence_messages_dropped_total", TOPIC), 0);
+  assert.equal(await server.metric("streamfence_spill_failures_total"), 0);
+  await server.metricIs("streamfence_spill_bytes", {}, (bytes) => bytes <= 32 * MIB, LONG_MS);
+  const codes = server.log.flatMap((line) => /"code":"(spill_\w+)"/.exec(line)?.[1] ?? []);
+  assert.ok(codes.includes("spill_began") && codes.includes("spill_ended"), `the log says ${codes}`);
+});
+
+test("what is published while it recovers comes after all that went before", { timeout: 180_000 }, async (t) => {
+  const server = await startServer(t, config({ policy: AT_LEAST_ONCE }));
+  const socket = await connect(t, server.url(), "/feed");
+  const client = withholding(socket);
+  await subscribe(socket, "event");
+  const half = FLOOD / 2;
+  assert.deepEqual(await relay(t, server.url(), "/feed", "event", half, seq), {});
+  client.ack();
+  const { result: refused, grown } = await watched(server, () =>
+    relay(t, server.url(), "/feed", "event", half, (n) => seq(half + n)),
+  );
+  assert.deepEqual(refused, {});
+  assert.ok(grown < BUDGET + SLACK_BYTES, `RSS grew by ${grown} bytes`);
+  await until("all of it", () => client.seqs.length >= FLOOD, LONG_MS);
+  isWhole(client, FLOOD);
+});
+
+test("best-effort clients that stop reading and resume have missed nothing", { timeout: 120_000 }, async (t) => {
+  const count = 20_000;
+  const server = await startServer(t, config());
+  const slow = await openSlow(t, server.address(), { count: 3, ...TOPIC });
+  const socket = await connect(t, server.url(), "/feed");
+  const healthy = withholding(socket);
+  await subscribe(socket, "event");
+  await slow.stopReading();
+  assert.deepEqual(await relay(t, server.url(), "/feed", "event", count, seq), {});
+  await until("the healthy one has all of it", () => healthy.seqs.length >= count, LONG_MS);
+  isWhole(healthy, count);
+  await server.metricIs("streamfence_spilled_lanes", TOPIC, 3);
+
+  await slow.resume();
+  await until("the others, too", async () => (await slow.report()).every(({ last }) => last === count - 1), LONG_MS);
+  for (const { seqs, closed } of await slow.report({ seqs: true })) {
+    assert.deepEqual({ closed, whole: seqs.length === count && strictlyIncreasing(seqs) }, { closed: null, whole: true });
+  }
+  assert.equal(await server.metric("streamfence_messages_dropped_total", TOPIC), 0);
+  await server.metricIs("streamfence_spilled_lanes", TOPIC, 0);
+});
+
+test("a client that loses its connection while it has spilled gets all of it when it is back", { timeout: 120_000 }, async (t) => {
+  const count = 10_000;
+  const server = await startServer(t, config({ policy: AT_LEAST_ONCE }));
+  const enter = async (session, listen) => {
+    const socket = open(t, server.url(), "/feed", { auth: { session } });
+    const client = listen(socket);
+    const [ticket] = await next(socket, "session");
+    return { socket, client, ticket };
+  };
+  const first = await enter(true, withholding);
+  await subscribe(first.socket, "event");
+  assert.deepEqual(await relay(t, server.url(), "/feed", "event", count / 2, seq), {});
+  await server.metricIs("streamfence_spilled_lanes", TOPIC, 1);
+  first.socket.io.engine.transport.ws.terminate();
+  await server.metricIs("streamfence_sessions_total", { namespace: "/feed", outcome: "detached" }, 1);
+  assert.deepEqual(await relay(t, server.url(), "/feed", "event", count / 2, (n) => seq(count / 2 + n)), {});
+
+  const back = await enter(first.ticket, withholding);
+  assert.ok(back.ticket.resumed);
+  back.client.ack();
+  await until("all of it", () => back.client.seqs.length >= count, LONG_MS);
+  isWhole(back.client, count);
+  assert.equal(first.client.seqs.length, WINDOW, "the first connection got what was not acked, and that came again");
+});
+
+test("servers of one process share a directory, and another process has to keep out", { timeout: 60_000 }, async (t) => {
+  const count = 5_000;
+  const root = ownRoot(t);
+  const yaml = config({ root, policy: AT_LEAST_ONCE });
+  const other = yaml.slice(yaml.indexOf("  feed:")).replace("  feed:", "  other:").replaceAll("/feed", "/other");
+  const server = await startServer(t, yaml + other, { servers: ["feed", "other"] });
+  const clients = await Promise.all(
+    ["feed", "other"].map(async (name) => {
+      const socket = await connect(t, server.url(name), `/${name}`);
+      const client = withholding(socket);
+      await subscribe(socket, "event");
+      return client;
+    }),
+  );
+  await Promise.all(
+    ["feed", "other"].map(async (name) =>
+      assert.deepEqual(await relay(t, server.url(name), `/${name}`, "event", count, seq), {}),
+    ),
+  );
+  await server.metricIs("streamfence_spilled_lanes", {}, 2);
+  const stores = (await server.metrics()).filter(({ name }) => name === "streamfence_spill_bytes");
+  assert.deepEqual(stores.map(({ labels }) => labels), [{ store: root }]);
+
+  await assert.rejects(startServer(t, config({ root })), (error) => {
+    assert.match(error.message, /code 4/);
+    assert.match(error.message, new RegExp(`spillRootPath of feed: .*${root}.*${server.pid}`), "it says who has it");
+    return true;
+  });
+
+  const report = inspect(root);
+  assert.equal(report.code, 0, report.stderr);
+  const said = JSON.stringify(report.json);
+  assert.ok(said.includes("/feed") && said.includes("/other"), said);
+
+  for (const client of clients) client.ack();
+  await until("all of it", () => clients.every(({ seqs }) => seqs.length >= count), LONG_MS);
+  for (const client of clients) isWhole(client, count);
+});
+
+/** `streamfence spill inspect`. */
+function inspect(root) {
+  const { status, stdout, stderr } = spawnSync(process.env.STREAMFENCE_BIN, ["spill", "inspect", root, "--json"]);
+  return { code: status, stderr: stderr.toString(), json: status === 0 && JSON.parse(stdout.toString()) };
+}
+
+test("what a killed process leaves is gone with the next start, and it spills again", { timeout: 60_000 }, async (t) => {
+  const count = 5_000;
+  const root = ownRoot(t);
+  const killed = await startServer(t, config({ root, policy: AT_LEAST_ONCE }));
+  const socket = await connect(t, killed.url(), "/feed");
+  withholding(socket);
+  await subscribe(socket, "event");
+  await relay(t, killed.url(), "/feed", "event", count, seq);
+  await until("it lies on disk", () => onDisk(root) > (count / 2) * 1000);
+  killed.signal("SIGKILL");
+  assert.equal((await killed.ended()).signal, "SIGKILL");
+  assert.ok(onDisk(root) > 0, "nobody has cleaned up");
+  assert.equal(inspect(root).code, 0, "and it can be looked at");
+
+  const server = await startServer(t, config({ root, policy: AT_LEAST_ONCE }));
+  assert.ok(onDisk(root) < MIB, "the next one has");
+  const again = await connect(t, server.url(), "/feed");
+  const client = withholding(again);
+  await subscribe(again, "event");
+  assert.deepEqual(await relay(t, server.url(), "/feed", "event", count, seq), {});
+  client.ack();
+  await until("all of it", () => client.seqs.length >= count, LONG_MS);
+  isWhole(client, count);
+  await server.stop();
+  assert.ok(onDisk(root) < MIB, "a server that ends well leaves nothing");
+});
+
+test("a client that has used up its part is refused further messages until it has read half of it", { timeout: 60_000 }, async (t) => {
+  const policy = `${AT_LEAST_ONCE}spill: { maxBytesPerClient: 200000 }`;
+  const server = await startServer(t, config({ policy }));
+  const socket = await connect(t, server.url(), "/feed");
+  const client = withholding(socket);
+  await subscribe(socket, "event");
+  const publish = (n) => server.publish("/feed", "event", { seq: n, pad: KIB });
+
+  const reports = [];
+  while (reports.at(-1)?.rejected !== 1) {
+    reports.push(await publish(reports.length));
+    assert.ok(reports.length < 1_000, "there is an end");
+  }
+  const { admitted, spilled, spillRefused } = reports.at(-1);
+  assert.deepEqual({ admitted, spilled, spillRefused }, { admitted: 0, spilled: 0, spillRefused: "client_quota" });
+  const taken = reports.length - 1;
+  assert.ok(taken > LANE && taken < LANE + 250, `${taken} were taken`);
+  assert.deepEqual(reports.slice(0, LANE).map((report) => report.spilled), Array(LANE).fill(0), "the lane comes first");
+  assert.ok(reports.slice(LANE, taken).every((report) => report.admitted === 1 && report.spilled === 1));
+  await server.metricIs("streamfence_spill_refused_total", { ...TOPIC, reason: "client_quota" }, 1);
+
+  client.ack();
+  await until("what was taken", () => client.seqs.length === taken);
+  const { admitted: again, spilled: hot } = await publish(taken);
+  assert.deepEqual({ again, hot }, { again: 1, hot: 0 });
+  await until("what came after", () => client.seqs.length === taken + 1);
+  isWhole(client, taken + 1);
+});
+
+test("onFull: disconnect ends the connection of a client that has used up its part, and says why", { timeout: 60_000 }, async (t) => {
+  const policy = `${AT_LEAST_ONCE}spill: { maxBytesPerClient: 200000, onFull: disconnect }`;
+  const server = await startServer(t, config({ policy }));
+  const socket = await connect(t, server.url(), "/feed");
+  withholding(socket);
+  await subscribe(socket, "event");
+  const said = collect(socket, "error");
+  const gone = next(socket, "disconnect");
+  await relay(t, server.url(), "/feed", "event", 1_000, seq);
+  await gone;
+  assert.deepEqual(said.items.map(([{ code }]) => code), ["SLOW_CLIENT"]);
+  await server.metricIs("streamfence_disconnections_total", { namespace: "/feed", reason: "spill_full" }, 1);
+  await server.metricIs("streamfence_spilled_lanes", TOPIC, 0);
+});
+
+test("a store that has all it may have refuses, and takes messages again when there is room", { timeout: 120_000 }, async (t) => {
+  const pad = "x".repeat(50_000);
+  const server = await startServer(
+    t,
+    config({ server: `spillMaxBytes: ${64 * MIB}`, policy: `${AT_LEAST_ONCE}maxRetries: 4`.replace("maxRetries: 3\n", "") }),
+  );
+  const socket = await connect(t, server.url(), "/feed");
+  const client = withholding(socket);
+  await subscribe(socket, "event");
+  let refusal;
+  let taken = 0;
+  while (!refusal) {
+    const report = await server.publish("/feed", "event", { seq: taken, pad });
+    if (report.rejected > 0) refusal = report.spillRefused;
+    else taken += 1;
+    assert.ok(taken < 4_000, "there is an end");
+  }
+  assert.ok(["disk_full", "busy"].includes(refusal), refusal);
+  await server.metricIs("streamfence_spill_refused_total", TOPIC, (n) => n > 0);
+  assert.ok(onDisk(path.join(server.folder, "spill")) <= 65 * MIB);
+
+  client.ack();
+  await until("what was taken", () => client.seqs.length >= taken, LONG_MS);
+  await until("there is room again", async () => (await server.publish("/feed", "event", { seq: taken, pad })).admitted === 1);
+  await until("what came after", () => client.seqs.length > taken);
+  isWhole(client, taken + 1);
+});
+
+test("a topic spills from the reload on that says so, in a directory that is opened then", { timeout: 60_000 }, async (t) => {
+  const count = 2_000;
+  const spilling = config({ policy: AT_LEAST_ONCE });
+  const server = await startServer(t, spilling.replace("SPILL_TO_DISK", "REJECT_NEW"));
+  const socket = await connect(t, server.url(), "/feed");
+  const client = withholding(socket);
+  await subscribe(socket, "event");
+  assert.equal(await server.reload(spilling), "reloaded");
+  assert.deepEqual(await relay(t, server.url(), "/feed", "event", count, seq), {});
+  await server.metricIs("streamfence_messages_spilled_total", TOPIC, (n) => n > 0);
+
+  // What is open stays where it is, and what cannot be had changes nothing.
+  assert.equal(await server.reload(spilling.replace("spillRootPath: spill", "spillRootPath: elsewhere")), "reloaded");
+  assert.ok(server.log.some((line) => line.includes("needs_restart") && line.includes("spillRootPath")));
+  client.ack();
+  await until("all of it", () => client.seqs.length >= count, LONG_MS);
+  isWhole(client, count);
+});
