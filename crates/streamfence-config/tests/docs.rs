@@ -41,4 +41,7 @@ A handshake takes no place of `maxConnections`. While `maxHandshakes` go on, new
 system, so that a crowd that comes back is served in order. Where no place comes free within 10 ms, the oldest handshake
 gives way once it has had a second: clients that begin one and never finish it do not keep others out. Every failed
 handshake is counted, `streamfence_tls_handshakes_failed_total{reason}`.
+
+`overflowAction: SPILL_TO_DISK` lets lanes overflow to `spillRootPath`; [`spill.md`](spill.md) says what that does, how much
+room it takes and what a full disk does.
 ";
