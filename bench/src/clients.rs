@@ -192,7 +192,7 @@ impl Crowd {
 }
 
 /// The lines of standard input; their end ends the process.
-fn lines() -> tokio::sync::mpsc::Receiver<String> {
+pub(crate) fn lines() -> tokio::sync::mpsc::Receiver<String> {
     let (tell, lines) = tokio::sync::mpsc::channel(1);
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {

@@ -20,6 +20,8 @@ mod pace;
 mod report;
 mod rush;
 mod server;
+mod spill;
+mod spill_server;
 mod stage;
 mod stock;
 mod storm;
@@ -64,12 +66,20 @@ enum Part {
     Rush(rush::RushArgs),
     /// Compares a fan-out over TLS to one without.
     Tls(tls::TlsArgs),
+    /// Measures lanes that overflow to disk.
+    Spill(spill::SpillArgs),
     /// Plays a server, until standard input ends.
     #[command(hide = true)]
     Server(server::ServerArgs),
     /// Plays the clients, until standard input ends.
     #[command(hide = true)]
     Clients(clients::ClientsArgs),
+    /// Plays a server that spills, until standard input ends.
+    #[command(hide = true)]
+    SpillServer(spill_server::SpillServerArgs),
+    /// Plays a client that is behind, until standard input ends.
+    #[command(hide = true)]
+    SpillClient(spill_server::SpillClientArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -78,6 +88,8 @@ fn main() -> anyhow::Result<()> {
     match &part {
         Part::Server(args) => return server::run(args),
         Part::Clients(args) => return clients::run(args),
+        Part::SpillServer(args) => return spill_server::run(args),
+        Part::SpillClient(args) => return spill_server::client(args),
         _ => {}
     }
     let mut report = Report::begin();
@@ -97,7 +109,8 @@ fn measure(part: &Part, report: &mut Report) -> anyhow::Result<()> {
         Part::Storm(args) => storm::measure(args, report),
         Part::Rush(args) => rush::measure(args, report),
         Part::Tls(args) => tls::measure(args, report),
-        Part::Server(_) | Part::Clients(_) => Ok(()),
+        Part::Spill(args) => spill::measure(args, report),
+        Part::Server(_) | Part::Clients(_) | Part::SpillServer(_) | Part::SpillClient(_) => Ok(()),
     }
 }
 
@@ -112,6 +125,7 @@ fn all(report: &mut Report) -> anyhow::Result<()> {
         ("storm", storm::measure(&defaults()?, report)),
         ("rush", rush::measure(&defaults()?, report)),
         ("tls", tls::measure(&defaults()?, report)),
+        ("spill", spill::measure(&defaults()?, report)),
     ];
     let failures =
         rows.into_iter().filter_map(|(row, measured)| measured.err().map(|error| format!("{row}: {error:#}")));

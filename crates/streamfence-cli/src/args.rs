@@ -19,6 +19,8 @@ pub(crate) enum Command {
     /// Say whether a configuration file is valid, and what is wrong with it
     #[command(alias = "validate")]
     Check(CheckArgs),
+    /// Look at what lanes have spilled to disk
+    Spill(SpillArgs),
     /// Print the version
     Version,
 }
@@ -43,6 +45,26 @@ pub(crate) struct ServeArgs {
     /// Which logs are written: error, warn, info, debug, trace, or a filter such as `info,streamfence_runtime=debug`
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SpillArgs {
+    #[command(subcommand)]
+    pub(crate) command: SpillCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SpillCommand {
+    /// Show the files, topics and positions in a directory, and what of it is damaged; it only reads, also beside a
+    /// server that runs
+    Inspect {
+        /// The directory, as `spillRootPath` names it
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+        /// Print it as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, clap::Args)]

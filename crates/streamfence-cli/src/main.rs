@@ -9,6 +9,7 @@ mod exit;
 mod check;
 mod demo;
 mod events;
+mod inspect;
 mod log;
 mod memory;
 mod reload;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Spill(args) => inspect::run(&args),
         Command::Version => version(),
     };
     match outcome {

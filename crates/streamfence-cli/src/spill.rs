@@ -10,6 +10,7 @@ use streamfence_runtime::{Fence, FenceBuilder};
 use streamfence_spill::{Store, StoreConfig};
 
 use crate::exit::Failure;
+use crate::inspect::chain;
 
 /// The stores of this process.
 pub(crate) struct Stores {
@@ -86,7 +87,7 @@ impl Stores {
             ..StoreConfig::new(&settings.root)
         };
         let store = Store::open(config)
-            .map_err(|why| Failure::Listen(format!("spillRootPath of {servers}: {why}")))?;
+            .map_err(|why| Failure::Listen(format!("spillRootPath of {servers}: {}", chain(&why))))?;
         for warning in store.warnings() {
             tracing::warn!(code = "spill", servers, "{warning}");
         }
