@@ -196,6 +196,8 @@ impl Index {
             Trouble::NoSpace | Trouble::Missing | Trouble::Broken => {
                 let empty = log.seal();
                 self.removals.extend(empty.map(|segment| segment.number));
+                // It wants another one now, and is among those that hear whether there is one.
+                self.settle(id);
                 if trouble == Trouble::NoSpace {
                     self.run_out(now);
                 } else {

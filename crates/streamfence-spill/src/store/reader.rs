@@ -151,7 +151,10 @@ impl<F: SpillFs> Engine<F> {
             return Err(Unread::Lost);
         }
         let bytes = match self.load_bytes(place, costs) {
-            Err(error) if Trouble::from(&error) == Trouble::Broken => self.load_bytes(place, costs),
+            // Once more, for what comes and goes.
+            Err(error) if matches!(Trouble::from(&error), Trouble::Broken | Trouble::NoSpace) => {
+                self.load_bytes(place, costs)
+            }
             loaded => loaded,
         };
         let bytes = bytes.map_err(|error| match Trouble::from(&error) {
