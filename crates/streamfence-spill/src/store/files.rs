@@ -1,0 +1,93 @@
+//! Open files: a few, however many logs there are.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::filesystem::{Name, SpillFs};
+use crate::index::Trouble;
+
+/// How many files are open at once, but for those in use.
+const MOST: usize = 64;
+
+/// Files that were used of late.
+pub(super) struct Files<F: SpillFs> {
+    state: Mutex<State<F>>,
+}
+
+struct State<F: SpillFs> {
+    open: HashMap<u64, (Arc<F::File>, u64)>,
+    uses: u64,
+}
+
+impl<F: SpillFs> Files<F> {
+    pub(super) fn new() -> Self {
+        Self { state: Mutex::new(State { open: HashMap::new(), uses: 0 }) }
+    }
+
+    /// The file of a segment. When the process has no descriptors left, ours are given up for it.
+    pub(super) fn get(&self, fs: &F, segment: u64) -> io::Result<Arc<F::File>> {
+        if let Some(file) = self.find(segment) {
+            return Ok(file);
+        }
+        let open = || fs.open(Name::Segment(segment));
+        let file = match open() {
+            Err(error) if Trouble::from(&error) == Trouble::Busy => {
+                self.keep(0);
+                open()
+            }
+            opened => opened,
+        };
+        Ok(self.add(segment, file?))
+    }
+
+    /// Keeps a file that was just made.
+    pub(super) fn add(&self, segment: u64, file: F::File) -> Arc<F::File> {
+        let file = Arc::new(file);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.uses += 1;
+        let uses = state.uses;
+        state.open.insert(segment, (Arc::clone(&file), uses));
+        drop(state);
+        self.keep(MOST);
+        file
+    }
+
+    /// Closes a file.
+    pub(super) fn forget(&self, segment: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = state.open.remove(&segment);
+        drop(state);
+        drop(file);
+    }
+
+    /// Closes all but so many, those first that were not used for longest.
+    pub(super) fn keep(&self, most: usize) {
+        let mut closed = Vec::new();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while state.open.len() > most {
+            let Some(oldest) = state.open.iter().min_by_key(|(_, (_, used))| *used).map(|(segment, _)| *segment) else {
+                break;
+            };
+            closed.extend(state.open.remove(&oldest));
+        }
+        // Closing may write, and takes its time.
+        drop(state);
+        drop(closed);
+    }
+
+    fn find(&self, segment: u64) -> Option<Arc<F::File>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.uses += 1;
+        let uses = state.uses;
+        let (file, used) = state.open.get_mut(&segment)?;
+        *used = uses;
+        Some(Arc::clone(file))
+    }
+
+    /// How many files are kept open.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).open.len()
+    }
+}
