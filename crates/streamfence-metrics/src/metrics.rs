@@ -347,6 +347,9 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
         sent_bytes,
         displaced,
         rejected,
+        spill_refusals,
+        spilled,
+        lost_on_disk,
         too_large,
         over_budget,
         expired,
@@ -367,6 +370,11 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
     total.sent_bytes += sent_bytes;
     total.displaced += displaced;
     total.rejected += rejected;
+    for (total, since_last) in total.spill_refusals.iter_mut().zip(spill_refusals) {
+        *total += since_last;
+    }
+    total.spilled += spilled;
+    total.lost_on_disk += lost_on_disk;
     total.too_large += too_large;
     total.over_budget += over_budget;
     total.expired += expired;

@@ -69,6 +69,7 @@ fn every_number_shows_under_its_name() {
         dead_letters_evicted: 9,
         abandoned: 15,
         acks: [16, 21, 17, 18, 19, 20],
+        ..TopicStats::default()
     };
     metrics.on_stats(quote(&catalog), &stats);
     metrics.on_stats(quote(&catalog), &TopicStats { published: 100, ..TopicStats::default() });
@@ -132,7 +133,7 @@ fn lanes_add_up_over_shards_and_the_worst_of_them_shows() {
         depth_max,
         bytes_max,
         oldest: Duration::from_millis(millis),
-        dead_letters: 0,
+        ..LaneSurvey::default()
     };
     metrics.on_survey(0, quote(&catalog), &survey(9, 9, 9, 9000));
     metrics.on_survey(0, quote(&catalog), &survey(2, 5, 100, 1500));

@@ -428,6 +428,8 @@ impl Shard {
                 None => return false,
                 Some(Output::Event(event)) => self.witness(&event, now),
                 Some(Output::GivenUp(given_up)) => self.bury(*given_up),
+                // There is no store: what spills stays within what a log may hold in memory.
+                Some(Output::Spill(_)) => {}
                 Some(Output::Disconnect { session, link, namespace, reason }) => {
                     self.cut(session, link, namespace, reason);
                 }
@@ -556,7 +558,7 @@ impl Shard {
                 Output::Event(event) => self.witness(&event, now),
                 Output::GivenUp(given_up) => self.bury(*given_up),
                 // Nobody is there any more to hear it.
-                Output::Transmit(..) | Output::Starved(_) | Output::Disconnect { .. } => {}
+                Output::Transmit(..) | Output::Starved(_) | Output::Disconnect { .. } | Output::Spill(_) => {}
             }
         }
     }
