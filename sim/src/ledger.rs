@@ -493,6 +493,7 @@ impl Ledger {
         let may_be = match reason {
             LossReason::Displaced => self.rule.displaces() || self.is_mixed || self.was_strained,
             LossReason::Expired => self.rule.ttl_ms.is_some(),
+            LossReason::Damaged => false,
             // What is too large is refused everywhere.
             LossReason::Rejected => true,
         };

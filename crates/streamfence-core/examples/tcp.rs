@@ -258,6 +258,8 @@ impl Shard {
                 Output::Disconnect { link, reason, .. } => self.close(link, reason, now),
                 // Whoever keeps what was given up would do so here.
                 Output::GivenUp(_) => {}
+                // And no topic of its spills.
+                Output::Spill(_) => {}
                 // Who came, who went, who began to lose messages: for a log and for metrics.
                 Output::Event(_) => {}
             }

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::catalog::Catalog;
 use crate::event::{Event, GiveUpReason};
@@ -20,16 +21,24 @@ pub struct Books {
     stats: Vec<TopicStats>,
     events: VecDeque<Event>,
     given_up: VecDeque<Box<GivenUp>>,
-    /// Messages held by lanes now, queued and in flight, each counted once per lane.
+    /// Messages held by lanes now: queued, in flight and spilled, each counted once per lane.
     resident: u64,
+    /// Of those, messages that have spilled and that their lanes have not taken in.
+    spilled: u64,
 }
 
 impl Books {
     /// Empty books for the topics of a catalog.
     #[must_use]
     pub fn new(catalog: Arc<Catalog>) -> Self {
-        let mut books =
-            Self { catalog, stats: Vec::new(), events: VecDeque::new(), given_up: VecDeque::new(), resident: 0 };
+        let mut books = Self {
+            catalog,
+            stats: Vec::new(),
+            events: VecDeque::new(),
+            given_up: VecDeque::new(),
+            resident: 0,
+            spilled: 0,
+        };
         books.make_room();
         books
     }
@@ -67,6 +76,12 @@ impl Books {
         self.resident
     }
 
+    /// Of those, messages that lanes hold themselves, in memory.
+    #[must_use]
+    pub fn in_memory(&self) -> u64 {
+        self.resident - self.spilled
+    }
+
     /// The next event, if there is one.
     pub fn pop_event(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -91,7 +106,16 @@ impl Books {
                 stats.displaced += u64::from(displaced);
                 self.resident = self.resident + 1 - u64::from(coalesced) - u64::from(displaced);
             }
+            Admission::Spilled => {
+                stats.spilled += 1;
+                self.resident += 1;
+                self.spilled += 1;
+            }
             Admission::Rejected(Rejection::Full) => stats.rejected += 1,
+            Admission::Rejected(Rejection::NotSpilled(why)) => {
+                stats.rejected += 1;
+                stats.spill_refusals[why as usize] += 1;
+            }
             Admission::Rejected(Rejection::TooLarge) => stats.too_large += 1,
             Admission::Rejected(Rejection::Expired) => stats.expired += 1,
             Admission::Rejected(Rejection::OverBudget) => stats.over_budget += 1,
@@ -102,6 +126,43 @@ impl Books {
     pub(crate) fn shed(&mut self, topic: TopicId, messages: u64) {
         self.stats_mut(topic).displaced += messages;
         self.resident -= messages;
+    }
+
+    /// A message was offered to so many lanes that have spilled, and the same became of it in all of them: it was taken,
+    /// or refused for one reason.
+    pub(crate) fn offered_to_spilled(&mut self, topic: TopicId, lanes: u64, admission: Result<(), Rejection>) {
+        let stats = self.stats_mut(topic);
+        stats.offered += lanes;
+        match admission {
+            Ok(()) => {
+                stats.spilled += lanes;
+                self.resident += lanes;
+                self.spilled += lanes;
+            }
+            Err(Rejection::TooLarge) => stats.too_large += lanes,
+            Err(Rejection::Expired) => stats.expired += lanes,
+            Err(Rejection::OverBudget) => stats.over_budget += lanes,
+            Err(Rejection::Full) => stats.rejected += lanes,
+            Err(Rejection::NotSpilled(why)) => {
+                stats.rejected += lanes;
+                stats.spill_refusals[why as usize] += lanes;
+            }
+        }
+    }
+
+    /// A lane that has spilled took in so many, came too late for others, and others could not be read.
+    pub(crate) fn refilled(&mut self, topic: TopicId, taken: u64, expired: u64, lost: u64) {
+        let stats = self.stats_mut(topic);
+        stats.expired += expired;
+        stats.lost_on_disk += lost;
+        self.spilled -= taken + expired + lost;
+        self.resident -= expired + lost;
+    }
+
+    /// A lane that had spilled is gone.
+    pub(crate) fn abandoned_on_disk(&mut self, topic: TopicId, messages: u64) {
+        self.spilled -= messages;
+        self.abandoned(topic, messages);
     }
 
     pub(crate) fn sent(&mut self, client: ClientId, message: &Message, attempt: u32, awaits_ack: bool) {
@@ -148,6 +209,16 @@ impl Books {
     pub(crate) fn abandoned(&mut self, topic: TopicId, messages: u64) {
         self.stats_mut(topic).abandoned += messages;
         self.resident -= messages;
+    }
+
+    pub(crate) fn spill_began(&mut self, topic: &TopicEntry, client: ClientId) {
+        let (namespace, topic) = names(topic);
+        self.events.push_back(Event::SpillBegan { namespace, topic, client });
+    }
+
+    pub(crate) fn spill_ended(&mut self, topic: &TopicEntry, client: ClientId, (messages, lasted): (u64, Duration)) {
+        let (namespace, topic) = names(topic);
+        self.events.push_back(Event::SpillEnded { namespace, topic, client, messages, lasted });
     }
 
     pub(crate) fn overflow_began(&mut self, topic: &TopicEntry, client: ClientId) {

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::message::{ClientId, MessageId};
 use crate::output::ErrorCode;
+use crate::spill::{SpillHealth, StoreId};
 
 /// Something an operator or a listener may want to know.
 ///
@@ -161,6 +162,35 @@ pub enum Event {
         client: ClientId,
         /// How many messages it lost between the two: displaced and rejected.
         lost: u64,
+    },
+    /// A lane is full and goes on on disk.
+    SpillBegan {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+        /// The client.
+        client: ClientId,
+    },
+    /// A lane that went on on disk has caught up, or is gone.
+    SpillEnded {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The topic.
+        topic: Arc<str>,
+        /// The client.
+        client: ClientId,
+        /// How many messages it has had from there.
+        messages: u64,
+        /// How long it took.
+        lasted: Duration,
+    },
+    /// How it stands with the disk has changed, as far as a shard has heard: each tells it once.
+    SpillHealthChanged {
+        /// Where it lies.
+        store: StoreId,
+        /// How it stands now.
+        health: SpillHealth,
     },
     /// Messages have reached 31 of 32 parts of the memory budget: lanes that let older ones give way shed them, and where
     /// that is not enough messages are rejected.
@@ -384,11 +414,13 @@ pub enum CloseReason {
     RetriesExhausted,
     /// The client stayed above a hard limit of its namespace and made no progress.
     SlowClient,
+    /// The client had as much on disk as it may have, where that costs the connection.
+    SpillFull,
 }
 
 impl CloseReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Client,
         Self::Transport,
         Self::Heartbeat,
@@ -400,6 +432,7 @@ impl CloseReason {
         Self::Removed,
         Self::RetriesExhausted,
         Self::SlowClient,
+        Self::SpillFull,
     ];
 
     /// Whether the connection was lost rather than ended by somebody's wish: then the client may come back.
@@ -409,7 +442,7 @@ impl CloseReason {
             // A transport that ends without a goodbye in the namespace is a lost one, however politely it ended.
             Self::Client | Self::Transport | Self::Heartbeat | Self::Stalled | Self::Replaced => true,
             // Whom the fence itself has cut has left before its link closes: this is said of the others on that link.
-            Self::RetriesExhausted | Self::SlowClient => true,
+            Self::RetriesExhausted | Self::SlowClient | Self::SpillFull => true,
             Self::Protocol | Self::Server | Self::ShuttingDown | Self::Removed => false,
         }
     }
@@ -429,6 +462,7 @@ impl CloseReason {
             Self::Removed => "removed",
             Self::RetriesExhausted => "retries_exhausted",
             Self::SlowClient => "slow_client",
+            Self::SpillFull => "spill_full",
         }
     }
 }
@@ -499,7 +533,7 @@ pub(crate) mod tests {
         for reason in [GiveUpReason::Exhausted, GiveUpReason::Nacked] {
             assert_eq!(reason.as_str(), snake_case(reason));
         }
-        for reason in [LossReason::Displaced, LossReason::Expired, LossReason::Rejected] {
+        for reason in [LossReason::Displaced, LossReason::Expired, LossReason::Rejected, LossReason::Damaged] {
             assert_eq!(reason.as_str(), snake_case(reason));
         }
         for transport in [Transport::WebSocket, Transport::Polling, Transport::Other] {

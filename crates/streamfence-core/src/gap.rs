@@ -28,6 +28,8 @@ pub enum LossReason {
     Expired,
     /// The lane had no place for it.
     Rejected,
+    /// It lay on disk and could not be read.
+    Damaged,
 }
 
 impl LossReason {
@@ -38,6 +40,7 @@ impl LossReason {
             Self::Displaced => "displaced",
             Self::Expired => "expired",
             Self::Rejected => "rejected",
+            Self::Damaged => "damaged",
         }
     }
 }
@@ -85,7 +88,7 @@ impl Gaps {
         self.0.is_none()
     }
 
-    fn push(&mut self, gap: Gap) {
+    pub(crate) fn push(&mut self, gap: Gap) {
         let gaps = self.0.get_or_insert_default();
         let is_full = gaps.len() >= GAPS_APART;
         match gaps.last_mut() {
@@ -108,7 +111,7 @@ pub(crate) fn put_before(told: Vec<Gap>, later: &mut Vec<Gap>) {
 
 impl Gap {
     /// Makes one of this and a later one, for the later one's reason.
-    fn merge(&mut self, later: Self) {
+    pub(crate) fn merge(&mut self, later: Self) {
         self.to = self.to.max(later.to);
         self.from = self.from.min(later.from);
         self.count = self.count.saturating_add(later.count);

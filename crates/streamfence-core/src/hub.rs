@@ -10,6 +10,8 @@ mod pressure;
 mod principal;
 mod reload;
 mod retention;
+mod spill;
+mod spills;
 mod topics;
 mod verdict;
 
@@ -24,17 +26,19 @@ use self::pressure::Strain;
 pub use self::pressure::{Pressure, PressureCost, Relief};
 use self::principal::{Identity, Principals};
 pub use self::reload::Reload;
+use self::spills::Spills;
 use self::topics::Topics;
 use crate::books::{Books, names};
 use crate::catalog::Catalog;
 use crate::event::{CloseReason, Event, Transport, UnsubscribeReason};
-use crate::lane::{Admission, Wishes};
+use crate::lane::{Admission, Rejection, Wishes, earlier};
 use crate::link::{Link, Room};
 use crate::message::{
     ClientId, Epoch, LinkKey, Message, MessageId, NamespaceId, Position, RequestId, SessionKey, TopicId,
 };
 use crate::output::{Batch, Output, Transmit};
 use crate::session::Session;
+use crate::spill::SpillRefusal;
 use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 
@@ -115,6 +119,8 @@ pub struct Hub {
     is_crowded: bool,
     /// What is left of the memory for messages.
     strain: Strain,
+    /// The logs of topics whose lanes have spilled.
+    spills: Spills,
 }
 
 #[derive(Debug)]
@@ -153,12 +159,16 @@ pub struct Fanout {
     pub matched: u32,
     /// Lanes that queued it.
     pub admitted: u32,
-    /// Of those, lanes where it replaced an older value.
+    /// Of those, lanes that are full, or have spilled, and get it from disk when they have caught up so far.
+    pub spilled: u32,
+    /// Lanes where it replaced an older value, of those that queued it.
     pub coalesced: u32,
     /// Older messages that gave way to it.
     pub displaced: u32,
     /// Lanes that refused it.
     pub rejected: u32,
+    /// Why there was no place on disk, where lanes refused it for want of that.
+    pub spill_refusal: Option<SpillRefusal>,
 }
 
 impl Fanout {
@@ -170,7 +180,16 @@ impl Fanout {
                 self.coalesced += u32::from(coalesced > 0);
                 self.displaced += displaced;
             }
-            Admission::Rejected(_) => self.rejected += 1,
+            Admission::Spilled => {
+                self.admitted += 1;
+                self.spilled += 1;
+            }
+            Admission::Rejected(why) => {
+                self.rejected += 1;
+                if let Rejection::NotSpilled(why) = why {
+                    self.spill_refusal = Some(why);
+                }
+            }
         }
     }
 }
@@ -196,12 +215,14 @@ impl Hub {
             now: None,
             is_crowded: false,
             strain: Strain::default(),
+            spills: Spills::default(),
         }
     }
 
     /// Opens a link, without room.
     pub fn open(&mut self, now: Instant) -> LinkKey {
-        self.advance(now);
+        let now = self.advance(now);
+        self.spills.begin(now);
         let generation = self.generation();
         let index = self.links.insert(Generation { generation, value: Link::default() }) as u32;
         LinkKey { index, generation }
@@ -297,6 +318,7 @@ impl Hub {
         let (client, namespace) = (seated.session.client(), seated.session.namespace());
         let seats = self.topics.open(topic);
         let position = seats.position;
+        seats.spills = topic.class.policy.spills();
         let place = seated.session.subscribe(topic, wishes);
         if let Some(place) = place {
             seated.session.seat(place, seats.lanes.len() as u32);
@@ -327,7 +349,10 @@ impl Hub {
         let Some(seated) = self.sessions.get_mut(key.index as usize).filter(|s| s.generation == key.generation) else {
             return false;
         };
-        let session = &mut seated.value.session;
+        if seated.value.session.has_spilled() {
+            self.abandon_spilled(key, Some(topic.id));
+        }
+        let session = &mut self.sessions[key.index as usize].value.session;
         let (client, namespace) = (session.client(), session.namespace());
         let seat = session.unsubscribe(topic.id, &mut self.books);
         if let Some(seat) = seat {
@@ -342,15 +367,18 @@ impl Hub {
 
     /// Offers a message to every lane of its topic, but not to the client `except`.
     pub fn publish(&mut self, message: &Arc<Message>, except: Option<ClientId>, now: Instant) -> Fanout {
-        self.publish_unless(message, |client| except == Some(client), now)
+        self.publish_unless(message, except.as_slice(), |client| except == Some(client), now)
     }
 
     /// Offers a message to one client's lane. `None` when the session is gone or not subscribed.
     pub fn publish_to(&mut self, key: SessionKey, message: &Arc<Message>, now: Instant) -> Option<Fanout> {
         let now = self.advance(now);
-        self.topics.take_position(message);
+        let goes_by_disk = self.topics.take_position(message).goes_by_disk();
         self.session(key)?;
         let place = self.sessions[key.index as usize].value.session.lane_of(message.topic.id)?;
+        if goes_by_disk {
+            return Some(self.publish_private(&[key], message, now));
+        }
         let mut fanout = Fanout::default();
         fanout.add(self.offer(key, place, message, now));
         Some(fanout)
@@ -413,6 +441,7 @@ impl Hub {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
+        self.spills.handle_timeout(now);
         while let Some(&Reverse((due, key))) = self.deadlines.peek() {
             if due > now {
                 break;
@@ -463,6 +492,7 @@ impl Hub {
             self.settle_lighter(key);
         }
         self.topics.expire_last(now);
+        self.close_idle_logs(now);
         self.topics.forget_unused();
     }
 
@@ -479,6 +509,9 @@ impl Hub {
             if let Some(disconnect) = self.disconnects.pop_front() {
                 return Some(disconnect);
             }
+            if let Some(command) = self.spills.poll(now) {
+                return Some(Output::Spill(command));
+            }
             self.is_crowded = false;
             let key = self.ready.pop_front()?;
             let Some(link) = self.link_mut(key) else { continue };
@@ -489,6 +522,9 @@ impl Hub {
                 return Some(Output::Transmit(key, batch));
             }
             self.recycle(batch);
+            if self.feed_link(key) {
+                continue;
+            }
             // A link that has room but not for what it would say next waits for more room, not for its turn.
             if self.link(key).is_some_and(Link::is_ready) {
                 return Some(Output::Starved(key));
@@ -499,7 +535,8 @@ impl Hub {
     /// When to call [`Hub::handle_timeout`]; never too late, perhaps too early.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.peek().map(|Reverse((due, _))| *due)
+        let deadline = self.deadlines.peek().map(|Reverse((due, _))| *due);
+        earlier(deadline, self.spills.poll_timeout())
     }
 
     /// Takes an empty batch back.
@@ -512,6 +549,9 @@ impl Hub {
 
     /// Takes a session out, with its lanes and everything that points to it.
     fn remove(&mut self, key: SessionKey) {
+        if self.sessions[key.index as usize].value.session.has_spilled() {
+            self.abandon_spilled(key, None);
+        }
         let mut seated = self.sessions.remove(key.index as usize).value;
         self.detached -= usize::from(seated.detached_until.is_some());
         let backlog = seated.session.control_backlog();
@@ -575,11 +615,17 @@ impl Hub {
         }
         link.use_room(room, now);
         self.file_deadlines(key);
+        if !batch.is_empty() {
+            self.feed_link(key);
+        }
         batch
     }
 
     /// The one place where a session is filed anew, after anything happened to it.
     fn settle(&mut self, key: SessionKey, is_crowded: bool) {
+        if self.sessions[key.index as usize].value.session.has_spilled() {
+            self.feed(key);
+        }
         let seated = &self.sessions[key.index as usize].value;
         let link_key = seated.link;
         if seated.session.is_ready()

@@ -4,6 +4,7 @@
 
 mod held;
 mod reload;
+mod spilled;
 mod tight;
 
 use std::collections::{HashMap, VecDeque};
@@ -11,6 +12,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(crate) use self::spilled::{Refill, Source, Spilled};
 pub(crate) use self::tight::Shed;
 pub use self::tight::{ENTRY_BYTES, MESSAGE_BYTES};
 use crate::conflation::Conflation;
@@ -19,6 +21,7 @@ use crate::in_flight::{GiveUp, InFlight};
 use crate::message::{Key, Message, MessageId, Offset, TopicId};
 use crate::policy::{Delivery, Frequency, Overflow, Policy};
 use crate::receipts::Receipts;
+use crate::spill::SpillRefusal;
 use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 
@@ -48,6 +51,8 @@ pub struct Lane {
     conflation: Option<Box<Conflation>>,
     /// Only for best effort with a receipt window.
     receipts: Option<Box<Receipts>>,
+    /// Only for a lane that gets its messages from its topic's log, until it has caught up.
+    spilled: Option<Box<Spilled>>,
     /// What its client asked for, which may only lower what the policy gives.
     wishes: Wishes,
     /// Messages lost since the lane began to overflow; 0 while it does not.
@@ -76,7 +81,9 @@ pub enum Admission {
         /// Older messages that gave way to it.
         displaced: u32,
     },
-    /// It is not.
+    /// It lies behind what the lane has on disk: the lane comes to it when it has caught up so far.
+    Spilled,
+    /// It is not queued.
     Rejected(Rejection),
 }
 
@@ -117,6 +124,8 @@ pub struct Sending {
 pub enum Rejection {
     /// The lane is full.
     Full,
+    /// The lane is full, or has spilled, and there is no place for it on disk.
+    NotSpilled(SpillRefusal),
     /// The message alone is larger than the lane.
     TooLarge,
     /// Its time was over already.
@@ -150,6 +159,7 @@ impl Lane {
             in_flight: None,
             conflation: None,
             receipts: None,
+            spilled: None,
             wishes,
             lost: 0,
             gaps: Gaps::default(),
@@ -334,26 +344,26 @@ impl Lane {
         &self.policy
     }
 
-    /// How many messages it holds: queued, held for their interval, and in flight.
+    /// How many messages it holds in memory: queued, held for their interval, and in flight.
     #[must_use]
     pub fn len(&self) -> usize {
         self.queue.len() + self.held() + self.in_flight.as_ref().map_or(0, |in_flight| in_flight.len())
     }
 
-    /// Whether it holds nothing.
+    /// Whether it holds nothing in memory.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many bytes it holds: queued, held for their interval, and in flight.
+    /// How many bytes it holds in memory: queued, held for their interval, and in flight.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let held = self.conflation.as_ref().map_or(0, |conflation| conflation.bytes());
         self.queued_bytes + held + self.in_flight.as_ref().map_or(0, |in_flight| in_flight.bytes())
     }
 
-    /// The oldest message it holds.
+    /// The oldest message it holds in memory.
     #[must_use]
     pub fn oldest(&self) -> Option<&Arc<Message>> {
         let sent = self.in_flight.as_ref().and_then(|in_flight| in_flight.oldest());
@@ -383,7 +393,7 @@ impl Lane {
         let has_caught_up = || {
             let is_open = self.in_flight.as_ref().is_none_or(|window| window.has_space())
                 && self.receipts.as_ref().is_none_or(|window| window.has_space());
-            self.queue.is_empty() && is_open && (self.held() == 0 || !self.is_crowded())
+            self.spilled.is_none() && self.queue.is_empty() && is_open && (self.held() == 0 || !self.is_crowded())
         };
         (self.lost > 0 && has_caught_up()).then(|| std::mem::take(&mut self.lost))
     }

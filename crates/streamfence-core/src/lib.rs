@@ -22,6 +22,7 @@ pub mod lane;
 pub mod link;
 pub mod receipts;
 pub mod session;
+mod spill_log;
 
 pub mod books;
 pub mod event;
@@ -56,7 +57,7 @@ pub use session::{Session, Verdict};
 pub use slow_client::{Eviction, SlowClient, SlowClientError};
 pub use spill::{
     Audience, IO_BUCKETS_S, LogId, LogPosition, LostRecords, Record, SpillBackend, SpillCommand, SpillCompletion,
-    SpillHealth, SpillStats, StoreId,
+    SpillHealth, SpillRefusal, SpillStats, StoreId,
 };
 pub use stats::{AckOutcome, LaneSurvey, MemoryUse, Observer, TopicStats};
 pub use topic::TopicEntry;

@@ -159,7 +159,7 @@ impl FromStr for Epoch {
 }
 
 /// The place of a message in its topic's log, counted from 1 per (namespace, topic).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Offset(pub u64);
 
 /// `<epoch>:<offset>`: what a client acks, and the same on every retry.

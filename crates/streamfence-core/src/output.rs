@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::event::{CloseReason, Event, GiveUpReason, UnsubscribeReason};
 use crate::gap::Gap;
 use crate::message::{ClientId, LinkKey, Message, NamespaceId, Position, RequestId, SessionKey};
+use crate::spill::SpillCommand;
 use crate::topic::TopicEntry;
 
 /// What one link has to send, in order.
@@ -25,6 +26,8 @@ pub enum Output {
     Starved(LinkKey),
     /// Tell whoever observes.
     Event(Event),
+    /// Tell the store that a log lies in. What becomes of it is heard with [`Hub::handle_spill`](crate::Hub::handle_spill).
+    Spill(SpillCommand),
     /// Keep this message for whoever looks after what was given up, as many as its class says.
     GivenUp(Box<GivenUp>),
     /// The hub has ended a session: end it on its transport too, with a word to the client if there is room and by
@@ -223,6 +226,8 @@ pub enum ErrorCode {
     BackPressure,
     /// The client stays too far behind and makes no progress.
     SlowClient,
+    /// The client has as much on disk as it may have.
+    SpillFull,
     /// The client did not ack the last retry of a message.
     RetriesExhausted,
     /// The server is about to stop.
@@ -236,6 +241,9 @@ impl ErrorCode {
         Some(match reason {
             CloseReason::SlowClient => {
                 (Self::SlowClient, "too many messages waited for you and none of them left; read faster, or less")
+            }
+            CloseReason::SpillFull => {
+                (Self::SpillFull, "more messages waited for you on disk than may; read and ack faster, or want less")
             }
             CloseReason::RetriesExhausted => {
                 (Self::RetriesExhausted, "a message was not acked after its last retry; ack what you have handled")
@@ -257,6 +265,7 @@ impl ErrorCode {
             Self::BadRequest => "BAD_REQUEST",
             Self::BackPressure => "BACK_PRESSURE",
             Self::SlowClient => "SLOW_CLIENT",
+            Self::SpillFull => "SPILL_FULL",
             Self::RetriesExhausted => "RETRIES_EXHAUSTED",
             Self::ShuttingDown => "SHUTTING_DOWN",
         }
@@ -296,6 +305,7 @@ mod tests {
             BadRequest,
             BackPressure,
             SlowClient,
+            SpillFull,
             RetriesExhausted,
             ShuttingDown,
         ];
@@ -313,6 +323,7 @@ mod tests {
             assert!(why.contains("; "), "what happened; what to do: {why}");
         }
         let reasons: Vec<_> = told.into_iter().map(|(reason, _)| reason).collect();
-        assert_eq!(reasons, [CloseReason::ShuttingDown, CloseReason::RetriesExhausted, CloseReason::SlowClient]);
+        use CloseReason::{RetriesExhausted, ShuttingDown, SlowClient, SpillFull};
+        assert_eq!(reasons, [ShuttingDown, RetriesExhausted, SlowClient, SpillFull]);
     }
 }

@@ -64,10 +64,21 @@ impl Policy {
         matches!(self.delivery, Delivery::AtLeastOnce { .. })
     }
 
-    /// Whether a queued message may give way to others: best effort, unless the lane rather refuses what is new.
+    /// Whether a queued message may give way to others: best effort, unless the lane rather refuses what is new, or
+    /// spills.
     #[must_use]
     pub fn gives_way(&self) -> bool {
-        matches!(self.delivery, Delivery::BestEffort { overflow, .. } if overflow != Overflow::RejectNew)
+        matches!(self.delivery, Delivery::BestEffort { overflow, .. }
+            if !matches!(overflow, Overflow::RejectNew | Overflow::Spill))
+    }
+
+    /// Whether a full lane goes on on disk.
+    #[must_use]
+    pub fn spills(&self) -> bool {
+        match self.delivery {
+            Delivery::BestEffort { overflow, .. } => overflow == Overflow::Spill,
+            Delivery::AtLeastOnce { overflow, .. } => overflow == LosslessOverflow::Spill,
+        }
     }
 
     /// Whether a newer value takes the place of the older one of its key, so that there is one value a key and not one a

@@ -4,6 +4,7 @@
 
 mod ladder;
 mod reload;
+mod spill;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub struct Session {
     alarm: Option<Instant>,
     /// How far the client is behind; only where its namespace asks.
     ladder: Option<Box<Ladder>>,
+    /// How many of the lanes have spilled and stand in their topic's log.
+    spilled: u32,
 }
 
 /// What a session finds has to be done about its own client; the hub does it.
@@ -75,6 +78,7 @@ impl Session {
             nearest: Duration::MAX,
             alarm: None,
             ladder: None,
+            spilled: 0,
         }
     }
 
@@ -170,7 +174,8 @@ impl Session {
         books.offered(message.topic.id, admission);
         let lost = match admission {
             Admission::Admitted { displaced, .. } => u64::from(displaced),
-            Admission::Rejected(Rejection::Full) => 1,
+            Admission::Spilled => 0,
+            Admission::Rejected(Rejection::Full | Rejection::NotSpilled(_)) => 1,
             // None is a slow client: nothing catches up from it.
             Admission::Rejected(Rejection::TooLarge | Rejection::Expired | Rejection::OverBudget) => 0,
         };

@@ -100,10 +100,15 @@ impl Record {
             Audience::All => 0,
             Audience::Except(clients) | Audience::Private(clients) => clients.len(),
         };
-        let parts = (named + self.body.attachments.len()) as u64 * Self::PART_BYTES;
-        let key = self.key.as_ref().map_or(0, |key| key.len() as u64);
-        Self::FRAMING_BYTES + key + parts + self.body.bytes.len() as u64
+        stored_bytes(self.key.as_ref(), &self.body, named)
     }
+}
+
+/// The same, for a record that names so many clients.
+pub(crate) fn stored_bytes(key: Option<&Key>, body: &Body, named: usize) -> u64 {
+    let parts = (named + body.attachments.len()) as u64 * Record::PART_BYTES;
+    let key = key.map_or(0, |key| key.len() as u64);
+    Record::FRAMING_BYTES + key + parts + body.bytes.len() as u64
 }
 
 /// What a hub wants of a store. None of them waits: what becomes of it is heard in a [`SpillCompletion`].
@@ -221,6 +226,38 @@ pub enum SpillHealth {
     Full,
     /// It writes no more. What is in it can still be read, as far as it can be read.
     Failed,
+}
+
+/// Why there is no place for a message behind those that a lane has on disk. A closed set: it is a metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SpillRefusal {
+    /// The disk is full, or the store has all it may have.
+    Full,
+    /// The disk is slower than what comes: as much as may wait in memory to be written does.
+    Busy,
+    /// The client has as much there as it may have.
+    ClientQuota,
+    /// The topic has.
+    TopicQuota,
+    /// The store has failed and writes no more.
+    Failed,
+}
+
+impl SpillRefusal {
+    /// All of them, in the order of [`TopicStats::spill_refusals`](crate::TopicStats::spill_refusals).
+    pub const ALL: [Self; 5] = [Self::Full, Self::Busy, Self::ClientQuota, Self::TopicQuota, Self::Failed];
+
+    /// The name used in logs, labels and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "disk_full",
+            Self::Busy => "disk_busy",
+            Self::ClientQuota => "client_quota",
+            Self::TopicQuota => "topic_quota",
+            Self::Failed => "disk_failed",
+        }
+    }
 }
 
 /// A store, as one shard sees it.

@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::catalog::Catalog;
 use crate::event::{Event, Tier};
 use crate::message::TopicId;
-use crate::spill::{SpillStats, StoreId};
+use crate::spill::{SpillRefusal, SpillStats, StoreId};
 
 /// What happened to the messages of one topic.
 ///
 /// The books balance: `offered = delivered + displaced + coalesced + rejected + too_large + over_budget + expired +
-/// exhausted + abandoned + resident`, where a message is offered once per lane and delivered once per first send (best effort) or ack
+/// exhausted + abandoned + lost_on_disk + resident`, where a message is offered once per lane and delivered once per first send (best effort) or ack
 /// (at least once).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TopicStats {
@@ -34,8 +34,15 @@ pub struct TopicStats {
     pub sent_bytes: u64,
     /// Queued messages that gave way to newer ones because the lane was full, or to others because memory was.
     pub displaced: u64,
-    /// New messages refused because the lane was full.
+    /// New messages refused because the lane was full, and where it spills, because there was no place on disk either.
     pub rejected: u64,
+    /// Of those, messages refused for want of a place on disk, by [`SpillRefusal`].
+    pub spill_refusals: [u64; SpillRefusal::ALL.len()],
+    /// Messages that lanes took in by way of the disk, each counted once per lane: they are resident until they leave, and
+    /// were written only if their lanes did not catch up at once.
+    pub spilled: u64,
+    /// Messages that lay on disk and could not be read, each counted once per lane.
+    pub lost_on_disk: u64,
     /// New messages refused because no lane of this topic could ever hold them.
     pub too_large: u64,
     /// New messages refused because the process had no memory left for them.
@@ -60,7 +67,13 @@ impl TopicStats {
     /// Messages lost to a client, each counted once.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.displaced + self.rejected + self.too_large + self.over_budget + self.expired + self.exhausted
+        self.displaced
+            + self.rejected
+            + self.too_large
+            + self.over_budget
+            + self.expired
+            + self.exhausted
+            + self.lost_on_disk
     }
 }
 
@@ -115,12 +128,18 @@ impl AckOutcome {
 pub struct LaneSurvey {
     /// How many there are.
     pub lanes: u64,
-    /// The most messages one of them holds, queued and in flight.
+    /// The most messages one of them holds: queued, in flight and spilled.
     pub depth_max: u64,
     /// The most bytes one of them holds.
     pub bytes_max: u64,
     /// How long ago the oldest message still held was published; zero when all lanes are empty.
     pub oldest: Duration,
+    /// How many of the lanes have spilled and not caught up.
+    pub spilled_lanes: u64,
+    /// How many messages those have to get from the disk, or from what is about to be written, each counted once per lane.
+    pub spilled_messages: u64,
+    /// Their bytes, each counted once per lane.
+    pub spilled_bytes: u64,
     /// How many messages that were given up are kept for the topic. One shard counts them for all.
     pub dead_letters: u64,
 }

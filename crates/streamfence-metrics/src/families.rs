@@ -213,10 +213,10 @@ pub(crate) fn worst<'a>(surveys: impl Iterator<Item = &'a LaneSurvey>) -> LaneSu
         depth_max: all.depth_max.max(shard.depth_max),
         bytes_max: all.bytes_max.max(shard.bytes_max),
         oldest: Duration::max(all.oldest, shard.oldest),
-        dead_letters: all.dead_letters + shard.dead_letters,
         spilled_lanes: all.spilled_lanes + shard.spilled_lanes,
         spilled_messages: all.spilled_messages + shard.spilled_messages,
         spilled_bytes: all.spilled_bytes + shard.spilled_bytes,
+        dead_letters: all.dead_letters + shard.dead_letters,
     })
 }
 

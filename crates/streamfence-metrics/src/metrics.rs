@@ -371,6 +371,9 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
         sent_bytes,
         displaced,
         rejected,
+        spill_refusals,
+        spilled,
+        lost_on_disk,
         too_large,
         over_budget,
         expired,
@@ -379,9 +382,6 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
         exhausted,
         dead_letters_evicted,
         abandoned,
-        spilled,
-        spill_refusals,
-        lost_on_disk,
         acks,
     } = since_last;
     total.published += published;
@@ -394,6 +394,11 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
     total.sent_bytes += sent_bytes;
     total.displaced += displaced;
     total.rejected += rejected;
+    for (total, since_last) in total.spill_refusals.iter_mut().zip(spill_refusals) {
+        *total += since_last;
+    }
+    total.spilled += spilled;
+    total.lost_on_disk += lost_on_disk;
     total.too_large += too_large;
     total.over_budget += over_budget;
     total.expired += expired;
@@ -402,11 +407,6 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
     total.exhausted += exhausted;
     total.dead_letters_evicted += dead_letters_evicted;
     total.abandoned += abandoned;
-    total.spilled += spilled;
-    total.lost_on_disk += lost_on_disk;
-    for (total, since_last) in total.spill_refusals.iter_mut().zip(spill_refusals) {
-        *total += since_last;
-    }
     for (total, since_last) in total.acks.iter_mut().zip(acks) {
         *total += since_last;
     }

@@ -135,7 +135,7 @@ fn lanes_add_up_over_shards_and_the_worst_of_them_shows() {
         depth_max,
         bytes_max,
         oldest: Duration::from_millis(millis),
-        dead_letters: 0,
+        ..LaneSurvey::default()
     };
     metrics.on_survey(0, quote(&catalog), &survey(9, 9, 9, 9000));
     metrics.on_survey(0, quote(&catalog), &survey(2, 5, 100, 1500));

@@ -174,7 +174,7 @@ impl Portion {
 
     /// Counts what the lanes hold now, and what it has cost.
     pub(crate) fn settle(&mut self, hub: &mut Hub) {
-        let entries = hub.resident();
+        let entries = hub.in_memory();
         if entries > self.entries {
             self.budget.used.fetch_add((entries - self.entries) * ENTRY_BYTES, Relaxed);
         } else if entries < self.entries {

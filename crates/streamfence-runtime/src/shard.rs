@@ -105,6 +105,7 @@ impl Shard {
     pub(crate) fn new(parts: ShardParts) -> Self {
         let (version, latest) = parts.directory.latest();
         let hub = Hub::new(latest.catalog, parts.directory.epoch());
+        let hub = hub.on_shard(parts.index as u16, parts.shards as u16);
         let portion = parts.budget.clone().map(|budget| Portion::new(budget, parts.index));
         Self {
             parts,

@@ -14,6 +14,7 @@ impl Shard {
         while let Some(output) = self.hub.poll_output(now) {
             match output {
                 Output::Event(event) => self.hear_event(&event),
+                Output::Spill(command) => panic!("no topic spills, and there is {command:?}"),
                 Output::Starved(link) => {
                     self.trace.count("links starved", 1);
                     let room = self.link(link).expect("keys: only an open link is starved").room;

@@ -12,7 +12,7 @@ use crate::message::{ClientId, Message, SessionKey};
 impl Hub {
     /// Offers a message to every lane of its topic, but not to these clients, which must be sorted.
     pub fn publish_except(&mut self, message: &Arc<Message>, except: &[ClientId], now: Instant) -> Fanout {
-        self.publish_unless(message, |client| except.binary_search(&client).is_ok(), now)
+        self.publish_unless(message, except, |client| except.binary_search(&client).is_ok(), now)
     }
 
     /// Offers a message to the lanes of these clients, but not to those of `except`, which must be sorted. Whoever is not
@@ -46,7 +46,9 @@ impl Hub {
 
     fn publish_to_sessions(&mut self, sessions: &[SessionKey], message: &Arc<Message>, now: Instant) -> Fanout {
         let now = self.advance(now);
-        self.topics.take_position(message);
+        if self.topics.take_position(message).goes_by_disk() {
+            return self.publish_private(sessions, message, now);
+        }
         let mut fanout = Fanout::default();
         for &key in sessions {
             if let Some(place) = self.session(key).and_then(|session| session.lane_of(message.topic.id)) {
@@ -60,6 +62,7 @@ impl Hub {
     pub(super) fn publish_unless(
         &mut self,
         message: &Arc<Message>,
+        except: &[ClientId],
         skips: impl Fn(ClientId) -> bool,
         now: Instant,
     ) -> Fanout {
@@ -68,6 +71,9 @@ impl Hub {
         let seats = self.topics.take_position(message);
         if let Some(last) = &mut seats.last {
             last.remember(message);
+        }
+        if seats.goes_by_disk() {
+            return self.publish_spilling(message, except, now);
         }
         let lanes = std::mem::take(&mut seats.lanes);
         for &(key, place) in &lanes {

@@ -32,22 +32,40 @@ impl Hub {
     #[must_use]
     pub fn survey(&self, topic: TopicId, now: Instant) -> LaneSurvey {
         let mut survey = LaneSurvey::default();
-        for &(key, place) in self.topics.of_class(topic.index).flat_map(|seats| &seats.lanes) {
-            let lane = self.sessions[key.index as usize].value.session.lane(place);
-            survey.lanes += 1;
-            survey.depth_max = survey.depth_max.max(lane.len() as u64);
-            survey.bytes_max = survey.bytes_max.max(lane.bytes());
-            if let Some(oldest) = lane.oldest() {
-                survey.oldest = survey.oldest.max(now.saturating_duration_since(oldest.published));
+        for seats in self.topics.of_class(topic.index) {
+            let log = seats.log.map(|place| self.spills.log(place));
+            let spilled = log.iter().flat_map(|log| &log.lanes);
+            for &(key, place) in seats.lanes.iter().chain(spilled) {
+                let lane = self.sessions[key.index as usize].value.session.lane(place);
+                let (mut messages, mut bytes) = (lane.len() as u64, lane.bytes());
+                if let (Some(spilled), Some(log)) = (lane.spilled(), log) {
+                    let backlog = spilled.backlog(log);
+                    survey.spilled_lanes += 1;
+                    survey.spilled_messages += backlog.messages;
+                    survey.spilled_bytes += backlog.bytes;
+                    (messages, bytes) = (messages + backlog.messages, bytes + backlog.bytes);
+                }
+                survey.lanes += 1;
+                survey.depth_max = survey.depth_max.max(messages);
+                survey.bytes_max = survey.bytes_max.max(bytes);
+                if let Some(published) = lane.oldest_published() {
+                    survey.oldest = survey.oldest.max(now.saturating_duration_since(published));
+                }
             }
         }
         survey
     }
 
-    /// Messages held by lanes now, queued and in flight, each counted once per lane.
+    /// Messages held by lanes now: queued, in flight and spilled, each counted once per lane.
     #[must_use]
     pub fn resident(&self) -> u64 {
         self.books.resident()
+    }
+
+    /// Of those, messages that lanes hold themselves, in memory: what a budget for memory counts.
+    #[must_use]
+    pub fn in_memory(&self) -> u64 {
+        self.books.in_memory()
     }
 
     /// Whether, since the last output, a lane has become more than half full that could be drained right now: time to
@@ -158,7 +176,13 @@ mod tests {
         let survey = hub.survey(topic, start + Duration::from_secs(9));
         assert_eq!(
             survey,
-            LaneSurvey { lanes: 2, depth_max: 2, bytes_max: 40, oldest: Duration::from_secs(8), dead_letters: 0 }
+            LaneSurvey {
+                lanes: 2,
+                depth_max: 2,
+                bytes_max: 40,
+                oldest: Duration::from_secs(8),
+                ..LaneSurvey::default()
+            }
         );
         let taken = std::mem::take(hub.stats_mut(topic));
         assert_eq!((taken.offered, hub.stats(topic).offered), (3, 0), "totals are counted from when they were taken");

@@ -160,7 +160,7 @@ impl Hub {
         self.strain.owed = pressure.owed_bytes;
         self.strain.ceiling = match pressure.free_bytes {
             u64::MAX => u64::MAX,
-            free => self.books.resident().saturating_add(free / ENTRY_BYTES),
+            free => self.books.in_memory().saturating_add(free / ENTRY_BYTES),
         };
         relief
     }
@@ -174,7 +174,7 @@ impl Hub {
     /// what has expired while they are offered it, so that there are places again and still nobody has.
     #[inline]
     pub(super) fn is_tight(&self) -> bool {
-        self.strain.owed > 0 || self.books.resident() >= self.strain.ceiling
+        self.strain.owed > 0 || self.books.in_memory() >= self.strain.ceiling
     }
 
     /// Offers a message to a lane that must not cost more afterwards.
@@ -199,11 +199,12 @@ impl Hub {
                 if !passes {
                     self.strain.owed = 0;
                     // The entries it paid with are not there for the next lanes to take.
-                    self.strain.ceiling = self.strain.ceiling.min(self.books.resident());
+                    self.strain.ceiling = self.strain.ceiling.min(self.books.in_memory());
                 }
             }
             Admission::Rejected(Rejection::OverBudget) => self.strain.cost.rejected += 1,
-            Admission::Rejected(_) => {}
+            // A lane that must not cost more goes nowhere, not to disk either.
+            Admission::Spilled | Admission::Rejected(_) => {}
         }
         // What passes through must have left before the next message comes.
         self.settle(key, passes);

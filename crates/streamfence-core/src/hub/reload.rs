@@ -41,6 +41,10 @@ impl Hub {
             let rules = catalog.namespace_entry(session.namespace()).slow_client;
             session.follow_ladder(rules, now, &mut self.books);
             let gone = session.reload(current, &mut self.books);
+            for lane in session.lanes() {
+                self.topics.open(lane.entry()).spills = lane.policy().spills();
+            }
+            self.refile_quotas(key);
             for topic in gone {
                 self.unsubscribe(key, &topic, UnsubscribeReason::Removed, None, now);
             }

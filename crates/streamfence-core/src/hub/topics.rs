@@ -32,6 +32,10 @@ pub(super) struct Seats {
     pub(super) position: Position,
     /// What a newcomer gets at once, where the topic has that.
     pub(super) last: Option<Box<LastValues>>,
+    /// Where the hub has its log, which lanes read that have spilled: they stand there and not in `lanes`.
+    pub(super) log: Option<u32>,
+    /// Whether its lanes go on on disk when they are full.
+    pub(super) spills: bool,
 }
 
 #[derive(Debug)]
@@ -42,8 +46,14 @@ struct Made {
 }
 
 impl Seats {
+    /// Whether a message may have to go by way of a log.
+    pub(super) fn goes_by_disk(&self) -> bool {
+        self.spills || self.log.is_some()
+    }
+
     fn new(epoch: Epoch) -> Self {
-        Self { lanes: Vec::new(), position: Position { epoch, offset: Offset(0) }, last: None }
+        let position = Position { epoch, offset: Offset(0) };
+        Self { lanes: Vec::new(), position, last: None, log: None, spills: false }
     }
 }
 
@@ -132,9 +142,18 @@ impl Topics {
         }
     }
 
+    /// Forgets logs that are closed, by their places.
+    pub(super) fn forget_logs(&mut self, closed: &[u32]) {
+        let made = self.made.values_mut().map(|made| &mut made.seats);
+        for seats in self.fixed.iter_mut().chain(made) {
+            seats.log = seats.log.filter(|place| !closed.contains(place));
+        }
+    }
+
     /// Forgets the topics that nobody holds any more.
     pub(super) fn forget_unused(&mut self) {
-        self.made.retain(|_, made| !made.seats.lanes.is_empty() || made.life.strong_count() > 0);
+        let is_used = |seats: &Seats| !seats.lanes.is_empty() || seats.log.is_some();
+        self.made.retain(|_, made| is_used(&made.seats) || made.life.strong_count() > 0);
     }
 }
 

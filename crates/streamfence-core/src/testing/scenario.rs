@@ -447,6 +447,7 @@ impl Stage {
         for output in hub_says {
             match output {
                 Output::Event(event) => self.witness(&event),
+                Output::Spill(_) => {}
                 // A scenario says every change of room by itself.
                 Output::Starved(_) => {}
                 Output::GivenUp(given_up) => {

@@ -262,6 +262,8 @@ impl Answer {
                 coalesced: a.coalesced + b.coalesced,
                 displaced: a.displaced + b.displaced,
                 rejected: a.rejected + b.rejected,
+                spilled: a.spilled + b.spilled,
+                spill_refusal: a.spill_refusal.or(b.spill_refusal),
             }),
             (a, b) => a.or(b),
         };
@@ -412,6 +414,7 @@ impl Driver {
             match output {
                 Output::Event(event) => outputs.events.push(event),
                 Output::Starved(_) => {}
+                Output::Spill(command) => panic!("no topic spills, and there is {command:?}"),
                 Output::GivenUp(given_up) => kept.push((given_up.client, given_up.message.id)),
                 Output::Disconnect { .. } => panic!("no topic of the model cuts anybody"),
                 Output::Transmit(key, batch) => {
