@@ -39,7 +39,8 @@ impl Names {
 impl Stores {
     /// Opens all of them, or says which cannot be had and why.
     pub(crate) fn open(settings: &[SpillSettings], metrics: &Metrics) -> Result<Self, Failure> {
-        let mut stores = Self { settings: Vec::new(), stores: Vec::new(), metrics: metrics.clone(), names: Names::default() };
+        let mut stores =
+            Self { settings: Vec::new(), stores: Vec::new(), metrics: metrics.clone(), names: Names::default() };
         for settings in settings {
             stores.open_one(settings)?;
         }

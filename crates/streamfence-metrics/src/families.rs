@@ -109,9 +109,8 @@ impl Family {
 
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
-            Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | HandshakesFailed | StoreTotal(_) => {
-                MetricType::Counter
-            }
+            Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | HandshakesFailed
+            | StoreTotal(_) => MetricType::Counter,
             Survey(_) | Age | Active | SlowClients | CertificateExpiry | Links | Memory(_) | StoreLevel(_) => {
                 MetricType::Gauge
             }

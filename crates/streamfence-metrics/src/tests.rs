@@ -83,7 +83,17 @@ fn every_number_shows_under_its_name() {
     metrics.on_event(&connected("/feed"));
     metrics.on_event(&connected("/feed"));
     metrics.on_event(&disconnected("/feed", CloseReason::Stalled));
-    metrics.on_survey(0, quote(&catalog), &LaneSurvey { dead_letters: 21, spilled_lanes: 22, spilled_messages: 23, spilled_bytes: 24, ..LaneSurvey::default() });
+    metrics.on_survey(
+        0,
+        quote(&catalog),
+        &LaneSurvey {
+            dead_letters: 21,
+            spilled_lanes: 22,
+            spilled_messages: 23,
+            spilled_bytes: 24,
+            ..LaneSurvey::default()
+        },
+    );
     let (namespace, client): (Arc<str>, _) = ("/feed".into(), ClientId([0; 12]));
     let began = Event::SlowClientBegan { namespace: namespace.clone(), client, messages: 9, bytes: 90 };
     metrics.on_event(&began);
@@ -101,7 +111,7 @@ fn every_number_shows_under_its_name() {
         streamfence_messages_received_total{namespace="/feed",topic="quote"} 3
         streamfence_messages_received_bytes_total{namespace="/feed",topic="quote"} 4
         streamfence_messages_delivered_total{namespace="/feed",topic="quote"} 6
-        streamfence_messages_dropped_total{namespace="/feed",topic="quote"} 136
+        streamfence_messages_dropped_total{namespace="/feed",topic="quote"} 168
         streamfence_messages_expired_total{namespace="/feed",topic="quote"} 22
         streamfence_messages_coalesced_total{namespace="/feed",topic="quote"} 12
         streamfence_messages_abandoned_total{namespace="/feed",topic="quote"} 15
@@ -109,6 +119,13 @@ fn every_number_shows_under_its_name() {
         streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="rejected"} 20
         streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="too_large"} 30
         streamfence_queue_overflow_total{namespace="/feed",topic="quote",reason="budget"} 40
+        streamfence_messages_spilled_total{namespace="/feed",topic="quote"} 31
+        streamfence_spill_refused_total{namespace="/feed",topic="quote",reason="disk_full"} 1
+        streamfence_spill_refused_total{namespace="/feed",topic="quote",reason="disk_busy"} 2
+        streamfence_spill_refused_total{namespace="/feed",topic="quote",reason="client_quota"} 3
+        streamfence_spill_refused_total{namespace="/feed",topic="quote",reason="topic_quota"} 4
+        streamfence_spill_refused_total{namespace="/feed",topic="quote",reason="disk_failed"} 5
+        streamfence_messages_lost_on_disk_total{namespace="/feed",topic="quote"} 32
         streamfence_retries_total{namespace="/feed",topic="quote"} 13
         streamfence_retries_exhausted_total{namespace="/feed",topic="quote"} 14
         streamfence_dead_letters{namespace="/feed",topic="quote"} 21
@@ -119,6 +136,9 @@ fn every_number_shows_under_its_name() {
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="unknown"} 18
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="foreign"} 19
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="nacked"} 20
+        streamfence_spilled_lanes{namespace="/feed",topic="quote"} 22
+        streamfence_spilled_messages{namespace="/feed",topic="quote"} 23
+        streamfence_spilled_bytes{namespace="/feed",topic="quote"} 24
         streamfence_memory_budget_bytes 1000
         streamfence_memory_used_bytes 900
         streamfence_build_info{version="0.1.0"} 1
@@ -220,17 +240,23 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_messages_received_total` | counter | `namespace`, `topic` | Messages taken from clients. |
         | `streamfence_messages_received_bytes_total` | counter | `namespace`, `topic` | Bytes taken from clients. |
         | `streamfence_messages_delivered_total` | counter | `namespace`, `topic` | Messages taken by a client's transport, or acked where an ack is wanted. |
-        | `streamfence_messages_dropped_total` | counter | `namespace`, `topic` | Messages lost to a client: displaced, rejected, too large, without memory, expired or given up after the last retry. |
+        | `streamfence_messages_dropped_total` | counter | `namespace`, `topic` | Messages lost to a client: displaced, rejected, too large, without memory, expired, lost on disk or given up after the last retry. |
         | `streamfence_messages_expired_total` | counter | `namespace`, `topic` | Messages whose time was over before they could be sent, or acked. |
         | `streamfence_messages_coalesced_total` | counter | `namespace`, `topic` | Queued messages replaced by a newer value. |
         | `streamfence_messages_abandoned_total` | counter | `namespace`, `topic` | Messages queued or unacked when their client left. |
         | `streamfence_queue_overflow_total` | counter | `namespace`, `topic`, `reason` | Messages that did not fit a client's lane, or the memory budget, by what became of them. |
+        | `streamfence_messages_spilled_total` | counter | `namespace`, `topic` | Messages that a client's full lane has on disk, each counted once a client. |
+        | `streamfence_spill_refused_total` | counter | `namespace`, `topic`, `reason` | Messages for which a lane that spills had no place on disk either, by why; they are rejected messages, too. |
+        | `streamfence_messages_lost_on_disk_total` | counter | `namespace`, `topic` | Messages that lay on disk and could not be read. |
         | `streamfence_retries_total` | counter | `namespace`, `topic` | Messages sent again. |
         | `streamfence_retries_exhausted_total` | counter | `namespace`, `topic` | Messages given up after the last retry. |
         | `streamfence_dead_letters` | gauge | `namespace`, `topic` | Messages that were given up and are kept. |
         | `streamfence_dead_letters_evicted_total` | counter | `namespace`, `topic` | Messages that were kept and gave way to newer ones. |
         | `streamfence_acks_total` | counter | `namespace`, `topic`, `outcome` | Acknowledgements, by what they did. |
         | `streamfence_lanes` | gauge | `namespace`, `topic` | Subscriptions. |
+        | `streamfence_spilled_lanes` | gauge | `namespace`, `topic` | Those of them that have more on disk than they have taken in. |
+        | `streamfence_spilled_messages` | gauge | `namespace`, `topic` | Messages that lanes have there, each counted once a lane. |
+        | `streamfence_spilled_bytes` | gauge | `namespace`, `topic` | Their bytes, likewise: what is written once counts for each lane that needs it. |
         | `streamfence_lane_depth_max` | gauge | `namespace`, `topic` | The most messages one lane holds, queued and in flight. |
         | `streamfence_lane_bytes_max` | gauge | `namespace`, `topic` | The most bytes one lane holds. |
         | `streamfence_oldest_message_age_seconds` | gauge | `namespace`, `topic` | How long ago the oldest message still held was published. |

