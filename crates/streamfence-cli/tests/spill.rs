@@ -5,6 +5,7 @@
 mod process;
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use process::{Directory, Finished, Running, run};
@@ -59,7 +60,7 @@ fn a_directory_that_cannot_be_had_is_named_before_anything_listens() {
     assert!(last.contains("spillRootPath of feed") && last.contains("in use by pid"), "{last}");
     drop(first);
 
-    fs::create_dir(directory.path("home")).expect("it is ours");
+    fs::DirBuilder::new().mode(0o700).create(directory.path("home")).expect("it is ours");
     directory.write("home/thesis.txt", "all of it");
     let foreign = run(&["serve", "-c", &directory.write("two.yaml", &spilling("home", ""))]);
     assert_eq!(foreign.code, Some(4), "{}", foreign.stderr);
