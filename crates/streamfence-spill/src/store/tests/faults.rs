@@ -18,7 +18,10 @@ fn story(fs: &FaultyFs<SimulatedFs>) -> Rig<FaultyFs<SimulatedFs>> {
         rig.wait(Duration::from_secs(2));
         for round in 0..12 {
             let next = rig.logs[&id].next;
-            rig.append(id, (next..next + 5).map(|at| if at % 4 == 0 { private(at, 400) } else { record(at, 400) }).collect());
+            rig.append(
+                id,
+                (next..next + 5).map(|at| if at % 4 == 0 { private(at, 400) } else { record(at, 400) }).collect(),
+            );
             rig.settle();
             rig.engine.files.keep(round % 2);
         }

@@ -195,7 +195,10 @@ fn a_damaged_block_loses_itself_and_a_file_that_is_gone_loses_itself() {
         from += 1;
     }
     let lost: Vec<_> = rig.logs[&log(1)].lost.iter().map(|lost| lost.positions.clone()).collect();
-    assert!(!lost.is_empty() && lost.iter().all(|positions| *positions == (LogPosition(2)..LogPosition(3))), "{lost:?}");
+    assert!(
+        !lost.is_empty() && lost.iter().all(|positions| *positions == (LogPosition(2)..LogPosition(3))),
+        "{lost:?}"
+    );
     assert!(rig.engine.stats().damaged_blocks > 0);
 
     use crate::filesystem::SpillFs;
