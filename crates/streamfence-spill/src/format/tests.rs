@@ -28,7 +28,12 @@ fn records() -> Vec<Record> {
 
 fn decode(bytes: &Bytes, from: u64) -> Result<Vec<Record>, FormatError> {
     let header = check_block(bytes, 1)?;
-    decode_block(bytes, &header, LogPosition(from))
+    let mut records = vec![record(0, 1)];
+    let mut wanted = Wanted { from: LogPosition(from), bytes: u64::MAX };
+    let result = decode_block(bytes, &header, &mut wanted, &mut records);
+    assert_eq!(spelled(&records.remove(0)), spelled(&record(0, 1)), "what was there before stays");
+    assert!(result.is_ok() || records.is_empty(), "all of a block or nothing");
+    result.map(|_| records)
 }
 
 #[test]
@@ -49,6 +54,25 @@ fn records_come_back_as_they_were_from_any_position_on() {
         shared.iter().all(|record| memory.contains(&record.body.bytes.as_ptr())),
         "bodies share the block's memory"
     );
+}
+
+#[test]
+fn no_more_is_read_than_is_wanted() {
+    let (header, bytes) = block(1, &[record(3, 50), record(7, 50), record(9, 50)]);
+    for (from, most, count, goes_on, left) in [
+        (0, 1, 1, Some(4), 0),
+        (0, 50, 1, Some(4), 0),
+        (0, 51, 2, Some(8), 0),
+        (4, 51, 2, None, 0),
+        (0, 151, 3, None, 1),
+        (8, 1, 1, None, 0),
+        (10, 1, 0, None, 1),
+    ] {
+        let mut records = Vec::new();
+        let mut wanted = Wanted { from: LogPosition(from), bytes: most };
+        let next = decode_block(&bytes, &header, &mut wanted, &mut records).expect("it is whole");
+        assert_eq!((records.len(), next.map(|it| it.0), wanted.bytes), (count, goes_on, left), "{most} from {from}");
+    }
 }
 
 #[test]
@@ -141,11 +165,11 @@ fn the_spelling_is_the_one_that_was_decided_on() {
     let wanted = [
         // The header: `SFBK`, its checksum, the body's, the body's size, the epoch, the first and the last position, how
         // many records, how many for everybody, the bytes of those, the messages' epoch, no flags.
-        "5346424b 9e3107da 3c02d260 27000000 0403020100000000 0500000000000000 0500000000000000",
+        "5346424b e32ab0fb c0f35beb 27000000 0403020100000000 0500000000000000 0500000000000000",
         "01000000 01000000 0300000000000000 4d00000000000000 0000000000000000",
-        // The record: its size, for everybody, no flags, its place in the block, the payload, the offset, the time, the
+        // The record: its length, for everybody, no flags, its place in the block, the payload, the offset, the time, the
         // text.
-        "03000000 00 00 0000 00000000 00000000 03000000 0600000000000000 3200000000000000 050102",
+        "27000000 00 00 0000 00000000 00000000 03000000 0600000000000000 3200000000000000 050102",
     ];
     assert_eq!(hex, wanted.concat().replace(' ', ""));
 }

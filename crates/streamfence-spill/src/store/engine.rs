@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use streamfence_core::{IO_BUCKETS_S, LogId, SpillCommand, SpillCompletion, SpillStats};
 
+use super::buffers::Buffers;
 use super::cache::Cache;
 use super::files::Files;
 use super::outbox::Outbox;
@@ -30,6 +31,7 @@ pub(super) struct Engine<F: SpillFs> {
     pub(super) id: [u8; 16],
     pub(super) files: Files<F>,
     pub(super) cache: Mutex<Cache>,
+    pub(super) buffers: Arc<Buffers>,
     state: Mutex<State>,
     /// Told when there is something for the writer.
     pub(super) writing: Condvar,
@@ -68,6 +70,7 @@ impl<F: SpillFs> Engine<F> {
             id,
             files: Files::new(),
             cache: Mutex::new(Cache::new(cache_bytes)),
+            buffers: Arc::new(Buffers::new(geometry.block_bytes)),
             state: Mutex::new(State {
                 index: Index::new(geometry, limits, epochs),
                 reads: Reads::default(),
