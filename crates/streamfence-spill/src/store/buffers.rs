@@ -75,7 +75,8 @@ mod tests {
         let block = buffers.share(buffer);
         let slice = block.slice(10..20);
         drop(block);
-        assert_ne!(buffers.take(100).as_ptr(), at, "somebody reads it");
+        let other = buffers.take(100);
+        assert_ne!(other.as_ptr(), at, "somebody reads it");
         assert_eq!(slice, [7; 10][..]);
         drop(slice);
         let again = buffers.take(50);
