@@ -211,6 +211,11 @@ impl Index {
         std::mem::take(&mut self.completions)
     }
 
+    /// Whether there may be a task, now or later.
+    pub(crate) fn has_work(&self) -> bool {
+        !(self.writable.is_empty() && self.wanting.is_empty() && self.removals.is_empty())
+    }
+
     /// Whether something has come about.
     pub(crate) fn has_news(&self) -> bool {
         !self.completions.is_empty()

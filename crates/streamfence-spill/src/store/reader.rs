@@ -80,10 +80,7 @@ impl<F: SpillFs> Engine<F> {
                 return Some(job);
             }
             let until = state.reads_wait.map(|at| at.saturating_duration_since(now));
-            state = match until {
-                Some(until) => self.reading.wait_timeout(state, until).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.reading.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            state = self.reading.wait(state, until);
         }
     }
 
