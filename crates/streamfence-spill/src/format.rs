@@ -15,7 +15,7 @@ mod block;
 mod record;
 mod segment;
 
-pub(crate) use block::{BLOCK_HEADER_BYTES, BlockHeader, BlockWriter, check_block, decode_block};
+pub(crate) use block::{BLOCK_HEADER_BYTES, BlockHeader, BlockWriter, Wanted, check_block, decode_block};
 pub(crate) use record::largest_encoding;
 pub(crate) use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 

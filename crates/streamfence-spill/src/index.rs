@@ -56,7 +56,9 @@ pub(crate) struct Limits {
 pub(crate) struct ReadPlan {
     /// From where on records are wanted.
     pub(crate) from: LogPosition,
-    /// Where to go on. `from` when there is nothing.
+    /// About how many bytes of bodies.
+    pub(crate) most_bytes: u64,
+    /// Where to go on when all of it was taken. `from` when there is nothing.
     pub(crate) next: LogPosition,
     /// What lies there.
     pub(crate) blocks: Vec<BlockPlace>,
@@ -143,8 +145,11 @@ impl Index {
         }
         self.logs.insert(id, Log::new(namespace, topic));
         if self.failed {
-            self.tell(id, SpillHealth::Failed);
+            self.tell_all(SpillHealth::Failed);
         } else {
+            if self.full {
+                self.tell_all(SpillHealth::Full);
+            }
             self.settle(id);
         }
     }
@@ -159,9 +164,9 @@ impl Index {
 
     /// Where to read for a request.
     pub(crate) fn plan_read(&self, id: LogId, from: LogPosition, most_bytes: u32) -> ReadPlan {
-        let mut plan = ReadPlan { from, next: from, blocks: Vec::new() };
+        let mut plan = ReadPlan { from, most_bytes: most_bytes.into(), next: from, blocks: Vec::new() };
         if let Some(log) = self.logs.get(&id) {
-            log.plan_read(&mut plan, u64::from(most_bytes));
+            log.plan_read(&mut plan);
         }
         plan
     }
@@ -206,6 +211,11 @@ impl Index {
         std::mem::take(&mut self.completions)
     }
 
+    /// Whether there may be a task, now or later.
+    pub(crate) fn has_work(&self) -> bool {
+        !(self.writable.is_empty() && self.wanting.is_empty() && self.removals.is_empty())
+    }
+
     /// Whether something has come about.
     pub(crate) fn has_news(&self) -> bool {
         !self.completions.is_empty()
@@ -235,12 +245,13 @@ impl Index {
         }
     }
 
-    /// Says how it stands with a log, if that is news.
-    fn tell(&mut self, id: LogId, health: SpillHealth) {
-        let Some(log) = self.logs.get_mut(&id) else { return };
-        if log.told != health {
-            log.told = health;
-            self.completions.push(SpillCompletion::Health { log: id, health });
+    /// Says how it stands to all logs, if that is news to them.
+    fn tell_all(&mut self, health: SpillHealth) {
+        for (&id, log) in &mut self.logs {
+            if log.told != health {
+                log.told = health;
+                self.completions.push(SpillCompletion::Health { log: id, health });
+            }
         }
     }
 
@@ -249,16 +260,13 @@ impl Index {
         self.failed = true;
         self.writable.clear();
         self.wanting.clear();
-        let ids: Vec<LogId> = self.logs.keys().copied().collect();
-        for id in ids {
-            if let Some(log) = self.logs.get_mut(&id) {
-                log.pending.clear();
-                log.waiting_bytes = 0;
-                let empty = log.seal();
-                self.removals.extend(empty.into_iter().chain(log.ahead.take()).map(|segment| segment.number));
-            }
-            self.tell(id, SpillHealth::Failed);
+        for log in self.logs.values_mut() {
+            log.pending.clear();
+            log.waiting_bytes = 0;
+            let empty = log.seal();
+            self.removals.extend(empty.into_iter().chain(log.ahead.take()).map(|segment| segment.number));
         }
+        self.tell_all(SpillHealth::Failed);
     }
 }
 

@@ -98,8 +98,9 @@ pub fn inspect(path: &Path) -> Result<Report, InspectError> {
     for name in fs.list().map_err(failed)?.iter().filter_map(|name| Name::parse(name)) {
         let file = name.to_string();
         let read = fs.open_to_read(&file).and_then(|open| {
-            report.bytes += open.metadata()?.blocks() * 512;
-            look(&open, file.clone())
+            let metadata = open.metadata()?;
+            report.bytes += metadata.blocks() * 512;
+            look(&open, metadata.len(), file.clone())
         });
         match read {
             Ok(Some((header, segment))) => {
@@ -126,13 +127,23 @@ pub fn inspect(path: &Path) -> Result<Report, InspectError> {
 
 fn pid(fs: &RealFs) -> Option<u32> {
     let mut bytes = [0; 32];
-    let count = fs.open_to_read(crate::store::LOCK).ok()?.read_at(&mut bytes, 0).ok()?;
+    let count = read_up_to(&fs.open_to_read(crate::store::LOCK).ok()?, &mut bytes, 0).ok()?;
     std::str::from_utf8(&bytes[..count]).ok()?.trim().parse().ok()
 }
 
+/// Bytes that are read at a place.
+trait Source {
+    fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize>;
+}
+
+impl Source for File {
+    fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
+        FileExt::read_at(self, into, at)
+    }
+}
+
 /// Reads a segment block by block. `None` when it holds nothing yet.
-fn look(file: &File, name: String) -> io::Result<Option<(SegmentHeader, Segment)>> {
-    let length = file.metadata()?.len();
+fn look(file: &impl Source, length: u64, name: String) -> io::Result<Option<(SegmentHeader, Segment)>> {
     let mut head = vec![0; SEGMENT_HEADER_BYTES];
     let count = read_up_to(file, &mut head, 0)?;
     if head[..count].iter().all(|byte| *byte == 0) {
@@ -177,14 +188,20 @@ fn look(file: &File, name: String) -> io::Result<Option<(SegmentHeader, Segment)
     Ok(Some((header, segment)))
 }
 
-fn header_at(file: &File, at: u64, epoch: u64) -> Option<BlockHeader> {
+fn header_at(file: &impl Source, at: u64, epoch: u64) -> Option<BlockHeader> {
     let mut head = [0; BLOCK_HEADER_BYTES];
     let count = read_up_to(file, &mut head, at).ok()?;
     BlockHeader::decode(&head[..count]).ok().filter(|header| header.epoch == epoch)
 }
 
 /// Reads and checks the block at a place.
-fn block_at(file: &File, at: u64, length: u64, epoch: u64, buffer: &mut Vec<u8>) -> Result<BlockHeader, FormatError> {
+fn block_at(
+    file: &impl Source,
+    at: u64,
+    length: u64,
+    epoch: u64,
+    buffer: &mut Vec<u8>,
+) -> Result<BlockHeader, FormatError> {
     let mut head = [0; BLOCK_HEADER_BYTES];
     let unread = |_| FormatError::Short { what: "block", found: 0, wanted: BLOCK_HEADER_BYTES as u64 };
     let count = read_up_to(file, &mut head, at).map_err(unread)?;
@@ -200,7 +217,7 @@ fn block_at(file: &File, at: u64, length: u64, epoch: u64, buffer: &mut Vec<u8>)
 }
 
 /// Finds the next block of this use of the file.
-fn find(file: &File, from: u64, length: u64, epoch: u64) -> io::Result<Option<u64>> {
+fn find(file: &impl Source, from: u64, length: u64, epoch: u64) -> io::Result<Option<u64>> {
     const WINDOW: usize = 64 << 10;
     let mut window = vec![0; WINDOW + BLOCK_HEADER_BYTES];
     let mut at = from;
@@ -218,7 +235,7 @@ fn find(file: &File, from: u64, length: u64, epoch: u64) -> io::Result<Option<u6
     Ok(None)
 }
 
-fn read_up_to(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+fn read_up_to(file: &impl Source, into: &mut [u8], at: u64) -> io::Result<usize> {
     let mut count = 0;
     while count < into.len() {
         match file.read_at(&mut into[count..], at + count as u64) {

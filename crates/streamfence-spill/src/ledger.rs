@@ -15,6 +15,7 @@ use streamfence_core::{LogPosition, LostRecords, Record};
 pub(crate) struct Ledger {
     first: LogPosition,
     last: LogPosition,
+    count: u32,
     entries: Arc<[u8]>,
 }
 
@@ -27,6 +28,11 @@ impl Ledger {
     /// The last position.
     pub(crate) fn last(&self) -> LogPosition {
         self.last
+    }
+
+    /// How many records there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count as usize
     }
 
     /// What is missing without this block, from a position on.
@@ -51,6 +57,7 @@ impl Ledger {
 #[derive(Debug, Default)]
 pub(crate) struct LedgerWriter {
     span: Option<(LogPosition, LogPosition)>,
+    count: u32,
     entries: Vec<u8>,
 }
 
@@ -63,6 +70,7 @@ impl LedgerWriter {
         if skipped > 0 {
             put(&mut self.entries, skipped);
         }
+        self.count += 1;
         self.span = Some((self.span.map_or(record.position, |(first, _)| first), record.position));
     }
 
@@ -71,7 +79,7 @@ impl LedgerWriter {
         let (first, last) = self.span.take()?;
         let entries = Arc::from(&*self.entries);
         self.entries.clear();
-        Some(Ledger { first, last, entries })
+        Some(Ledger { first, last, count: std::mem::take(&mut self.count), entries })
     }
 }
 
@@ -117,6 +125,7 @@ mod tests {
             let lost = ledger.lost(LogPosition(from));
             (lost.positions.start.0..lost.positions.end.0, lost.messages, lost.bytes)
         };
+        assert_eq!(ledger.count(), 5);
         assert_eq!(lost(0), (10..601, 4, 70_205));
         assert_eq!(lost(11), (11..601, 3, 70_200));
         assert_eq!(lost(12), (12..601, 2, 70_000));

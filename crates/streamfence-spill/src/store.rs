@@ -1,6 +1,8 @@
 //! A directory, its lock, the threads that write and read, and what shards talk to.
 
 mod backend;
+mod bell;
+mod buffers;
 mod cache;
 mod directory;
 mod engine;

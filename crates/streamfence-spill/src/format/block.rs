@@ -159,29 +159,61 @@ pub(crate) fn check_block(block: &[u8], epoch: u64) -> Result<BlockHeader, Forma
     Ok(header)
 }
 
-/// Reads the records of a checked block from a position on. They share the block's memory.
-pub(crate) fn decode_block(block: &Bytes, header: &BlockHeader, from: LogPosition) -> Result<Vec<Record>, FormatError> {
+/// What is wanted of blocks that are read one after the other.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// From which position on.
+    pub(crate) from: LogPosition,
+    /// About how many bytes of bodies are still wanted. The record that reaches it is the last.
+    pub(crate) bytes: u64,
+}
+
+/// Adds records of a checked block, which share its memory, until there are enough. On an error, nothing is added.
+///
+/// Says where to go on, if that is within the block.
+pub(crate) fn decode_block(
+    block: &Bytes,
+    header: &BlockHeader,
+    wanted: &mut Wanted,
+    into: &mut Vec<Record>,
+) -> Result<Option<LogPosition>, FormatError> {
+    let before = into.len();
+    let result = decode_records(block, header, wanted, into);
+    if result.is_err() {
+        into.truncate(before);
+    }
+    result
+}
+
+fn decode_records(
+    block: &Bytes,
+    header: &BlockHeader,
+    wanted: &mut Wanted,
+    into: &mut Vec<Record>,
+) -> Result<Option<LogPosition>, FormatError> {
     let end = BLOCK_HEADER_BYTES + header.size as usize;
     if block.len() < end {
         return Err(FormatError::Short { what: "block", found: block.len() as u64, wanted: end as u64 });
     }
-    let records = block.slice(BLOCK_HEADER_BYTES..end);
-    let (mut at, mut count, mut least) = (0, 0, header.first);
-    // Whatever the header says, there are no more records than bytes for them.
-    let mut taken = Vec::with_capacity((header.count as usize).min(records.len() / record::FIXED_BYTES));
-    while at < records.len() {
-        let (record, next) = record::decode(&records, at, header.first, header.ids)?;
-        if record.position < least || record.position > header.last {
-            return Err(FormatError::Value { what: "a position", found: record.position.0 });
+    let (mut at, mut count, mut least) = (BLOCK_HEADER_BYTES, 0, header.first);
+    while at < end {
+        if wanted.bytes == 0 {
+            return Ok(Some(least));
         }
-        least = LogPosition(record.position.0.saturating_add(1));
+        let place = record::Place { block, at, first: header.first, epoch: header.ids };
+        let (position, record, next) = record::decode(&place, wanted.from)?;
+        if position < least || position > header.last {
+            return Err(FormatError::Value { what: "a position", found: position.0 });
+        }
+        least = LogPosition(position.0.saturating_add(1));
         (at, count) = (next, count + 1);
-        if record.position >= from {
-            taken.push(record);
+        if let Some(record) = record {
+            wanted.bytes = wanted.bytes.saturating_sub(record.body.bytes.len().max(1) as u64);
+            into.push(record);
         }
     }
-    if count != header.count {
+    if count != header.count || at != end {
         return Err(FormatError::Value { what: "the number of records of a block", found: header.count.into() });
     }
-    Ok(taken)
+    Ok(None)
 }

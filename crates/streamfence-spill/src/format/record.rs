@@ -1,5 +1,6 @@
 //! One message as it lies in a block.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use streamfence_core::{Audience, Body, ClientId, Epoch, LogPosition, MessageId, 
 use super::{Fields, FormatError};
 
 /// What every record has: lengths, kind, place, number, time, payload.
-pub(super) const FIXED_BYTES: usize = 36;
+const FIXED_BYTES: usize = 36;
 /// What it may have on top, but for what is counted by the piece: key, clients and attachments.
 const OPTIONAL_BYTES: usize = 8 + 8 + 4 + 4 + 4;
 const CLIENT_BYTES: usize = 12;
@@ -56,8 +57,9 @@ pub(super) fn encode(record: &Record, first: LogPosition, epoch: Epoch, into: &m
     ] {
         flags |= if is { flag } else { 0 };
     }
+    let start = into.len();
+    // The length of all of it comes first, when it is known.
     let mut fixed = [0; FIXED_BYTES];
-    fixed[..4].copy_from_slice(&(body.bytes.len() as u32).to_le_bytes());
     fixed[4] = match record.audience {
         Audience::All => kind::ALL,
         Audience::Except(_) => kind::EXCEPT,
@@ -94,22 +96,41 @@ pub(super) fn encode(record: &Record, first: LogPosition, epoch: Epoch, into: &m
         }
     }
     into.extend_from_slice(&body.bytes);
+    let length = (into.len() - start) as u32;
+    into[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }
 
-/// Reads a record off the front of a block's rest. `whole` is the block's records, `at` where this one begins in them.
-/// Its body is a slice of them. Says where the next one begins.
+/// Where a record begins.
+pub(super) struct Place<'a> {
+    pub(super) block: &'a Bytes,
+    pub(super) at: usize,
+    /// The first position of the block.
+    pub(super) first: LogPosition,
+    /// The epoch of messages that do not say theirs.
+    pub(super) epoch: Epoch,
+}
+
+/// Reads the record that begins at a place; its body is a slice of the block. Of one before `from`, only the position.
+/// Says where the next one begins.
 pub(super) fn decode(
-    whole: &Bytes,
-    at: usize,
-    first: LogPosition,
-    epoch: Epoch,
-) -> Result<(Record, usize), FormatError> {
+    place: &Place<'_>,
+    from: LogPosition,
+) -> Result<(LogPosition, Option<Record>, usize), FormatError> {
+    let &Place { block: whole, at, first, epoch } = place;
+    let length = Fields::new(&whole[at..], WHAT).u32()? as usize;
     let mut fields = Fields::new(&whole[at..], WHAT);
-    let size = fields.u32()? as usize;
+    let mut fields = Fields::new(fields.bytes(length)?, WHAT);
+    fields.u32()?;
+    let next = at + length;
     let kind = fields.u8()?;
     let flags = fields.u8()?;
     fields.u16()?;
     let delta = u64::from(fields.u32()?);
+    let position = first.0.checked_add(delta).ok_or(FormatError::Value { what: "a position", found: delta })?;
+    let position = LogPosition(position);
+    if position < from {
+        return Ok((position, None, next));
+    }
     let payload = fields.u32()? as usize..fields.u32()? as usize;
     let offset = Offset(fields.u64()?);
     let published_us = fields.u64()?;
@@ -120,7 +141,7 @@ pub(super) fn decode(
     let expires_us = if has(flag::EXPIRES) { Some(fields.u64()?) } else { None };
     let key = if has(flag::KEY) { Some(key(&mut fields)?) } else { None };
     let clients = if has(flag::CLIENTS) { clients(&mut fields)? } else { Box::default() };
-    let attachments = if has(flag::ATTACHMENTS) { attachments(&mut fields, size)? } else { Box::default() };
+    let attachments = if has(flag::ATTACHMENTS) { attachments(&mut fields)? } else { Box::default() };
     let epoch = if has(flag::EPOCH) { Epoch(fields.u64()?) } else { epoch };
     let audience = match kind {
         kind::ALL => Audience::All,
@@ -128,24 +149,23 @@ pub(super) fn decode(
         kind::PRIVATE => Audience::Private(clients),
         other => return Err(FormatError::Value { what: "a record's kind", found: other.into() }),
     };
-    // What takes a body apart trusts its ranges.
-    let text = attachments.first().map_or(size, |first: &std::ops::Range<usize>| first.start);
-    if payload.start > payload.end || payload.end > text {
-        return Err(FormatError::Value { what: "the end of a payload", found: payload.end as u64 });
+    // The rest is the body. What takes it apart trusts its ranges.
+    let size = fields.rest.len();
+    let text = attachments.first().map_or(size, |first: &Range<usize>| first.start);
+    let end = attachments.last().map_or(0, |last| last.end);
+    if payload.start > payload.end || payload.end > text || end > size {
+        return Err(FormatError::Value { what: "the end of a payload or an attachment", found: size as u64 });
     }
-    let start = whole.len() - fields.rest.len();
-    fields.bytes(size)?;
-    let position = first.0.checked_add(delta).ok_or(FormatError::Value { what: "a position", found: delta })?;
     let record = Record {
-        position: LogPosition(position),
+        position,
         audience,
         id: MessageId { epoch, offset },
         key,
         published_us,
         expires_us,
-        body: Body { bytes: whole.slice(start..start + size), payload, attachments },
+        body: Body { bytes: whole.slice(next - size..next), payload, attachments },
     };
-    Ok((record, start + size))
+    Ok((position, Some(record), next))
 }
 
 fn key(fields: &mut Fields<'_>) -> Result<Arc<str>, FormatError> {
@@ -165,7 +185,7 @@ fn clients(fields: &mut Fields<'_>) -> Result<Box<[ClientId]>, FormatError> {
     Ok(clients.iter().copied().map(ClientId).collect())
 }
 
-fn attachments(fields: &mut Fields<'_>, size: usize) -> Result<Box<[std::ops::Range<usize>]>, FormatError> {
+fn attachments(fields: &mut Fields<'_>) -> Result<Box<[Range<usize>]>, FormatError> {
     let count = fields.u32()? as usize;
     let bytes = fields.bytes(count.saturating_mul(RANGE_BYTES))?;
     let mut least = 0;
@@ -173,7 +193,7 @@ fn attachments(fields: &mut Fields<'_>, size: usize) -> Result<Box<[std::ops::Ra
     let mut fields = Fields::new(bytes, WHAT);
     while !fields.rest.is_empty() {
         let range = fields.u32()? as usize..fields.u32()? as usize;
-        if range.start < least || range.end < range.start || range.end > size {
+        if range.start < least || range.end < range.start {
             return Err(FormatError::Value { what: "the end of an attachment", found: range.end as u64 });
         }
         least = range.end;

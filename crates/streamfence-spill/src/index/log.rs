@@ -222,19 +222,23 @@ impl Log {
     }
 
     /// Finds the blocks for a request.
-    pub(super) fn plan_read(&self, plan: &mut ReadPlan, most_bytes: u64) {
-        let from = plan.from;
+    pub(super) fn plan_read(&self, plan: &mut ReadPlan) {
+        let (from, most_bytes) = (plan.from, plan.most_bytes);
         // Only the last segment may be without blocks, so that they are in order.
         let start = self.segments.partition_point(|segment| segment.last().is_some_and(|last| last < from));
         let mut bytes = 0;
         for segment in self.segments.range(start..) {
             let first = segment.blocks.partition_point(|block| block.ledger.last() < from);
             for block in &segment.blocks[first..] {
-                // One block always, however large.
-                if !plan.blocks.is_empty() && bytes + u64::from(block.size) > most_bytes {
+                let size = u64::from(block.size);
+                // One block always, however large, and no other of which only a little would be taken.
+                if !plan.blocks.is_empty() && bytes + size / 2 > most_bytes {
                     return;
                 }
-                bytes += u64::from(block.size);
+                bytes += match block.ledger.first().0 {
+                    first if first >= from.0 => size,
+                    first => size * (block.ledger.last().0 - from.0) / (block.ledger.last().0 - first),
+                };
                 plan.next = after(block.ledger.last());
                 plan.blocks.push(BlockPlace { segment: segment.number, epoch: segment.epoch, block: block.clone() });
             }

@@ -118,14 +118,16 @@ impl Index {
             }
             return;
         }
-        self.full = false;
+        if self.full && !self.failed {
+            self.full = false;
+            self.tell_all(SpillHealth::Healthy);
+        }
         let epoch = self.epochs.wrapping_add(number);
         let segment = Segment { number, epoch, end: 0, blocks: Vec::new() };
         match self.logs.get_mut(&id).filter(|_| !self.failed) {
             Some(log) => {
                 log.is_wanting = false;
                 log.ahead = Some(segment);
-                self.tell(id, SpillHealth::Healthy);
                 self.settle(id);
             }
             None => self.removals.push_back(number),
@@ -230,12 +232,13 @@ impl Index {
         }
     }
 
-    /// There is no room: whoever wants a segment hears of it, and it is tried again later.
+    /// There is no room: everybody hears of it, and it is tried again later.
     fn run_out(&mut self, now: Instant) {
-        self.full = true;
         self.retry.create = Some(now + RETRY);
-        let wanting: Vec<LogId> = self.wanting.iter().copied().collect();
-        wanting.into_iter().for_each(|id| self.tell(id, SpillHealth::Full));
+        if !self.failed {
+            self.full = true;
+            self.tell_all(SpillHealth::Full);
+        }
     }
 
     /// A second failure in a row is one too many: the first may have been a bad place, this one is a bad disk.

@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use streamfence_core::{IO_BUCKETS_S, LogId, SpillCommand, SpillCompletion, SpillStats};
 
+use super::bell::Bell;
+use super::buffers::Buffers;
 use super::cache::Cache;
 use super::files::Files;
 use super::outbox::Outbox;
@@ -30,11 +32,12 @@ pub(super) struct Engine<F: SpillFs> {
     pub(super) id: [u8; 16],
     pub(super) files: Files<F>,
     pub(super) cache: Mutex<Cache>,
+    pub(super) buffers: Arc<Buffers>,
     state: Mutex<State>,
-    /// Told when there is something for the writer.
-    pub(super) writing: Condvar,
-    /// Told when there is something for a reader.
-    pub(super) reading: Condvar,
+    /// Rings when there is something for the writer.
+    pub(super) writing: Bell,
+    /// Rings when there is something for a reader.
+    pub(super) reading: Bell,
 }
 
 pub(super) struct State {
@@ -68,6 +71,7 @@ impl<F: SpillFs> Engine<F> {
             id,
             files: Files::new(),
             cache: Mutex::new(Cache::new(cache_bytes)),
+            buffers: Arc::new(Buffers::new(geometry.block_bytes)),
             state: Mutex::new(State {
                 index: Index::new(geometry, limits, epochs),
                 reads: Reads::default(),
@@ -77,8 +81,8 @@ impl<F: SpillFs> Engine<F> {
                 outboxes: BTreeMap::new(),
                 wakers: Vec::new(),
             }),
-            writing: Condvar::new(),
-            reading: Condvar::new(),
+            writing: Bell::default(),
+            reading: Bell::default(),
         }
     }
 
@@ -107,24 +111,30 @@ impl<F: SpillFs> Engine<F> {
                     return Err(SpillCommand::Read { log, from, most_bytes });
                 }
                 state.reads.push(ReadRequest { log, from, most_bytes });
-                self.reading.notify_one();
             }
             SpillCommand::Release { log, upto } => state.index.release(log, upto),
             SpillCommand::Close { log } => closed = Some(state.index.close(log)),
         }
-        self.writing.notify_one();
         self.publish(state);
         drop((unwritten, closed));
         Ok(())
     }
 
-    /// Hands what has come about to whom it concerns, and lets go of the lock.
+    /// Hands what has come about to whom it concerns, lets go of the lock, and wakes whoever has something to do now.
     pub(super) fn publish(&self, mut state: MutexGuard<'_, State>) {
         for completion in state.index.take_completions() {
             state.deliver(completion);
         }
         let wakers = std::mem::take(&mut state.wakers);
+        let is_for_writer = state.index.has_work() && self.writing.has_sleepers(&state);
+        let is_for_reader = state.reads.len() > 0 && self.reading.has_sleepers(&state);
         drop(state);
+        if is_for_writer {
+            self.writing.ring();
+        }
+        if is_for_reader {
+            self.reading.ring();
+        }
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -134,7 +144,6 @@ impl<F: SpillFs> Engine<F> {
         let before = state.outboxes.insert(shard, outbox);
         let unwritten = if before.is_some() { state.close_all(shard) } else { Vec::new() };
         self.publish(state);
-        self.writing.notify_one();
         drop(unwritten);
     }
 
@@ -147,7 +156,6 @@ impl<F: SpillFs> Engine<F> {
         state.outboxes.remove(&shard);
         let unwritten = state.close_all(shard);
         self.publish(state);
-        self.writing.notify_one();
         drop(unwritten);
     }
 
@@ -160,8 +168,8 @@ impl<F: SpillFs> Engine<F> {
     /// Ends the threads, as soon as they have done what they are at.
     pub(super) fn stop(&self) {
         self.lock().is_stopping = true;
-        self.writing.notify_all();
-        self.reading.notify_all();
+        self.writing.ring_for_all();
+        self.reading.ring_for_all();
     }
 
     /// Removes all files there are. The threads have ended.

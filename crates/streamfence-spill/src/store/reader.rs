@@ -13,8 +13,9 @@ use super::engine::Turn;
 use super::outbox::Outbox;
 use super::reads::ReadRequest;
 use crate::filesystem::{SpillFile, SpillFs};
-use crate::format::{BlockHeader, check_block, decode_block};
+use crate::format::{BlockHeader, Wanted, check_block, decode_block};
 use crate::index::{BlockPlace, ReadPlan, Trouble};
+use crate::ledger::after;
 
 /// How long reads are left alone when there are no descriptors for them.
 const RETRY: Duration = Duration::from_millis(100);
@@ -79,21 +80,23 @@ impl<F: SpillFs> Engine<F> {
                 return Some(job);
             }
             let until = state.reads_wait.map(|at| at.saturating_duration_since(now));
-            state = match until {
-                Some(until) => self.reading.wait_timeout(state, until).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.reading.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            state = self.reading.wait(state, until);
         }
     }
 
     fn read(&self, job: Job, now: Instant) {
         let Job { request, plan, outbox } = job;
         let mut costs = Costs::default();
-        let (mut records, mut lost) = (Vec::new(), Vec::new());
+        let count = plan.blocks.iter().map(|place| place.block.ledger.count()).sum();
+        let (mut records, mut lost, mut next) = (Vec::with_capacity(count), Vec::new(), plan.next);
+        let mut wanted = Wanted { from: plan.from, bytes: plan.most_bytes.max(1) };
         for place in &plan.blocks {
-            match self.read_block(place, plan.from, outbox.as_deref(), &mut costs) {
-                Ok(of_block) if records.is_empty() => records = of_block,
-                Ok(of_block) => records.extend(of_block),
+            match self.read_block(place, &mut wanted, outbox.as_deref(), &mut records, &mut costs) {
+                Ok(None) => {}
+                Ok(Some(within)) => {
+                    next = within;
+                    break;
+                }
                 Err(Unread::Lost) => lost.push(place.block.ledger.lost(plan.from)),
                 Err(Unread::Later) => {
                     let mut state = self.lock();
@@ -103,12 +106,16 @@ impl<F: SpillFs> Engine<F> {
                     return;
                 }
             }
+            if wanted.bytes == 0 {
+                next = after(place.block.ledger.last());
+                break;
+            }
         }
         let mut state = self.lock();
         state.count_reads(&costs);
         state.stats.refills += 1;
         state.stats.cached_refills += u64::from(costs.calls.is_empty());
-        let (log, from, next) = (request.log, request.from, plan.next);
+        let ReadRequest { log, from, .. } = request;
         state.deliver(SpillCompletion::Records { log, from, next, records, lost });
         self.publish(state);
     }
@@ -116,10 +123,11 @@ impl<F: SpillFs> Engine<F> {
     fn read_block(
         &self,
         place: &BlockPlace,
-        from: LogPosition,
+        wanted: &mut Wanted,
         outbox: Option<&Outbox>,
+        into: &mut Vec<Record>,
         costs: &mut Costs,
-    ) -> Result<Vec<Record>, Unread> {
+    ) -> Result<Option<LogPosition>, Unread> {
         let key = (place.epoch, place.block.offset);
         let found = self.cache.lock().unwrap_or_else(PoisonError::into_inner).find(key);
         let (header, block) = match found {
@@ -131,17 +139,18 @@ impl<F: SpillFs> Engine<F> {
             }
         };
         // One who has left needs no records.
-        let Some(outbox) = outbox else { return Ok(Vec::new()) };
-        let size = block.len();
-        let mut records = decode_block(&outbox.own(block), &header, from).map_err(|_| {
+        let Some(outbox) = outbox else { return Ok(None) };
+        let (size, before) = (block.len(), into.len());
+        let next = decode_block(&outbox.own(block), &header, wanted, into).map_err(|_| {
             costs.damaged += 1;
             Unread::Lost
         })?;
+        let records = &mut into[before..];
         let taken: usize = records.iter().map(|record| record.body.bytes.len()).sum();
         if taken < size / 2 {
-            copy_out(&mut records, taken, outbox);
+            copy_out(records, taken, outbox);
         }
-        Ok(records)
+        Ok(next)
     }
 
     /// Reads a block from its file and checks it against what the index says.
@@ -163,7 +172,9 @@ impl<F: SpillFs> Engine<F> {
         })?;
         let ledger = &place.block.ledger;
         match check_block(&bytes, place.epoch) {
-            Ok(header) if (header.first, header.last) == (ledger.first(), ledger.last()) => Ok((header, bytes.into())),
+            Ok(header) if (header.first, header.last) == (ledger.first(), ledger.last()) => {
+                Ok((header, self.buffers.share(bytes)))
+            }
             _ => {
                 costs.damaged += 1;
                 Err(Unread::Lost)
@@ -174,7 +185,7 @@ impl<F: SpillFs> Engine<F> {
     fn load_bytes(&self, place: &BlockPlace, costs: &mut Costs) -> io::Result<Vec<u8>> {
         let begun = Instant::now();
         let result = self.files.get(&self.fs, place.segment).and_then(|file| {
-            let mut bytes = Vec::with_capacity(place.block.size as usize);
+            let mut bytes = self.buffers.take(place.block.size as usize);
             read_all(&*file, &mut bytes, place.block.offset)?;
             bytes.truncate(place.block.size as usize);
             Ok(bytes)

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::engine::Engine;
@@ -54,10 +54,7 @@ impl<F: SpillFs> Engine<F> {
                 continue;
             }
             let until = state.index.next_time().map(|at| at.saturating_duration_since(now));
-            state = match until {
-                Some(until) => self.writing.wait_timeout(state, until).unwrap_or_else(PoisonError::into_inner).0,
-                None => self.writing.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            state = self.writing.wait(state, until);
         }
     }
 

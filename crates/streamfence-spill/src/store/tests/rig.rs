@@ -1,18 +1,20 @@
 //! A store without threads: turns are taken when the test says so, at the time it says.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use streamfence_core::{
-    Audience, LogId, LogPosition, LostRecords, Record, SpillBackend, SpillCommand, SpillCompletion, SpillHealth,
+    LogId, LogPosition, LostRecords, Record, SpillBackend, SpillCommand, SpillCompletion, SpillHealth,
 };
 
 use crate::filesystem::SpillFs;
 use crate::index::{Geometry, Limits};
 use crate::store::backend::Backend;
 use crate::store::engine::{Engine, Turn};
+use crate::store::outbox::Own;
 use crate::testing::spelled;
 
 /// Small enough that a few records fill a segment.
@@ -28,7 +30,8 @@ pub(super) struct Rig<F: SpillFs> {
     backend: Backend<F>,
     pub(super) now: Instant,
     pub(super) logs: BTreeMap<LogId, Known>,
-    reads: u64,
+    /// The sizes of the memory that records were given in.
+    pub(super) owned: Arc<Mutex<Vec<usize>>>,
 }
 
 /// What a hub knows of a log, and what a test knows besides.
@@ -54,8 +57,17 @@ pub(super) struct Known {
 impl<F: SpillFs> Rig<F> {
     pub(super) fn new(fs: F, geometry: Geometry, limits: Limits) -> Self {
         let engine = Arc::new(Engine::new(fs, geometry, limits, geometry.block_bytes * 8, [9; 16]));
-        let backend = Backend::new(Arc::clone(&engine), 0, None);
-        Self { engine, backend, now: Instant::now(), logs: BTreeMap::new(), reads: 0 }
+        let owned = Arc::new(Mutex::default());
+        let own: Own = {
+            let owned = Arc::clone(&owned);
+            Arc::new(move |bytes: Bytes| {
+                let mut owned: MutexGuard<'_, Vec<usize>> = owned.lock().expect("nobody panicked");
+                owned.push(bytes.len());
+                bytes
+            })
+        };
+        let backend = Backend::new(Arc::clone(&engine), 0, Some(own));
+        Self { engine, backend, now: Instant::now(), logs: BTreeMap::new(), owned }
     }
 
     pub(super) fn open(&mut self, log: LogId) {
@@ -75,7 +87,6 @@ impl<F: SpillFs> Rig<F> {
     }
 
     pub(super) fn read(&mut self, log: LogId, from: u64, most_bytes: u32) {
-        self.reads += 1;
         self.logs.entry(log).or_default().reading.push(from);
         self.submit(SpillCommand::Read { log, from: LogPosition(from), most_bytes });
     }
@@ -173,11 +184,7 @@ impl Known {
         for lost in &lost {
             let missing = span(lost.positions.start.0..lost.positions.end.0);
             if self.records.front().is_some_and(|first| first.position.0 <= lost.positions.start.0) {
-                let messages: Vec<&Record> = missing
-                    .filter(|record| {
-                        record.audience != Audience::Private(Box::default()) && record.audience.is_broadcast()
-                    })
-                    .collect();
+                let messages: Vec<&Record> = missing.filter(|record| record.audience.is_broadcast()).collect();
                 let bytes: u64 = messages.iter().map(|record| record.body.bytes.len() as u64).sum();
                 assert_eq!((lost.messages, lost.bytes), (messages.len() as u64, bytes));
             }

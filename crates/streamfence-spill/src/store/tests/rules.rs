@@ -295,5 +295,7 @@ fn a_read_costs_no_file_the_second_time_and_a_small_part_of_a_block_does_not_kee
         assert_eq!((stats.refills, stats.cached_refills), (refills, cached));
         assert_eq!(stats.read_times.iter().sum::<u64>(), 1, "one call to read");
     }
-    assert_eq!(rig.logs[&log(1)].read, 10 + 10 + 1);
+    assert_eq!(rig.logs[&log(1)].read, 3 + 3 + 1, "no more than is wanted");
+    let owned = rig.owned.lock().expect("nobody panicked");
+    assert_eq!(owned[1..].iter().step_by(2).collect::<Vec<_>>(), [&120, &120, &40], "blocks, and what is kept of them");
 }
