@@ -3,6 +3,8 @@
 //! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
 
 mod audience;
+#[cfg(any(test, feature = "test-util"))]
+mod check;
 mod drain;
 pub mod last_values;
 mod look;

@@ -17,7 +17,7 @@ use crate::session::Verdict;
 use crate::spill::{
     Audience, LogId, LogPosition, LostRecords, Record, SpillCompletion, SpillHealth, SpillRefusal, stored_bytes,
 };
-use crate::spill_log::{Cursor, UNWRITTEN_BYTES, Want};
+use crate::spill_log::{Cursor, SpillLimits, Want};
 use crate::topic::TopicEntry;
 
 /// In how many steps what a topic may have on disk is counted as free again.
@@ -33,6 +33,11 @@ impl Hub {
     pub fn on_shard(mut self, shard: u16, shards: u16) -> Self {
         self.spills.on_shard(shard, shards);
         self
+    }
+
+    /// Goes by other limits for what has spilled and is in memory than the usual ones, in logs that are made from now on.
+    pub fn limit_spills(&mut self, limits: SpillLimits) {
+        self.spills.limits = limits;
     }
 
     /// Takes what became of a [command](crate::Output::Spill), or of the disk.
@@ -228,7 +233,7 @@ impl Hub {
         match self.spills.health(rules.store) {
             SpillHealth::Failed => Err(SpillRefusal::Failed),
             _ if most.is_some_and(|most| bytes > most) => Err(SpillRefusal::TopicQuota),
-            health if unwritten > 0 && unwritten + cost > UNWRITTEN_BYTES => {
+            health if unwritten > 0 && unwritten + cost > self.spills.limits.unwritten_bytes => {
                 Err(if health == SpillHealth::Full { SpillRefusal::Full } else { SpillRefusal::Busy })
             }
             _ => Ok(Cursor::default()),

@@ -75,6 +75,20 @@ pub(super) fn fold_series(trace: &str) -> String {
     folded.into_iter().map(|line| line + "\n").collect()
 }
 
+/// Writes `1`, `2`, `3`, `x` as `1-3 x`.
+pub(super) fn fold_names(names: impl Iterator<Item = String>) -> String {
+    let mut runs: Vec<(String, String)> = Vec::new();
+    for name in names {
+        let follows = |last: &str| last.parse::<u32>().is_ok_and(|last| name.parse() == Ok(last + 1));
+        match runs.last_mut() {
+            Some((_, last)) if follows(last) => *last = name,
+            _ => runs.push((name.clone(), name)),
+        }
+    }
+    let run = |(first, last): (String, String)| if first == last { first } else { format!("{first}-{last}") };
+    runs.into_iter().map(run).collect::<Vec<_>>().join(" ")
+}
+
 /// What the trace says of an answer to a client.
 pub(super) fn told(what: &Transmit) -> String {
     match what {
