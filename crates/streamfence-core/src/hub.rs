@@ -616,10 +616,10 @@ impl Hub {
             }
         }
         link.use_room(room, now);
-        self.file_deadlines(key);
         if !batch.is_empty() {
             self.feed_link(key);
         }
+        self.file_deadlines(key);
         batch
     }
 

@@ -30,8 +30,16 @@ impl Hub {
                 let lane = session.lane(place).spilled().expect("who stands in a log has spilled");
                 assert!(lane.cursor.position >= log.first(), "no lane stands before the first");
                 assert!(lane.backlog(log).messages > 0, "who has caught up is hot");
-                assert_eq!(lane.quota.is_some_and(|limit| !log.quotas.contains_key(&(limit, key))), false, "it is filed");
-                assert_eq!(lane.is_waiting, log.reads.is_waiting(lane.cursor.position, key), "who waits is known to wait");
+                assert_eq!(
+                    lane.quota.is_some_and(|limit| !log.quotas.contains_key(&(limit, key))),
+                    false,
+                    "it is filed"
+                );
+                assert_eq!(
+                    lane.is_waiting,
+                    log.reads.is_waiting(lane.cursor.position, key),
+                    "who waits is known to wait"
+                );
                 shut += u32::from(lane.is_shut());
                 backlog += lane.backlog(log).messages;
                 *spilled.entry(key).or_default() += 1;
@@ -44,7 +52,11 @@ impl Hub {
             let session = &entry.value.session;
             let known = spilled.get(&key).copied().unwrap_or_default();
             let lanes = session.lanes().filter(|lane| lane.has_spilled()).count();
-            assert_eq!((known, session.has_spilled()), (lanes as u32, lanes > 0), "a session knows which lanes have spilled");
+            assert_eq!(
+                (known, session.has_spilled()),
+                (lanes as u32, lanes > 0),
+                "a session knows which lanes have spilled"
+            );
         }
     }
 }

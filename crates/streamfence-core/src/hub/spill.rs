@@ -203,6 +203,7 @@ impl Hub {
         while let Some((place, topic)) = self.sessions[key.index as usize].value.session.next_spilled(from) {
             from = place + 1;
             if let Some(log) = self.log_of(topic) {
+                self.open_if_low(key, place, topic, log, now);
                 self.file_quota(key, place, topic, log, now);
             }
         }
@@ -398,6 +399,8 @@ impl Hub {
         let step = most.map_or(u64::MAX, |most| self.spills.part(most.get()) / QUOTA_STEPS);
         let at = self.spills.log(place).tail().position;
         self.spills.update(place, now, |log| log.append(message, audience, cost, now, step));
+        // What waits to be written should be, before more is published.
+        self.is_crowded |= self.spills.log(place).is_queued;
         at
     }
 
@@ -651,7 +654,10 @@ impl Hub {
     fn note_refusal(&mut self, place: u32, message: &Message, why: Rejection, audience: Audience) {
         let reason = if why == Rejection::Expired { LossReason::Expired } else { LossReason::Rejected };
         let (offset, now) = (message.id.offset, self.now.unwrap_or(message.published));
-        self.spills.update(place, now, |log| log.refusals.note(log.tail().position, offset, reason, audience));
+        let unplaced = matches!(why, Rejection::NotSpilled(_));
+        self.spills.update(place, now, |log| {
+            log.refusals.note(log.tail().position, offset, reason, unplaced, audience);
+        });
     }
 
     fn open_log(&mut self, topic: &Arc<TopicEntry>) -> u32 {

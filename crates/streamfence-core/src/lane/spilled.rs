@@ -595,12 +595,10 @@ impl Lane {
         if first >= end {
             return;
         }
-        for (number, gap) in log.refusals.from(first, upto, client) {
-            if number < end {
-                refill.missed += u64::from(gap.count);
-                if self.policy.gap_notices {
-                    self.gaps.push(gap);
-                }
+        for (gap, unplaced) in log.refusals.from(first, end, upto, client) {
+            refill.missed += unplaced;
+            if self.policy.gap_notices {
+                self.gaps.push(gap);
             }
         }
         spilled.cursor.refusals = first.max(log.refusals.after(upto).min(end));

@@ -236,9 +236,8 @@ impl SimDisk {
             if let Some(&(start, end)) = damage {
                 let gone = of.records.range(start..end).map(|(_, record)| record);
                 let gone = gone.filter(|record| record.audience.is_broadcast());
-                let (messages, bytes) = gone.fold((0, 0), |(messages, bytes), record| {
-                    (messages + 1, bytes + record.body.bytes.len() as u64)
-                });
+                let (messages, bytes) = gone
+                    .fold((0, 0), |(messages, bytes), record| (messages + 1, bytes + record.body.bytes.len() as u64));
                 lost.push(LostRecords { positions: start..end, messages, bytes });
                 next = end;
                 continue;

@@ -26,6 +26,7 @@
 //! disk step | disk step 2                              does the first, or the second, that it may do next
 //! disk tells                                           the trace says from now on what it is told
 //! disk forgets                                         keeps nothing in memory of what is written: before anything else
+//! disk size=5000 grant=1000                            all it has, and makes room for at a time: before anything else
 //! disk size=5000 | disk fails | disk damages a b       all it has; writes no more; between two messages
 //! memory 350 | memory 0 shed=500 | memory plenty       bytes free when a message comes, and those that should become so
 //! holds | books                                        what the lanes hold, and the totals
@@ -53,8 +54,8 @@ use super::script::{Command, duration, fold_series, names, number, told};
 use crate::hub::BATCH_LENGTH;
 use crate::{
     AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Frequency, Hub, LinkKey, MESSAGE_BYTES,
-    Message, MessageId, Namespace, NamespaceId, Offset, Output, PressureCost, RequestId, Room, SessionKey, SpillRefusal, TopicEntry,
-    TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
+    Message, MessageId, Namespace, NamespaceId, Offset, Output, PressureCost, RequestId, Room, SessionKey,
+    SpillRefusal, TopicEntry, TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// The namespaces of a scene. The first is where `ann` is.

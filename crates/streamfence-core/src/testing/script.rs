@@ -51,19 +51,20 @@ pub(super) fn duration(text: &str) -> Duration {
     }
 }
 
-/// Writes `sent 1`, `sent 2`, `sent 3` as `sent 1-3`.
+/// Writes `sent 1`, `sent 2`, `sent 3` as `sent 1-3`, and so with what has spilled.
 pub(super) fn fold_series(trace: &str) -> String {
     let mut folded: Vec<String> = Vec::new();
     let mut series: Option<(&str, u32, u32, &str)> = None;
     for line in trace.lines() {
-        let place = line.split_once("sent ").and_then(|(before, after)| {
+        let verb = ["sent ", "spilled "].into_iter().find_map(|verb| Some(line.find(verb)? + verb.len()));
+        let place = verb.map(|end| line.split_at(end)).and_then(|(before, after)| {
             let (name, rest) = after.split_once(' ').unwrap_or((after, ""));
             Some((before, name.parse::<u32>().ok()?, rest))
         });
         series = match (series, place) {
             (Some((before, first, last, rest)), Some((b, name, r))) if (before, last + 1, rest) == (b, name, r) => {
                 folded.pop();
-                folded.push(format!("{before}sent {first}-{name} {rest}").trim_end().to_owned());
+                folded.push(format!("{before}{first}-{name} {rest}").trim_end().to_owned());
                 Some((before, first, name, rest))
             }
             (_, place) => {

@@ -7,7 +7,7 @@ use crate::{MessageId, SpillCommand, SpillCompletion, SpillLimits};
 
 /// How much a scene's disk has, and makes room for at a time, unless the script says otherwise.
 const CAPACITY_BYTES: u64 = 1 << 30;
-const GRANT_BYTES: u64 = 1 << 20;
+const GRANT_BYTES: u64 = 16 << 20;
 
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -25,13 +25,13 @@ impl Default for Disk {
 
 impl Stage {
     pub(super) fn turn_disk(&mut self, command: &Command<'_>) {
-        if let Some(size) = command.number("size") {
-            let answers = self.disk.store.resize(size);
-            return self.hear_disk(answers);
-        }
-        if let Some(grant) = command.number("grant") {
-            self.disk.store = SimDisk::new(CAPACITY_BYTES, grant);
-            return;
+        match (command.number("size"), command.number("grant")) {
+            (Some(size), Some(grant)) => return self.disk.store = SimDisk::new(size, grant),
+            (Some(size), None) => {
+                let answers = self.disk.store.resize(size);
+                return self.hear_disk(answers);
+            }
+            _ => {}
         }
         match command.words[..] {
             ["waits"] => self.disk.waits = true,
