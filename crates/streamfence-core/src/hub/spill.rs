@@ -139,6 +139,12 @@ impl Hub {
             fanout.add(admission);
             match answer {
                 Ok(()) => old.push((key, place)),
+                // It is one more of those that it misses anyway.
+                Err(_) if self.spilled(key, place).is_some_and(Spilled::is_shut) => {
+                    if let Some(spilled) = self.spilled_mut(key, place) {
+                        spilled.miss_private(message.id.offset);
+                    }
+                }
                 Err(why) => refused.push((key, why)),
             }
         }
@@ -289,12 +295,16 @@ impl Hub {
         let excepted: Vec<_> = except.iter().filter_map(|client| self.reader(*client, topic)).collect();
         let all = self.spills.log(place).lanes.len() - excepted.len();
         let before = self.spills.log(place).offered.1;
+        self.spills.update(place, now, |log| log.note_offered(offset));
+        let doomed = match refusal {
+            None => self.enforce_quotas(place, topic, message, now),
+            Some(_) => Vec::new(),
+        };
         for &(key, lane) in &excepted {
             if let Some(spilled) = self.spilled_mut(key, lane) {
                 spilled.skip(offset, before);
             }
         }
-        self.spills.update(place, now, |log| log.note_offered(offset));
         if let Some(why) = refusal {
             if all > 0 {
                 let mut clients: Vec<_> = excepted.iter().map(|&(key, _)| self.client_of(key)).collect();
@@ -304,9 +314,8 @@ impl Hub {
                 self.books.offered_to_spilled(topic, all as u64, Err(why));
                 fanout.add_all(all as u32, Err(why));
             }
-            return Vec::new();
+            return doomed;
         }
-        let doomed = self.enforce_quotas(place, topic, message, now);
         let is_shut = |&(key, lane): &Place| self.spilled(key, lane).is_some_and(Spilled::is_shut);
         let (excepted_shut, spared): (Vec<_>, Vec<_>) = excepted.into_iter().partition(is_shut);
         let shut = self.spills.log(place).shut as usize - excepted_shut.len();
@@ -458,6 +467,7 @@ impl Hub {
         let quota = spilled.quota.take();
         self.spills.update(place, now, |log| {
             log.shut += 1;
+            log.refusals.seal();
             quota.map(|limit| log.quotas.remove(&(limit, key)))
         });
     }
@@ -559,7 +569,10 @@ impl Hub {
         let Some(spilled) = session.lane_mut(lane).spilled_mut() else { return };
         if spilled.may_open(log, quota) {
             spilled.open(log);
-            self.spills.update(place, now, |log| log.shut -= 1);
+            self.spills.update(place, now, |log| {
+                log.shut -= 1;
+                log.refusals.seal();
+            });
             self.file_quota(key, lane, topic, place, now);
         }
     }
