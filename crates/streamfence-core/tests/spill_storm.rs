@@ -88,7 +88,11 @@ fn namespace(dice: &mut Dice, traits: Traits, spills: bool) -> Namespace {
         store: StoreId(0),
         max_bytes_per_client: NonZeroU64::new(dice.pick(&[0, 0, 60, 200, 1_000])),
         max_bytes_per_topic: NonZeroU64::new(dice.pick(&[0, 0, 100, 1_000])),
-        on_full: if traits.has_churn { dice.pick(&[SpillFull::Reject, SpillFull::Disconnect]) } else { SpillFull::Reject },
+        on_full: if traits.has_churn {
+            dice.pick(&[SpillFull::Reject, SpillFull::Disconnect])
+        } else {
+            SpillFull::Reject
+        },
     };
     let namespace = namespace.spill(rules);
     if traits.is_lossless {
@@ -160,8 +164,7 @@ impl Storm {
         }
         self.hub.subscribe(session, &self.topic, Wishes::default(), None, self.now);
         let (heard, missed) = (Vec::new(), 0);
-        let client =
-            Client { name, link, session, is_there: true, offered: 0, heard, missed, last_missed: 0 };
+        let client = Client { name, link, session, is_there: true, offered: 0, heard, missed, last_missed: 0 };
         self.clients.push(client);
     }
 
@@ -192,8 +195,7 @@ impl Storm {
             let id = MessageId { epoch: EPOCH, offset: Offset(self.offset) };
             let body = Body::plain(vec![b'.'; size].into());
             let key = self.dice.chance(20).then(|| "key".into());
-            let message =
-                Arc::new(Message { topic: self.topic.clone(), id, key, published: self.now, expires, body });
+            let message = Arc::new(Message { topic: self.topic.clone(), id, key, published: self.now, expires, body });
             let mut some: Vec<usize> = (0..self.clients.len()).filter(|_| self.dice.chance(40)).collect();
             let names = |all: &[Client], some: &[usize]| {
                 let mut names: Vec<_> = some.iter().map(|&place| all[place].name).collect();
