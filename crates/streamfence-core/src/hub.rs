@@ -3,6 +3,8 @@
 //! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
 
 mod audience;
+#[cfg(any(test, feature = "test-util"))]
+mod check;
 mod drain;
 pub mod last_values;
 mod look;
@@ -614,10 +616,10 @@ impl Hub {
             }
         }
         link.use_room(room, now);
-        self.file_deadlines(key);
         if !batch.is_empty() {
             self.feed_link(key);
         }
+        self.file_deadlines(key);
         batch
     }
 

@@ -59,5 +59,6 @@ pub use spill::{
     Audience, IO_BUCKETS_S, LogId, LogPosition, LostRecords, Record, SpillBackend, SpillCommand, SpillCompletion,
     SpillHealth, SpillRefusal, SpillStats, StoreId,
 };
+pub use spill_log::SpillLimits;
 pub use stats::{AckOutcome, LaneSurvey, MemoryUse, Observer, TopicStats};
 pub use topic::TopicEntry;

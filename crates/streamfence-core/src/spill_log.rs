@@ -29,18 +29,39 @@ use crate::message::{Message, Offset, SessionKey};
 use crate::spill::{Audience, LogId, LogPosition, SpillHealth, SpillRefusal};
 use crate::topic::TopicEntry;
 
-/// How many stored bytes a log takes in beyond what was granted: enough until the first room has been made.
-pub(crate) const ALLOWANCE_BYTES: u64 = 1 << 20;
-/// How many stored bytes of all logs of a hub may wait to be written.
-pub(crate) const UNWRITTEN_BYTES: u64 = 8 << 20;
-/// How many stored bytes wait together for one append.
-pub(crate) const APPEND_BYTES: u64 = 256 << 10;
-/// How long what waits for an append waits for more: what is taken by all lanes until then is never written.
-pub(crate) const LINGER: Duration = Duration::from_millis(20);
-/// How many stored bytes stay in memory after they were written, for lanes that are nearly there.
-pub(crate) const TAIL_BYTES: u64 = 1 << 20;
-/// How many of those all logs of a hub keep together; beyond, none keeps any.
-pub(crate) const TAILS_BYTES: u64 = 8 << 20;
+/// How much of what has spilled may be in memory, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpillLimits {
+    /// How many stored bytes a log takes in beyond what was granted: enough until the first room has been made.
+    pub allowance_bytes: u64,
+    /// How many stored bytes of all logs of a hub may wait to be written.
+    pub unwritten_bytes: u64,
+    /// From how many stored bytes on there is a log: a burst that is smaller, and over within the linger, costs no file.
+    pub open_bytes: u64,
+    /// How many stored bytes wait together for one append.
+    pub append_bytes: u64,
+    /// How long what waits for an append waits for more: what is taken by all lanes until then is never written.
+    pub linger: Duration,
+    /// How many stored bytes stay in memory after they were written, for lanes that are nearly there.
+    pub tail_bytes: u64,
+    /// How many of those all logs of a hub keep together; beyond, none keeps any.
+    pub tails_bytes: u64,
+}
+
+impl Default for SpillLimits {
+    fn default() -> Self {
+        Self {
+            allowance_bytes: 1 << 20,
+            unwritten_bytes: 8 << 20,
+            open_bytes: 64 << 10,
+            append_bytes: 256 << 10,
+            linger: Duration::from_millis(20),
+            tail_bytes: 1 << 20,
+            tails_bytes: 8 << 20,
+        }
+    }
+}
+
 /// In what steps, in bytes of bodies, it is told that nobody reads any more.
 const RELEASE_BYTES: u64 = 1 << 20;
 /// How many classes are kept apart for the messages of one log: one more for each reload while it is read.
@@ -93,6 +114,7 @@ pub(crate) struct Cursor {
 #[derive(Debug)]
 pub(crate) struct SpillLog {
     id: LogId,
+    limits: SpillLimits,
     namespace: Arc<str>,
     name: Arc<str>,
     /// The lanes that read it, as they stand in their sessions. A lane knows its seat.
@@ -131,9 +153,10 @@ pub(crate) struct SpillLog {
 }
 
 impl SpillLog {
-    pub(crate) fn new(id: LogId, topic: &TopicEntry) -> Self {
+    pub(crate) fn new(id: LogId, topic: &TopicEntry, limits: SpillLimits) -> Self {
         Self {
             id,
+            limits,
             namespace: topic.class.path.clone(),
             name: topic.name.clone(),
             lanes: Vec::new(),
@@ -177,8 +200,8 @@ impl SpillLog {
         }
         let unsent = self.memory.unsent();
         // One record of any size may wait alone: else a large one would never be taken.
-        let is_granted = unsent == 0 || unsent + cost <= self.granted + ALLOWANCE_BYTES;
-        let is_room = unwritten == 0 || unwritten + cost <= UNWRITTEN_BYTES;
+        let is_granted = unsent == 0 || unsent + cost <= self.granted + self.limits.allowance_bytes;
+        let is_room = unwritten == 0 || unwritten + cost <= self.limits.unwritten_bytes;
         if is_granted && is_room { Ok(()) } else { Err(short) }
     }
 

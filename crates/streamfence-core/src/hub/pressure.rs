@@ -232,9 +232,13 @@ impl Hub {
         if self.strain.rested.is_some_and(|rested| now < rested) {
             return Relief::Nothing;
         }
+        let wanted = self.shed_tails(pressure.shed_bytes);
+        if wanted == 0 {
+            return Relief::Enough;
+        }
         let begin = || Round::after(self.strain.highest, pressure.highest_bytes);
         let mut round = self.strain.round.take().unwrap_or_else(begin);
-        let (wanted, mut looks, mut most, mut bytes) = (pressure.shed_bytes, LOOKS_PER_STEP, SHED_PER_STEP, 0);
+        let (mut looks, mut most, mut bytes) = (LOOKS_PER_STEP, SHED_PER_STEP, 0);
         while looks > 0 && most > 0 {
             looks -= 1;
             match self.look(&mut round) {
@@ -267,6 +271,13 @@ impl Hub {
         }
         self.strain.round = Some(round);
         Relief::Unfinished
+    }
+
+    /// Lets go of what is on disk too, and says how many bytes are still to be made free: that costs nobody a message.
+    fn shed_tails(&mut self, wanted: u64) -> u64 {
+        let freed = self.spills.drop_tails();
+        self.strain.cost.freed_bytes += freed;
+        wanted.saturating_sub(freed)
     }
 
     /// The next lane of this round.

@@ -17,7 +17,7 @@ use crate::session::Verdict;
 use crate::spill::{
     Audience, LogId, LogPosition, LostRecords, Record, SpillCompletion, SpillHealth, SpillRefusal, stored_bytes,
 };
-use crate::spill_log::{Cursor, UNWRITTEN_BYTES, Want};
+use crate::spill_log::{Cursor, SpillLimits, Want};
 use crate::topic::TopicEntry;
 
 /// In how many steps what a topic may have on disk is counted as free again.
@@ -33,6 +33,11 @@ impl Hub {
     pub fn on_shard(mut self, shard: u16, shards: u16) -> Self {
         self.spills.on_shard(shard, shards);
         self
+    }
+
+    /// Goes by other limits for what has spilled and is in memory than the usual ones, in logs that are made from now on.
+    pub fn limit_spills(&mut self, limits: SpillLimits) {
+        self.spills.limits = limits;
     }
 
     /// Takes what became of a [command](crate::Output::Spill), or of the disk.
@@ -134,6 +139,12 @@ impl Hub {
             fanout.add(admission);
             match answer {
                 Ok(()) => old.push((key, place)),
+                // It is one more of those that it misses anyway.
+                Err(_) if self.spilled(key, place).is_some_and(Spilled::is_shut) => {
+                    if let Some(spilled) = self.spilled_mut(key, place) {
+                        spilled.miss_private(message.id.offset);
+                    }
+                }
                 Err(why) => refused.push((key, why)),
             }
         }
@@ -198,6 +209,7 @@ impl Hub {
         while let Some((place, topic)) = self.sessions[key.index as usize].value.session.next_spilled(from) {
             from = place + 1;
             if let Some(log) = self.log_of(topic) {
+                self.open_if_low(key, place, topic, log, now);
                 self.file_quota(key, place, topic, log, now);
             }
         }
@@ -228,7 +240,7 @@ impl Hub {
         match self.spills.health(rules.store) {
             SpillHealth::Failed => Err(SpillRefusal::Failed),
             _ if most.is_some_and(|most| bytes > most) => Err(SpillRefusal::TopicQuota),
-            health if unwritten > 0 && unwritten + cost > UNWRITTEN_BYTES => {
+            health if unwritten > 0 && unwritten + cost > self.spills.limits.unwritten_bytes => {
                 Err(if health == SpillHealth::Full { SpillRefusal::Full } else { SpillRefusal::Busy })
             }
             _ => Ok(Cursor::default()),
@@ -283,12 +295,16 @@ impl Hub {
         let excepted: Vec<_> = except.iter().filter_map(|client| self.reader(*client, topic)).collect();
         let all = self.spills.log(place).lanes.len() - excepted.len();
         let before = self.spills.log(place).offered.1;
+        self.spills.update(place, now, |log| log.note_offered(offset));
+        let doomed = match refusal {
+            None => self.enforce_quotas(place, topic, message, now),
+            Some(_) => Vec::new(),
+        };
         for &(key, lane) in &excepted {
             if let Some(spilled) = self.spilled_mut(key, lane) {
                 spilled.skip(offset, before);
             }
         }
-        self.spills.update(place, now, |log| log.note_offered(offset));
         if let Some(why) = refusal {
             if all > 0 {
                 let mut clients: Vec<_> = excepted.iter().map(|&(key, _)| self.client_of(key)).collect();
@@ -298,9 +314,8 @@ impl Hub {
                 self.books.offered_to_spilled(topic, all as u64, Err(why));
                 fanout.add_all(all as u32, Err(why));
             }
-            return Vec::new();
+            return doomed;
         }
-        let doomed = self.enforce_quotas(place, topic, message, now);
         let is_shut = |&(key, lane): &Place| self.spilled(key, lane).is_some_and(Spilled::is_shut);
         let (excepted_shut, spared): (Vec<_>, Vec<_>) = excepted.into_iter().partition(is_shut);
         let shut = self.spills.log(place).shut as usize - excepted_shut.len();
@@ -393,6 +408,8 @@ impl Hub {
         let step = most.map_or(u64::MAX, |most| self.spills.part(most.get()) / QUOTA_STEPS);
         let at = self.spills.log(place).tail().position;
         self.spills.update(place, now, |log| log.append(message, audience, cost, now, step));
+        // What waits to be written should be, before more is published.
+        self.is_crowded |= self.spills.log(place).is_queued;
         at
     }
 
@@ -450,6 +467,7 @@ impl Hub {
         let quota = spilled.quota.take();
         self.spills.update(place, now, |log| {
             log.shut += 1;
+            log.refusals.seal();
             quota.map(|limit| log.quotas.remove(&(limit, key)))
         });
     }
@@ -551,7 +569,10 @@ impl Hub {
         let Some(spilled) = session.lane_mut(lane).spilled_mut() else { return };
         if spilled.may_open(log, quota) {
             spilled.open(log);
-            self.spills.update(place, now, |log| log.shut -= 1);
+            self.spills.update(place, now, |log| {
+                log.shut -= 1;
+                log.refusals.seal();
+            });
             self.file_quota(key, lane, topic, place, now);
         }
     }
@@ -646,7 +667,10 @@ impl Hub {
     fn note_refusal(&mut self, place: u32, message: &Message, why: Rejection, audience: Audience) {
         let reason = if why == Rejection::Expired { LossReason::Expired } else { LossReason::Rejected };
         let (offset, now) = (message.id.offset, self.now.unwrap_or(message.published));
-        self.spills.update(place, now, |log| log.refusals.note(log.tail().position, offset, reason, audience));
+        let unplaced = matches!(why, Rejection::NotSpilled(_));
+        self.spills.update(place, now, |log| {
+            log.refusals.note(log.tail().position, offset, reason, unplaced, audience);
+        });
     }
 
     fn open_log(&mut self, topic: &Arc<TopicEntry>) -> u32 {

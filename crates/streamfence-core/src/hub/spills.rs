@@ -9,7 +9,7 @@ use std::time::Instant;
 use slab::Slab;
 
 use crate::spill::{LogId, SpillCommand, SpillHealth, StoreId};
-use crate::spill_log::{SpillLog, TAILS_BYTES};
+use crate::spill_log::{SpillLimits, SpillLog};
 use crate::topic::TopicEntry;
 
 /// How many low bits of a log's number count the logs of one shard.
@@ -35,6 +35,7 @@ pub(super) struct Spills {
     tails: u64,
     serial: u64,
     began: Option<Instant>,
+    pub(super) limits: SpillLimits,
 }
 
 impl Spills {
@@ -61,7 +62,7 @@ impl Spills {
     pub(super) fn open(&mut self, topic: &TopicEntry, store: StoreId) -> u32 {
         let number = (u64::from(self.shard) << SERIAL_BITS) | self.serial;
         self.serial += 1;
-        let place = self.logs.insert(SpillLog::new(LogId { store, number }, topic)) as u32;
+        let place = self.logs.insert(SpillLog::new(LogId { store, number }, topic, self.limits)) as u32;
         self.by_number.insert(number, place);
         place
     }
@@ -103,7 +104,7 @@ impl Spills {
 
     /// Whether logs may keep what is written in memory for a while.
     pub(super) fn keeps_tails(&self) -> bool {
-        self.tails < TAILS_BYTES
+        self.tails < self.limits.tails_bytes
     }
 
     /// Lets go of everything that is in the files too; says how many bytes nobody holds any more.

@@ -153,8 +153,12 @@ impl Spilled {
 
     /// What it still has to get, up to the end or to where it takes nothing more.
     pub(crate) fn backlog(&self, log: &SpillLog) -> Sums {
-        let end = self.shut.as_ref().map_or(log.tail().sums, |shut| shut.at.sums);
-        end + self.plus - (self.cursor.sums + self.minus)
+        self.end(log).sums + self.plus - (self.cursor.sums + self.minus)
+    }
+
+    /// Where it stops: at the end, or where it takes nothing more.
+    fn end(&self, log: &SpillLog) -> Cursor {
+        self.shut.as_ref().map_or(log.tail(), |shut| shut.at)
     }
 
     /// At how many bytes for everybody it has so many bytes to get.
@@ -199,6 +203,7 @@ impl Spilled {
     pub(crate) fn skip(&mut self, offset: Offset, before: Offset) {
         if let Some(shut) = &mut self.shut {
             shut.excepted += 1;
+            shut.first = shut.first.filter(|first| *first != offset);
             let before = shut.skipped.filter(|(last, _)| *last == before).map_or(before, |(_, before)| before);
             shut.skipped = Some((offset, before));
         }
@@ -253,6 +258,15 @@ impl Spilled {
             let (_, missing) = self.missing.get_or_insert((self.cursor.offset, 0));
             *missing += messages;
         }
+    }
+
+    /// Whether nothing is left for it. What is left at its end is lost.
+    fn is_done(&mut self, log: &SpillLog, refill: &mut Refill) -> bool {
+        let end = self.end(log);
+        if self.cursor.position >= end.position {
+            self.reconcile(end.sums, refill);
+        }
+        self.backlog(log).messages == 0
     }
 
     /// Comes to where it is known what lies before: what it has not seen of that is lost.
@@ -360,7 +374,7 @@ impl Lane {
         let Some(mut spilled) = self.spilled.take() else { return refill };
         loop {
             self.leap(&mut spilled, log, client, &mut refill);
-            if spilled.backlog(log).messages == 0 {
+            if spilled.is_done(log, &mut refill) {
                 break;
             }
             let at = spilled.cursor.position;
@@ -403,7 +417,7 @@ impl Lane {
         loop {
             self.leap(&mut spilled, log, client, &mut refill);
             let at = spilled.cursor.position;
-            if spilled.backlog(log).messages == 0 || log.slot(at).is_some() {
+            if spilled.is_done(log, &mut refill) || log.slot(at).is_some() {
                 break;
             }
             while source.records.get(place).is_some_and(|record| record.position < at) {
@@ -454,7 +468,7 @@ impl Lane {
     pub(crate) fn land(&mut self, log: &SpillLog, client: ClientId) -> Option<(Box<Spilled>, Refill)> {
         let mut spilled = self.spilled.take()?;
         let mut refill = Refill::default();
-        let end = spilled.shut.as_ref().map_or(log.tail(), |shut| shut.at);
+        let end = spilled.end(log);
         let upto = log.tail().offset;
         self.tell_missing(&mut spilled, Offset(upto.0 + 1));
         // Behind the last message for it there may be some that it did not want.
@@ -506,8 +520,8 @@ impl Lane {
             }
         }
         self.tell_missing(spilled, record.offset);
+        self.hear(spilled, log, client, record.at, None, refill);
         if is_mine {
-            self.hear(spilled, log, client, record.at, None, refill);
             spilled.messages += 1;
             if record.is_expired {
                 refill.expired += 1;
@@ -559,6 +573,7 @@ impl Lane {
         refill: &mut Refill,
     ) {
         let before = spilled.backlog(log).messages;
+        let to = to.min(spilled.end(log).position);
         let mut known = 0;
         spilled.cursor.sums.messages += lost;
         while let Some(deviation) = spilled.deviations.front()
@@ -573,7 +588,10 @@ impl Lane {
                 spilled.pop_deviation();
             }
         }
-        spilled.cursor.position = spilled.cursor.position.max(to);
+        if to > spilled.cursor.position {
+            self.hear(spilled, log, client, LogPosition(to.0 - 1), None, refill);
+            spilled.cursor.position = to;
+        }
         let after = spilled.backlog(log).messages;
         // What it was not to have is gone as well: then less is lost than was said.
         spilled.cursor.sums.messages += after.saturating_sub(before);
@@ -595,12 +613,10 @@ impl Lane {
         if first >= end {
             return;
         }
-        for (number, gap) in log.refusals.from(first, upto, client) {
-            if number < end {
-                refill.missed += u64::from(gap.count);
-                if self.policy.gap_notices {
-                    self.gaps.push(gap);
-                }
+        for (gap, unplaced) in log.refusals.from(first, end, upto, client) {
+            refill.missed += unplaced;
+            if self.policy.gap_notices {
+                self.gaps.push(gap);
             }
         }
         spilled.cursor.refusals = first.max(log.refusals.after(upto).min(end));

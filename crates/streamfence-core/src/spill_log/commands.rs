@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::{APPEND_BYTES, LINGER, Slot, SpillLog, TAIL_BYTES};
+use super::{Slot, SpillLog};
 use crate::spill::{LogPosition, Record, SpillCommand};
 
 /// How many appends of a log are under way at most.
 const APPENDS_AT_ONCE: usize = 8;
 /// How many stored bytes one append takes at most.
 const MOST_APPEND_BYTES: u64 = 1 << 20;
-/// From how many stored bytes on there is a log: a burst that is smaller, and over within the linger, costs no file.
-const OPEN_BYTES: u64 = 64 << 10;
 /// How long a log that nobody reads is kept, so that lanes that come and go make no new one each time.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -51,7 +49,7 @@ impl SpillLog {
     /// When it will have something to say, if nothing happens until then.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let waits = !self.is_closing && (!self.is_opened || self.can_append());
-        self.memory.first_unsent().filter(|_| waits).map(|slot| slot.since + LINGER)
+        self.memory.first_unsent().filter(|_| waits).map(|slot| slot.since + self.limits.linger)
     }
 
     /// There is room for so many more stored bytes.
@@ -62,7 +60,7 @@ impl SpillLog {
     /// Everything before a position is in the file, so that no more of it has to be in memory than is worth it.
     pub(crate) fn handle_appended(&mut self, upto: LogPosition, keeps_tail: bool) {
         self.memory.note_appended(upto);
-        self.memory.drop_tail(if keeps_tail { TAIL_BYTES } else { 0 });
+        self.memory.drop_tail(if keeps_tail { self.limits.tail_bytes } else { 0 });
     }
 
     /// Whether nobody has read it for so long that it is not worth keeping.
@@ -76,11 +74,11 @@ impl SpillLog {
     }
 
     fn is_open_due(&self, now: Instant) -> bool {
-        !self.is_opened && (self.memory.unsent() >= OPEN_BYTES || self.has_lingered(now))
+        !self.is_opened && (self.memory.unsent() >= self.limits.open_bytes || self.has_lingered(now))
     }
 
     fn is_append_due(&self, now: Instant) -> bool {
-        self.can_append() && (self.memory.unsent() >= APPEND_BYTES || self.has_lingered(now))
+        self.can_append() && (self.memory.unsent() >= self.limits.append_bytes || self.has_lingered(now))
     }
 
     fn can_append(&self) -> bool {
@@ -89,7 +87,7 @@ impl SpillLog {
     }
 
     fn has_lingered(&self, now: Instant) -> bool {
-        self.memory.first_unsent().is_some_and(|slot| slot.since + LINGER <= now)
+        self.memory.first_unsent().is_some_and(|slot| slot.since + self.limits.linger <= now)
     }
 }
 

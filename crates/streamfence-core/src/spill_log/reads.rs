@@ -40,6 +40,11 @@ impl Reads {
         self.waiting.remove(&(at, lane));
     }
 
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn is_waiting(&self, at: LogPosition, lane: SessionKey) -> bool {
+        self.waiting.contains_key(&(at, lane))
+    }
+
     /// Takes the next read: from where on, and how many bytes.
     pub(super) fn take_next(&mut self, mean_bytes: u64) -> Option<(LogPosition, u32)> {
         let (from, want) = self.next()?;

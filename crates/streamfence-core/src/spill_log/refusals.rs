@@ -27,29 +27,41 @@ struct Refusal {
     position: LogPosition,
     gap: Gap,
     audience: Audience,
+    /// How many of the messages were refused because there was no place for them.
+    unplaced: u64,
 }
 
 impl Refusals {
-    /// Notes that a message was refused before a position.
-    pub(crate) fn note(&mut self, position: LogPosition, offset: Offset, reason: LossReason, audience: Audience) {
+    /// Notes that a message was refused before a position; `unplaced` says whether because there was no place for it.
+    pub(crate) fn note(
+        &mut self,
+        position: LogPosition,
+        offset: Offset,
+        reason: LossReason,
+        unplaced: bool,
+        audience: Audience,
+    ) {
         let mut gap = Gap { from: offset, to: offset, count: 1, reason };
+        let mut unplaced = u64::from(unplaced);
         let is_sealed = std::mem::take(&mut self.is_sealed);
         let is_full = self.all.len() >= REFUSALS_APART;
         if let Some(last) = self.all.back_mut() {
             let is_for_all = last.audience == Audience::All && audience == Audience::All;
             if !is_sealed && is_for_all && last.position == position && last.gap.reason == reason {
                 last.gap.merge(gap);
+                last.unplaced += unplaced;
                 return;
             }
             if is_full {
                 // Who has heard of the last one hears of it again: better twice than not at all.
                 last.gap.merge(gap);
                 gap = last.gap;
+                unplaced += last.unplaced;
                 self.all.pop_back();
             }
         }
         let audience = if is_full { Audience::All } else { audience };
-        self.all.push_back(Refusal { number: self.next, position, gap, audience });
+        self.all.push_back(Refusal { number: self.next, position, gap, audience, unplaced });
         self.next += 1;
     }
 
@@ -63,16 +75,18 @@ impl Refusals {
         self.is_sealed = true;
     }
 
-    /// Those from a number on that come no later than a position and are for a client, with their numbers.
+    /// Those from one number to another that come no later than a position and are for a client; and of how many
+    /// messages each there was no place.
     pub(crate) fn from(
         &self,
         number: u64,
+        end: u64,
         upto: LogPosition,
         client: ClientId,
-    ) -> impl Iterator<Item = (u64, Gap)> + '_ {
+    ) -> impl Iterator<Item = (Gap, u64)> + '_ {
         let first = self.all.partition_point(|refusal| refusal.number < number);
-        let due = self.all.range(first..).take_while(move |refusal| refusal.position <= upto);
-        due.filter(move |refusal| refusal.audience.includes(client)).map(|refusal| (refusal.number, refusal.gap))
+        let due = self.all.range(first..).take_while(move |refusal| refusal.position <= upto && refusal.number < end);
+        due.filter(move |refusal| refusal.audience.includes(client)).map(|refusal| (refusal.gap, refusal.unplaced))
     }
 
     /// The number of the first that comes after a position.

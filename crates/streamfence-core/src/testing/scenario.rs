@@ -22,6 +22,12 @@
 //! reload                                               goes on with the next of the scenes given
 //! flood a b                                            the same as offer, and says when it is time to send
 //! tick                                                 gives up what has expired and was not touched since
+//! disk waits | disk goes on                            holds what it is told to do, and does it again at once
+//! disk step | disk step 2                              does the first, or the second, that it may do next
+//! disk tells                                           the trace says from now on what it is told
+//! disk forgets                                         keeps nothing in memory of what is written: before anything else
+//! disk size=5000 grant=1000                            all it has, and makes room for at a time: before anything else
+//! disk size=5000 | disk fails | disk damages a b       all it has; writes no more; between two messages
 //! memory 350 | memory 0 shed=500 | memory plenty       bytes free when a message comes, and those that should become so
 //! holds | books                                        what the lanes hold, and the totals
 //! ```
@@ -31,11 +37,11 @@
 //! After every command all outputs are taken, and the invariants are checked that need no script: nothing leaves
 //! without room, limits hold, the books balance.
 
+mod disk;
+mod memory;
 mod topics;
 
 use std::collections::{BTreeMap, VecDeque};
-mod memory;
-
 use std::fmt::Write;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Weak};
@@ -43,12 +49,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use self::disk::Disk;
 use super::script::{Command, duration, fold_series, names, number, told};
 use crate::hub::BATCH_LENGTH;
 use crate::{
     AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Frequency, Hub, LinkKey, MESSAGE_BYTES,
-    Message, MessageId, Namespace, NamespaceId, Offset, Output, PressureCost, RequestId, Room, SessionKey, TopicEntry,
-    TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
+    Message, MessageId, Namespace, NamespaceId, Offset, Output, PressureCost, RequestId, Room, SessionKey,
+    SpillRefusal, TopicEntry, TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// The namespaces of a scene. The first is where `ann` is.
@@ -127,6 +134,7 @@ struct Stage {
     memory: Option<u64>,
     /// What want of memory has cost up to now.
     cost: PressureCost,
+    disk: Disk,
 }
 
 #[derive(Clone, Copy)]
@@ -158,6 +166,7 @@ impl Stage {
             trace: String::new(),
             memory: None,
             cost: PressureCost::default(),
+            disk: Disk::default(),
         };
         let first = NamespaceId(0);
         stage.join("ann", first, None, None);
@@ -250,6 +259,7 @@ impl Stage {
                 let namespace = self.actors[actor].namespace;
                 self.hub.tell(session, Transmit::Done { namespace, request: RequestId(0) }, now);
             }
+            "disk" => self.turn_disk(&command),
             "tick" => self.hub.expire(now),
             "drain" => self.hub.release_held(now),
             "reload" => self.reload(),
@@ -362,7 +372,15 @@ impl Stage {
             self.note(&format!("nobody is there for {name}"));
         }
         let expired = u64::from(fanout.rejected) - full - too_large - over_budget;
-        let reasons = [(full, "full"), (too_large, "too large"), (over_budget, "no memory"), (expired, "expired")];
+        let why_full = fanout.spill_refusal.map_or("full", SpillRefusal::as_str);
+        if fanout.spilled > 0 {
+            match fanout.matched {
+                1 => self.note(&format!("spilled {name}")),
+                all => self.note(&format!("spilled {name} ({} of {all})", fanout.spilled)),
+            }
+        }
+        assert_eq!(u64::from(fanout.spilled), after.spilled - before.spilled, "{name}: the fanout tells what spilled");
+        let reasons = [(full, why_full), (too_large, "too large"), (over_budget, "no memory"), (expired, "expired")];
         for (count, why) in reasons {
             match (count, fanout.matched) {
                 (0, _) => {}
@@ -421,7 +439,9 @@ impl Stage {
                 (stats.delivered, "delivered"),
                 (stats.displaced, "displaced"),
                 (stats.coalesced, "coalesced"),
+                (stats.spilled, "spilled"),
                 (stats.rejected, "rejected"),
+                (stats.lost_on_disk, "lost on disk"),
                 (stats.too_large, "too large"),
                 (stats.over_budget, "over budget"),
                 (stats.expired, "expired"),
@@ -440,14 +460,23 @@ impl Stage {
     }
 
     fn take_outputs(&mut self) {
-        let mut hub_says = Vec::new();
-        while let Some(output) = self.hub.poll_output(self.instant()) {
-            hub_says.push(output);
+        loop {
+            let outputs: Vec<_> = std::iter::from_fn(|| self.hub.poll_output(self.instant())).collect();
+            let is_done = outputs.is_empty();
+            self.hear_outputs(outputs);
+            // What a disk that does not wait has done may lead to more.
+            if !self.run_disk() && is_done {
+                break;
+            }
         }
-        for output in hub_says {
+        assert!(self.resent.is_empty(), "each retry is an event");
+    }
+
+    fn hear_outputs(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
             match output {
                 Output::Event(event) => self.witness(&event),
-                Output::Spill(_) => {}
+                Output::Spill(command) => self.tell_disk(command),
                 // A scenario says every change of room by itself.
                 Output::Starved(_) => {}
                 Output::GivenUp(given_up) => {
@@ -478,7 +507,6 @@ impl Stage {
                 }
             }
         }
-        assert!(self.resent.is_empty(), "each retry is an event");
     }
 
     fn hear(&mut self, link: LinkKey, what: &Transmit) {
@@ -516,6 +544,13 @@ impl Stage {
             Event::Unsubscribed { client, topic, .. } => (client, format!("unsubscribed from {topic}")),
             Event::OverflowBegan { client, .. } => (client, "overflow began".to_owned()),
             Event::OverflowEnded { client, lost, .. } => (client, format!("overflow ended: {lost} lost")),
+            Event::SpillBegan { client, .. } => (client, "spill began".to_owned()),
+            Event::SpillEnded { client, messages, lasted, .. } => {
+                (client, format!("spill ended: {messages} in {lasted:?}"))
+            }
+            Event::SpillHealthChanged { health, .. } => {
+                return self.note(&format!("disk is {}", format!("{health:?}").to_lowercase()));
+            }
             Event::SlowClientBegan { client, messages, bytes, .. } => {
                 (client, format!("slow client began: {messages} messages, {bytes} bytes"))
             }
@@ -546,14 +581,18 @@ impl Stage {
                 let is_within =
                     lane.len() as u64 <= u64::from(limits.messages.get()) && lane.bytes() <= limits.bytes.get();
                 assert!(is_within || self.is_reloaded, "{} holds too much", actor.name);
+                assert!(lane.policy().spills() || !lane.has_spilled() || self.is_reloaded, "who spills may");
                 assert_eq!(lane.is_empty(), lane.oldest().is_none(), "{}'s lane knows whether it is empty", actor.name);
                 resident += lane.len() as u64;
             }
         }
-        assert_eq!(self.hub.resident(), resident, "the books count what the lanes hold");
+        self.hub.check();
+        let topics = || self.catalog.topics();
+        resident += topics().map(|topic| self.hub.survey(topic, self.instant()).spilled_messages).sum::<u64>();
+        assert_eq!(self.hub.resident(), resident, "the books count what the lanes hold, and what has spilled");
         let gone = |stats: &TopicStats| stats.delivered + stats.coalesced + stats.dropped() + stats.abandoned;
-        let topics = || self.catalog.topics().map(|topic| self.hub.stats(topic));
-        let (offered, gone): (u64, u64) = (topics().map(|stats| stats.offered).sum(), topics().map(gone).sum());
+        let stats = || topics().map(|topic| self.hub.stats(topic));
+        let (offered, gone): (u64, u64) = (stats().map(|stats| stats.offered).sum(), stats().map(gone).sum());
         assert_eq!(offered, gone + resident, "the books balance");
     }
 

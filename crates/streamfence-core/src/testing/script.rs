@@ -51,19 +51,20 @@ pub(super) fn duration(text: &str) -> Duration {
     }
 }
 
-/// Writes `sent 1`, `sent 2`, `sent 3` as `sent 1-3`.
+/// Writes `sent 1`, `sent 2`, `sent 3` as `sent 1-3`, and so with what has spilled.
 pub(super) fn fold_series(trace: &str) -> String {
     let mut folded: Vec<String> = Vec::new();
     let mut series: Option<(&str, u32, u32, &str)> = None;
     for line in trace.lines() {
-        let place = line.split_once("sent ").and_then(|(before, after)| {
+        let verb = ["sent ", "spilled "].into_iter().find_map(|verb| Some(line.find(verb)? + verb.len()));
+        let place = verb.map(|end| line.split_at(end)).and_then(|(before, after)| {
             let (name, rest) = after.split_once(' ').unwrap_or((after, ""));
             Some((before, name.parse::<u32>().ok()?, rest))
         });
         series = match (series, place) {
             (Some((before, first, last, rest)), Some((b, name, r))) if (before, last + 1, rest) == (b, name, r) => {
                 folded.pop();
-                folded.push(format!("{before}sent {first}-{name} {rest}").trim_end().to_owned());
+                folded.push(format!("{before}{first}-{name} {rest}").trim_end().to_owned());
                 Some((before, first, name, rest))
             }
             (_, place) => {
@@ -73,6 +74,20 @@ pub(super) fn fold_series(trace: &str) -> String {
         };
     }
     folded.into_iter().map(|line| line + "\n").collect()
+}
+
+/// Writes `1`, `2`, `3`, `x` as `1-3 x`.
+pub(super) fn fold_names(names: impl Iterator<Item = String>) -> String {
+    let mut runs: Vec<(String, String)> = Vec::new();
+    for name in names {
+        let follows = |last: &str| last.parse::<u32>().is_ok_and(|last| name.parse() == Ok(last + 1));
+        match runs.last_mut() {
+            Some((_, last)) if follows(last) => *last = name,
+            _ => runs.push((name.clone(), name)),
+        }
+    }
+    let run = |(first, last): (String, String)| if first == last { first } else { format!("{first}-{last}") };
+    runs.into_iter().map(run).collect::<Vec<_>>().join(" ")
 }
 
 /// What the trace says of an answer to a client.

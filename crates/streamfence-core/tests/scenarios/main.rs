@@ -17,13 +17,16 @@ mod receipts;
 mod reload;
 mod retention;
 mod session;
+mod spill;
+mod spill_disk;
+mod spill_order;
 mod values;
 
 use std::time::Duration;
 
 use expect_test::Expect;
 use streamfence_core::testing::scenario::{self, Scene};
-use streamfence_core::{AtLeastOnce, Namespace, Overflow, Topic};
+use streamfence_core::{AtLeastOnce, LosslessOverflow, Namespace, Overflow, Topic};
 
 #[expect(clippy::needless_pass_by_value, reason = "a scenario reads best without borrows")]
 fn check(scene: impl Into<Scene>, script: &str, trace: Expect) {
@@ -42,6 +45,17 @@ fn at_least_once(window: u16) -> Namespace {
 
 fn promise(window: u16) -> AtLeastOnce {
     AtLeastOnce::default().window(window).ack_timeout(Duration::from_secs(1)).max_retries(1)
+}
+
+/// A namespace `/a` with one topic `t` whose lanes hold four messages and go on on disk.
+fn spilling() -> Namespace {
+    best_effort(Overflow::Spill).max_queued_messages(4).gap_notices(true)
+}
+
+/// The same, with messages that wait for acks.
+fn lossless(window: u16) -> Namespace {
+    let promise = promise(window).max_retries(9).overflow(LosslessOverflow::Spill);
+    Namespace::new("/a").topic("t").at_least_once(promise).max_queued_messages(4).gap_notices(true)
 }
 
 /// A namespace `/a` with a best-effort topic `t` and an at-least-once topic `u`.

@@ -1,0 +1,62 @@
+//! What must hold of a hub between any two calls. A walk over everything: for tests.
+
+use std::collections::BTreeMap;
+
+use super::Hub;
+use crate::message::SessionKey;
+
+impl Hub {
+    /// Checks the bookkeeping of what has spilled: nothing is counted twice, forgotten, or in two places.
+    ///
+    /// # Panics
+    /// When something does not hold.
+    pub fn check(&self) {
+        self.spills.check();
+        let (mut backlog, mut spilled) = (0, BTreeMap::<SessionKey, u32>::new());
+        let mut last = None;
+        while let Some(topic) = self.topics.after(last) {
+            last = Some(topic);
+            let Some(seats) = self.topics.get(topic) else { continue };
+            for (seat, &(key, place)) in seats.lanes.iter().enumerate() {
+                let session = &self.sessions[key.index as usize].value.session;
+                assert_eq!(session.seat_of(place) as usize, seat, "a lane knows its seat");
+                assert!(!session.lane(place).has_spilled(), "who has spilled stands in the log and nowhere else");
+            }
+            let Some(log) = seats.log.map(|place| self.spills.log(place)) else { continue };
+            let mut shut = 0;
+            for (seat, &(key, place)) in log.lanes.iter().enumerate() {
+                let session = &self.sessions[key.index as usize].value.session;
+                assert_eq!(session.seat_of(place) as usize, seat, "a lane knows its seat in the log");
+                let lane = session.lane(place).spilled().expect("who stands in a log has spilled");
+                assert!(lane.cursor.position >= log.first(), "no lane stands before the first");
+                assert!(lane.backlog(log).messages > 0, "who has caught up is hot");
+                assert_eq!(
+                    lane.quota.is_some_and(|limit| !log.quotas.contains_key(&(limit, key))),
+                    false,
+                    "it is filed"
+                );
+                assert_eq!(
+                    lane.is_waiting,
+                    log.reads.is_waiting(lane.cursor.position, key),
+                    "who waits is known to wait"
+                );
+                shut += u32::from(lane.is_shut());
+                backlog += lane.backlog(log).messages;
+                *spilled.entry(key).or_default() += 1;
+            }
+            assert_eq!(log.shut, shut, "those that take nothing are counted");
+        }
+        assert_eq!(self.books.resident() - self.books.in_memory(), backlog, "the books count what has spilled");
+        for (index, entry) in &self.sessions {
+            let key = entry.session_key(index);
+            let session = &entry.value.session;
+            let known = spilled.get(&key).copied().unwrap_or_default();
+            let lanes = session.lanes().filter(|lane| lane.has_spilled()).count();
+            assert_eq!(
+                (known, session.has_spilled()),
+                (lanes as u32, lanes > 0),
+                "a session knows which lanes have spilled"
+            );
+        }
+    }
+}
