@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::child::{CLIENTS_CORE, Process, SERVER_CORE};
+use crate::child::{CLIENTS_CORE, Process};
 use crate::report::{Report, Target, median};
 use crate::spill_server::{Absorbed, Overflowing, SpillOrder, Times};
 
@@ -55,7 +55,9 @@ pub(crate) fn measure(args: &SpillArgs, report: &mut Report) -> anyhow::Result<(
     let recover = of(|s| s.messages as f64 / s.recovered.seconds);
     let resident = of(|s| s.absorbed.resident_kib as f64 / 1024.0);
     println!("\nspilling: {} messages of 1 KiB to a client that withholds its acks, then all of them", args.messages);
-    println!("  absorbed {absorb:9.0} messages/s, RSS {resident:.0} MiB; recovered {recover:9.0} messages/s");
+    let refused = of(|s| s.absorbed.refused as f64);
+    println!("  absorbed {absorb:.0} messages/s, {refused:.0} more refused for a busy disk, RSS {resident:.0} MiB");
+    println!("  recovered {recover:.0} messages/s");
     println!("  {} publishes, one at a time, in us: {:>8} {:>8} {:>8}", args.timed, "p50", "p99", "p99.99");
     type Row = (&'static str, fn(&Sample) -> Times);
     let rows: [Row; 2] = [("with spilling", |s| s.spill), ("without", |s| s.reject)];
@@ -88,7 +90,8 @@ fn stage(overflow: Overflowing, messages: u64, is_pinned: bool) -> anyhow::Resul
     let directory = Directory::new();
     let path = directory.0.display().to_string();
     let arguments = ["spill-server".to_owned(), overflow.name(), "--directory".to_owned(), path];
-    let server = Process::start(is_pinned.then_some(SERVER_CORE), &arguments)?;
+    // Not pinned: the threads of the store have a core beside the shard's, as long as the client has nothing to do.
+    let server = Process::start(None, &arguments)?;
     let port: u16 = server.hear(PATIENCE)?;
     let arguments = ["spill-client", "--port", &port.to_string(), "--messages", &messages.to_string()];
     let client = Process::start(is_pinned.then_some(CLIENTS_CORE), &arguments.map(str::to_owned))?;
