@@ -86,12 +86,7 @@ impl Lane {
     ) -> Refill {
         let mut refill = Refill::default();
         let Some(mut spilled) = self.spilled.take() else { return refill };
-        if source.records.is_empty() && source.lost.is_empty() && source.next <= spilled.cursor.position {
-            // There is nothing where there should be something, and no word why: it goes on with what is in memory.
-            self.skip_to(&mut spilled, log.memory_start().0, 0, log, client, &mut refill);
-            self.spilled = Some(spilled);
-            return refill;
-        }
+        let (start, mut is_full) = (spilled.cursor.position, false);
         let mut place = source.records.partition_point(|record| record.position < spilled.cursor.position);
         loop {
             self.leap(&mut spilled, log, client, &mut refill);
@@ -130,8 +125,13 @@ impl Lane {
                 (&mut source.made[place], source.began, log.class_at(at).unwrap_or(&self.topic).clone());
             let make = || made.get_or_insert_with(|| Arc::new(message_of(record, topic, began))).clone();
             if !self.pass(&mut spilled, log, client, most, &passing, make, &mut refill) {
+                is_full = true;
                 break;
             }
+        }
+        if spilled.cursor.position == start && !is_full {
+            // There is nothing where there should be something, and no word why: it goes on with what is in memory.
+            self.skip_to(&mut spilled, log.memory_start().0, 0, log, client, &mut refill);
         }
         self.spilled = Some(spilled);
         refill
@@ -150,12 +150,12 @@ impl Lane {
         refill: &mut Refill,
     ) -> bool {
         let deviation = spilled.deviations.front().filter(|deviation| deviation.position() == record.at);
-        let is_mine = match deviation {
-            Some(Deviation::Excepted(..)) => false,
-            Some(Deviation::Private(..)) => true,
-            Some(Deviation::Refused(_)) | None => record.is_broadcast,
+        // What the lane knows of a record counts, and what the record says of itself only where it knows nothing.
+        let (is_mine, is_broadcast, deviates) = match deviation {
+            Some(Deviation::Excepted(..)) => (false, true, true),
+            Some(Deviation::Private(..)) => (true, false, true),
+            Some(Deviation::Refused(_)) | None => (record.is_broadcast, record.is_broadcast, false),
         };
-        let deviates = matches!(deviation, Some(Deviation::Excepted(..) | Deviation::Private(..)));
         if is_mine && !record.is_expired {
             // What the lane could not hold even if it were empty was taken before a reload made it smaller.
             let has_place = self.fits(record.bytes) || self.is_empty();
@@ -180,7 +180,7 @@ impl Lane {
         if deviates {
             spilled.pop_deviation();
         }
-        if record.is_broadcast {
+        if is_broadcast {
             spilled.cursor.sums = spilled.cursor.sums + Sums::one(record.bytes);
         }
         spilled.cursor.position = LogPosition(record.at.0 + 1);
