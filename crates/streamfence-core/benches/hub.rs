@@ -9,8 +9,8 @@ use bytes::Bytes;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use streamfence_core::{
-    AtLeastOnce, Body, Catalog, ClientId, Epoch, Hub, LinkKey, Message, MessageId, Namespace, NamespaceId, Offset,
-    Output, Overflow, Room, SessionKey, TopicId, Transport, Wishes,
+    AtLeastOnce, Body, Catalog, ClientId, Epoch, Hub, LinkKey, LogPosition, Message, MessageId, Namespace, NamespaceId,
+    Offset, Output, Overflow, Room, SessionKey, SpillCommand, SpillCompletion, TopicId, Transport, Wishes,
 };
 
 const SESSIONS: usize = 10_000;
@@ -65,6 +65,24 @@ fn ack_round_trip(bencher: Bencher<'_, '_>, window: u16) {
     });
 }
 
+/// A message is published to so many lanes that have spilled, and written; the throughput column is messages.
+#[divan::bench(args = [1, 10_000])]
+fn publish_spilled(bencher: Bencher<'_, '_>, lanes: usize) {
+    let namespace = Namespace::new("/a").topic("t").best_effort(Overflow::Spill).max_queued_messages(1);
+    let mut shard = Shard::of(namespace, lanes);
+    shard.give_room(Room::NONE);
+    for _ in 0..10_000 {
+        shard.publish();
+        shard.drain();
+    }
+    bencher.counter(ItemsCount::new(1_000_usize)).bench_local(|| {
+        for _ in 0..1_000 {
+            shard.publish();
+            shard.drain();
+        }
+    });
+}
+
 struct Shard {
     hub: Hub,
     clients: Vec<(LinkKey, SessionKey)>,
@@ -74,11 +92,15 @@ struct Shard {
 }
 
 impl Shard {
-    #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
     fn new(namespace: Namespace) -> Self {
+        Self::of(namespace, SESSIONS)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "any instant will do: none passes")]
+    fn of(namespace: Namespace, sessions: usize) -> Self {
         let catalog = Arc::new(Catalog::builder().namespace(namespace).build().expect("the catalog is valid"));
         let (mut hub, now) = (Hub::new(catalog, EPOCH), Instant::now());
-        let clients = (0..SESSIONS).map(|index| {
+        let clients = (0..sessions).map(|index| {
             let mut client = [0; 12];
             client[..8].copy_from_slice(&index.to_be_bytes());
             let link = hub.open(now);
@@ -88,8 +110,8 @@ impl Shard {
         let clients: Vec<_> = clients.collect();
         let topic = hub.catalog().entry(TOPIC).clone();
         // Neighbours in memory do not subscribe one after the other.
-        for index in 0..SESSIONS {
-            hub.subscribe(clients[index * 7_919 % SESSIONS].1, &topic, Wishes::default(), None, now);
+        for index in 0..sessions {
+            hub.subscribe(clients[index * 7_919 % sessions].1, &topic, Wishes::default(), None, now);
         }
         Self { hub, clients, now, offset: 0, body: Bytes::from(vec![b'.'; 256]) }
     }
@@ -121,7 +143,7 @@ impl Shard {
             body,
         });
         let fanout = self.hub.publish(&message, None, self.now);
-        assert_eq!(fanout.matched as usize, SESSIONS);
+        assert_eq!((fanout.matched as usize, fanout.rejected), (self.clients.len(), 0));
         id
     }
 
@@ -135,10 +157,21 @@ impl Shard {
     fn drain(&mut self) -> usize {
         let mut said = 0;
         while let Some(output) = self.hub.poll_output(self.now) {
-            if let Output::Transmit(_, mut batch) = output {
-                said += batch.len();
-                batch.clear();
-                self.hub.recycle(batch);
+            match output {
+                Output::Transmit(_, mut batch) => {
+                    said += batch.len();
+                    batch.clear();
+                    self.hub.recycle(batch);
+                }
+                // The disk has room for everything and forgets it at once: nobody reads.
+                Output::Spill(SpillCommand::Open { log, .. }) => {
+                    self.hub.handle_spill(SpillCompletion::Granted { log, bytes: 1 << 50 }, self.now);
+                }
+                Output::Spill(SpillCommand::Append { log, records }) => {
+                    let upto = LogPosition(records.last().expect("an append is something").position.0 + 1);
+                    self.hub.handle_spill(SpillCompletion::Appended { log, upto }, self.now);
+                }
+                _ => {}
             }
         }
         said

@@ -6,10 +6,13 @@ mod audience;
 #[cfg(any(test, feature = "test-util"))]
 mod check;
 mod drain;
+mod fanout;
+mod gather;
 pub mod last_values;
 mod look;
 mod pressure;
 mod principal;
+mod refill;
 mod reload;
 mod retention;
 mod spill;
@@ -24,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+pub use self::fanout::Fanout;
 use self::pressure::Strain;
 pub use self::pressure::{Pressure, PressureCost, Relief};
 use self::principal::{Identity, Principals};
@@ -33,14 +37,13 @@ use self::topics::Topics;
 use crate::books::{Books, names};
 use crate::catalog::Catalog;
 use crate::event::{CloseReason, Event, Transport, UnsubscribeReason};
-use crate::lane::{Admission, Rejection, Wishes, earlier};
+use crate::lane::{Wishes, earlier};
 use crate::link::{Link, Room};
 use crate::message::{
     ClientId, Epoch, LinkKey, Message, MessageId, NamespaceId, Position, RequestId, SessionKey, TopicId,
 };
 use crate::output::{Batch, Output, Transmit};
 use crate::session::Session;
-use crate::spill::SpillRefusal;
 use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 
@@ -150,49 +153,6 @@ impl Generation<Seated> {
     /// The key of a session that stands here.
     fn session_key(&self, index: usize) -> SessionKey {
         SessionKey { index: index as u32, generation: self.generation }
-    }
-}
-
-/// What became of a published message, over all its lanes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use]
-pub struct Fanout {
-    /// Lanes it was offered to: `admitted + rejected`.
-    pub matched: u32,
-    /// Lanes that queued it.
-    pub admitted: u32,
-    /// Of those, lanes that are full, or have spilled, and get it from disk when they have caught up so far.
-    pub spilled: u32,
-    /// Lanes where it replaced an older value, of those that queued it.
-    pub coalesced: u32,
-    /// Older messages that gave way to it.
-    pub displaced: u32,
-    /// Lanes that refused it.
-    pub rejected: u32,
-    /// Why there was no place on disk, where lanes refused it for want of that.
-    pub spill_refusal: Option<SpillRefusal>,
-}
-
-impl Fanout {
-    fn add(&mut self, admission: Admission) {
-        self.matched += 1;
-        match admission {
-            Admission::Admitted { coalesced, displaced } => {
-                self.admitted += 1;
-                self.coalesced += u32::from(coalesced > 0);
-                self.displaced += displaced;
-            }
-            Admission::Spilled => {
-                self.admitted += 1;
-                self.spilled += 1;
-            }
-            Admission::Rejected(why) => {
-                self.rejected += 1;
-                if let Rejection::NotSpilled(why) = why {
-                    self.spill_refusal = Some(why);
-                }
-            }
-        }
     }
 }
 
@@ -516,11 +476,8 @@ impl Hub {
             }
             self.is_crowded = false;
             let key = self.ready.pop_front()?;
-            let Some(link) = self.link_mut(key) else { continue };
-            link.is_filed = false;
-            let batch = self.gather(key, now);
+            let Some(batch) = self.gather(key, now) else { continue };
             if !batch.is_empty() {
-                self.file_ready(key);
                 return Some(Output::Transmit(key, batch));
             }
             self.recycle(batch);
@@ -593,36 +550,6 @@ impl Hub {
         Some(outcome)
     }
 
-    /// Gathers what a link has to say and has room for, a session at a time.
-    fn gather(&mut self, key: LinkKey, now: Instant) -> Batch {
-        let mut batch = self.spare.pop().unwrap_or_default();
-        let link = &mut self.links[key.index as usize].value;
-        let mut room = link.room();
-        let clock = link.clock().now(now);
-        while batch.len() < BATCH_LENGTH {
-            let Some(turn) = link.next_turn() else { break };
-            let session = &mut self.sessions[turn.index as usize].value.session;
-            let Some(what) = session.poll_transmit(&mut room, clock, now, &mut self.books) else {
-                if session.is_ready() {
-                    link.keep_turn(turn);
-                    break;
-                }
-                continue;
-            };
-            link.control_backlog -= usize::from(what.is_answer());
-            batch.push(what);
-            if session.is_ready() {
-                link.queue_up(turn);
-            }
-        }
-        link.use_room(room, now);
-        if !batch.is_empty() {
-            self.feed_link(key);
-        }
-        self.file_deadlines(key);
-        batch
-    }
-
     /// The one place where a session is filed anew, after anything happened to it.
     fn settle(&mut self, key: SessionKey, is_crowded: bool) {
         if self.sessions[key.index as usize].value.session.has_spilled() {
@@ -663,7 +590,15 @@ impl Hub {
         }
     }
 
+    #[inline]
     fn file_deadline(&mut self, key: SessionKey) {
+        let seated = &self.sessions[key.index as usize].value;
+        if seated.session.has_timers() || seated.detached_until.is_some() {
+            self.refile_deadline(key);
+        }
+    }
+
+    fn refile_deadline(&mut self, key: SessionKey) {
         let seated = &mut self.sessions[key.index as usize].value;
         if let Some(now) = self.now
             && seated.detached_until.is_none()

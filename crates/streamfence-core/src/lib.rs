@@ -23,6 +23,7 @@ pub mod link;
 pub mod receipts;
 pub mod session;
 mod spill_log;
+mod turns;
 
 pub mod books;
 pub mod event;

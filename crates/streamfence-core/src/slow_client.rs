@@ -6,7 +6,9 @@ use std::time::Duration;
 
 /// How far one client may stay behind in a namespace, as an application asks for it.
 ///
-/// Sizes are over all its lanes there, queued and in flight together. What is not said has no limit.
+/// Sizes are over all its lanes there, queued and in flight together. What lies on disk for it does not count, and what it
+/// gets from there is progress as anything else is: [`SpillRules`](crate::SpillRules) bound that. What is not said has no
+/// limit.
 ///
 /// ```
 /// use std::time::Duration;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use streamfence_core::{
-    AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, Message, MessageId, Namespace, Offset,
-    OnSubscribe, Output, Overflow, Room, SessionKey, SlowClient, TopicEntry, Transmit, Transport, Wishes,
+    AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Hub, LinkKey, LogPosition, Message, MessageId, Namespace,
+    Offset, OnSubscribe, Output, Overflow, Room, SessionKey, SlowClient, SpillCommand, SpillCompletion, TopicEntry,
+    Transmit, Transport, Wishes,
 };
 
 const EPOCH: Epoch = Epoch(7);
@@ -77,14 +78,24 @@ impl Stage {
         }
     }
 
-    /// Takes all outputs, and says how many messages left.
+    /// Takes all outputs, and says how many messages left. The disk has room for everything and forgets it at once.
     fn drain(&mut self) -> usize {
         let mut messages = 0;
         while let Some(output) = self.hub.poll_output(self.now) {
-            if let Output::Transmit(_, mut batch) = output {
-                messages += batch.iter().filter(|what| matches!(what, Transmit::Message { .. })).count();
-                batch.clear();
-                self.hub.recycle(batch);
+            match output {
+                Output::Transmit(_, mut batch) => {
+                    messages += batch.iter().filter(|what| matches!(what, Transmit::Message { .. })).count();
+                    batch.clear();
+                    self.hub.recycle(batch);
+                }
+                Output::Spill(SpillCommand::Open { log, .. }) => {
+                    self.hub.handle_spill(SpillCompletion::Granted { log, bytes: 1 << 40 }, self.now);
+                }
+                Output::Spill(SpillCommand::Append { log, records }) => {
+                    let upto = LogPosition(records.last().expect("an append is something").position.0 + 1);
+                    self.hub.handle_spill(SpillCompletion::Appended { log, upto }, self.now);
+                }
+                _ => {}
             }
         }
         messages
@@ -231,4 +242,55 @@ fn clients_that_come_and_go_leave_nothing_behind() {
     run(10..2_000);
     let kept = allocation_counter::measure(|| run(2_000..20_000)).bytes_current;
     assert!(kept < 16_384, "{kept} bytes for clients that are gone");
+}
+
+#[test]
+fn a_message_costs_the_same_whether_one_lane_has_spilled_or_ten_thousand() {
+    let cost = |lanes| {
+        let namespace = Namespace::new("/a").topic("t").best_effort(Overflow::Spill).max_queued_messages(1);
+        let mut stage = Stage::new(namespace, lanes);
+        // The first fills every lane, and with the second all of them spill.
+        let publish = |stage: &mut Stage| {
+            let message = stage.message(None);
+            let count = allocations(|| {
+                stage.publish(&message);
+                stage.drain();
+            });
+            stage.now += Duration::from_millis(1);
+            count
+        };
+        for _ in 0..5_000 {
+            publish(&mut stage);
+        }
+        assert_eq!(stage.hub.survey(stage.topic.id, stage.now).spilled_lanes, lanes as u64);
+        (0..1_000).map(|_| publish(&mut stage)).sum::<u64>()
+    };
+    let [one, many] = [1, 10_000].map(cost);
+    assert!(many <= one + one / 10, "{many} allocations for 10,000 lanes, and {one} for one");
+    assert!(one < 500, "{one} allocations for a thousand messages: a batch for many, and next to nothing for each");
+}
+
+#[test]
+fn lanes_that_spill_and_catch_up_leave_nothing_behind() {
+    let namespace = Namespace::new("/a").topic("t").best_effort(Overflow::Spill).max_queued_messages(2);
+    let mut stage = Stage::new(namespace, 10);
+    let mut run = |rounds: u32| {
+        for _ in 0..rounds {
+            for _ in 0..10 {
+                let message = stage.message(None);
+                stage.publish(&message);
+            }
+            stage.drain();
+            stage.now += Duration::from_millis(7);
+            stage.hub.handle_timeout(stage.now);
+            while stage.hub.resident() > 0 {
+                stage.give_room();
+                stage.drain();
+            }
+            stage.hub.expire(stage.now);
+        }
+    };
+    run(500);
+    let kept = allocation_counter::measure(|| run(5_000)).bytes_current;
+    assert!(kept < 16_384, "{kept} bytes for what was spilled and sent");
 }

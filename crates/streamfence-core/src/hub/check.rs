@@ -30,11 +30,7 @@ impl Hub {
                 let lane = session.lane(place).spilled().expect("who stands in a log has spilled");
                 assert!(lane.cursor.position >= log.first(), "no lane stands before the first");
                 assert!(lane.backlog(log).messages > 0, "who has caught up is hot");
-                assert_eq!(
-                    lane.quota.is_some_and(|limit| !log.quotas.contains_key(&(limit, key))),
-                    false,
-                    "it is filed"
-                );
+                assert!(lane.quota.is_none_or(|limit| log.quotas.contains_key(&(limit, key))), "a quota is filed");
                 assert_eq!(
                     lane.is_waiting,
                     log.reads.is_waiting(lane.cursor.position, key),

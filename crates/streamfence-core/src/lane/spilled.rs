@@ -15,12 +15,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::refill::Refill;
 use super::{Admission, Lane, Rejection};
 use crate::gap::{Gap, LossReason};
 use crate::message::{ClientId, Message, Offset};
-use crate::spill::{LogPosition, LostRecords, Record, SpillRefusal};
+use crate::spill::{LogPosition, SpillRefusal};
 use crate::spill_log::{Cursor, SpillLog, Sums};
-use crate::topic::TopicEntry;
 
 /// How many of its messages a lane may have in another way than all others of its log; then it takes nothing new for a
 /// while.
@@ -31,30 +31,30 @@ const MOST_DEVIATIONS: usize = 65_536;
 pub(crate) struct Spilled {
     pub(crate) cursor: Cursor,
     /// Where it is not as everybody, by growing position. Bounded by `MOST_DEVIATIONS`, and one more.
-    deviations: VecDeque<Deviation>,
+    pub(super) deviations: VecDeque<Deviation>,
     /// What it has beside what everybody has, from the cursor on.
-    plus: Sums,
+    pub(super) plus: Sums,
     /// What everybody has and it has not, from the cursor on.
-    minus: Sums,
+    pub(super) minus: Sums,
     shut: Option<Box<Shut>>,
     /// Since when something is missing that could not be read: after which offset, and how many messages.
-    missing: Option<(Offset, u64)>,
+    pub(super) missing: Option<(Offset, u64)>,
     /// Under how many bytes its quota is filed with the log.
     pub(crate) quota: Option<u64>,
     /// Whether it waits for something to be read.
     pub(crate) is_waiting: bool,
     /// What it held in memory when what was read did not fit: until that changes, no read helps.
-    stalled: Option<(usize, u64)>,
+    pub(super) stalled: Option<(usize, u64)>,
     since: Instant,
     /// When the next message was published, or one before it.
-    oldest: Instant,
+    pub(super) oldest: Instant,
     /// How many messages it has had from here.
-    messages: u64,
+    pub(super) messages: u64,
 }
 
 /// A place where a lane is not as everybody.
 #[derive(Debug)]
-enum Deviation {
+pub(super) enum Deviation {
     /// A message for everybody that is not for it.
     Excepted(LogPosition, u64),
     /// A message for it that is not for everybody.
@@ -64,7 +64,7 @@ enum Deviation {
 }
 
 impl Deviation {
-    fn position(&self) -> LogPosition {
+    pub(super) fn position(&self) -> LogPosition {
         match self {
             Self::Excepted(at, _) | Self::Private(at, _) => *at,
             Self::Refused(refused) => refused.from.position,
@@ -74,10 +74,10 @@ impl Deviation {
 
 /// What a lane did not take, from one place to another.
 #[derive(Debug)]
-struct Refused {
-    from: Cursor,
-    to: Cursor,
-    gap: Option<Gap>,
+pub(super) struct Refused {
+    pub(super) from: Cursor,
+    pub(super) to: Cursor,
+    pub(super) gap: Option<Gap>,
 }
 
 /// A lane that has as much on disk as it may have.
@@ -97,40 +97,8 @@ struct Shut {
     skipped: Option<(Offset, Offset)>,
 }
 
-/// What a lane took from its log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Refill {
-    pub(crate) taken: u64,
-    pub(crate) expired: u64,
-    /// What could not be read.
-    pub(crate) lost: u64,
-    /// What was refused in the meantime, and is known to the lane with this.
-    pub(crate) missed: u64,
-}
-
-/// What was read of a log.
-#[derive(Debug)]
-pub(crate) struct Source {
-    pub(crate) next: LogPosition,
-    pub(crate) records: Vec<Record>,
-    pub(crate) lost: Vec<LostRecords>,
-    /// The messages made of the records, by their places; whoever takes one first makes it.
-    pub(crate) made: Vec<Option<Arc<Message>>>,
-    /// What the times of the records are counted from.
-    pub(crate) began: Instant,
-}
-
-/// A record, wherever it comes from.
-struct Passing {
-    at: LogPosition,
-    is_broadcast: bool,
-    bytes: u64,
-    offset: Offset,
-    is_expired: bool,
-}
-
 impl Spilled {
-    fn new(cursor: Cursor, message: &Message, is_private: bool, now: Instant) -> Self {
+    pub(super) fn new(cursor: Cursor, message: &Message, is_private: bool, now: Instant) -> Self {
         let mut spilled = Self {
             cursor,
             deviations: VecDeque::new(),
@@ -157,7 +125,7 @@ impl Spilled {
     }
 
     /// Where it stops: at the end, or where it takes nothing more.
-    fn end(&self, log: &SpillLog) -> Cursor {
+    pub(super) fn end(&self, log: &SpillLog) -> Cursor {
         self.shut.as_ref().map_or(log.tail(), |shut| shut.at)
     }
 
@@ -233,7 +201,7 @@ impl Spilled {
     }
 
     /// Ends the time in which it takes nothing, and says what it missed.
-    fn close_gap(&mut self, log: &SpillLog) -> Option<Refused> {
+    pub(super) fn close_gap(&mut self, log: &SpillLog) -> Option<Refused> {
         let shut = self.shut.take()?;
         let (offered, last) = log.offered;
         let last = shut.skipped.filter(|(skipped, _)| *skipped == last).map_or(last, |(_, before)| before);
@@ -252,7 +220,7 @@ impl Spilled {
     }
 
     /// Notes that so much is missing, from the cursor on.
-    fn lose(&mut self, messages: u64, refill: &mut Refill) {
+    pub(super) fn lose(&mut self, messages: u64, refill: &mut Refill) {
         if messages > 0 {
             refill.lost += messages;
             let (_, missing) = self.missing.get_or_insert((self.cursor.offset, 0));
@@ -261,7 +229,7 @@ impl Spilled {
     }
 
     /// Whether nothing is left for it. What is left at its end is lost.
-    fn is_done(&mut self, log: &SpillLog, refill: &mut Refill) -> bool {
+    pub(super) fn is_done(&mut self, log: &SpillLog, refill: &mut Refill) -> bool {
         let end = self.end(log);
         if self.cursor.position >= end.position {
             self.reconcile(end.sums, refill);
@@ -270,14 +238,14 @@ impl Spilled {
     }
 
     /// Comes to where it is known what lies before: what it has not seen of that is lost.
-    fn reconcile(&mut self, before: Sums, refill: &mut Refill) {
+    pub(super) fn reconcile(&mut self, before: Sums, refill: &mut Refill) {
         let lost = before.messages.saturating_sub(self.cursor.sums.messages);
         self.lose(lost, refill);
         self.cursor.sums = Sums { messages: self.cursor.sums.messages.max(before.messages), bytes: before.bytes };
     }
 
     /// Forgets the deviation at the front, which the cursor has come to.
-    fn pop_deviation(&mut self) {
+    pub(super) fn pop_deviation(&mut self) {
         match self.deviations.pop_front() {
             Some(Deviation::Excepted(_, bytes)) => self.minus = self.minus - Sums::one(bytes),
             Some(Deviation::Private(_, bytes)) => self.plus = self.plus - Sums::one(bytes),
@@ -287,6 +255,13 @@ impl Spilled {
         if self.deviations.is_empty() {
             self.deviations = VecDeque::new();
         }
+    }
+}
+
+impl Spilled {
+    /// How many messages it has had from its log, and for how long.
+    pub(crate) fn story(&self, now: Instant) -> (u64, Duration) {
+        (self.messages, now.saturating_duration_since(self.since))
     }
 }
 
@@ -368,96 +343,6 @@ impl Lane {
         self.oldest().map(|oldest| oldest.published).or_else(spilled)
     }
 
-    /// Takes what is in memory of its log, as far as there is place for it, but no more than `most` messages.
-    pub(crate) fn refill_from_memory(&mut self, log: &SpillLog, client: ClientId, most: u64, now: Instant) -> Refill {
-        let mut refill = Refill::default();
-        let Some(mut spilled) = self.spilled.take() else { return refill };
-        loop {
-            self.leap(&mut spilled, log, client, &mut refill);
-            if spilled.is_done(log, &mut refill) {
-                break;
-            }
-            let at = spilled.cursor.position;
-            let Some(slot) = log.slot(at) else { break };
-            spilled.reconcile(slot.before, &mut refill);
-            let message = &slot.message;
-            let passing = Passing {
-                at,
-                is_broadcast: slot.audience.is_broadcast(),
-                bytes: message.size_bytes(),
-                offset: message.id.offset,
-                is_expired: message.is_expired(now),
-            };
-            if !self.pass(&mut spilled, log, client, most, &passing, || message.clone(), &mut refill) {
-                break;
-            }
-        }
-        self.spilled = Some(spilled);
-        refill
-    }
-
-    /// Takes what was read of its log, likewise.
-    pub(crate) fn refill_from_disk(
-        &mut self,
-        log: &SpillLog,
-        source: &mut Source,
-        client: ClientId,
-        most: u64,
-        now: Instant,
-    ) -> Refill {
-        let mut refill = Refill::default();
-        let Some(mut spilled) = self.spilled.take() else { return refill };
-        if source.records.is_empty() && source.lost.is_empty() && source.next <= spilled.cursor.position {
-            // There is nothing where there should be something, and no word why: it goes on with what is in memory.
-            self.skip_to(&mut spilled, log.memory_start().0, 0, log, client, &mut refill);
-            self.spilled = Some(spilled);
-            return refill;
-        }
-        let mut place = source.records.partition_point(|record| record.position < spilled.cursor.position);
-        loop {
-            self.leap(&mut spilled, log, client, &mut refill);
-            let at = spilled.cursor.position;
-            if spilled.is_done(log, &mut refill) || log.slot(at).is_some() {
-                break;
-            }
-            while source.records.get(place).is_some_and(|record| record.position < at) {
-                place += 1;
-            }
-            let next = source.records.get(place).map_or(source.next, |record| record.position);
-            let lost = source.lost.iter().find(|lost| lost.positions.end > at && lost.positions.start < next.max(at));
-            if let Some(LostRecords { positions, messages, .. }) = lost {
-                // Of what lies before the cursor it has had its part; all of that may have been for everybody.
-                let messages = messages.saturating_sub(at.0.saturating_sub(positions.start.0));
-                let messages = messages.min(positions.end.0 - at.0);
-                self.skip_to(&mut spilled, positions.end, messages, log, client, &mut refill);
-                continue;
-            }
-            if next > at {
-                // Nobody needed what was there, so nothing was.
-                self.skip_to(&mut spilled, next, 0, log, client, &mut refill);
-                continue;
-            }
-            let Some(record) = source.records.get(place) else { break };
-            let passing = Passing {
-                at,
-                is_broadcast: record.audience.is_broadcast(),
-                bytes: record.body.bytes.len() as u64,
-                offset: record.id.offset,
-                is_expired: record
-                    .expires_us
-                    .is_some_and(|us| source.began.checked_add(Duration::from_micros(us)).is_some_and(|at| at <= now)),
-            };
-            let (made, began, topic) =
-                (&mut source.made[place], source.began, log.class_at(at).unwrap_or(&self.topic).clone());
-            let make = || made.get_or_insert_with(|| Arc::new(message_of(record, topic, began))).clone();
-            if !self.pass(&mut spilled, log, client, most, &passing, make, &mut refill) {
-                break;
-            }
-        }
-        self.spilled = Some(spilled);
-        refill
-    }
-
     /// Whether nothing is left for it in its log.
     pub(crate) fn has_caught_up(&self, log: &SpillLog) -> bool {
         self.spilled.as_ref().is_some_and(|spilled| spilled.backlog(log).messages == 0)
@@ -491,175 +376,5 @@ impl Lane {
     /// Gives up its place in its log.
     pub(crate) fn take_spilled(&mut self) -> Option<Box<Spilled>> {
         self.spilled.take()
-    }
-
-    /// Lets one record pass by, and takes it if it is for this lane; `false` when there is no place for it.
-    #[expect(clippy::too_many_arguments, reason = "it is a step of two loops that have all of these at hand")]
-    fn pass(
-        &mut self,
-        spilled: &mut Spilled,
-        log: &SpillLog,
-        client: ClientId,
-        most: u64,
-        record: &Passing,
-        message: impl FnOnce() -> Arc<Message>,
-        refill: &mut Refill,
-    ) -> bool {
-        let deviation = spilled.deviations.front().filter(|deviation| deviation.position() == record.at);
-        let is_mine = match deviation {
-            Some(Deviation::Excepted(..)) => false,
-            Some(Deviation::Private(..)) => true,
-            Some(Deviation::Refused(_)) | None => record.is_broadcast,
-        };
-        let deviates = matches!(deviation, Some(Deviation::Excepted(..) | Deviation::Private(..)));
-        if is_mine && !record.is_expired {
-            // What the lane could not hold even if it were empty was taken before a reload made it smaller.
-            let has_place = self.fits(record.bytes) || self.is_empty();
-            if !has_place || refill.taken >= most {
-                return false;
-            }
-        }
-        self.tell_missing(spilled, record.offset);
-        self.hear(spilled, log, client, record.at, None, refill);
-        if is_mine {
-            spilled.messages += 1;
-            if record.is_expired {
-                refill.expired += 1;
-                self.miss(record.offset, LossReason::Expired);
-            } else {
-                let message = message();
-                refill.taken += 1;
-                spilled.oldest = spilled.oldest.max(message.published);
-                self.push_back(&message);
-            }
-        }
-        if deviates {
-            spilled.pop_deviation();
-        }
-        if record.is_broadcast {
-            spilled.cursor.sums = spilled.cursor.sums + Sums::one(record.bytes);
-        }
-        spilled.cursor.position = LogPosition(record.at.0 + 1);
-        spilled.cursor.offset = spilled.cursor.offset.max(record.offset);
-        true
-    }
-
-    /// Passes over what it has refused, if that begins where it stands.
-    fn leap(&mut self, spilled: &mut Spilled, log: &SpillLog, client: ClientId, refill: &mut Refill) {
-        while let Some(Deviation::Refused(refused)) = spilled.deviations.front()
-            && refused.from.position <= spilled.cursor.position
-        {
-            let (from, to) = (refused.from, refused.to);
-            self.tell_missing(spilled, Offset(from.offset.0 + 1));
-            self.hear(spilled, log, client, from.position, Some(from.refusals), refill);
-            spilled.reconcile(from.sums, refill);
-            if let Some(Deviation::Refused(refused)) = spilled.deviations.front() {
-                self.note_refused(refused, refill);
-            }
-            spilled.pop_deviation();
-            spilled.cursor = Cursor { refusals: to.refusals.max(spilled.cursor.refusals), ..to };
-        }
-    }
-
-    /// Goes on at a later position: so many messages for everybody before it are lost, and of what it had beside or less
-    /// than everybody nothing is left to be had or to be missed.
-    fn skip_to(
-        &mut self,
-        spilled: &mut Spilled,
-        to: LogPosition,
-        lost: u64,
-        log: &SpillLog,
-        client: ClientId,
-        refill: &mut Refill,
-    ) {
-        let before = spilled.backlog(log).messages;
-        let to = to.min(spilled.end(log).position);
-        let mut known = 0;
-        spilled.cursor.sums.messages += lost;
-        while let Some(deviation) = spilled.deviations.front()
-            && deviation.position() < to
-        {
-            if let Deviation::Refused(_) = deviation {
-                spilled.cursor.position = deviation.position();
-                let lost = refill.lost;
-                self.leap(spilled, log, client, refill);
-                known += refill.lost - lost;
-            } else {
-                spilled.pop_deviation();
-            }
-        }
-        if to > spilled.cursor.position {
-            self.hear(spilled, log, client, LogPosition(to.0 - 1), None, refill);
-            spilled.cursor.position = to;
-        }
-        let after = spilled.backlog(log).messages;
-        // What it was not to have is gone as well: then less is lost than was said.
-        spilled.cursor.sums.messages += after.saturating_sub(before);
-        spilled.lose(before.saturating_sub(after).saturating_sub(known), refill);
-    }
-
-    /// Notes what its log has refused up to a position, or up to a number.
-    fn hear(
-        &mut self,
-        spilled: &mut Spilled,
-        log: &SpillLog,
-        client: ClientId,
-        upto: LogPosition,
-        before: Option<u64>,
-        refill: &mut Refill,
-    ) {
-        let first = spilled.cursor.refusals;
-        let end = before.unwrap_or(u64::MAX).min(log.refusals.next());
-        if first >= end {
-            return;
-        }
-        for (gap, unplaced) in log.refusals.from(first, end, upto, client) {
-            refill.missed += unplaced;
-            if self.policy.gap_notices {
-                self.gaps.push(gap);
-            }
-        }
-        spilled.cursor.refusals = first.max(log.refusals.after(upto).min(end));
-    }
-
-    fn note_refused(&mut self, refused: &Refused, refill: &mut Refill) {
-        if let Some(gap) = refused.gap {
-            refill.missed += u64::from(gap.count);
-            if self.policy.gap_notices {
-                self.gaps.push(gap);
-            }
-        }
-    }
-
-    /// Notes what could not be read before an offset.
-    fn tell_missing(&mut self, spilled: &mut Spilled, next: Offset) {
-        let Some((after, count)) = spilled.missing.take() else { return };
-        if self.policy.gap_notices {
-            let from = Offset(after.0 + 1);
-            let to = Offset(next.0.saturating_sub(1)).max(from);
-            let count = u32::try_from(count).unwrap_or(u32::MAX);
-            self.gaps.push(Gap { from, to, count, reason: LossReason::Damaged });
-        }
-    }
-}
-
-impl Spilled {
-    /// How many messages it has had from its log, and for how long.
-    pub(crate) fn story(&self, now: Instant) -> (u64, Duration) {
-        (self.messages, now.saturating_duration_since(self.since))
-    }
-}
-
-/// A record as a message again.
-fn message_of(record: &Record, topic: Arc<TopicEntry>, began: Instant) -> Message {
-    // A time that no clock can tell is none.
-    let at = |us: u64| began.checked_add(Duration::from_micros(us));
-    Message {
-        topic,
-        id: record.id,
-        key: record.key.clone(),
-        published: at(record.published_us).unwrap_or(began),
-        expires: record.expires_us.and_then(at),
-        body: record.body.clone(),
     }
 }

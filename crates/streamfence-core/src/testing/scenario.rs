@@ -39,6 +39,7 @@
 
 mod disk;
 mod memory;
+mod report;
 mod topics;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -53,9 +54,9 @@ use self::disk::Disk;
 use super::script::{Command, duration, fold_series, names, number, told};
 use crate::hub::BATCH_LENGTH;
 use crate::{
-    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Fanout, Frequency, Hub, LinkKey, MESSAGE_BYTES,
-    Message, MessageId, Namespace, NamespaceId, Offset, Output, PressureCost, RequestId, Room, SessionKey,
-    SpillRefusal, TopicEntry, TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
+    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Frequency, Hub, LinkKey, MESSAGE_BYTES, Message,
+    MessageId, Namespace, NamespaceId, Offset, Output, PressureCost, RequestId, Room, SessionKey, TopicEntry, TopicId,
+    TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// The namespaces of a scene. The first is where `ann` is.
@@ -359,42 +360,6 @@ impl Stage {
         clients
     }
 
-    fn report(&mut self, name: &str, fanout: Fanout, before: &TopicStats, topic: TopicId) {
-        let after = *self.hub.stats(topic);
-        let (full, too_large) = (after.rejected - before.rejected, after.too_large - before.too_large);
-        let over_budget = after.over_budget - before.over_budget;
-        let (displaced, coalesced) = (after.displaced - before.displaced, after.coalesced - before.coalesced);
-        assert_eq!(u64::from(fanout.displaced), displaced, "{name}: the fanout tells what the books say");
-        assert_eq!(u64::from(fanout.matched), after.offered - before.offered, "{name}: each lane is offered it once");
-        assert_eq!(fanout.matched, fanout.admitted + fanout.rejected, "{name}: what is not admitted is rejected");
-        assert_eq!(fanout.coalesced > 0, coalesced > 0, "{name}: a lane that coalesced says so");
-        if fanout.matched == 0 {
-            self.note(&format!("nobody is there for {name}"));
-        }
-        let expired = u64::from(fanout.rejected) - full - too_large - over_budget;
-        let why_full = fanout.spill_refusal.map_or("full", SpillRefusal::as_str);
-        if fanout.spilled > 0 {
-            match fanout.matched {
-                1 => self.note(&format!("spilled {name}")),
-                all => self.note(&format!("spilled {name} ({} of {all})", fanout.spilled)),
-            }
-        }
-        assert_eq!(u64::from(fanout.spilled), after.spilled - before.spilled, "{name}: the fanout tells what spilled");
-        let reasons = [(full, why_full), (too_large, "too large"), (over_budget, "no memory"), (expired, "expired")];
-        for (count, why) in reasons {
-            match (count, fanout.matched) {
-                (0, _) => {}
-                (_, 1) => self.note(&format!("rejected {name}: {why}")),
-                (_, all) => self.note(&format!("rejected {name}: {why} ({count} of {all})")),
-            }
-        }
-        for (count, what) in [(displaced, "displaced"), (coalesced, "coalesced")] {
-            if count > 0 {
-                self.note(&format!("{what} {count}"));
-            }
-        }
-    }
-
     fn ack(&mut self, actor: usize, name: &str, command: &Command<'_>) {
         let known = self.messages.iter().find(|(known, ..)| known == name).map(|(_, topic, id)| (*topic, *id));
         let unknown = MessageId { epoch: EPOCH, offset: Offset(1_000_000) };
@@ -415,48 +380,6 @@ impl Stage {
             None => "is gone".to_owned(),
         };
         self.say(actor, &text);
-    }
-
-    fn holds(&mut self, actor: usize) {
-        let Some(session) = self.hub.session(self.actors[actor].session) else {
-            return self.say(actor, "is gone");
-        };
-        let lanes = session
-            .lanes()
-            .map(|lane| format!("{}: {} messages, {} bytes", lane.entry().name, lane.len(), lane.bytes()));
-        let lanes = lanes.collect::<Vec<_>>().join("; ");
-        self.say(actor, if lanes.is_empty() { "holds nothing".to_owned() } else { format!("holds {lanes}") }.as_str());
-    }
-
-    fn books(&mut self) {
-        for topic in self.catalog.clone().topics() {
-            let stats = *self.hub.stats(topic);
-            let mut text = format!("books of {}:", self.catalog.topic_name(topic));
-            for (count, what) in [
-                (stats.offered, "offered"),
-                (stats.sent, "sent"),
-                (stats.retries, "retried"),
-                (stats.delivered, "delivered"),
-                (stats.displaced, "displaced"),
-                (stats.coalesced, "coalesced"),
-                (stats.spilled, "spilled"),
-                (stats.rejected, "rejected"),
-                (stats.lost_on_disk, "lost on disk"),
-                (stats.too_large, "too large"),
-                (stats.over_budget, "over budget"),
-                (stats.expired, "expired"),
-                (stats.exhausted, "exhausted"),
-                (stats.abandoned, "abandoned"),
-            ] {
-                if count > 0 {
-                    write!(text, " {count} {what}").expect("a string takes everything");
-                }
-            }
-            self.note(&text);
-        }
-        self.tell_cost();
-        let (links, resident) = (self.hub.links(), self.hub.resident());
-        self.note(&format!("{links} links, {resident} messages resident"));
     }
 
     fn take_outputs(&mut self) {

@@ -1,0 +1,302 @@
+//! What a lane that has spilled takes in: of the records of its log those that are for it, as far as it has place.
+//!
+//! Records pass by in their order, from memory or from disk; what was refused, has expired or could not be read is told in
+//! its place. Never more than is the lane's, whatever a disk says.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Lane;
+use super::spilled::{Deviation, Refused, Spilled};
+use crate::gap::{Gap, LossReason};
+use crate::message::{ClientId, Message, Offset};
+use crate::spill::{LogPosition, LostRecords, Record};
+use crate::spill_log::{Cursor, SpillLog, Sums};
+use crate::topic::TopicEntry;
+
+/// What a lane took from its log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refill {
+    pub(crate) taken: u64,
+    pub(crate) expired: u64,
+    /// What could not be read.
+    pub(crate) lost: u64,
+    /// What was refused in the meantime, and is known to the lane with this.
+    pub(crate) missed: u64,
+}
+
+/// What was read of a log.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) next: LogPosition,
+    pub(crate) records: Vec<Record>,
+    pub(crate) lost: Vec<LostRecords>,
+    /// The messages made of the records, by their places; whoever takes one first makes it.
+    pub(crate) made: Vec<Option<Arc<Message>>>,
+    /// What the times of the records are counted from.
+    pub(crate) began: Instant,
+}
+
+/// A record, wherever it comes from.
+struct Passing {
+    at: LogPosition,
+    is_broadcast: bool,
+    bytes: u64,
+    offset: Offset,
+    is_expired: bool,
+}
+
+impl Lane {
+    /// Takes what is in memory of its log, as far as there is place for it, but no more than `most` messages.
+    pub(crate) fn refill_from_memory(&mut self, log: &SpillLog, client: ClientId, most: u64, now: Instant) -> Refill {
+        let mut refill = Refill::default();
+        let Some(mut spilled) = self.spilled.take() else { return refill };
+        loop {
+            self.leap(&mut spilled, log, client, &mut refill);
+            if spilled.is_done(log, &mut refill) {
+                break;
+            }
+            let at = spilled.cursor.position;
+            let Some(slot) = log.slot(at) else { break };
+            spilled.reconcile(slot.before, &mut refill);
+            let message = &slot.message;
+            let passing = Passing {
+                at,
+                is_broadcast: slot.audience.is_broadcast(),
+                bytes: message.size_bytes(),
+                offset: message.id.offset,
+                is_expired: message.is_expired(now),
+            };
+            if !self.pass(&mut spilled, log, client, most, &passing, || message.clone(), &mut refill) {
+                break;
+            }
+        }
+        self.spilled = Some(spilled);
+        refill
+    }
+
+    /// Takes what was read of its log, likewise.
+    pub(crate) fn refill_from_disk(
+        &mut self,
+        log: &SpillLog,
+        source: &mut Source,
+        client: ClientId,
+        most: u64,
+        now: Instant,
+    ) -> Refill {
+        let mut refill = Refill::default();
+        let Some(mut spilled) = self.spilled.take() else { return refill };
+        let (start, mut is_full) = (spilled.cursor.position, false);
+        let mut place = source.records.partition_point(|record| record.position < spilled.cursor.position);
+        loop {
+            self.leap(&mut spilled, log, client, &mut refill);
+            let at = spilled.cursor.position;
+            if spilled.is_done(log, &mut refill) || log.slot(at).is_some() {
+                break;
+            }
+            while source.records.get(place).is_some_and(|record| record.position < at) {
+                place += 1;
+            }
+            let next = source.records.get(place).map_or(source.next, |record| record.position);
+            let lost = source.lost.iter().find(|lost| lost.positions.end > at && lost.positions.start < next.max(at));
+            if let Some(LostRecords { positions, messages, .. }) = lost {
+                // Of what lies before the cursor it has had its part; all of that may have been for everybody.
+                let messages = messages.saturating_sub(at.0.saturating_sub(positions.start.0));
+                let messages = messages.min(positions.end.0 - at.0);
+                self.skip_to(&mut spilled, positions.end, messages, log, client, &mut refill);
+                continue;
+            }
+            if next > at {
+                // Nobody needed what was there, so nothing was.
+                self.skip_to(&mut spilled, next, 0, log, client, &mut refill);
+                continue;
+            }
+            let Some(record) = source.records.get(place) else { break };
+            let passing = Passing {
+                at,
+                is_broadcast: record.audience.is_broadcast(),
+                bytes: record.body.bytes.len() as u64,
+                offset: record.id.offset,
+                is_expired: record
+                    .expires_us
+                    .is_some_and(|us| source.began.checked_add(Duration::from_micros(us)).is_some_and(|at| at <= now)),
+            };
+            let (made, began, topic) =
+                (&mut source.made[place], source.began, log.class_at(at).unwrap_or(&self.topic).clone());
+            let make = || made.get_or_insert_with(|| Arc::new(message_of(record, topic, began))).clone();
+            if !self.pass(&mut spilled, log, client, most, &passing, make, &mut refill) {
+                is_full = true;
+                break;
+            }
+        }
+        if spilled.cursor.position == start && !is_full {
+            // There is nothing where there should be something, and no word why: it goes on with what is in memory.
+            self.skip_to(&mut spilled, log.memory_start().0, 0, log, client, &mut refill);
+        }
+        self.spilled = Some(spilled);
+        refill
+    }
+
+    /// Lets one record pass by, and takes it if it is for this lane; `false` when there is no place for it.
+    #[expect(clippy::too_many_arguments, reason = "it is a step of two loops that have all of these at hand")]
+    fn pass(
+        &mut self,
+        spilled: &mut Spilled,
+        log: &SpillLog,
+        client: ClientId,
+        most: u64,
+        record: &Passing,
+        message: impl FnOnce() -> Arc<Message>,
+        refill: &mut Refill,
+    ) -> bool {
+        let deviation = spilled.deviations.front().filter(|deviation| deviation.position() == record.at);
+        // What the lane knows of a record counts, and what the record says of itself only where it knows nothing.
+        let (is_mine, is_broadcast, deviates) = match deviation {
+            Some(Deviation::Excepted(..)) => (false, true, true),
+            Some(Deviation::Private(..)) => (true, false, true),
+            Some(Deviation::Refused(_)) | None => (record.is_broadcast, record.is_broadcast, false),
+        };
+        if is_mine && !record.is_expired {
+            // What the lane could not hold even if it were empty was taken before a reload made it smaller.
+            let has_place = self.fits(record.bytes) || self.is_empty();
+            if !has_place || refill.taken >= most {
+                return false;
+            }
+        }
+        self.tell_missing(spilled, record.offset);
+        self.hear(spilled, log, client, record.at, None, refill);
+        if is_mine {
+            spilled.messages += 1;
+            if record.is_expired {
+                refill.expired += 1;
+                self.miss(record.offset, LossReason::Expired);
+            } else {
+                let message = message();
+                refill.taken += 1;
+                spilled.oldest = spilled.oldest.max(message.published);
+                self.push_back(&message);
+            }
+        }
+        if deviates {
+            spilled.pop_deviation();
+        }
+        if is_broadcast {
+            spilled.cursor.sums = spilled.cursor.sums + Sums::one(record.bytes);
+        }
+        spilled.cursor.position = LogPosition(record.at.0 + 1);
+        spilled.cursor.offset = spilled.cursor.offset.max(record.offset);
+        true
+    }
+
+    /// Passes over what it has refused, if that begins where it stands.
+    pub(super) fn leap(&mut self, spilled: &mut Spilled, log: &SpillLog, client: ClientId, refill: &mut Refill) {
+        while let Some(Deviation::Refused(refused)) = spilled.deviations.front()
+            && refused.from.position <= spilled.cursor.position
+        {
+            let (from, to) = (refused.from, refused.to);
+            self.tell_missing(spilled, Offset(from.offset.0 + 1));
+            self.hear(spilled, log, client, from.position, Some(from.refusals), refill);
+            spilled.reconcile(from.sums, refill);
+            if let Some(Deviation::Refused(refused)) = spilled.deviations.front() {
+                self.note_refused(refused, refill);
+            }
+            spilled.pop_deviation();
+            spilled.cursor = Cursor { refusals: to.refusals.max(spilled.cursor.refusals), ..to };
+        }
+    }
+
+    /// Goes on at a later position: so many messages for everybody before it are lost, and of what it had beside or less
+    /// than everybody nothing is left to be had or to be missed.
+    pub(super) fn skip_to(
+        &mut self,
+        spilled: &mut Spilled,
+        to: LogPosition,
+        lost: u64,
+        log: &SpillLog,
+        client: ClientId,
+        refill: &mut Refill,
+    ) {
+        let before = spilled.backlog(log).messages;
+        let to = to.min(spilled.end(log).position);
+        let mut known = 0;
+        spilled.cursor.sums.messages += lost;
+        while let Some(deviation) = spilled.deviations.front()
+            && deviation.position() < to
+        {
+            if let Deviation::Refused(_) = deviation {
+                spilled.cursor.position = deviation.position();
+                let lost = refill.lost;
+                self.leap(spilled, log, client, refill);
+                known += refill.lost - lost;
+            } else {
+                spilled.pop_deviation();
+            }
+        }
+        if to > spilled.cursor.position {
+            self.hear(spilled, log, client, LogPosition(to.0 - 1), None, refill);
+            spilled.cursor.position = to;
+        }
+        let after = spilled.backlog(log).messages;
+        // What it was not to have is gone as well: then less is lost than was said.
+        spilled.cursor.sums.messages += after.saturating_sub(before);
+        spilled.lose(before.saturating_sub(after).saturating_sub(known), refill);
+    }
+
+    /// Notes what its log has refused up to a position, or up to a number.
+    pub(super) fn hear(
+        &mut self,
+        spilled: &mut Spilled,
+        log: &SpillLog,
+        client: ClientId,
+        upto: LogPosition,
+        before: Option<u64>,
+        refill: &mut Refill,
+    ) {
+        let first = spilled.cursor.refusals;
+        let end = before.unwrap_or(u64::MAX).min(log.refusals.next());
+        if first >= end {
+            return;
+        }
+        for (gap, unplaced) in log.refusals.from(first, end, upto, client) {
+            refill.missed += unplaced;
+            if self.policy.gap_notices {
+                self.gaps.push(gap);
+            }
+        }
+        spilled.cursor.refusals = first.max(log.refusals.after(upto).min(end));
+    }
+
+    pub(super) fn note_refused(&mut self, refused: &Refused, refill: &mut Refill) {
+        if let Some(gap) = refused.gap {
+            refill.missed += u64::from(gap.count);
+            if self.policy.gap_notices {
+                self.gaps.push(gap);
+            }
+        }
+    }
+
+    /// Notes what could not be read before an offset.
+    pub(super) fn tell_missing(&mut self, spilled: &mut Spilled, next: Offset) {
+        let Some((after, count)) = spilled.missing.take() else { return };
+        if self.policy.gap_notices {
+            let from = Offset(after.0 + 1);
+            let to = Offset(next.0.saturating_sub(1)).max(from);
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            self.gaps.push(Gap { from, to, count, reason: LossReason::Damaged });
+        }
+    }
+}
+
+/// A record as a message again.
+fn message_of(record: &Record, topic: Arc<TopicEntry>, began: Instant) -> Message {
+    // A time that no clock can tell is none.
+    let at = |us: u64| began.checked_add(Duration::from_micros(us));
+    Message {
+        topic,
+        id: record.id,
+        key: record.key.clone(),
+        published: at(record.published_us).unwrap_or(began),
+        expires: record.expires_us.and_then(at),
+        body: record.body.clone(),
+    }
+}
