@@ -4,6 +4,7 @@
 
 mod audience;
 mod drain;
+mod gather;
 pub mod last_values;
 mod look;
 mod pressure;
@@ -481,11 +482,8 @@ impl Hub {
             }
             self.is_crowded = false;
             let key = self.ready.pop_front()?;
-            let Some(link) = self.link_mut(key) else { continue };
-            link.is_filed = false;
-            let batch = self.gather(key, now);
+            let Some(batch) = self.gather(key, now) else { continue };
             if !batch.is_empty() {
-                self.file_ready(key);
                 return Some(Output::Transmit(key, batch));
             }
             self.recycle(batch);
@@ -551,33 +549,6 @@ impl Hub {
         Some(outcome)
     }
 
-    /// Gathers what a link has to say and has room for, a session at a time.
-    fn gather(&mut self, key: LinkKey, now: Instant) -> Batch {
-        let mut batch = self.spare.pop().unwrap_or_default();
-        let link = &mut self.links[key.index as usize].value;
-        let mut room = link.room();
-        let clock = link.clock().now(now);
-        while batch.len() < BATCH_LENGTH {
-            let Some(turn) = link.next_turn() else { break };
-            let session = &mut self.sessions[turn.index as usize].value.session;
-            let Some(what) = session.poll_transmit(&mut room, clock, now, &mut self.books) else {
-                if session.is_ready() {
-                    link.keep_turn(turn);
-                    break;
-                }
-                continue;
-            };
-            link.control_backlog -= usize::from(what.is_answer());
-            batch.push(what);
-            if session.is_ready() {
-                link.queue_up(turn);
-            }
-        }
-        link.use_room(room, now);
-        self.file_deadlines(key);
-        batch
-    }
-
     /// The one place where a session is filed anew, after anything happened to it.
     fn settle(&mut self, key: SessionKey, is_crowded: bool) {
         let seated = &self.sessions[key.index as usize].value;
@@ -615,7 +586,15 @@ impl Hub {
         }
     }
 
+    #[inline]
     fn file_deadline(&mut self, key: SessionKey) {
+        let seated = &self.sessions[key.index as usize].value;
+        if seated.session.has_timers() || seated.detached_until.is_some() {
+            self.refile_deadline(key);
+        }
+    }
+
+    fn refile_deadline(&mut self, key: SessionKey) {
         let seated = &mut self.sessions[key.index as usize].value;
         if let Some(now) = self.now
             && seated.detached_until.is_none()

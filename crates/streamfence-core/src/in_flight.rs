@@ -113,10 +113,10 @@ impl InFlight {
     }
 
     /// Sends the oldest overdue message again and says which attempt that is.
-    pub fn resend(&mut self, clock: Duration) -> Option<(Arc<Message>, u32)> {
+    pub fn resend(&mut self, clock: impl Fn() -> Duration) -> Option<(Arc<Message>, u32)> {
         let place = self.next_place()?;
         let Sent { message, attempts, .. } = &self.sent[place];
-        let due = clock.saturating_add(self.timeout(message.id, attempts + 1));
+        let due = clock().saturating_add(self.timeout(message.id, attempts + 1));
         let sent = &mut self.sent[place];
         sent.attempts += 1;
         sent.due = Some(due);

@@ -2,6 +2,7 @@
 //!
 //! Never another lane: a lane decides from its own policy and its own content alone.
 
+mod expiry;
 mod held;
 mod reload;
 mod tight;
@@ -168,49 +169,20 @@ impl Lane {
         admission
     }
 
-    /// Lets values go whose interval is over, gives up what waits to be sent and is not worth it any more, and says how
-    /// many messages were given up.
-    pub fn expire(&mut self, now: Instant) -> u64 {
-        self.release(now);
-        let overdue = self.in_flight.as_mut().map_or(0, |in_flight| in_flight.expire(now));
-        if self.nearest_expiry.is_none_or(|at| at > now) {
-            return overdue;
-        }
-        self.nearest_expiry = None;
-        let held = self.expire_held(now);
-        let before = self.queue.len();
-        let mut gaps = Gaps::default();
-        for mut queued in std::mem::take(&mut self.queue) {
-            gaps.move_before(&mut queued.gaps);
-            if queued.message.is_expired(now) {
-                self.queued_bytes -= queued.message.size_bytes();
-                gaps = queued.gaps;
-                if self.policy.gap_notices {
-                    gaps.note(queued.message.id.offset, LossReason::Expired);
-                }
-            } else {
-                self.nearest_expiry = earlier(self.nearest_expiry, queued.message.expires);
-                self.queue.push_back(queued);
-            }
-        }
-        gaps.move_before(&mut self.gaps);
-        // Every entry has a new place, and so a new number.
-        self.index_newest();
-        overdue + held + (before - self.queue.len()) as u64
-    }
-
-    /// Sends the next message: what is overdue goes before what is new. Says which attempt it is.
+    /// Sends the next message: what is overdue goes before what is new. Says which attempt it is. What the link's clock
+    /// shows is asked for only where the client is to ack it.
     ///
     /// # Panics
     /// When there is nothing to send: ask [`Lane::next`] first.
-    pub fn send(&mut self, clock: Duration, now: Instant) -> Sending {
-        if let Some((message, attempt)) = self.in_flight.as_mut().and_then(|in_flight| in_flight.resend(clock)) {
+    #[inline]
+    pub fn send(&mut self, clock: impl Fn() -> Duration, now: Instant) -> Sending {
+        if let Some((message, attempt)) = self.in_flight.as_mut().and_then(|in_flight| in_flight.resend(&clock)) {
             return Sending { message, attempt, awaits_ack: true };
         }
         let message = self.pop_front().expect("there is a queued message: `next` said so").message;
         match &mut self.in_flight {
             Some(in_flight) if message.is_at_least_once() => {
-                in_flight.record(message.clone(), clock);
+                in_flight.record(message.clone(), clock());
                 Sending { message, attempt: 1, awaits_ack: true }
             }
             _ => {
@@ -285,6 +257,7 @@ impl Lane {
 
     /// The message [`Lane::send`] would send.
     #[must_use]
+    #[inline]
     pub fn next(&self) -> Option<&Arc<Message>> {
         let overdue = self.in_flight.as_ref().and_then(|in_flight| in_flight.next_resend());
         overdue.or_else(|| self.front().filter(|message| self.may_send(message)))
@@ -308,6 +281,7 @@ impl Lane {
 
     /// Whether the client must be told of a gap before the next message.
     #[must_use]
+    #[inline]
     pub fn has_gap(&self) -> bool {
         if self.in_flight.as_ref().is_some_and(|in_flight| in_flight.has_untold()) {
             return self.next().is_some();
@@ -379,6 +353,7 @@ impl Lane {
     ///
     /// It has caught up when the next message would be sent at once: nothing is queued, and the window is open. Values
     /// held for their interval are no backlog, unless they are what fills the lane.
+    #[inline]
     pub(crate) fn end_overflow(&mut self) -> Option<u64> {
         let has_caught_up = || {
             let is_open = self.in_flight.as_ref().is_none_or(|window| window.has_space())
@@ -394,11 +369,12 @@ impl Lane {
     }
 
     /// Whether the window that a queued message needs takes another one.
+    #[inline]
     pub(super) fn may_send(&self, message: &Message) -> bool {
         match &self.in_flight {
             Some(window) if message.is_at_least_once() => window.has_space(),
             // A lane that opened after its topic had ceased to be at-least-once has no other window.
-            _ => !message.wants_ack() || self.receipts.as_ref().is_none_or(|window| window.has_space()),
+            _ => self.receipts.as_ref().is_none_or(|window| window.has_space() || !message.wants_ack()),
         }
     }
 
@@ -577,6 +553,7 @@ impl Lane {
         }
     }
 
+    #[inline]
     fn pop_front(&mut self) -> Option<Queued> {
         let queued = self.queue.pop_front()?;
         let message = &queued.message;

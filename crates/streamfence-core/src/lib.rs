@@ -22,6 +22,7 @@ pub mod lane;
 pub mod link;
 pub mod receipts;
 pub mod session;
+mod turns;
 
 pub mod books;
 pub mod event;

@@ -2,10 +2,10 @@
 //!
 //! Never a guess about a transport: the transport says its room, the link believes it.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::message::SessionKey;
+use crate::turns::Turns;
 
 /// How much a transport takes now: a level, not a grant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) struct Link {
     /// All its sessions. A handful: one per namespace.
     sessions: Vec<SessionKey>,
     /// The sessions that have something to say, each once, in the order of their turns.
-    turns: VecDeque<SessionKey>,
+    turns: Turns<SessionKey>,
     /// Whether it stands in the hub's ready queue.
     pub(crate) is_filed: bool,
     /// How many answers its sessions have waiting.
@@ -65,12 +65,12 @@ impl Link {
 
     pub(crate) fn leave(&mut self, session: SessionKey) {
         self.sessions.retain(|&other| other != session);
-        self.turns.retain(|&other| other != session);
+        self.turns.remove(session);
     }
 
     /// Gives a session its turn, once.
     pub(crate) fn queue_up(&mut self, session: SessionKey) {
-        if !self.turns.contains(&session) {
+        if !self.turns.contains(session) {
             self.turns.push_back(session);
         }
     }

@@ -23,6 +23,7 @@ use crate::policy::Exhaustion;
 use crate::slow_client::{Eviction, SlowClient};
 use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
+use crate::turns::Turns;
 
 /// A client's lanes in one namespace.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub struct Session {
     /// takes no further wishes from a client that does not read the answers.
     control: VecDeque<Transmit>,
     /// The lanes that have something to send, each once, in the order of their turns.
-    turns: VecDeque<u32>,
+    turns: Turns<u32>,
     /// No lane has a deadline before this, on the link's clock. Made exact whenever it is reached.
     nearest: Duration,
     /// Nothing is due before this in real time, which runs on while the link has no room. Made exact whenever it is
@@ -71,7 +72,7 @@ impl Session {
             namespace,
             lanes: Slab::new(),
             control: VecDeque::new(),
-            turns: VecDeque::new(),
+            turns: Turns::default(),
             nearest: Duration::MAX,
             alarm: None,
             ladder: None,
@@ -106,7 +107,7 @@ impl Session {
     pub fn unsubscribe(&mut self, topic: TopicId, books: &mut Books) -> Option<u32> {
         let place = self.lane_of(topic)?;
         let seated = self.lanes.remove(place as usize);
-        self.turns.retain(|&turn| turn != place);
+        self.turns.remove(place);
         if let Some(ladder) = &mut self.ladder {
             ladder.vacate(place);
         }
@@ -353,11 +354,12 @@ impl Session {
         verdict
     }
 
-    /// The next thing to say that there is room for: answers first, then the lanes in turn, a message each.
+    /// The next thing to say that there is room for: answers first, then the lanes in turn, a message each. What the
+    /// link's clock shows is asked for only where something awaits an ack.
     pub fn poll_transmit(
         &mut self,
         room: &mut Room,
-        clock: Duration,
+        clock: impl Fn() -> Duration,
         now: Instant,
         books: &mut Books,
     ) -> Option<Transmit> {
@@ -375,7 +377,7 @@ impl Session {
             return answer;
         }
         loop {
-            let place = *self.turns.front()?;
+            let place = self.turns.front()?;
             let seated = &mut self.lanes[place as usize];
             let expired = seated.expire(now, self.client, books);
             take_stock(&mut self.ladder, place, &seated.lane, expired);
@@ -433,6 +435,12 @@ impl Session {
             seated.queue_up(place as u32, &mut self.turns);
         }
         any || (self.is_ready() && !was_ready)
+    }
+
+    /// Whether anything may ever be due, as far as is known now. While not, there is nothing to look at and to file.
+    #[inline]
+    pub(crate) fn has_timers(&self) -> bool {
+        self.nearest != Duration::MAX || self.alarm.is_some() || self.ladder.is_some()
     }
 
     /// When to call [`Session::handle_timeout`], on the link's clock; never too late, perhaps too early.
@@ -560,7 +568,7 @@ impl SeatedLane {
     }
 
     /// Takes its turn if it has something to send and does not wait for one yet.
-    fn queue_up(&mut self, place: u32, turns: &mut VecDeque<u32>) {
+    fn queue_up(&mut self, place: u32, turns: &mut Turns<u32>) {
         if !self.is_waiting && self.lane.next().is_some() {
             self.is_waiting = true;
             turns.push_back(place);

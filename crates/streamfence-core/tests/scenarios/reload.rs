@@ -554,7 +554,7 @@ fn a_promised_value_takes_the_place_of_an_older_one_and_is_acked_all_the_same() 
     assert_eq!(lane.offer(&value(&promised, 3, "a"), now), replaces);
 
     for offset in [3, 2] {
-        let sending = lane.send(Duration::ZERO, now);
+        let sending = lane.send(|| Duration::ZERO, now);
         assert_eq!((sending.message.id, sending.awaits_ack), (id(offset), true));
     }
     assert_eq!(lane.handle_ack(id(3)), AckOutcome::Released);
@@ -575,7 +575,7 @@ fn a_promised_message_waits_for_the_receipt_window_where_there_is_no_other() {
         let plain = Admission::Admitted { coalesced: 0, displaced: 0 };
         assert_eq!(lane.offer(&value(&promised, offset, "a", now), now), plain);
     }
-    assert!(!lane.send(Duration::ZERO, now).awaits_ack, "nothing is sent again by a lane that never promised to");
+    assert!(!lane.send(|| Duration::ZERO, now).awaits_ack, "nothing is sent again by a lane that never promised to");
     assert!(lane.next().is_none(), "the window is full");
     assert_eq!(lane.handle_ack(id(1)), AckOutcome::Confirmed);
     assert_eq!(lane.next().map(|message| message.id), Some(id(2)));
