@@ -88,6 +88,8 @@ pub(crate) struct Index {
     next_number: u64,
     /// Random, so that no two stores have an epoch in common.
     epochs: u64,
+    /// The stored bytes of all that waits to be written.
+    waiting_bytes: u64,
     /// Writes that failed since one did not.
     failures_in_row: u32,
     /// Whether it has given up.
@@ -129,6 +131,7 @@ impl Index {
             removals: VecDeque::new(),
             next_number: 0,
             epochs,
+            waiting_bytes: 0,
             failures_in_row: 0,
             failed: false,
             full: false,
@@ -157,7 +160,7 @@ impl Index {
     /// Takes records to write. Gives them back when nobody will: the log is closed, or the store has failed.
     pub(crate) fn append(&mut self, id: LogId, records: Vec<Record>) -> Option<Vec<Record>> {
         let Some(log) = self.logs.get_mut(&id).filter(|_| !self.failed) else { return Some(records) };
-        log.append(Batch::new(records));
+        self.waiting_bytes += log.append(Batch::new(records));
         self.settle(id);
         None
     }
@@ -174,12 +177,14 @@ impl Index {
     /// Lets go of what lies before a position.
     pub(crate) fn release(&mut self, id: LogId, upto: LogPosition) {
         let Some(log) = self.logs.get_mut(&id) else { return };
-        self.removals.extend(log.release(upto).map(|segment| segment.number));
+        log.release(upto);
+        self.removals.extend(log.sweep().map(|segment| segment.number));
     }
 
     /// Lets go of a log. What was to be written is given back, so that it is dropped elsewhere.
     pub(crate) fn close(&mut self, id: LogId) -> VecDeque<Batch> {
         let Some(mut log) = self.logs.remove(&id) else { return VecDeque::new() };
+        self.waiting_bytes -= log.waiting_bytes;
         // Lines hold nobody who has gone: they may stand for long.
         self.wanting.retain(|wanting| *wanting != id);
         self.writable.retain(|writable| *writable != id);
@@ -189,7 +194,7 @@ impl Index {
 
     /// The stored bytes of all that waits to be written.
     pub(crate) fn waiting_bytes(&self) -> u64 {
-        self.logs.values().map(|log| log.waiting_bytes).sum()
+        self.waiting_bytes
     }
 
     /// All logs of a shard.
@@ -260,13 +265,34 @@ impl Index {
         self.failed = true;
         self.writable.clear();
         self.wanting.clear();
+        self.waiting_bytes = 0;
         for log in self.logs.values_mut() {
             log.pending.clear();
             log.waiting_bytes = 0;
             let empty = log.seal();
-            self.removals.extend(empty.into_iter().chain(log.ahead.take()).map(|segment| segment.number));
+            let unused = empty.into_iter().chain(log.ahead.take());
+            self.removals.extend(unused.chain(log.sweep()).map(|segment| segment.number));
         }
         self.tell_all(SpillHealth::Failed);
+    }
+}
+
+#[cfg(test)]
+impl Index {
+    /// That what is kept beside what it is derived from agrees with it, when no task is under way.
+    pub(crate) fn check(&self) {
+        self.logs.values().for_each(|log| log.check(&self.geometry));
+        assert_eq!(self.waiting_bytes, self.logs.values().map(|log| log.waiting_bytes).sum::<u64>());
+        assert_eq!(self.files().len() as u64, self.taken().1, "each file counts, and counts once");
+        for (id, log) in &self.logs {
+            let count = |line: &VecDeque<LogId>| line.iter().filter(|it| *it == id).count();
+            assert_eq!(count(&self.wanting), usize::from(log.is_wanting && !self.failed));
+            assert_eq!(count(&self.writable), usize::from(log.is_writable && !self.failed));
+            assert!(!log.is_writing);
+            assert!(self.failed || log.is_writable || !log.can_write(), "nobody is forgotten who can write");
+            assert!(self.failed || log.is_wanting || !log.wants_segment(&self.geometry), "nor one who wants room");
+        }
+        assert!(self.wanting.iter().chain(&self.writable).all(|id| self.logs.contains_key(id)));
     }
 }
 

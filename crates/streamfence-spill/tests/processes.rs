@@ -249,6 +249,9 @@ fn a_full_disk_refuses_nothing_that_was_granted_and_recovers() {
     }
     let stats = store.stats();
     assert!(stats.segments >= 3 && writer.next > 30_000, "{stats:?}");
+    let files = std::fs::read_dir(&path).expect("it is there").map(|entry| entry.expect("it can be read").file_name());
+    let segments = files.filter(|name| name.to_string_lossy().starts_with("s-")).count();
+    assert_eq!(segments as u64, stats.segments, "nothing is left of the one that could not be made");
     // Somebody else takes all the rest. What was granted has its place all the same.
     let mut rest = std::fs::File::create(path.join("rest")).expect("it can be made");
     while std::io::Write::write(&mut rest, &[0; 65536]).is_ok_and(|count| count > 0) {}

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FallocateFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::{Name, SpillFile, SpillFs};
@@ -60,15 +60,36 @@ impl RealFs {
         Ok(names)
     }
 
-    /// Whether what lies in it lies in memory, and which kind of file system that is.
+    /// Whether what lies in it lies in memory, and which kind of file system that is. Elsewhere than on Linux, nobody
+    /// knows.
     pub(crate) fn in_memory(&self) -> io::Result<Option<&'static str>> {
-        let kind = rustix::fs::fstatfs(&self.directory)?.f_type;
-        Ok(match kind as u64 & 0xffff_ffff {
+        #[cfg(target_os = "linux")]
+        let kind = rustix::fs::fstatfs(&self.directory)?.f_type as u64 & 0xffff_ffff;
+        #[cfg(not(target_os = "linux"))]
+        let kind = 0;
+        Ok(match kind {
             0x0102_1994 => Some("tmpfs"),
             0x8584_58f6 => Some("ramfs"),
             _ => None,
         })
     }
+}
+
+/// Keeps room on the file system for so many bytes of a file, which does not become longer by it.
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, bytes: u64) -> Result<(), Errno> {
+    loop {
+        match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, bytes) {
+            Err(Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}
+
+/// No other system does it without making the file longer.
+#[cfg(not(target_os = "linux"))]
+fn reserve(_file: &File, _bytes: u64) -> Result<(), Errno> {
+    Err(Errno::OPNOTSUPP)
 }
 
 /// Refuses what is no file: a pipe would wait, a device would do whatever it does.
@@ -85,13 +106,7 @@ impl SpillFs for RealFs {
 
     fn create(&self, name: Name, reserve: u64) -> io::Result<File> {
         let file = self.open_to_write(name.to_string(), OFlags::CREATE | OFlags::EXCL)?;
-        let reserved = loop {
-            match rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, reserve) {
-                Err(Errno::INTR) => {}
-                other => break other,
-            }
-        };
-        match reserved {
+        match self::reserve(&file, reserve) {
             // Where nothing can be kept, what is free says whether there will be room.
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(file),
             Err(error) => {

@@ -125,17 +125,20 @@ impl Log {
         }
     }
 
-    pub(super) fn append(&mut self, batch: Batch) {
+    /// Takes records that wait, and says how many bytes that is.
+    pub(super) fn append(&mut self, batch: Batch) -> u64 {
+        let stored_bytes = batch.stored_bytes;
         if batch.records().is_empty() {
-            return;
+            return 0;
         }
         self.outstanding_bytes = self.outstanding_bytes.saturating_sub(batch.stored_bytes);
         self.waiting_bytes += batch.stored_bytes;
         self.pending.push_back(batch);
+        stored_bytes
     }
 
-    /// Takes what is written with one call.
-    pub(super) fn take_pending(&mut self, bytes: usize) -> VecDeque<Batch> {
+    /// Takes what is written with one call, and says how many bytes that is.
+    pub(super) fn take_pending(&mut self, bytes: usize) -> (VecDeque<Batch>, u64) {
         let mut taken = VecDeque::new();
         let mut taken_bytes = 0;
         while taken_bytes < bytes as u64
@@ -146,16 +149,18 @@ impl Log {
         }
         self.waiting_bytes -= taken_bytes;
         self.writing_bytes = taken_bytes;
-        taken
+        (taken, taken_bytes)
     }
 
-    /// Puts back what of it is still to be written.
-    pub(super) fn put_back(&mut self, batches: VecDeque<Batch>) {
+    /// Puts back what of it is still to be written, and says how many bytes that is.
+    pub(super) fn put_back(&mut self, batches: VecDeque<Batch>) -> u64 {
         self.writing_bytes = 0;
+        let before = self.waiting_bytes;
         for batch in batches.into_iter().rev() {
             self.waiting_bytes += batch.stored_bytes;
             self.pending.push_front(batch);
         }
+        self.waiting_bytes - before
     }
 
     /// The segment that is written to.
@@ -211,13 +216,16 @@ impl Log {
         Some(more)
     }
 
-    /// Forgets what nobody needs, and gives the files of it.
-    pub(super) fn release(&mut self, upto: LogPosition) -> impl Iterator<Item = Segment> + '_ {
+    /// Nobody reads before a position any more.
+    pub(super) fn release(&mut self, upto: LogPosition) {
         self.released = self.released.max(upto);
+    }
+
+    /// Forgets what nobody needs, and gives the files of it. The segment that is written to stays.
+    pub(super) fn sweep(&mut self) -> impl Iterator<Item = Segment> + '_ {
         let sealed = if self.is_sealed { self.segments.len() } else { self.segments.len().saturating_sub(1) };
         let is_needed = |segment: &Segment| segment.last().is_some_and(|last| last >= self.released);
         let dead = self.segments.iter().take(sealed).position(is_needed).unwrap_or(sealed);
-        // A segment that the writer has in hand is the last one, which is never among them unless it is sealed.
         self.segments.drain(..dead)
     }
 
@@ -243,5 +251,28 @@ impl Log {
                 plan.blocks.push(BlockPlace { segment: segment.number, epoch: segment.epoch, block: block.clone() });
             }
         }
+    }
+
+    /// That what is kept beside what it is derived from agrees with it.
+    #[cfg(test)]
+    pub(super) fn check(&self, geometry: &Geometry) {
+        assert_eq!(self.waiting_bytes, self.pending.iter().map(|batch| batch.stored_bytes).sum::<u64>());
+        let mut last = None;
+        for (place, segment) in self.segments.iter().enumerate() {
+            let is_last = place + 1 == self.segments.len();
+            assert!(!segment.blocks.is_empty() || is_last && !self.is_sealed, "only the last may be empty");
+            assert!(segment.end <= geometry.segment_bytes, "what is granted fits");
+            assert!(is_last || segment.last() >= Some(self.released), "what nobody needs is gone");
+            let mut offset = SEGMENT_HEADER_BYTES as u64;
+            for block in &segment.blocks {
+                assert_eq!(block.offset, offset, "no holes in the file");
+                assert!(last < Some(block.ledger.first()) && block.ledger.first() <= block.ledger.last());
+                offset += u64::from(block.size);
+                last = Some(block.ledger.last());
+            }
+            assert!(segment.end == offset || segment.blocks.is_empty());
+        }
+        assert!(last.is_none_or(|last| after(last) == self.appended));
+        assert!(self.ahead.as_ref().is_none_or(|ahead| ahead.end == 0 && ahead.blocks.is_empty()));
     }
 }

@@ -148,7 +148,9 @@ impl Index {
             let needs = BLOCK_HEADER_BYTES as u64 + largest_encoding(first);
             let needs = if needs > capacity { 0 } else { needs };
             if log.active().is_none_or(|active| active.rest(&self.geometry) < needs) {
-                self.removals.extend(log.advance().map(|segment| segment.number));
+                // What was full may have been needed by nobody for long.
+                let empty = log.advance();
+                self.removals.extend(empty.into_iter().chain(log.sweep()).map(|segment| segment.number));
             }
             let Some(active) = log.active() else {
                 // It was full, and the next one is not made yet.
@@ -157,7 +159,8 @@ impl Index {
             };
             let (segment, epoch, at) = (active.number, active.epoch, active.end.max(SEGMENT_HEADER_BYTES as u64));
             let is_new = active.end == 0;
-            let batches = log.take_pending(self.geometry.write_bytes);
+            let (batches, bytes) = log.take_pending(self.geometry.write_bytes);
+            self.waiting_bytes -= bytes;
             log.is_writing = true;
             let begins =
                 is_new.then(|| Begin { base, namespace: Arc::clone(&log.namespace), topic: Arc::clone(&log.topic) });
@@ -182,7 +185,7 @@ impl Index {
             active.end = written.end;
             active.blocks.extend(written.blocks);
         }
-        log.put_back(written.rest);
+        self.waiting_bytes += log.put_back(written.rest);
         self.settle(id);
     }
 
@@ -191,13 +194,13 @@ impl Index {
     pub(crate) fn write_failed(&mut self, id: LogId, batches: VecDeque<Batch>, trouble: Trouble, now: Instant) {
         let Some(log) = self.logs.get_mut(&id) else { return };
         log.is_writing = false;
-        log.put_back(batches);
+        self.waiting_bytes += log.put_back(batches);
         match trouble {
             // The file could not even be opened.
             Trouble::Busy => self.retry.write = Some(now + RETRY),
             Trouble::NoSpace | Trouble::Missing | Trouble::Broken => {
                 let empty = log.seal();
-                self.removals.extend(empty.map(|segment| segment.number));
+                self.removals.extend(empty.into_iter().chain(log.sweep()).map(|segment| segment.number));
                 // It wants another one now, and is among those that hear whether there is one.
                 self.settle(id);
                 if trouble == Trouble::NoSpace {

@@ -1,6 +1,8 @@
 //! The directory of a store: that it is ours, that nobody else has it open, and that it is empty.
 
+use std::collections::hash_map::RandomState;
 use std::fs::{DirBuilder, File, TryLockError};
+use std::hash::BuildHasher;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -139,15 +141,11 @@ impl Directory {
         if is_new {
             mark(&fs).map_err(failed("marking"))?;
         }
-        let mut id = [0; 16];
-        rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty())
-            .map_err(|error| failed("making a number for")(error.into()))?;
-
         let mut warnings = wipe(path, &fs).map_err(failed("emptying"))?;
         if let Some(kind) = fs.in_memory().map_err(failed("looking at the file system of"))? {
             warnings.push(Warning::InMemory { path: path.to_owned(), kind });
         }
-        Ok((Self { path: path.to_owned(), id, _lock: lock }, fs, warnings))
+        Ok((Self { path: path.to_owned(), id: random(), _lock: lock }, fs, warnings))
     }
 
     /// Random, and different each time.
@@ -215,6 +213,13 @@ fn is_ours(path: &Path, fs: &RealFs) -> Result<bool, OpenError> {
         }
         Err(error) => Err(insecure(&path.join(MARKER), error.to_string(), "a file that this process wrote")),
     }
+}
+
+/// Random bytes, as the standard library seeds its maps with them. They tell one life of a directory from another; nobody
+/// gains anything by guessing them.
+fn random() -> [u8; 16] {
+    let [low, high] = [0u8, 1].map(|half| RandomState::new().hash_one(half));
+    (u128::from(low) | u128::from(high) << 64).to_le_bytes()
 }
 
 /// Takes the lock, and writes down who has it.

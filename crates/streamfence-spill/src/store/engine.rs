@@ -91,9 +91,12 @@ impl<F: SpillFs> Engine<F> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a command, or gives it back.
+    /// Takes a command, or gives it back. Once the store is dropped, they come to nothing.
     pub(super) fn submit(&self, command: SpillCommand) -> Result<(), SpillCommand> {
         let mut state = self.lock();
+        if state.is_stopping {
+            return Ok(());
+        }
         let shards = state.outboxes.len().max(1);
         // Whatever is let go of is dropped after the lock.
         let mut unwritten = None;

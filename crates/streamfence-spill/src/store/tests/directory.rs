@@ -158,6 +158,7 @@ fn a_lock_or_a_marker_that_is_a_link_is_refused_and_its_target_left_as_it_is() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn a_pipe_in_the_place_of_a_file_holds_nobody_up() {
     let (_root, path) = place();
     drop(open(&path).expect("it is ours"));

@@ -115,6 +115,7 @@ impl<F: SpillFs> Rig<F> {
             let reader = self.engine.reader_turn(self.now);
             self.hear();
             if writer != Turn::Worked && reader != Turn::Worked {
+                self.engine.lock().index.check();
                 return;
             }
         }

@@ -98,6 +98,98 @@ fn what_one_shard_spills_it_reads_back_and_nothing_is_left_behind() {
     assert_eq!(left.len(), 2, "marker and lock alone: {left:?}");
 }
 
+/// One shard that opens, fills, reads, lets go of and closes logs, one after the other.
+fn live(store: &Store, shard: u16, lives: u64) {
+    let mut backend = store.backend(shard, None);
+    for life in 0..lives {
+        let log = LogId { store: StoreId(0), number: u64::from(shard) << 48 | life };
+        let submit = |backend: &mut dyn SpillBackend, command| backend.submit(command).expect("there is room");
+        submit(&mut *backend, SpillCommand::Open { log, namespace: "/feed".into(), topic: "tick".into() });
+        let (mut written, mut granted) = (0, 0);
+        for round in 0..20 {
+            let records: Vec<_> = (round * 30..round * 30 + 30).map(|at| record(at, 700)).collect();
+            let bytes: u64 = records.iter().map(streamfence_core::Record::stored_bytes).sum();
+            let mut is_sent = Some(SpillCommand::Append { log, records });
+            let (mut read, mut from) = (0, LogPosition(0));
+            while written < (round + 1) * 30 {
+                if granted >= bytes
+                    && let Some(append) = is_sent.take()
+                {
+                    granted -= bytes;
+                    submit(&mut *backend, append);
+                }
+                match hear(&mut *backend) {
+                    SpillCompletion::Granted { bytes, .. } => granted += bytes,
+                    SpillCompletion::Appended { upto, .. } => written = upto.0,
+                    // Of the log before, which was closed.
+                    SpillCompletion::Records { .. } | SpillCompletion::Health { .. } => {}
+                }
+            }
+            while from.0 < written {
+                submit(&mut *backend, SpillCommand::Read { log, from, most_bytes: 5000 });
+                match hear(&mut *backend) {
+                    SpillCompletion::Records { next, records, lost, .. } => {
+                        assert_eq!(lost, []);
+                        read += records.len() as u64;
+                        from = next;
+                    }
+                    SpillCompletion::Granted { bytes, .. } => granted += bytes,
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(read, written, "all of it, from the beginning");
+        }
+        submit(&mut *backend, SpillCommand::Close { log });
+    }
+}
+
+#[test]
+fn shards_share_a_store_and_none_waits_for_ever() {
+    let root = tempfile::tempdir().expect("there is a place for it");
+    let config = StoreConfig { min_free_bytes: 0, ..StoreConfig::new(root.path().join("spill")) };
+    let store = Store::open(config).expect("it is ours");
+    thread::scope(|scope| {
+        for shard in 0..4 {
+            let store = &store;
+            scope.spawn(move || live(store, shard, 10));
+        }
+    });
+    // Their logs are closed with them.
+    while store.stats().segments > 0 {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_backend_that_takes_the_place_of_another_closes_its_logs_and_one_that_outlives_its_store_is_harmless() {
+    let root = tempfile::tempdir().expect("there is a place for it");
+    let config = StoreConfig { min_free_bytes: 0, ..StoreConfig::new(root.path().join("spill")) };
+    let store = Store::open(config).expect("it is ours");
+    let log = LogId { store: StoreId(0), number: 1 };
+    let open = || SpillCommand::Open { log, namespace: "/feed".into(), topic: "tick".into() };
+    let mut first = store.backend(0, None);
+    first.submit(open()).expect("there is room");
+    assert!(matches!(hear(&mut *first), SpillCompletion::Granted { .. }));
+    let mut second = store.backend(0, None);
+    while store.stats().segments > 0 {
+        thread::yield_now();
+    }
+    second.submit(SpillCommand::Read { log, from: LogPosition(0), most_bytes: 1 }).expect("there is room");
+    assert!(
+        matches!(hear(&mut *second), SpillCompletion::Records { next: LogPosition(0), .. }),
+        "there is no such log"
+    );
+    second.submit(open()).expect("there is room");
+    assert!(matches!(hear(&mut *second), SpillCompletion::Granted { .. }));
+    drop(first);
+    assert_eq!(second.stats().segments, 1, "it closes only its own");
+
+    drop(store);
+    second.submit(SpillCommand::Append { log, records: vec![record(0, 10)] }).expect("it comes to nothing");
+    assert!(second.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(std::fs::read_dir(root.path().join("spill")).expect("it is there").count(), 2);
+}
+
 /// Bytes that are counted while they are there.
 struct Owned(Bytes, Arc<AtomicUsize>);
 
