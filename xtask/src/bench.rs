@@ -8,6 +8,7 @@ use xshell::{Shell, cmd};
 pub(crate) struct Args {
     /// The row and its options, such as `fanout --clients 100,1000 --seconds 3` or `acks --windows 1,32,256`; all rows
     /// without one. `--help` lists them, `fanout --help` the options of that row. `--json FILE` keeps the numbers there.
+    /// Before the row `spill`, a store alone is measured against the disk.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }
@@ -16,6 +17,13 @@ pub(crate) struct Args {
 /// or out of order.
 pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let rest = &args.rest;
+    let row = rest
+        .iter()
+        .enumerate()
+        .find(|(at, word)| !word.starts_with('-') && !at.checked_sub(1).is_some_and(|before| rest[before] == "--json"));
+    if row.is_none_or(|(_, row)| row == "spill") && !rest.iter().any(|word| word == "--help") {
+        cmd!(sh, "cargo bench --quiet --package streamfence-spill").run()?;
+    }
     cmd!(sh, "cargo run --quiet --release --package streamfence-bench -- {rest...}").run()?;
     Ok(())
 }

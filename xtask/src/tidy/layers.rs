@@ -124,6 +124,7 @@ const LAYERS: &[Layer] = &[
             "streamfence-core",
             "streamfence-runtime",
             "streamfence-socketio",
+            "streamfence-spill",
             "anyhow",
             "axum",
             "clap",
