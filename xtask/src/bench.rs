@@ -20,7 +20,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let row = rest
         .iter()
         .enumerate()
-        .find(|(at, word)| !word.starts_with('-') && !at.checked_sub(1).is_some_and(|before| rest[before] == "--json"));
+        .find(|(at, word)| !word.starts_with('-') && at.checked_sub(1).is_none_or(|before| rest[before] != "--json"));
     if row.is_none_or(|(_, row)| row == "spill") && !rest.iter().any(|word| word == "--help") {
         cmd!(sh, "cargo bench --quiet --package streamfence-spill").run()?;
     }
