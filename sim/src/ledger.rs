@@ -560,7 +560,12 @@ impl Ledger {
         );
         let is_shut = self.receipts.as_ref().is_some_and(Receipts::is_full);
         assert!(
-            load.messages > 0 || is_shut || is_shed || !self.is_overflowing || self.rule.policy.spills() || self.is_mixed,
+            load.messages > 0
+                || is_shut
+                || is_shed
+                || !self.is_overflowing
+                || self.rule.policy.spills()
+                || self.is_mixed,
             "events: an overflow goes on in an empty lane"
         );
         let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));

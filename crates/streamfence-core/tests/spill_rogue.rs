@@ -148,7 +148,8 @@ impl Stage {
                 SpillCompletion::Health { log, health: all[usize::from(health)] }
             }
             Answer::Records { from, next, records, lost } => {
-                let mut records: Vec<_> = records.into_iter().map(|(at, kind, size)| record(place(at), kind, size)).collect();
+                let mut records: Vec<_> =
+                    records.into_iter().map(|(at, kind, size)| record(place(at), kind, size)).collect();
                 records.sort_by_key(|record| record.position);
                 let lost = lost.into_iter().map(|(from, to, messages)| LostRecords {
                     positions: place(from.min(to))..place(from.max(to)),
