@@ -1,13 +1,15 @@
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
+use streamfence_core::testing::disk::SimDisk;
 use streamfence_core::{
-    AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Eviction, Exhaustion, Hub, LinkKey, Message, MessageId,
-    Namespace, NamespaceId, Offset, Output, Overflow, Pressure, RequestId, Room, Session, SessionKey, SlowClient,
-    Topic, TopicId, Transmit, Transport, UnsubscribeReason, Wishes,
+    AtLeastOnce, Body, Catalog, ClientId, CloseReason, Epoch, Eviction, Exhaustion, Hub, LinkKey, LosslessOverflow,
+    Message, MessageId, Namespace, NamespaceId, Offset, Output, Overflow, Pressure, RequestId, Room, Session,
+    SessionKey, SlowClient, SpillCompletion, SpillFull, SpillLimits, SpillRules, Topic, TopicId, Transmit, Transport,
+    UnsubscribeReason, Wishes,
 };
 
 /// Plays whatever a driver may do to a hub, in any order, with keys that are stale as often as not.
@@ -53,6 +55,9 @@ enum Input {
     ExpireDetached,
     Pressure { free: u16, shed: u16 },
     PublishToPrincipal { name: u8, except: u8, topic: u8, draft: Draft },
+    Disk { choice: u8, times: u8 },
+    DiskSize { hundreds: u8 },
+    DiskDamage { from: u8, records: u8 },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -80,6 +85,7 @@ fn principal(number: u8) -> Option<Arc<str>> {
 struct World {
     catalog: Arc<Catalog>,
     hub: Hub,
+    disk: SimDisk,
     start: Instant,
     now: Instant,
     /// What each link said last, less what was sent on it since; `None` once it is closed.
@@ -97,11 +103,17 @@ impl World {
         let strict = AtLeastOnce::default().window(1).ack_timeout(ms(50)).max_retries(1);
         let wide = AtLeastOnce::default().window(3).ack_timeout(ms(200)).max_retries(3);
         let ladder = SlowClient::default().soft_messages(3).hard_messages(5).hard_bytes(400).patience(ms(300));
+        let rules = SpillRules {
+            max_bytes_per_client: NonZeroU64::new(1_000),
+            on_full: SpillFull::Disconnect,
+            ..SpillRules::default()
+        };
         let first = Namespace::new("/first")
             .topic_with(small("reject").best_effort(Overflow::RejectNew).gap_notices(true))
             .topic_with(small("strict").at_least_once(strict))
             .topic_with(small("newest").best_effort(Overflow::SnapshotOnly).gap_notices(true))
             .topic_with(small("wide").at_least_once(wide).gap_notices(true))
+            .topic_with(small("spilled").best_effort(Overflow::Spill).gap_notices(true).spill(rules))
             .slow_client(ladder.hard(Eviction::Unsubscribe));
         let second = Namespace::new("/second")
             .topic_with(small("oldest").best_effort(Overflow::DropOldest).gap_notices(true))
@@ -109,14 +121,17 @@ impl World {
             .topic_with(small("paced").best_effort(Overflow::DropOldest).max_frequency(20.0).gap_notices(true))
             .topic_with(small("both").best_effort(Overflow::DropOldest).coalesce(true).gap_notices(true))
             .topic_with(small("once").at_least_once(strict.on_exhausted(Exhaustion::Disconnect)))
+            .topic_with(small("kept").at_least_once(wide.overflow(LosslessOverflow::Spill)).gap_notices(true))
             .slow_client(ladder.hard(Eviction::Disconnect));
         let builder = Catalog::builder().namespace(first).namespace(second);
         let catalog = Arc::new(builder.build().expect("the policies fit together"));
         let start = Instant::now();
         let offsets = catalog.topics().map(|_| 0).collect();
-        let hub = Hub::new(catalog.clone(), EPOCH);
+        let mut hub = Hub::new(catalog.clone(), EPOCH);
+        hub.limit_spills(SpillLimits { open_bytes: 300, append_bytes: 600, tail_bytes: 500, ..SpillLimits::default() });
         let (links, sessions) = (Vec::new(), Vec::new());
-        Self { catalog, hub, start, now: start, links, sessions, offsets, messages: Vec::new() }
+        let disk = SimDisk::new(10_000, 2_000);
+        Self { catalog, hub, disk, start, now: start, links, sessions, offsets, messages: Vec::new() }
     }
 
     fn play(&mut self, input: &Input) {
@@ -236,11 +251,40 @@ impl World {
             Input::ExpireDetached => {
                 self.hub.expire_detached(now);
             }
+            Input::Disk { choice, times } => {
+                for _ in 0..=times % 8 {
+                    let Some(choice) = usize::from(choice).checked_rem(self.disk.choices()) else { return };
+                    let answers = self.disk.carry_out(choice);
+                    self.hear_disk(answers);
+                    self.take_outputs();
+                }
+            }
+            Input::DiskSize { hundreds } => {
+                let answers = self.disk.resize(u64::from(hundreds) * 100);
+                self.hear_disk(answers);
+            }
+            Input::DiskDamage { from, records } => {
+                let Some(log) = self.disk.logs().next() else { return };
+                let places: Vec<_> = self.disk.records(log).map(|record| record.position).collect();
+                let Some(from) = usize::from(from).checked_rem(places.len()) else { return };
+                let to = (from + usize::from(records % 4)).min(places.len() - 1);
+                self.disk.damage(log, places[from], places[to]);
+            }
+        }
+    }
+
+    fn hear_disk(&mut self, answers: Vec<SpillCompletion>) {
+        for answer in answers {
+            self.hub.handle_spill(answer, self.now);
         }
     }
 
     fn take_outputs(&mut self) {
         while let Some(output) = self.hub.poll_output(self.now) {
+            if let Output::Spill(command) = output {
+                self.disk.submit(command);
+                continue;
+            }
             if let Output::Disconnect { session, .. } = output {
                 assert!(self.hub.session(session).is_none(), "whoever is to be disconnected has left");
             }
@@ -279,10 +323,12 @@ impl World {
                 backlog[on] += session.control_backlog();
             }
         }
-        for (topic, resident) in self.catalog.topics().zip(&resident) {
+        self.hub.check();
+        for (topic, resident) in self.catalog.topics().zip(&mut resident) {
+            *resident += self.hub.survey(topic, self.now).spilled_messages;
             let stats = self.hub.stats(topic);
             let gone = stats.delivered + stats.coalesced + stats.dropped() + stats.abandoned;
-            assert_eq!(stats.offered, gone + resident, "the books balance");
+            assert_eq!(stats.offered, gone + *resident, "the books balance");
         }
         assert_eq!(self.hub.resident(), resident.iter().sum::<u64>(), "the books count what the lanes hold");
         for ((link, _), backlog) in self.links.iter().zip(backlog) {

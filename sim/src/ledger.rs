@@ -176,6 +176,11 @@ impl Ledger {
             return Taken { refused: 1, displaced: 0 };
         }
         self.newest_offered[letter.key] = letter.offset;
+        if self.rule.policy.spills() {
+            // It lies in the lane or on disk, or there was no place for it.
+            self.waiting.push_back((letter, Fate::Unsure));
+            return Taken::default();
+        }
         // What has expired may still be counted in `before`: there may be more room than it seems, never less.
         let fits = before.messages < most && before.bytes + letter.size <= most_bytes;
         match self.rule.order() {
@@ -546,14 +551,21 @@ impl Ledger {
         let is_shed = self.was_strained;
         let limits = self.rule.policy.limits;
         let most = u64::from(limits.messages.get()).max(self.excess.messages);
+        // A message from disk that is larger than a lane has become is taken alone.
+        let is_alone = load.messages == 1 && (self.rule.policy.spills() || self.is_mixed);
         assert!(
-            load.messages <= most && load.bytes <= limits.bytes.get().max(self.excess.bytes),
+            is_alone || load.messages <= most && load.bytes <= limits.bytes.get().max(self.excess.bytes),
             "limits: a lane holds {load:?} of {limits:?}, or {:?} from before",
             self.excess
         );
         let is_shut = self.receipts.as_ref().is_some_and(Receipts::is_full);
         assert!(
-            load.messages > 0 || is_shut || is_shed || !self.is_overflowing,
+            load.messages > 0
+                || is_shut
+                || is_shed
+                || !self.is_overflowing
+                || self.rule.policy.spills()
+                || self.is_mixed,
             "events: an overflow goes on in an empty lane"
         );
         let unacked = self.window.as_ref().map_or((0, 0), |window| window.held(now));
@@ -571,7 +583,9 @@ impl Ledger {
             let queued = self.waiting.iter().filter(|(_, fate)| *fate == Fate::Queued).count();
             return ((queued + unacked.1) as u64, (queued + unacked.1) as u64);
         }
-        (unacked.0 as u64, u64::from(self.rule.policy.limits.messages.get()).max(self.excess.messages))
+        let in_lane = u64::from(self.rule.policy.limits.messages.get()).max(self.excess.messages);
+        let in_all = if self.rule.policy.spills() || self.is_mixed { self.waiting.len() as u64 } else { 0 };
+        (unacked.0 as u64, unacked.1 as u64 + in_lane.max(in_all))
     }
 }
 

@@ -27,6 +27,11 @@ pub(crate) struct Scene {
     pub(crate) shards: usize,
     /// How many bytes all messages may take, where that has an end.
     pub(crate) budget: Option<u64>,
+    /// How many bytes the disk of each shard has, for how many it makes room at a time, and whether what is written stays
+    /// in memory for a while.
+    pub(crate) disk_bytes: u64,
+    pub(crate) grant_bytes: u64,
+    pub(crate) keeps_tails: bool,
     pub(crate) profiles: Vec<Profile>,
     /// Whether the end is a drain, which lets nobody wait for a lost client.
     pub(crate) ends_in_a_drain: bool,
@@ -122,6 +127,8 @@ pub(crate) enum Act {
     Tick,
     /// Somebody uses a key that is stale.
     Stale,
+    /// A shard's disk does something.
+    Disk,
     /// All shards go on under another catalog.
     Reload,
 }
@@ -138,6 +145,7 @@ pub(crate) const ACTS: &[(u64, Act)] = &[
     (6, Act::Tick),
     (6, Act::Relieve),
     (10, Act::Stale),
+    (60, Act::Disk),
     (3, Act::Reload),
 ];
 
@@ -156,6 +164,8 @@ impl Scene {
                 settings.push(Setting::new(namespace, settings.len(), dice));
             }
         }
+        let budget = dice.chance(30).then(|| dice.pick(&[8_000, 40_000, 150_000]));
+        forbid_spilling(&mut settings, &ladders, budget);
         let catalog = Arc::new(catalog_of(&settings, &ladders));
         let topics = catalog.topics().zip(&settings);
         let rules = topics.map(|(topic, setting)| Arc::new(Rule::new(&catalog, topic, setting.patience, dice)));
@@ -167,7 +177,10 @@ impl Scene {
             settings,
             ladders,
             shards: dice.between(1, 4) as usize,
-            budget: dice.chance(30).then(|| dice.pick(&[8_000, 40_000, 150_000])),
+            budget,
+            disk_bytes: dice.pick(&[0, 5_000, 100_000, 1 << 30]),
+            grant_bytes: dice.pick(&[2_000, 20_000]),
+            keeps_tails: dice.chance(50),
             profiles: (0..clients).map(|_| Profile::new(dice)).collect(),
             ends_in_a_drain: dice.chance(25),
         }
@@ -194,7 +207,11 @@ impl Scene {
             settings.push(Setting::new(namespace, settings.len(), dice));
         }
         let mut ladders = self.ladders.clone();
-        for ladder in &mut ladders {
+        forbid_spilling(&mut settings, &ladders, self.budget);
+        for (number, ladder) in (0..).zip(&mut ladders) {
+            if settings.iter().any(|setting| setting.namespace == number && setting.spills) {
+                continue;
+            }
             if dice.chance(20) {
                 *ladder = dice.chance(50).then(|| Rungs::new(dice));
             }
@@ -221,6 +238,14 @@ impl Scene {
     /// The ladder of a namespace.
     pub(crate) fn rungs(&self, namespace: NamespaceId) -> Option<&Rungs> {
         self.ladders[namespace.0 as usize].as_ref()
+    }
+}
+
+/// What lies on disk is taken in when there is place for it, and nobody here knows when that is: so no lane spills whose
+/// load is looked at closely, because of a ladder or for want of memory.
+fn forbid_spilling(settings: &mut [Setting], ladders: &[Option<Rungs>], budget: Option<u64>) {
+    for setting in settings {
+        setting.spills &= budget.is_none() && ladders[setting.namespace as usize].is_none();
     }
 }
 
@@ -308,6 +333,7 @@ impl Rule {
             && self.displaces() == old.displaces()
             && self.promise().is_some() == old.promise().is_some()
             && self.policy.gap_notices == old.policy.gap_notices
+            && self.policy.spills() == old.policy.spills()
     }
 
     /// Whether old messages give way to new ones.
@@ -317,7 +343,7 @@ impl Rule {
 
     /// Whether what becomes of an offer follows from how full its lane is, and from nothing else.
     pub(crate) fn is_plain(&self) -> bool {
-        self.ttl_ms.is_none() && self.order() != Order::ByKey
+        self.ttl_ms.is_none() && self.order() != Order::ByKey && !self.policy.spills()
     }
 
     /// How many messages may be sent and not yet confirmed, where receipts are asked for.

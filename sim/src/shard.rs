@@ -4,6 +4,7 @@
 
 mod acks;
 mod cuts;
+mod disk;
 mod inspect;
 mod last;
 mod look;
@@ -19,6 +20,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use streamfence_core::testing::disk::SimDisk;
 use streamfence_core::{
     ClientId, CloseReason, Hub, LinkKey, Message, MessageId, NamespaceId, Offset, RequestId, Room, TopicEntry, TopicId,
     Transmit, Transport, UnsubscribeReason, Wishes,
@@ -50,6 +52,7 @@ pub(crate) struct Shard {
     /// Whether that may have been met since.
     is_tight: bool,
     hub: Hub,
+    disk: SimDisk,
     start: Instant,
     /// What the world's clock shows, and the newest time the hub was told of.
     pub(crate) now: Duration,
@@ -113,9 +116,12 @@ impl Shard {
         directory: Rc<RefCell<Directory>>,
     ) -> Self {
         let topics = scene.rules.len();
+        let mut hub = Hub::new(scene.catalog.clone(), EPOCH).on_shard(number as u16, scene.shards as u16);
+        hub.limit_spills(disk::limits(&scene));
         Self {
             number,
-            hub: Hub::new(scene.catalog.clone(), EPOCH),
+            hub,
+            disk: SimDisk::new(scene.disk_bytes, scene.grant_bytes),
             scene,
             trace,
             memory,
@@ -416,7 +422,8 @@ impl Shard {
     /// A lane is about to end, and all it holds with it.
     fn abandon(&mut self, peer: usize, topic: TopicId) {
         if self.peers[peer].has_lane(topic) {
-            self.tallies[topic.index as usize].abandoned += self.load(peer, topic).messages;
+            let on_disk = self.hub.spilled_of(self.peers[peer].key, topic).map_or(0, |(messages, _)| messages);
+            self.tallies[topic.index as usize].abandoned += self.load(peer, topic).messages + on_disk;
             self.peers[peer].lanes.retain(|(of, _)| *of != topic);
             self.give_up_seat(peer, topic);
         }

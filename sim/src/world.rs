@@ -125,6 +125,11 @@ impl World {
             Act::WakeForNothing => self.shards[shard].wake(),
             Act::Relieve => drop(self.shards[shard].relieve(false)),
             Act::Tick => self.shards[shard].tick(),
+            Act::Disk => {
+                for _ in 0..self.dice.between(1, 8) {
+                    self.shards[shard].work_disk(&mut self.dice);
+                }
+            }
             Act::Stale => self.use_stale_keys(shard),
             Act::Reload => self.reload(),
         }

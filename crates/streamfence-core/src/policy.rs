@@ -104,10 +104,12 @@ impl Policy {
     }
 
     /// The same policy for a client that asked for no more values than this: the lower of the two counts. An
-    /// at-least-once policy stays as it is, since it may leave out nothing.
+    /// at-least-once policy stays as it is, and so does one that spills, since they may leave out nothing.
     #[must_use]
     pub fn at_most(mut self, wanted: Option<Frequency>) -> Self {
-        if let Delivery::BestEffort { max_frequency, .. } = &mut self.delivery {
+        if let Delivery::BestEffort { max_frequency, overflow, .. } = &mut self.delivery
+            && *overflow != Overflow::Spill
+        {
             *max_frequency = max_frequency.map_or(wanted, |own| Some(wanted.map_or(own, |wanted| own.lower(wanted))));
         }
         self

@@ -59,6 +59,15 @@ impl Audience {
         }
     }
 
+    /// How many clients it names.
+    #[must_use]
+    pub fn names(&self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::Except(clients) | Self::Private(clients) => clients.len(),
+        }
+    }
+
     /// Whether it is for everybody, but perhaps for some: what every lane of the log counts, but for those.
     #[must_use]
     pub fn is_broadcast(&self) -> bool {
@@ -96,11 +105,7 @@ impl Record {
     /// A backend needs no more than this for it.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
-        let named = match &self.audience {
-            Audience::All => 0,
-            Audience::Except(clients) | Audience::Private(clients) => clients.len(),
-        };
-        stored_bytes(self.key.as_ref(), &self.body, named)
+        stored_bytes(self.key.as_ref(), &self.body, self.audience.names())
     }
 }
 

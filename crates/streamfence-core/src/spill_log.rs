@@ -46,6 +46,8 @@ pub struct SpillLimits {
     pub tail_bytes: u64,
     /// How many of those all logs of a hub keep together; beyond, none keeps any.
     pub tails_bytes: u64,
+    /// How many clients the audiences of all that the logs of a hub hold may name: each is remembered.
+    pub names: u64,
 }
 
 impl Default for SpillLimits {
@@ -58,12 +60,15 @@ impl Default for SpillLimits {
             linger: Duration::from_millis(20),
             tail_bytes: 1 << 20,
             tails_bytes: 8 << 20,
+            names: 1 << 20,
         }
     }
 }
 
 /// In what steps, in bytes of bodies, it is told that nobody reads any more.
 const RELEASE_BYTES: u64 = 1 << 20;
+/// The same in clients named by audiences.
+const RELEASE_NAMES: u64 = 1_024;
 /// How many classes are kept apart for the messages of one log: one more for each reload while it is read.
 const CLASSES_APART: usize = 64;
 
@@ -110,6 +115,14 @@ pub(crate) struct Cursor {
     pub(crate) offset: Offset,
 }
 
+/// How much was taken before a position.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    position: LogPosition,
+    bytes: u64,
+    names: u64,
+}
+
 /// The log of one topic.
 #[derive(Debug)]
 pub(crate) struct SpillLog {
@@ -137,10 +150,12 @@ pub(crate) struct SpillLog {
     /// What was granted and not used.
     granted: u64,
     is_opened: bool,
-    /// The bytes of all bodies, by position: one mark for each step, the oldest at or before the first cursor.
-    marks: VecDeque<(LogPosition, u64)>,
+    /// What was taken before a position: one mark for each step, the oldest at or before the first cursor.
+    marks: VecDeque<Mark>,
     /// The bytes of all bodies ever taken.
     bytes: u64,
+    /// How many clients the audiences of all that were ever taken name: lanes remember each of those places.
+    names: u64,
     /// Whether the store is still to be told that it may forget what lies before the first cursor.
     owes_release: bool,
     /// Since when no lane reads it.
@@ -173,6 +188,7 @@ impl SpillLog {
             is_opened: false,
             marks: VecDeque::new(),
             bytes: 0,
+            names: 0,
             owes_release: false,
             idle_since: None,
             is_closing: false,
@@ -214,10 +230,13 @@ impl SpillLog {
             self.classes.push_back((self.tail.position, message.topic.clone()));
         }
         let bytes = message.size_bytes();
-        if self.marks.back().is_none_or(|(_, mark)| self.bytes - mark >= step.clamp(1, RELEASE_BYTES)) {
-            self.marks.push_back((self.tail.position, self.bytes));
+        let step = step.clamp(1, RELEASE_BYTES);
+        let is_over = |mark: &Mark| self.bytes - mark.bytes >= step || self.names - mark.names >= RELEASE_NAMES;
+        if self.marks.back().is_none_or(is_over) {
+            self.marks.push_back(Mark { position: self.tail.position, bytes: self.bytes, names: self.names });
         }
         self.bytes += bytes;
+        self.names += audience.names() as u64;
         let before = self.tail.sums;
         if audience.is_broadcast() {
             self.tail.sums = before + Sums::one(bytes);
@@ -278,8 +297,7 @@ impl SpillLog {
         while self.classes.get(1).is_some_and(|(from, _)| *from <= first) {
             self.classes.pop_front();
         }
-        let is_over = |mark: Option<&(LogPosition, u64)>| mark.is_some_and(|(from, _)| *from <= first);
-        while is_over(self.marks.get(1)) {
+        while self.marks.get(1).is_some_and(|mark| mark.position <= first) {
             self.marks.pop_front();
             self.owes_release = true;
         }
@@ -296,7 +314,12 @@ impl SpillLog {
 
     /// How many bytes of bodies it holds for its lanes, up to a step more.
     pub(crate) fn held_bytes(&self) -> u64 {
-        self.marks.front().map_or(0, |(_, before)| self.bytes - before)
+        self.marks.front().map_or(0, |mark| self.bytes - mark.bytes)
+    }
+
+    /// How many clients the audiences name that it holds for its lanes, up to a step more.
+    pub(crate) fn held_names(&self) -> u64 {
+        self.marks.front().map_or(0, |mark| self.names - mark.names)
     }
 
     /// How many bytes a record has on average.

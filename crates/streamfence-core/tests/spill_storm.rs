@@ -130,6 +130,7 @@ impl Storm {
                 linger: Duration::from_millis(20),
                 tail_bytes: dice.pick(&[0, 500, 3_000]),
                 tails_bytes: dice.pick(&[0, 10_000]),
+                names: dice.pick(&[3, 20, 1_000_000]),
             });
         }
         let disk = SimDisk::new(dice.pick(&[3_000, 20_000, 1 << 30]), dice.pick(&[1_000, 5_000]));

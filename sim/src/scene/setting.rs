@@ -1,8 +1,9 @@
 //! What is said of one topic in the catalog, and what a reload may make of it.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
-use streamfence_core::{AtLeastOnce, Exhaustion, OnSubscribe, Overflow, Topic};
+use streamfence_core::{AtLeastOnce, Exhaustion, LosslessOverflow, OnSubscribe, Overflow, SpillRules, Topic};
 
 use super::Patience;
 use crate::dice::Dice;
@@ -31,6 +32,9 @@ pub(super) struct Setting {
     receipts: u16,
     /// 0 is as often as there is a value.
     hertz: f64,
+    /// Whether it goes on on disk where it is full, and how many bytes it may have there; 0 is any number.
+    pub(super) spills: bool,
+    most_on_disk: u64,
 }
 
 impl Setting {
@@ -53,6 +57,8 @@ impl Setting {
             coalesce: false,
             receipts: 0,
             hertz: 0.0,
+            spills: false,
+            most_on_disk: 0,
         };
         setting.change(dice);
         setting
@@ -66,6 +72,7 @@ impl Setting {
         let overflow = [Overflow::RejectNew, Overflow::DropOldest, Overflow::Coalesce, Overflow::SnapshotOnly];
         self.overflow = dice.pick(&overflow);
         self.coalesce = dice.chance(25);
+        self.spills = dice.chance(40);
     }
 
     /// Gets more room or less, and more patience or less.
@@ -80,6 +87,7 @@ impl Setting {
         self.on_subscribe = dice.pick(&[OnSubscribe::Nothing, OnSubscribe::Last]);
         self.receipts = dice.pick(&[0, 0, 1, 2, 5, 20]);
         self.retries = dice.between(1, 4) as u32;
+        self.most_on_disk = dice.pick(&[0, 0, 2_000, 20_000]);
     }
 
     pub(super) fn topic(&self) -> Topic {
@@ -89,7 +97,11 @@ impl Setting {
             .max_queued_messages(self.messages)
             .max_queued_bytes(self.bytes)
             .gap_notices(self.gap_notices)
-            .on_subscribe(if is_pattern { OnSubscribe::Nothing } else { self.on_subscribe });
+            .on_subscribe(if is_pattern { OnSubscribe::Nothing } else { self.on_subscribe })
+            .spill(SpillRules { max_bytes_per_topic: NonZeroU64::new(self.most_on_disk), ..SpillRules::default() });
+        if self.spills && !self.is_at_least_once {
+            return topic.best_effort(Overflow::Spill).receipt_window(self.receipts);
+        }
         if !self.is_at_least_once {
             let topic = topic.best_effort(self.overflow).receipt_window(self.receipts);
             return topic.coalesce(self.coalesce).max_frequency(self.hertz);
@@ -101,7 +113,8 @@ impl Setting {
             .max_retries(self.retries)
             .on_exhausted(self.exhaustion)
             .backoff(multiplier, Duration::from_millis(longest_ms))
-            .jitter(jitter);
+            .jitter(jitter)
+            .overflow(if self.spills { LosslessOverflow::Spill } else { LosslessOverflow::RejectNew });
         topic.at_least_once(promise)
     }
 }

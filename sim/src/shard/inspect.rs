@@ -137,7 +137,11 @@ impl Shard {
         for (principal, sessions) in sessions_of {
             assert_eq!(self.hub.sessions_of(principal).len(), sessions, "principals: the sessions of {principal}");
         }
-        assert_eq!(self.hub.resident(), resident.iter().sum::<u64>(), "books: what all lanes hold");
+        self.hub.check();
+        for (topic, resident) in self.scene.catalog.topics().zip(&mut resident) {
+            *resident += self.hub.survey(topic, self.start + self.seen).spilled_messages;
+        }
+        assert_eq!(self.hub.resident(), resident.iter().sum::<u64>(), "books: what all lanes hold, and the disk");
         for (rule, &resident) in self.scene.rules.iter().zip(&resident) {
             let topic: TopicId = rule.topic;
             self.tallies[topic.index as usize].check(self.hub.stats(topic), resident, rule);
@@ -153,6 +157,7 @@ impl Shard {
         self.check_all();
         assert_eq!(self.hub.resident(), 0, "rest: messages are left");
         assert_eq!(self.hub.poll_timeout(), None, "rest: a deadline is left");
+        assert_eq!(self.disk.choices(), 0, "rest: the disk has something to do");
         assert!(self.inbox.is_empty(), "rest: all was taken");
         for peer in self.peers.iter_mut().filter(|peer| !peer.is_gone) {
             assert!(!peer.standing.is_slow(), "rest: a client that has all it wants is slow");

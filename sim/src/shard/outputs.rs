@@ -14,7 +14,7 @@ impl Shard {
         while let Some(output) = self.hub.poll_output(now) {
             match output {
                 Output::Event(event) => self.hear_event(&event),
-                Output::Spill(command) => panic!("no topic spills, and there is {command:?}"),
+                Output::Spill(command) => self.tell_disk(command),
                 Output::Starved(link) => {
                     self.trace.count("links starved", 1);
                     let room = self.link(link).expect("keys: only an open link is starved").room;
@@ -149,6 +149,7 @@ impl Shard {
                     ledger.lost += lost;
                 }
             }
+            Event::SpillBegan { .. } => self.trace.count("spills", 1),
             Event::SlowClientBegan { client, messages, bytes, .. } => {
                 self.hear_slow(peer_of(*client), Load { messages: *messages, bytes: *bytes });
             }

@@ -17,7 +17,7 @@ impl Shard {
             self.relax();
             return false;
         };
-        self.memory.set_entries(self.number, self.hub.resident());
+        self.memory.set_entries(self.number, self.hub.in_memory());
         let (high, low) = (budget - budget / 32, budget - budget / 10);
         if self.memory.used() > high && !is_dry {
             self.trace.count("times memory was short", 1);
@@ -38,7 +38,7 @@ impl Shard {
         let pressure = Pressure { free_bytes, owed_bytes: used.saturating_sub(budget), ..Pressure::NONE };
         let now = self.time();
         assert_eq!(self.hub.handle_pressure(pressure, now), Relief::Enough, "memory: nothing was wanted");
-        self.ceiling = self.hub.resident() + free_bytes / ENTRY_BYTES;
+        self.ceiling = self.hub.in_memory() + free_bytes / ENTRY_BYTES;
         self.is_tight = pressure.owed_bytes > 0;
         is_dry
     }
@@ -53,7 +53,7 @@ impl Shard {
 
     /// Whether so many offers may meet a lack of memory. Where one has, what it has paid with is not there for the next.
     pub(super) fn may_be_tight(&mut self, offers: usize) -> bool {
-        self.is_tight |= self.hub.resident() + offers as u64 >= self.ceiling;
+        self.is_tight |= self.hub.in_memory() + offers as u64 >= self.ceiling;
         self.is_tight
     }
 
@@ -66,7 +66,7 @@ impl Shard {
         let now = self.time();
         let pressure = Pressure { free_bytes: 0, owed_bytes: 0, shed_bytes: wanted, highest_bytes };
         let relief = self.hub.handle_pressure(pressure, now);
-        self.memory.set_entries(self.number, self.hub.resident());
+        self.memory.set_entries(self.number, self.hub.in_memory());
         self.note(&[28, wanted], || format!("shard {} sheds {wanted}: {relief:?}", self.number));
         let mut shed = vec![0; self.scene.rules.len()];
         for (peer, topic, before) in before {
@@ -108,7 +108,7 @@ impl Shard {
     /// The lanes hold no more than there was place for. Says how much memory messages take that no lane has asked for:
     /// those on their way, and those that topics remember.
     pub(crate) fn check_entries(&self) -> u64 {
-        let entries = self.hub.resident();
+        let entries = self.hub.in_memory();
         self.memory.set_entries(self.number, entries);
         assert!(entries <= self.ceiling, "memory: lanes hold {entries} messages, {} fit", self.ceiling);
         let waiting = |command: &Command| match command {

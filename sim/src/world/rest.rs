@@ -18,6 +18,7 @@ impl World {
         self.memory.lift();
         for shard in &mut self.shards {
             shard.relieve(false);
+            shard.mend_disk();
         }
         if self.scene.ends_in_a_drain {
             self.keeps_none = true;
@@ -127,5 +128,10 @@ impl World {
             }
         }
         self.settle();
+        // What was read is read and acked in its turn.
+        if self.shards.iter_mut().fold(false, |any, shard| any | shard.work_disk(&mut self.dice)) {
+            self.settle();
+            self.read_and_ack_all();
+        }
     }
 }

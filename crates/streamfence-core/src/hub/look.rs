@@ -56,6 +56,16 @@ impl Hub {
         survey
     }
 
+    /// How many messages, and bytes of them, lie on disk for a client, or are about to, in a topic in which its lane has
+    /// spilled. `None` where it has not.
+    #[must_use]
+    pub fn spilled_of(&self, key: SessionKey, topic: TopicId) -> Option<(u64, u64)> {
+        let session = self.session(key)?;
+        let spilled = session.lane(session.lane_of(topic)?).spilled()?;
+        let backlog = spilled.backlog(self.spills.log(self.log_of(topic)?));
+        Some((backlog.messages, backlog.bytes))
+    }
+
     /// Messages held by lanes now: queued, in flight and spilled, each counted once per lane.
     #[must_use]
     pub fn resident(&self) -> u64 {

@@ -194,6 +194,9 @@ impl Hub {
         if rules.max_bytes_per_client.is_some_and(|most| bytes > most.get()) {
             return Err(SpillRefusal::ClientQuota);
         }
+        if named > 0 && self.spills.names() + named as u64 > self.spills.limits.names {
+            return Err(SpillRefusal::Busy);
+        }
         if let Some(place) = self.log_of(message.topic.id) {
             let log = self.spills.log(place);
             log.vacancy(cost, bytes, unwritten, most, self.spills.health(log.id().store))?;
@@ -361,11 +364,7 @@ impl Hub {
     }
 
     fn append(&mut self, place: u32, message: &Arc<Message>, audience: Audience, now: Instant) -> LogPosition {
-        let named = match &audience {
-            Audience::All => 0,
-            Audience::Except(clients) | Audience::Private(clients) => clients.len(),
-        };
-        let cost = stored_bytes(message.key.as_ref(), &message.body, named);
+        let cost = stored_bytes(message.key.as_ref(), &message.body, audience.names());
         let most = self.rules(message.topic.id).max_bytes_per_topic;
         let step = most.map_or(u64::MAX, |most| self.spills.part(most.get()) / QUOTA_STEPS);
         let at = self.spills.log(place).tail().position;

@@ -33,6 +33,8 @@ pub(super) struct Spills {
     unwritten: u64,
     /// Sum of what they have written and keep in memory.
     tails: u64,
+    /// Sum of the clients that are named in what they hold.
+    names: u64,
     serial: u64,
     began: Option<Instant>,
     pub(super) limits: SpillLimits,
@@ -80,10 +82,11 @@ impl Spills {
     /// Does something to a log, and files it anew.
     pub(super) fn update<T>(&mut self, place: u32, now: Instant, change: impl FnOnce(&mut SpillLog) -> T) -> T {
         let log = &mut self.logs[place as usize];
-        let (unwritten, tail) = (log.unwritten(), log.tail_bytes());
+        let (unwritten, tail, names) = (log.unwritten(), log.tail_bytes(), log.held_names());
         let answer = change(log);
         self.unwritten = self.unwritten + log.unwritten() - unwritten;
         self.tails = self.tails + log.tail_bytes() - tail;
+        self.names = self.names + log.held_names() - names;
         if !log.is_queued && log.has_command(now) {
             log.is_queued = true;
             self.queue.push_back(place);
@@ -100,6 +103,11 @@ impl Spills {
     /// How many stored bytes wait to be written.
     pub(super) fn unwritten(&self) -> u64 {
         self.unwritten
+    }
+
+    /// How many clients are named in what the logs hold.
+    pub(super) fn names(&self) -> u64 {
+        self.names
     }
 
     /// Whether logs may keep what is written in memory for a while.
@@ -175,13 +183,15 @@ impl Spills {
         self.by_number.remove(&log.id().number);
         self.unwritten -= log.unwritten();
         self.tails -= log.tail_bytes();
+        self.names -= log.held_names();
     }
 
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn check(&self) {
         let unwritten: u64 = self.logs.iter().map(|(_, log)| log.unwritten()).sum();
         let tails: u64 = self.logs.iter().map(|(_, log)| log.tail_bytes()).sum();
-        assert_eq!((self.unwritten, self.tails), (unwritten, tails), "the sums over all logs are right");
+        let names: u64 = self.logs.iter().map(|(_, log)| log.held_names()).sum();
+        assert_eq!((self.unwritten, self.tails, self.names), (unwritten, tails, names), "the sums are right");
         self.logs.iter().for_each(|(_, log)| log.check());
     }
 }

@@ -55,10 +55,12 @@ impl Memory {
         self.first
     }
 
+    #[cfg(any(test, feature = "test-util"))]
     pub(super) fn end(&self) -> LogPosition {
         LogPosition(self.first.0 + self.slots.len() as u64)
     }
 
+    #[cfg(any(test, feature = "test-util"))]
     pub(super) fn appended(&self) -> LogPosition {
         self.appended
     }
