@@ -98,6 +98,9 @@ pub struct Record {
 impl Record {
     /// What a record costs on disk beside its text at most: its own header, and a block's where it is alone in one.
     pub const FRAMING_BYTES: u64 = 256;
+    /// The largest one there is, in [stored bytes](Record::stored_bytes): a hub refuses what is larger, so a backend never
+    /// has to find a place for it.
+    pub const MAX_STORED_BYTES: u64 = 2 << 20;
     /// What each client named by an audience, and each attachment, costs at most.
     const PART_BYTES: u64 = 16;
 
@@ -246,11 +249,14 @@ pub enum SpillRefusal {
     TopicQuota,
     /// The store has failed and writes no more.
     Failed,
+    /// The message is [larger](Record::MAX_STORED_BYTES) than any that lies there.
+    TooLarge,
 }
 
 impl SpillRefusal {
     /// All of them, in the order of [`TopicStats::spill_refusals`](crate::TopicStats::spill_refusals).
-    pub const ALL: [Self; 5] = [Self::Full, Self::Busy, Self::ClientQuota, Self::TopicQuota, Self::Failed];
+    pub const ALL: [Self; 6] =
+        [Self::Full, Self::Busy, Self::ClientQuota, Self::TopicQuota, Self::Failed, Self::TooLarge];
 
     /// The name used in logs, labels and answers.
     #[must_use]
@@ -261,6 +267,7 @@ impl SpillRefusal {
             Self::ClientQuota => "client_quota",
             Self::TopicQuota => "topic_quota",
             Self::Failed => "disk_failed",
+            Self::TooLarge => "too_large",
         }
     }
 }

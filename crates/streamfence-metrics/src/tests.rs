@@ -69,7 +69,7 @@ fn every_number_shows_under_its_name() {
         dead_letters_evicted: 9,
         abandoned: 15,
         spilled: 31,
-        spill_refusals: [1, 2, 3, 4, 5],
+        spill_refusals: [1, 2, 3, 4, 5, 6],
         lost_on_disk: 32,
         acks: [16, 21, 17, 18, 19, 20],
     };
@@ -125,6 +125,7 @@ fn every_number_shows_under_its_name() {
         streamfence_spill_refused_total{namespace="/feed",topic="quote",reason="client_quota"} 3
         streamfence_spill_refused_total{namespace="/feed",topic="quote",reason="topic_quota"} 4
         streamfence_spill_refused_total{namespace="/feed",topic="quote",reason="disk_failed"} 5
+        streamfence_spill_refused_total{namespace="/feed",topic="quote",reason="too_large"} 6
         streamfence_messages_lost_on_disk_total{namespace="/feed",topic="quote"} 32
         streamfence_retries_total{namespace="/feed",topic="quote"} 13
         streamfence_retries_exhausted_total{namespace="/feed",topic="quote"} 14

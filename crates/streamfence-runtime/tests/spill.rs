@@ -458,3 +458,21 @@ async fn a_reload_to_a_store_that_is_not_there_refuses_what_does_not_fit() {
     behind.set_capacity(5);
     assert!(behind.recv().await.text().starts_with("[0,"), "it goes on with what it has");
 }
+
+#[tokio::test]
+async fn what_is_larger_than_a_record_may_be_is_refused_and_the_rest_goes_on() {
+    let store = MemoryStore::with_room(PLENTY);
+    let fence = store.serve(Fence::builder().namespace(spilling()).shards(1)).build().expect("it has its store");
+    let mut behind = stuck(&fence, "plain").await;
+    let huge = || Payload::serialize(&"x".repeat(Record::MAX_STORED_BYTES as usize)).expect("a text is JSON");
+    assert_eq!(publish(&fence, "plain", huge()).await.admitted, 1, "the lane holds it");
+    for n in 1..LANE {
+        publish(&fence, "plain", number(n)).await;
+    }
+    let refused = publish(&fence, "plain", huge()).await;
+    assert_eq!((refused.rejected, refused.spill_refused), (1, Some(SpillRefusal::TooLarge)));
+    assert_eq!(publish(&fence, "plain", number(LANE)).await.spilled, 1);
+    behind.set_capacity(9);
+    assert!(behind.recv().await.text().len() > 1 << 20);
+    reads(&mut behind, "plain", 1..LANE + 1).await;
+}

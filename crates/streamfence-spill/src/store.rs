@@ -28,9 +28,9 @@ use self::engine::Engine;
 use crate::filesystem::RealFs;
 use crate::index::{Geometry, Limits};
 
-/// The largest record that is sure to be written, in [stored bytes](streamfence_core::Record::stored_bytes): 2 MiB.
-/// What is larger may be lost, and is then told as such when it is read.
-pub const MAX_RECORD_BYTES: u64 = 2 << 20;
+/// The largest record that is sure to be written, in [stored bytes](streamfence_core::Record::stored_bytes): a hub appends
+/// none that is larger. One that is may be lost, and is then told as such when it is read.
+pub const MAX_RECORD_BYTES: u64 = streamfence_core::Record::MAX_STORED_BYTES;
 
 /// How files are laid out.
 const GEOMETRY: Geometry =

@@ -13,7 +13,7 @@ use crate::lane::{Admission, Rejection, Spilled};
 use crate::message::{ClientId, Message, SessionKey, TopicId};
 use crate::policy::{SpillFull, SpillRules};
 use crate::session::Verdict;
-use crate::spill::{Audience, LogPosition, SpillCompletion, SpillHealth, SpillRefusal, stored_bytes};
+use crate::spill::{Audience, LogPosition, Record, SpillCompletion, SpillHealth, SpillRefusal, stored_bytes};
 use crate::spill_log::{Cursor, SpillLimits};
 use crate::topic::TopicEntry;
 
@@ -191,6 +191,9 @@ impl Hub {
         let cost = stored_bytes(message.key.as_ref(), &message.body, named);
         let (bytes, unwritten) = (message.size_bytes(), self.spills.unwritten());
         let most = rules.max_bytes_per_topic.map(|most| self.spills.part(most.get()));
+        if cost > Record::MAX_STORED_BYTES {
+            return Err(SpillRefusal::TooLarge);
+        }
         if rules.max_bytes_per_client.is_some_and(|most| bytes > most.get()) {
             return Err(SpillRefusal::ClientQuota);
         }
