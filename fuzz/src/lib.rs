@@ -6,9 +6,11 @@
 mod config;
 mod hub;
 mod seam;
+mod spill;
 mod wish;
 
 pub use config::config;
 pub use hub::hub;
 pub use seam::seam;
+pub use spill::spill;
 pub use wish::wish;

@@ -19,6 +19,11 @@ fn seam() {
 }
 
 #[test]
+fn spill() {
+    replay("spill", streamfence_fuzz::spill);
+}
+
+#[test]
 fn config() {
     replay("config", streamfence_fuzz::config);
 }

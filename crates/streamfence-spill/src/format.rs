@@ -15,6 +15,8 @@ mod block;
 mod record;
 mod segment;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use block::forge;
 pub(crate) use block::{BLOCK_HEADER_BYTES, BlockHeader, BlockWriter, Wanted, check_block, decode_block};
 pub(crate) use record::largest_encoding;
 pub(crate) use segment::{SEGMENT_HEADER_BYTES, SegmentHeader};

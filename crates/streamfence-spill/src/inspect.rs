@@ -132,7 +132,7 @@ fn pid(fs: &RealFs) -> Option<u32> {
 }
 
 /// Bytes that are read at a place.
-trait Source {
+pub(crate) trait Source {
     fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize>;
 }
 
@@ -142,8 +142,18 @@ impl Source for File {
     }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+impl Source for &[u8] {
+    fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
+        let rest = self.get(at as usize..).unwrap_or_default();
+        let count = rest.len().min(into.len());
+        into[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
+    }
+}
+
 /// Reads a segment block by block. `None` when it holds nothing yet.
-fn look(file: &impl Source, length: u64, name: String) -> io::Result<Option<(SegmentHeader, Segment)>> {
+pub(crate) fn look(file: &impl Source, length: u64, name: String) -> io::Result<Option<(SegmentHeader, Segment)>> {
     let mut head = vec![0; SEGMENT_HEADER_BYTES];
     let count = read_up_to(file, &mut head, 0)?;
     if head[..count].iter().all(|byte| *byte == 0) {

@@ -9,6 +9,9 @@
 
 mod filesystem;
 mod format;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod inspect;
 mod ledger;

@@ -159,6 +159,19 @@ pub(crate) fn check_block(block: &[u8], epoch: u64) -> Result<BlockHeader, Forma
     Ok(header)
 }
 
+/// Makes the size and the checksums of a block right, so that what comes after them is put to the test.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn forge(block: &mut [u8]) {
+    let Some((head, body)) = block.split_at_mut_checked(BLOCK_HEADER_BYTES) else { return };
+    head[..4].copy_from_slice(&MAGIC.to_le_bytes());
+    head[8..12].copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
+    head[12..16].copy_from_slice(&(body.len() as u32).to_le_bytes());
+    // No flags.
+    head[64..].fill(0);
+    let crc = crc32c::crc32c(&head[8..]);
+    head[4..8].copy_from_slice(&crc.to_le_bytes());
+}
+
 /// What is wanted of blocks that are read one after the other.
 #[derive(Debug)]
 pub(crate) struct Wanted {

@@ -106,14 +106,6 @@ fn every_flipped_bit_and_every_cut_of_a_block_is_found() {
     }
 }
 
-/// Makes the checksums of a block right, so that what comes after them is put to the test.
-fn forge(bytes: &mut [u8]) {
-    let (head, body) = bytes.split_at_mut(BLOCK_HEADER_BYTES);
-    head[8..12].copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
-    let crc = crc32c::crc32c(&head[8..]);
-    head[4..8].copy_from_slice(&crc.to_le_bytes());
-}
-
 #[test]
 fn whatever_a_block_says_it_is_records_or_an_error() {
     let (_, whole) = block(1, &records());

@@ -1,15 +1,6 @@
 use super::*;
 use crate::testing::{block, record};
 
-impl Source for Vec<u8> {
-    fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
-        let rest = self.get(at as usize..).unwrap_or_default();
-        let count = rest.len().min(into.len());
-        into[..count].copy_from_slice(&rest[..count]);
-        Ok(count)
-    }
-}
-
 const EPOCH: u64 = 5;
 
 /// A segment of six blocks with three records each, and where each block ends.
@@ -26,8 +17,8 @@ fn image(epoch: u64) -> (Vec<u8>, Vec<usize>) {
     (bytes, ends)
 }
 
-fn look_at(bytes: &Vec<u8>) -> Segment {
-    look(bytes, bytes.len() as u64, "s".into()).expect("it has a header").expect("it is not empty").1
+fn look_at(bytes: &[u8]) -> Segment {
+    look(&bytes, bytes.len() as u64, "s".into()).expect("it has a header").expect("it is not empty").1
 }
 
 #[test]
@@ -92,11 +83,11 @@ fn any_header_is_a_report_or_an_error() {
     for at in 0..SEGMENT_HEADER_BYTES {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;
-        assert!(look(&bytes, bytes.len() as u64, "s".into()).is_err(), "byte {at}");
+        assert!(look(&&*bytes, bytes.len() as u64, "s".into()).is_err(), "byte {at}");
     }
-    assert!(look(&whole[..100].to_vec(), 100, "s".into()).is_err(), "cut off");
-    assert_eq!(look(&Vec::new(), 0, "s".into()).expect("not an error"), None);
-    assert_eq!(look(&vec![0; 5000], 5000, "s".into()).expect("not an error"), None);
+    assert!(look(&&whole[..100], 100, "s".into()).is_err(), "cut off");
+    assert_eq!(look(&&[][..], 0, "s".into()).expect("not an error"), None);
+    assert_eq!(look(&&[0; 5000][..], 5000, "s".into()).expect("not an error"), None);
 }
 
 #[test]
