@@ -121,6 +121,8 @@ pub(super) struct Directory {
 impl Directory {
     /// Makes it if it is not there, makes sure that it is ours, locks it and wipes it.
     pub(super) fn open(path: &Path) -> Result<(Self, RealFs, Vec<Warning>), OpenError> {
+        // Without a slash at the end, with which a link is followed, whatever is said of links.
+        let path = &path.components().collect::<PathBuf>();
         let failed = |doing| move |source| OpenError::Io { path: path.to_owned(), doing, source };
         if let Some(above) = path.parent() {
             std::fs::create_dir_all(above).map_err(failed("making the one above"))?;
