@@ -65,6 +65,24 @@ impl Default for SpillLimits {
     }
 }
 
+/// What all logs of a hub have that is not written, in stored bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waiting {
+    pub(crate) bytes: u64,
+    /// How many of those have no room on disk yet.
+    pub(crate) unplaced: u64,
+}
+
+impl Waiting {
+    /// Whether there may be so much more, and whether or not it has room on disk. What has none takes half at most: it may
+    /// wait for very long, and what need not wait shall go on.
+    pub(crate) fn takes(self, cost: u64, has_place: bool, limits: &SpillLimits) -> bool {
+        let most = limits.unwritten_bytes;
+        let may_wait = has_place || self.unplaced == 0 || self.unplaced + cost <= most / 2;
+        may_wait && (self.bytes == 0 || self.bytes + cost <= most)
+    }
+}
+
 /// In what steps, in bytes of bodies, it is told that nobody reads any more.
 const RELEASE_BYTES: u64 = 1 << 20;
 /// The same in clients named by audiences.
@@ -202,7 +220,7 @@ impl SpillLog {
         &self,
         cost: u64,
         bytes: u64,
-        unwritten: u64,
+        waiting: Waiting,
         most: Option<u64>,
         health: SpillHealth,
     ) -> Result<(), SpillRefusal> {
@@ -217,8 +235,8 @@ impl SpillLog {
         let unsent = self.memory.unsent();
         // One record of any size may wait alone: else a large one would never be taken.
         let is_granted = unsent == 0 || unsent + cost <= self.granted + self.limits.allowance_bytes;
-        let is_room = unwritten == 0 || unwritten + cost <= self.limits.unwritten_bytes;
-        if is_granted && is_room { Ok(()) } else { Err(short) }
+        let has_place = unsent + cost <= self.granted;
+        if is_granted && waiting.takes(cost, has_place, &self.limits) { Ok(()) } else { Err(short) }
     }
 
     /// Takes a message in at the end.
@@ -348,6 +366,11 @@ impl SpillLog {
     /// How many stored bytes it keeps in memory that are not known to be written.
     pub(crate) fn unwritten(&self) -> u64 {
         self.memory.unsent() + self.memory.under_way()
+    }
+
+    /// How many stored bytes of those have no room on disk yet.
+    pub(crate) fn unplaced(&self) -> u64 {
+        self.memory.unsent().saturating_sub(self.granted)
     }
 
     /// How many stored bytes it keeps in memory that are written.

@@ -189,7 +189,7 @@ impl Hub {
     fn vacancy(&self, message: &Message, named: usize) -> Result<Cursor, SpillRefusal> {
         let rules = self.rules(message.topic.id);
         let cost = stored_bytes(message.key.as_ref(), &message.body, named);
-        let (bytes, unwritten) = (message.size_bytes(), self.spills.unwritten());
+        let (bytes, waiting) = (message.size_bytes(), self.spills.waiting());
         let most = rules.max_bytes_per_topic.map(|most| self.spills.part(most.get()));
         if cost > Record::MAX_STORED_BYTES {
             return Err(SpillRefusal::TooLarge);
@@ -202,13 +202,13 @@ impl Hub {
         }
         if let Some(place) = self.log_of(message.topic.id) {
             let log = self.spills.log(place);
-            log.vacancy(cost, bytes, unwritten, most, self.spills.health(log.id().store))?;
+            log.vacancy(cost, bytes, waiting, most, self.spills.health(log.id().store))?;
             return Ok(log.tail());
         }
         match self.spills.health(rules.store) {
             SpillHealth::Failed => Err(SpillRefusal::Failed),
             _ if most.is_some_and(|most| bytes > most) => Err(SpillRefusal::TopicQuota),
-            health if unwritten > 0 && unwritten + cost > self.spills.limits.unwritten_bytes => {
+            health if !waiting.takes(cost, false, &self.spills.limits) => {
                 Err(if health == SpillHealth::Full { SpillRefusal::Full } else { SpillRefusal::Busy })
             }
             _ => Ok(Cursor::default()),

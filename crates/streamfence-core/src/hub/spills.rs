@@ -9,7 +9,7 @@ use std::time::Instant;
 use slab::Slab;
 
 use crate::spill::{LogId, SpillCommand, SpillHealth, StoreId};
-use crate::spill_log::{SpillLimits, SpillLog};
+use crate::spill_log::{SpillLimits, SpillLog, Waiting};
 use crate::topic::TopicEntry;
 
 /// How many low bits of a log's number count the logs of one shard.
@@ -31,6 +31,8 @@ pub(super) struct Spills {
     stores: BTreeMap<StoreId, SpillHealth>,
     /// Sum of what the logs have not written.
     unwritten: u64,
+    /// Sum of what of that has no room on disk yet.
+    unplaced: u64,
     /// Sum of what they have written and keep in memory.
     tails: u64,
     /// Sum of the clients that are named in what they hold.
@@ -83,7 +85,9 @@ impl Spills {
     pub(super) fn update<T>(&mut self, place: u32, now: Instant, change: impl FnOnce(&mut SpillLog) -> T) -> T {
         let log = &mut self.logs[place as usize];
         let (unwritten, tail, names) = (log.unwritten(), log.tail_bytes(), log.held_names());
+        let unplaced = log.unplaced();
         let answer = change(log);
+        self.unplaced = self.unplaced + log.unplaced() - unplaced;
         self.unwritten = self.unwritten + log.unwritten() - unwritten;
         self.tails = self.tails + log.tail_bytes() - tail;
         self.names = self.names + log.held_names() - names;
@@ -101,8 +105,8 @@ impl Spills {
     }
 
     /// How many stored bytes wait to be written.
-    pub(super) fn unwritten(&self) -> u64 {
-        self.unwritten
+    pub(super) fn waiting(&self) -> Waiting {
+        Waiting { bytes: self.unwritten, unplaced: self.unplaced }
     }
 
     /// How many clients are named in what the logs hold.
@@ -182,6 +186,7 @@ impl Spills {
         let log = self.logs.remove(place as usize);
         self.by_number.remove(&log.id().number);
         self.unwritten -= log.unwritten();
+        self.unplaced -= log.unplaced();
         self.tails -= log.tail_bytes();
         self.names -= log.held_names();
     }
@@ -191,6 +196,8 @@ impl Spills {
         let unwritten: u64 = self.logs.iter().map(|(_, log)| log.unwritten()).sum();
         let tails: u64 = self.logs.iter().map(|(_, log)| log.tail_bytes()).sum();
         let names: u64 = self.logs.iter().map(|(_, log)| log.held_names()).sum();
+        let unplaced: u64 = self.logs.iter().map(|(_, log)| log.unplaced()).sum();
+        assert_eq!(self.unplaced, unplaced, "what has no room is counted");
         assert_eq!((self.unwritten, self.tails, self.names), (unwritten, tails, names), "the sums are right");
         self.logs.iter().for_each(|(_, log)| log.check());
     }

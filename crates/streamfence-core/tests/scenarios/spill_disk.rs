@@ -2,6 +2,8 @@
 
 use expect_test::expect;
 
+use streamfence_core::{Namespace, Overflow};
+
 use crate::{check, lossless, spilling};
 
 #[test]
@@ -107,6 +109,132 @@ fn a_full_disk_is_a_refusal_with_its_reason_and_it_recovers_by_itself() {
         250ms  overflow ended: 1 lost
         250ms  books of t: 13 offered 12 sent 12 delivered 8 spilled 1 rejected
         250ms  1 links, 0 messages resident
+    "#]],
+    );
+}
+
+#[test]
+fn topics_that_find_no_room_do_not_silence_one_that_has_some() {
+    let namespace = Namespace::new("/a").topic("orders.*").best_effort(Overflow::Spill).max_queued_messages(2);
+    // The first topic gets all the room there is. The others wait for some, with two of 400 kB each.
+    let mut script = String::from("disk size=1000000 grant=1000000");
+    (0..12).for_each(|topic| script += &format!(", subscribe orders.{topic}"));
+    script += ", room 12, room 0, offer 1-3 topic=orders.0, +50ms";
+    for topic in 1..12 {
+        let first = 4 * topic;
+        script += &format!(", offer {first}-{} topic=orders.{topic} size=400000, +50ms", first + 3);
+    }
+    script += ", offer 90 topic=orders.0 size=400000, room 99 99999999, books";
+    check(
+        namespace.max_queued_bytes(4_000_000),
+        &script,
+        expect![[r#"
+        0s  subscribed to orders.0
+        0s  subscribed to orders.1
+        0s  subscribed to orders.2
+        0s  subscribed to orders.3
+        0s  subscribed to orders.4
+        0s  subscribed to orders.5
+        0s  subscribed to orders.6
+        0s  subscribed to orders.7
+        0s  subscribed to orders.8
+        0s  subscribed to orders.9
+        0s  subscribed to orders.10
+        0s  subscribed to orders.11
+        0s  told: subscribed to orders.0 after 0
+        0s  told: subscribed to orders.1 after 0
+        0s  told: subscribed to orders.2 after 0
+        0s  told: subscribed to orders.3 after 0
+        0s  told: subscribed to orders.4 after 0
+        0s  told: subscribed to orders.5 after 0
+        0s  spilled 3
+        0s  spill began
+        50ms  spilled 6-7
+        50ms  spill began
+        50ms  disk is full
+        100ms  spilled 10-11
+        100ms  spill began
+        150ms  spilled 14-15
+        150ms  spill began
+        200ms  spilled 18-19
+        200ms  spill began
+        250ms  spilled 22-23
+        250ms  spill began
+        300ms  rejected 26: disk_full
+        300ms  rejected 27: disk_full
+        300ms  overflow began
+        350ms  rejected 30: disk_full
+        350ms  rejected 31: disk_full
+        350ms  overflow began
+        400ms  rejected 34: disk_full
+        400ms  rejected 35: disk_full
+        400ms  overflow began
+        450ms  rejected 38: disk_full
+        450ms  rejected 39: disk_full
+        450ms  overflow began
+        500ms  rejected 42: disk_full
+        500ms  rejected 43: disk_full
+        500ms  overflow began
+        550ms  rejected 46: disk_full
+        550ms  rejected 47: disk_full
+        550ms  overflow began
+        600ms  spilled 90
+        600ms  told: subscribed to orders.6 after 0
+        600ms  told: subscribed to orders.7 after 0
+        600ms  told: subscribed to orders.8 after 0
+        600ms  told: subscribed to orders.9 after 0
+        600ms  told: subscribed to orders.10 after 0
+        600ms  told: subscribed to orders.11 after 0
+        600ms  sent 1
+        600ms  sent 4
+        600ms  sent 8
+        600ms  sent 12
+        600ms  sent 16
+        600ms  sent 20
+        600ms  sent 24
+        600ms  sent 28
+        600ms  sent 32
+        600ms  sent 36
+        600ms  sent 40
+        600ms  sent 44
+        600ms  sent 2
+        600ms  sent 5
+        600ms  sent 9
+        600ms  sent 13
+        600ms  sent 17
+        600ms  sent 21
+        600ms  sent 25
+        600ms  sent 29
+        600ms  sent 33
+        600ms  sent 37
+        600ms  sent 41
+        600ms  sent 45
+        600ms  overflow ended: 2 lost
+        600ms  overflow ended: 2 lost
+        600ms  overflow ended: 2 lost
+        600ms  overflow ended: 2 lost
+        600ms  overflow ended: 2 lost
+        600ms  overflow ended: 2 lost
+        600ms  spill ended: 2 in 600ms
+        600ms  spill ended: 2 in 550ms
+        600ms  spill ended: 2 in 500ms
+        600ms  spill ended: 2 in 450ms
+        600ms  spill ended: 2 in 400ms
+        600ms  spill ended: 2 in 350ms
+        600ms  sent 3
+        600ms  sent 6
+        600ms  sent 10
+        600ms  sent 14
+        600ms  sent 18
+        600ms  sent 22
+        600ms  sent 90
+        600ms  sent 7
+        600ms  sent 11
+        600ms  sent 15
+        600ms  sent 19
+        600ms  sent 23
+        600ms  books of orders.*: 48 offered 36 sent 36 delivered 12 spilled 12 rejected
+        600ms  1 links, 0 messages resident
     "#]],
     );
 }
