@@ -213,7 +213,7 @@ fn is_ours(path: &Path, fs: &RealFs) -> Result<bool, OpenError> {
                 }),
             }
         }
-        Err(error) => Err(insecure(&path.join(MARKER), error.to_string(), "a file that this process wrote")),
+        Err(error) => Err(OpenError::Io { path: path.join(MARKER), doing: "opening", source: error }),
     }
 }
 
