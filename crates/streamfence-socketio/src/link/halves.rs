@@ -76,6 +76,14 @@ impl Writer {
         }
     }
 
+    /// Looks at what a write looks at, before the kernel is called.
+    pub(crate) fn prepare(&self) {
+        if let Self::Tcp(half) = self {
+            // Only asks whether the kernel has said no, and does not mind.
+            let _ready = half.as_ref().try_io(Interest::WRITABLE, || Ok(()));
+        }
+    }
+
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             // What the kernel has taken is all there is.
