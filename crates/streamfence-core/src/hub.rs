@@ -552,7 +552,7 @@ impl Hub {
 
     /// The one place where a session is filed anew, after anything happened to it.
     fn settle(&mut self, key: SessionKey, is_crowded: bool) {
-        if self.sessions[key.index as usize].value.session.has_spilled() {
+        if !self.spills.is_empty() && self.sessions[key.index as usize].value.session.has_spilled() {
             self.feed(key);
         }
         let seated = &self.sessions[key.index as usize].value;

@@ -541,6 +541,10 @@ impl Lane {
         }
         self.first += 1;
         self.queued_bytes -= message.size_bytes();
+        if self.queue.is_empty() {
+            // Begins at its beginning again, in memory that was looked at lately.
+            self.queue.clear();
+        }
         Some(queued)
     }
 }

@@ -216,7 +216,7 @@ fn record(position: LogPosition, kind: u8, size: u8) -> Record {
         id: MessageId { epoch: EPOCH, offset: Offset(u64::from(size)) },
         key: None,
         published_us: u64::MAX / u64::from(size.max(1)),
-        expires_us: (size % 3 == 0).then_some(u64::MAX - u64::from(size)),
+        expires_us: size.is_multiple_of(3).then_some(u64::MAX - u64::from(size)),
         body: Body::plain(vec![b'.'; size.into()].into()),
     }
 }

@@ -11,6 +11,10 @@ pub trait Outlet: Send {
     /// Takes all of it and leaves the batch empty: the core hands out no more than there is [`Outlet::room`].
     fn send(&mut self, batch: &mut Batch);
 
+    /// It is sent something soon, and so are a few others that hear this just before and after: a chance to look at its
+    /// memory, so that the processor fetches what it has not got for all of them at once. Nothing comes of it beside.
+    fn prepare(&self) {}
+
     /// What it takes now: a level, not a grant.
     fn room(&self) -> Room;
 

@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod intake;
+mod outputs;
 mod publishing;
 mod spilling;
 
@@ -30,10 +31,6 @@ use crate::spill_pump::SpillPump;
 use crate::tickets::Tickets;
 use crate::watch::Watchers;
 
-/// Batches and events handed out in one turn. A batch may be a call to the kernel, and whoever reads or connects waits
-/// meanwhile. With a quarter of it newcomers enter sooner beside a saturating fan-out, and everybody hears later in a
-/// steady rhythm.
-const OUTPUTS_PER_TURN: usize = 256;
 /// What one client may say in one turn.
 const INPUTS_PER_TURN: usize = 256;
 /// Answers a client may leave unread before its wishes wait.
@@ -77,6 +74,8 @@ pub(crate) struct Shard {
     busy: usize,
     busy_since: Option<Instant>,
     next_tick: Instant,
+    /// What is handed out at once; kept for its memory.
+    outputs: Vec<Output>,
     tickets: Tickets,
     drain: Option<Drain>,
     /// What is to be published next, before what is in the channel.
@@ -116,6 +115,7 @@ impl Shard {
             busy: 0,
             busy_since: None,
             next_tick: Instant::now() + TICK,
+            outputs: Vec::new(),
             tickets: Tickets::default(),
             drain: None,
             next_publish: None,
@@ -433,39 +433,6 @@ impl Shard {
         self.busy = 0;
         self.busy_since = None;
         false
-    }
-
-    /// Hands out what the hub has to say. `true` when there is more.
-    fn drain_outputs(&mut self, now: Instant) -> bool {
-        for _ in 0..OUTPUTS_PER_TURN {
-            match self.hub.poll_output(now.into_std()) {
-                None => return false,
-                Some(Output::Event(event)) => self.witness(&event, now),
-                Some(Output::GivenUp(given_up)) => self.bury(*given_up),
-                Some(Output::Spill(command)) => self.parts.spill.submit(command),
-                Some(Output::Disconnect { session, link, namespace, reason }) => {
-                    self.cut(session, link, namespace, reason);
-                }
-                Some(Output::Starved(key)) => {
-                    // What the hub knows may be old: more may be there already.
-                    let rooms = self.seat_mut(key).map(|seat| (seat.room, seat.outlet.await_room()));
-                    if let Some((_, room)) = rooms.filter(|(old, new)| old != new) {
-                        self.take_room(key, room, now);
-                    }
-                }
-                Some(Output::Transmit(key, mut batch)) => {
-                    if let Some(seat) = self.seat_mut(key) {
-                        seat.outlet.send(&mut batch);
-                        if std::mem::take(&mut seat.is_parked) {
-                            seat.link.wake();
-                        }
-                    }
-                    self.hub.recycle(batch);
-                    self.look_at_room(key, now);
-                }
-            }
-        }
-        true
     }
 
     /// Asks a transport what it takes now, and whether its writer still has to run.

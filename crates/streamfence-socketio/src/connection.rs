@@ -4,8 +4,10 @@
 //! remembers who asked for an answer. Never a topic's policy.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use smallvec::SmallVec;
 use socketioxide::extract::{AckSender, SocketRef};
 use streamfence_core::{
     ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, Policy, RequestId, Ticket, TopicId, Transmit,
@@ -31,8 +33,11 @@ pub(crate) struct Connection {
     pub(crate) state: Arc<LinkState>,
     pub(crate) shared: Arc<Shared>,
     links: Mutex<Vec<Link>>,
-    members: Mutex<Vec<Arc<Member>>>,
+    members: Mutex<Members>,
 }
+
+/// The namespaces a connection has joined, each with its name beside, so that finding one looks nowhere else.
+pub(crate) type Members = SmallVec<[(NamespaceId, Arc<Member>); 1]>;
 
 impl Connection {
     /// A connection without links. It lives until its transport has ended.
@@ -92,6 +97,14 @@ impl Connection {
         self.links().iter().filter(|link| link.shard() != shard).for_each(Link::wake);
     }
 
+    /// Looks at what a send looks at; waits for nobody, and changes nothing.
+    pub(crate) fn prepare(&self) {
+        self.state.prepare();
+        if let Ok(members) = self.members.try_lock() {
+            black_box(members.first().map(|(namespace, _)| *namespace));
+        }
+    }
+
     fn links(&self) -> MutexGuard<'_, Vec<Link>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,8 +129,8 @@ impl Connection {
             callbacks: Mutex::default(),
         });
         let mut members = self.members();
-        members.retain(|other| other.namespace != namespace);
-        members.push(member.clone());
+        members.retain(|(other, _)| *other != namespace);
+        members.push((namespace, member.clone()));
         member
     }
 
@@ -125,8 +138,8 @@ impl Connection {
     pub(crate) fn leave(&self, namespace: NamespaceId, reason: CloseReason) {
         let member = {
             let mut members = self.members();
-            let place = members.iter().position(|member| member.namespace == namespace);
-            place.map(|place| members.swap_remove(place))
+            let place = members.iter().position(|(other, _)| *other == namespace);
+            place.map(|place| members.swap_remove(place).1)
         };
         if let Some(member) = member {
             member.link.leave(namespace, reason);
@@ -135,16 +148,16 @@ impl Connection {
 
     /// Who the client is in a namespace.
     pub(crate) fn member(&self, namespace: NamespaceId) -> Option<Arc<Member>> {
-        self.members().iter().find(|member| member.namespace == namespace).cloned()
+        self.members().iter().find(|(other, _)| *other == namespace).map(|(_, member)| member.clone())
     }
 
     /// Says nothing more in a namespace, nor hears of its end.
     pub(crate) fn forget(&self, member: &Arc<Member>) {
-        self.members().retain(|other| !Arc::ptr_eq(other, member));
+        self.members().retain(|(_, other)| !Arc::ptr_eq(other, member));
     }
 
     /// The namespaces joined, locked.
-    pub(crate) fn members(&self) -> MutexGuard<'_, Vec<Arc<Member>>> {
+    pub(crate) fn members(&self) -> MutexGuard<'_, Members> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
 use socketioxide::{SendError, SocketError};
 use streamfence_core::{Batch, CloseReason, ErrorCode, NamespaceId, Room, Tier, Transmit, Transport};
 use streamfence_runtime::Outlet;
 
-use crate::connection::{Connection, Member};
-use crate::link::packet::Packet;
+use crate::connection::{Connection, Member, Members};
+use crate::link::packet::Packets;
 use crate::outgoing::Outgoing;
 
 /// Writes below the websocket where it can, and emits through the library where it must.
@@ -26,7 +25,7 @@ impl SocketIoOutlet {
     /// Says this to these members, in order. Below the websocket, as long as nothing of the batch needs the library:
     /// what follows that must not overtake it. The one whose packet the library has no place for, if there was one:
     /// nothing more is said then.
-    fn say<'a>(&self, members: &'a [Arc<Member>], batch: impl IntoIterator<Item = Transmit>) -> Option<&'a Member> {
+    fn say<'a>(&self, members: &'a Members, batch: impl IntoIterator<Item = Transmit>) -> Option<&'a Member> {
         let state = &self.connection.state;
         let mut is_spliced = state.is_in_order();
         let mut packets = Packets::new();
@@ -34,10 +33,10 @@ impl SocketIoOutlet {
         for what in batch {
             let namespace = what.namespace();
             // Whoever has left meanwhile hears nothing; its session is on its way out too.
-            let Some(member) = members.iter().find(|member| member.namespace == namespace) else { continue };
+            let Some((_, member)) = members.iter().find(|(place, _)| *place == namespace) else { continue };
             Outgoing::of(member, what, |outgoing| {
                 if is_spliced && outgoing.has_callback() {
-                    state.splice(packets.drain(..));
+                    state.splice(&mut packets);
                     is_spliced = false;
                 }
                 if is_spliced {
@@ -51,7 +50,7 @@ impl SocketIoOutlet {
             }
         }
         if !packets.is_empty() {
-            state.splice(packets);
+            state.splice(&mut packets);
         }
         refused
     }
@@ -113,6 +112,10 @@ impl Outlet for SocketIoOutlet {
         }
     }
 
+    fn prepare(&self) {
+        self.connection.prepare();
+    }
+
     fn room(&self) -> Room {
         let state = &self.connection.state;
         if state.resume() {
@@ -148,7 +151,12 @@ impl Outlet for SocketIoOutlet {
         let connection = self.connection.clone();
         let mine: Vec<_> = {
             let members = connection.members();
-            members.iter().filter(|member| member.link.shard() == self.shard).cloned().collect()
+            members
+                .iter()
+                .map(|(_, member)| member)
+                .filter(|member| member.link.shard() == self.shard)
+                .cloned()
+                .collect()
         };
         let nobody_is_there = connection.members().is_empty();
         if connection.is_stalled() || (nobody_is_there && connection.has_one_link()) {
@@ -171,6 +179,3 @@ impl Connection {
         self.state.is_blocked() && self.state.transport() == Transport::WebSocket
     }
 }
-
-/// What is spliced of one batch; without an allocation where the batch is short.
-type Packets = SmallVec<[Packet; 8]>;

@@ -263,6 +263,7 @@ impl Index {
     /// Gives up writing: what lies in the files stays.
     pub(crate) fn fail(&mut self) {
         self.failed = true;
+        self.full = false;
         self.writable.clear();
         self.wanting.clear();
         self.waiting_bytes = 0;

@@ -59,7 +59,10 @@ impl StoreConfig {
     }
 }
 
-/// An open directory of logs. Dropping it ends its threads, removes its files and lets go of the directory; logs whose
+/// An open directory of logs.
+///
+/// When there is no room, it looks for some every second. When two calls to write fail in a row for another reason, it
+/// writes no more, however long it is open; what it holds can still be read. Dropping it ends its threads, removes its files and lets go of the directory; logs whose
 /// backends are still there hear nothing more.
 #[derive(Debug)]
 pub struct Store {

@@ -17,13 +17,14 @@ impl Hub {
         link.is_filed = false;
         let mut batch = self.spare.pop().unwrap_or_default();
         let mut room = link.room();
+        let no_logs = self.spills.is_empty();
         let (is_alone, mut is_timeless, mut has_spilled) = (link.sessions().len() == 1, false, false);
         while batch.len() < BATCH_LENGTH {
             let Some(turn) = link.next_turn() else { break };
             let session = &mut self.sessions[turn.index as usize].value.session;
             let said = session.poll_transmit(&mut room, || link.clock().now(now), now, &mut self.books);
             is_timeless = is_alone && !session.has_timers();
-            has_spilled |= session.has_spilled();
+            has_spilled |= !no_logs && session.has_spilled();
             let Some(what) = said else {
                 if session.is_ready() {
                     link.keep_turn(turn);

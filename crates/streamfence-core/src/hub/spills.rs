@@ -71,6 +71,12 @@ impl Spills {
         place
     }
 
+    /// Whether there is none, as in most hubs: then no lane is to be looked at for it.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.logs.is_empty()
+    }
+
     /// The log at a place.
     pub(super) fn log(&self, place: u32) -> &SpillLog {
         &self.logs[place as usize]

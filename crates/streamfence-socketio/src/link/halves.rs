@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
 use super::stream::Carrier;
@@ -61,7 +62,7 @@ impl Reader {
 impl Writer {
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self {
-            Self::Tcp(half) => Pin::new(half).poll_write_vectored(cx, bufs),
+            Self::Tcp(half) => poll_send(half.as_ref(), cx, bufs),
             Self::Unix(half) => Pin::new(half).poll_write_vectored(cx, bufs),
             Self::Shared(shared) => {
                 let mut stream = shared.lock();
@@ -72,6 +73,14 @@ impl Writer {
                 let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
                 Pin::new(&mut **stream).poll_write(cx, first)
             }
+        }
+    }
+
+    /// Looks at what a write looks at, before the kernel is called.
+    pub(crate) fn prepare(&self) {
+        if let Self::Tcp(half) = self {
+            // Only asks whether the kernel has said no, and does not mind.
+            let _ready = half.as_ref().try_io(Interest::WRITABLE, || Ok(()));
         }
     }
 
@@ -106,6 +115,21 @@ impl Writer {
             Self::Tcp(half) => half.forget(),
             Self::Unix(half) => half.forget(),
             Self::Shared(_) => {}
+        }
+    }
+}
+
+/// Writes as `poll_write_vectored` does, with a call that asks the socket alone: one that writes to any file looks at
+/// the file as well, and with very many connections that is memory nobody has looked at for long.
+fn poll_send(stream: &TcpStream, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    loop {
+        std::task::ready!(stream.poll_write_ready(cx))?;
+        let sent = stream.try_io(Interest::WRITABLE, || SockRef::from(stream).send_vectored(bufs));
+        match sent {
+            // It is not ready after all, and says so from now on.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            sent => return Poll::Ready(sent),
         }
     }
 }

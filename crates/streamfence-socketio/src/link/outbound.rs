@@ -5,6 +5,7 @@
 //! for a lane, and a lane not for an application that never stops.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::io::{self, IoSlice};
 use std::task::{Poll, Waker};
 
@@ -13,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::frame::Frame;
 use super::halves::Writer;
-use super::packet::{FRAMES_PER_CALL, Packet, Parts};
+use super::packet::{FRAMES_PER_CALL, Packet, Packets, Parts};
 use super::seam::Seam;
 use super::sink::Sink;
 
@@ -52,6 +53,12 @@ impl Outbound {
         self.is_finished() && (!self.is_full() || self.is_library_waiting) && !self.seam.is_closed()
     }
 
+    /// Looks at what a write looks at.
+    pub(crate) fn prepare(&self) {
+        black_box(self.seam.is_open());
+        self.sink.prepare();
+    }
+
     /// Whether nothing of the shard's is left.
     pub(crate) fn is_finished(&self) -> bool {
         self.rest.is_empty() && self.queue.is_empty() && !self.is_unflushed
@@ -71,8 +78,20 @@ impl Outbound {
     ///
     /// # Errors
     /// The stream's own: it is broken.
-    pub(crate) fn splice(&mut self, packets: impl IntoIterator<Item = Packet>) -> io::Result<()> {
-        self.queue.extend(packets);
+    pub(crate) fn splice(&mut self, packets: &mut Packets) -> io::Result<()> {
+        if self.is_finished() && self.seam.is_open() && !self.is_library_next && !packets.is_empty() {
+            // Nearly always, and then the kernel mostly takes all of it: what goes at once is not queued.
+            let written = self.write_packets(packets.iter())?;
+            if let Poll::Ready(taken) = written {
+                packets.drain(..taken);
+            }
+            self.queue.extend(packets.drain(..));
+            if written.is_pending() || self.finish()?.is_pending() {
+                return Ok(());
+            }
+            self.end_turn();
+        }
+        self.queue.extend(packets.drain(..));
         let _blocked = self.advance()?;
         Ok(())
     }
@@ -121,11 +140,15 @@ impl Outbound {
             return Ok(Poll::Pending);
         }
         while !self.queue.is_empty() && self.seam.is_open() && !self.is_library_next {
-            if self.write_queue()?.is_pending() || self.finish()?.is_pending() {
+            let queue = std::mem::take(&mut self.queue);
+            let written = self.write_packets(&queue);
+            self.queue = queue;
+            let Poll::Ready(taken) = written? else { return Ok(Poll::Pending) };
+            self.queue.drain(..taken);
+            if self.finish()?.is_pending() {
                 return Ok(Poll::Pending);
             }
-            // Not before the batch is out, or what the library is given meanwhile would overtake the end of it.
-            self.is_library_next = self.is_library_waiting && self.queue.is_empty();
+            self.end_turn();
         }
         if self.queue.is_empty() && self.queue.capacity() > KEPT_PACKETS {
             self.queue = VecDeque::new();
@@ -133,16 +156,18 @@ impl Outbound {
         Ok(Poll::Ready(()))
     }
 
-    /// Writes the next packets of the queue, with one call.
-    fn write_queue(&mut self) -> io::Result<Poll<()>> {
-        let taken = {
-            let parts = Parts::of(&self.queue);
-            let Poll::Ready(written) = self.sink.offer(&parts.slices())? else { return Ok(Poll::Pending) };
-            parts.take(written, &mut self.rest)
-        };
+    /// Gives the library its turn if it waits for it. Not before the batch is out, or what the library is given meanwhile
+    /// would overtake the end of it.
+    fn end_turn(&mut self) {
+        self.is_library_next = self.is_library_waiting && self.queue.is_empty();
+    }
+
+    /// Writes the first of these packets, with one call, and says how many of them are off.
+    fn write_packets<'a>(&mut self, packets: impl IntoIterator<Item = &'a Packet>) -> io::Result<Poll<usize>> {
+        let parts = Parts::of(packets);
+        let Poll::Ready(written) = self.sink.offer(&parts.slices())? else { return Ok(Poll::Pending) };
         self.is_unflushed = true;
-        self.queue.drain(..taken);
-        Ok(Poll::Ready(()))
+        Ok(Poll::Ready(parts.take(written, &mut self.rest)))
     }
 
     /// Writes what is left of what was begun.

@@ -31,6 +31,11 @@ impl Sink {
         self.is_full || self.is_flush_full
     }
 
+    /// Looks at what a write looks at.
+    pub(crate) fn prepare(&self) {
+        self.writer.prepare();
+    }
+
     /// How many bytes the kernel has taken since this was asked last.
     pub(crate) fn take_moved_bytes(&mut self) -> u64 {
         std::mem::take(&mut self.moved_bytes)

@@ -15,6 +15,8 @@ use crate::format::{BLOCK_HEADER_BYTES, SEGMENT_HEADER_BYTES, largest_encoding};
 pub(crate) enum Task {
     /// Make a segment for a log, if so much is free on the file system.
     Create { log: LogId, segment: u64, free_wanted: u64 },
+    /// See whether so much is free on the file system. Nobody wants a segment; all want to know whether there is room.
+    Look { free_wanted: u64 },
     /// Write as much of this as fits.
     Write(WriteTask),
     /// Remove a file.
@@ -58,7 +60,7 @@ pub(crate) struct Written {
 }
 
 impl Index {
-    /// The next thing to do: making, writing and removing take turns, so that none of them holds up the others.
+    /// The next thing to do: making (or looking for room), writing and removing take turns, so that none of them holds up the others.
     pub(crate) fn next_task(&mut self, now: Instant) -> Option<Task> {
         (0..3).find_map(|_| {
             self.turn = (self.turn + 1) % 3;
@@ -73,7 +75,7 @@ impl Index {
     /// When there will be something to do again that there is not now.
     pub(crate) fn next_time(&self) -> Option<Instant> {
         let Retry { create, write, remove } = self.retry;
-        let create = create.filter(|_| !self.wanting.is_empty());
+        let create = create.filter(|_| self.full || !self.wanting.is_empty());
         let write = write.filter(|_| !self.writable.is_empty());
         let remove = remove.filter(|_| !self.removals.is_empty());
         create.into_iter().chain(write).chain(remove).min()
@@ -102,7 +104,23 @@ impl Index {
             self.space.add();
             return Some(Task::Create { log: id, segment, free_wanted });
         }
-        None
+        if !self.full {
+            return None;
+        }
+        if !self.space.has_room(true) {
+            self.run_out(now);
+            return None;
+        }
+        Some(Task::Look { free_wanted: self.space.free_wanted(true) })
+    }
+
+    /// Says whether there is room.
+    pub(crate) fn looked(&mut self, has_room: bool, now: Instant) {
+        if has_room {
+            self.recover();
+        } else {
+            self.run_out(now);
+        }
     }
 
     /// Says what became of a segment to be made.
@@ -118,10 +136,7 @@ impl Index {
             }
             return;
         }
-        if self.full && !self.failed {
-            self.full = false;
-            self.tell_all(SpillHealth::Healthy);
-        }
+        self.recover();
         let epoch = self.epochs.wrapping_add(number);
         let segment = Segment { number, epoch, end: 0, blocks: Vec::new() };
         match self.logs.get_mut(&id).filter(|_| !self.failed) {
@@ -241,6 +256,14 @@ impl Index {
         if !self.failed {
             self.full = true;
             self.tell_all(SpillHealth::Full);
+        }
+    }
+
+    /// There is room again.
+    fn recover(&mut self) {
+        if self.full {
+            self.full = false;
+            self.tell_all(SpillHealth::Healthy);
         }
     }
 

@@ -22,6 +22,10 @@ fn carry_out(index: &mut Index, task: Task, now: Instant) -> String {
             index.created(log, segment, Ok(()), now);
             format!("create {segment} for {}", log.number)
         }
+        Task::Look { .. } => {
+            index.looked(true, now);
+            "look".into()
+        }
         Task::Write(WriteTask { log, segment, at, batches, .. }) => {
             let mut ledger = LedgerWriter::default();
             batches.iter().flat_map(Batch::records).for_each(|record| ledger.push(record));
@@ -125,14 +129,45 @@ fn what_is_closed_while_it_is_made_or_written_goes() {
 }
 
 #[test]
-fn nobody_waits_for_a_retry_that_no_longer_concerns_him() {
+fn that_there_is_room_again_is_said_though_nobody_wants_any() {
+    let (mut index, now) = index(2);
+    let health = |index: &mut Index| {
+        let health = |completion| match completion {
+            SpillCompletion::Health { log, health } => Some((log.number, health)),
+            _ => None,
+        };
+        index.take_completions().into_iter().filter_map(health).collect::<Vec<_>>()
+    };
+    open(&mut index, 1);
+    open(&mut index, 2);
+    open(&mut index, 3);
+    run(&mut index, now);
+    assert_eq!(health(&mut index), [1, 2, 3].map(|log| (log, SpillHealth::Full)));
+    index.close(log(3));
+    assert_eq!(run(&mut index, now + RETRY), [""; 0]);
+    assert_eq!((index.next_time(), health(&mut index)), (Some(now + 2 * RETRY), vec![]), "it has not changed");
+    index.close(log(2));
+    assert_eq!(run(&mut index, now + RETRY), ["remove 1"]);
+    assert_eq!(health(&mut index), [], "one is not enough");
+    let four = open(&mut index, 4);
+    assert_eq!(health(&mut index), [(4, SpillHealth::Full)]);
+    index.close(log(1));
+    index.close(four);
+    open(&mut index, 5);
+    index.close(log(5));
+    assert_eq!(run(&mut index, now + RETRY), ["remove 0", "look"]);
+    open(&mut index, 6);
+    assert_eq!((health(&mut index), index.next_time()), (vec![(5, SpillHealth::Full)], None));
+}
+
+#[test]
+fn whoever_wants_a_segment_gets_it_as_soon_as_one_is_gone() {
     let (mut index, now) = index(1);
     open(&mut index, 1);
     run(&mut index, now);
     let two = open(&mut index, 2);
     assert_eq!((run(&mut index, now).len(), index.next_time()), (0, Some(now + RETRY)));
     index.close(two);
-    assert_eq!(index.next_time(), None, "there is nothing to try again for");
     let three = open(&mut index, 3);
     assert_eq!(index.next_time(), Some(now + RETRY));
     index.close(log(1));

@@ -67,6 +67,12 @@ impl<F: SpillFs> Engine<F> {
                 state.index.created(log, segment, created, now);
                 self.publish(state);
             }
+            Task::Look { free_wanted } => {
+                let has_room = self.fs.free_bytes().is_ok_and(|free| free >= free_wanted);
+                let mut state = self.lock();
+                state.index.looked(has_room, now);
+                self.publish(state);
+            }
             Task::Write(task) => self.write(task, buffer, now),
             Task::Remove { segment } => {
                 self.files.forget(segment);

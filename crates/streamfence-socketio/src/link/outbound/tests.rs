@@ -190,9 +190,9 @@ impl Pair {
             Step::Flush => {}
             Step::Splice(packets) if self.outbound.has_room() => {
                 let packets: Vec<_> = packets.into_iter().map(|attachments| self.packet(attachments)).collect();
-                self.outbound.splice(packets).expect("the kernel lives");
+                self.outbound.splice(&mut packets.into_iter().collect()).expect("the kernel lives");
             }
-            Step::Splice(_) | Step::Resume => self.outbound.splice(None).expect("the kernel lives"),
+            Step::Splice(_) | Step::Resume => self.outbound.splice(&mut Packets::new()).expect("the kernel lives"),
         }
     }
 

@@ -126,7 +126,7 @@ async fn what_a_writer_without_budget_leaves_of_a_shards_is_told_and_written() {
     let event = text_frame("451-[\"a\"]");
     shim.write_all(&event).await.expect("open");
     // An attachment comes first.
-    link.splice([packet("2[1]")]);
+    link.splice(&mut [packet("2[1]")].into_iter().collect());
     assert!(!link.await_room().is_some());
     tokio::task::yield_now().await;
     std::future::poll_fn(|cx| {

@@ -1,5 +1,6 @@
 //! What passes over a connection: the packets below the lanes, and the bytes they leave as.
 
+use std::hint::black_box;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
@@ -13,7 +14,7 @@ use crate::link::frame::Frame;
 use crate::link::halves::Writer;
 use crate::link::ledger::{Expected, Ledger, Seen, WINDOW_BYTES};
 use crate::link::outbound::Outbound;
-use crate::link::packet::{FRAMES_PER_CALL, Packet};
+use crate::link::packet::{FRAMES_PER_CALL, Packets};
 
 /// Locked by whoever sends.
 pub(super) struct Traffic {
@@ -143,8 +144,19 @@ impl LinkState {
         self.tier() == Tier::Splice && (self.has_room.load(Ordering::SeqCst) || self.traffic().ledger.is_empty())
     }
 
+    /// Looks at what [`Self::splice`] looks at; waits for nobody, and changes nothing.
+    pub(crate) fn prepare(&self) {
+        black_box((self.tier(), self.has_room.load(Ordering::Relaxed)));
+        if let Ok(traffic) = self.traffic.try_lock()
+            && let Some(outbound) = &traffic.outbound
+        {
+            black_box((traffic.has_room(), traffic.blocked_since));
+            outbound.prepare();
+        }
+    }
+
     /// Writes these packets below the websocket, behind what was begun before; what the kernel does not take waits.
-    pub(crate) fn splice(&self, packets: impl IntoIterator<Item = Packet>) {
+    pub(crate) fn splice(&self, packets: &mut Packets) {
         let spliced = {
             let mut traffic = self.traffic();
             let Some(outbound) = traffic.outbound.as_mut() else { return };
@@ -169,7 +181,7 @@ impl LinkState {
         if self.tier() != Tier::Splice || self.has_room.load(Ordering::SeqCst) {
             return false;
         }
-        self.splice(None);
+        self.splice(&mut Packets::new());
         self.has_room.load(Ordering::SeqCst)
     }
 

@@ -174,6 +174,41 @@ fn a_write_that_fails_is_done_again_elsewhere_and_a_second_one_ends_writing() {
 }
 
 #[test]
+fn failures_with_a_success_in_between_are_not_in_a_row() {
+    let fs = FaultyFs::new(SimulatedFs::new(1 << 30), 0..0, Fault::Half);
+    let mut rig = Rig::new(fs.clone(), TINY, UNLIMITED);
+    rig.open(log(1));
+    rig.settle();
+    for position in 0..10 {
+        fs.break_next(1, Fault::Error(Errno::IO));
+        rig.append(log(1), vec![record(position, 500)]);
+        rig.settle();
+    }
+    let known = &rig.logs[&log(1)];
+    assert_eq!((known.appended, known.health, rig.engine.stats().failures), (10, None, 10));
+}
+
+#[test]
+fn a_block_in_the_place_of_another_is_damage() {
+    let fs = SimulatedFs::new(1 << 30);
+    let mut rig = Rig::new(fs.clone(), TINY, UNLIMITED);
+    rig.open(log(1));
+    rig.settle();
+    for position in 0..2 {
+        rig.append(log(1), vec![record(position, 300)]);
+        rig.settle();
+    }
+    fs.damage(fs.names()[0], |bytes| {
+        let size = (bytes.len() - 4096) / 2;
+        bytes.copy_within(4096 + size.., 4096);
+    });
+    rig.read(log(1), 0, 10_000);
+    rig.settle();
+    let known = &rig.logs[&log(1)];
+    assert_eq!((known.read, known.lost.len(), known.lost[0].messages), (1, 1, 1), "it is whole, and the wrong one");
+}
+
+#[test]
 fn a_damaged_block_loses_itself_and_a_file_that_is_gone_loses_itself() {
     let fs = SimulatedFs::new(1 << 30);
     let mut rig = Rig::new(fs.clone(), TINY, UNLIMITED);
@@ -278,6 +313,24 @@ fn a_process_without_descriptors_loses_nothing() {
     let known = &rig.logs[&log(1)];
     assert_eq!((known.appended, known.read, &*known.lost), (2, 1, &[][..]));
     assert_eq!(rig.logs[&log(2)].health, Some(SpillHealth::Healthy));
+}
+
+#[test]
+fn descriptors_are_given_up_for_the_one_that_is_needed() {
+    let fs = FaultyFs::new(SimulatedFs::new(1 << 30), 0..0, Fault::Half);
+    let mut rig = Rig::new(fs.clone(), TINY, UNLIMITED);
+    for id in [log(1), log(2)] {
+        rig.open(id);
+        rig.settle();
+        rig.append(id, vec![record(0, 500)]);
+        rig.settle();
+    }
+    rig.engine.files.keep(1);
+    fs.break_next(1, Fault::Error(Errno::MFILE));
+    rig.read(log(1), 0, 100);
+    rig.settle();
+    assert!(rig.is_answered(), "at once");
+    assert_eq!((rig.logs[&log(1)].read, rig.engine.files.len()), (1, 1), "the other one was closed for it");
 }
 
 #[test]
