@@ -22,7 +22,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
         .enumerate()
         .find(|(at, word)| !word.starts_with('-') && at.checked_sub(1).is_none_or(|before| rest[before] != "--json"));
     if row.is_none_or(|(_, row)| row == "spill") && !rest.iter().any(|word| word == "--help") {
-        cmd!(sh, "cargo bench --quiet --package streamfence-spill --bench spill").run()?;
+        cmd!(sh, "cargo bench --quiet --package streamfence-spill --bench spill --bench lanes").run()?;
     }
     cmd!(sh, "cargo run --quiet --release --package streamfence-bench -- {rest...}").run()?;
     Ok(())

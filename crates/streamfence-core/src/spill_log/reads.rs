@@ -12,6 +12,9 @@ const READS_AT_ONCE: usize = 4;
 /// How many bytes a read asks for at least, and at most.
 const READ_BYTES: std::ops::RangeInclusive<u64> = 4 << 10..=256 << 10;
 
+/// Before all lanes that wait at a position.
+const NOBODY: SessionKey = SessionKey { generation: 0, index: 0 };
+
 /// What a lane that waits has room for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Want {
@@ -48,9 +51,14 @@ impl Reads {
     /// Takes the next read: from where on, and how many bytes.
     pub(super) fn take_next(&mut self, mean_bytes: u64) -> Option<(LogPosition, u32)> {
         let (from, want) = self.next()?;
-        let bytes =
+        let reach = |bytes: u64| LogPosition(from.0 + bytes.div_ceil(mean_bytes).max(1));
+        let mut bytes =
             want.bytes.min(want.messages.saturating_mul(mean_bytes)).clamp(*READ_BYTES.start(), *READ_BYTES.end());
-        let reach = LogPosition(from.0 + bytes.div_ceil(mean_bytes).max(1));
+        if self.waiting.range((LogPosition(from.0 + 1), NOBODY)..(reach(bytes), NOBODY)).next().is_some() {
+            // What one lane asks for would be the next one's beginning: what is read is to serve many.
+            bytes = *READ_BYTES.end();
+        }
+        let reach = reach(bytes);
         self.under_way.push((from, reach));
         self.sweep = reach;
         Some((from, bytes as u32))
@@ -67,8 +75,7 @@ impl Reads {
     fn next_from(&self, mut from: LogPosition) -> Option<(LogPosition, Want)> {
         // Each step either finds one or passes a read that is under way, but perhaps comes to the same twice.
         for _ in 0..=2 * READS_AT_ONCE {
-            let first = SessionKey { index: 0, generation: 0 };
-            let ((at, _), want) = self.waiting.range((from, first)..).next()?;
+            let ((at, _), want) = self.waiting.range((from, NOBODY)..).next()?;
             let Some((_, reach)) = self.under_way.iter().find(|(start, reach)| (*start..*reach).contains(at)) else {
                 return Some((*at, *want));
             };
@@ -82,12 +89,12 @@ impl Reads {
         if let Some(place) = self.under_way.iter().position(|(start, _)| *start == from) {
             self.under_way.swap_remove(place);
         }
-        let first = SessionKey { index: 0, generation: 0 };
         // Whoever waits just there is served even if there was nothing: it must not wait for ever.
         let end = next.max(LogPosition(from.0 + 1));
-        let mut later = self.waiting.split_off(&(from, first));
-        let mut after = later.split_off(&(end, first));
-        self.waiting.append(&mut after);
-        later.into_iter().map(|((at, lane), want)| (at, lane, want.place)).collect()
+        let served: Vec<_> = self.waiting.range((from, NOBODY)..(end, NOBODY)).map(|(at, want)| (*at, *want)).collect();
+        for (at, _) in &served {
+            self.waiting.remove(at);
+        }
+        served.into_iter().map(|((at, lane), want)| (at, lane, want.place)).collect()
     }
 }
