@@ -75,6 +75,9 @@ pub struct Damage {
     pub why: String,
 }
 
+/// What is longer was not made by a store, which makes segments of 16 MiB. It may claim to be longer than any disk.
+const LONGEST_SEGMENT_BYTES: u64 = 32 << 20;
+
 /// Why a directory cannot be looked into.
 #[derive(Debug, thiserror::Error)]
 #[error("spill directory {}: it cannot be read", path.display())]
@@ -100,6 +103,10 @@ pub fn inspect(path: &Path) -> Result<Report, InspectError> {
         let read = fs.open_to_read(&file).and_then(|open| {
             let metadata = open.metadata()?;
             report.bytes += metadata.blocks() * 512;
+            if metadata.len() > LONGEST_SEGMENT_BYTES {
+                let (found, most) = (metadata.len(), LONGEST_SEGMENT_BYTES);
+                return Err(io::Error::other(format!("found {found} bytes, wanted {most} at most")));
+            }
             look(&open, metadata.len(), file.clone())
         });
         match read {

@@ -110,3 +110,18 @@ fn a_directory_is_reported_with_its_logs_and_what_is_not_ours_is_not_looked_at()
     assert!(text.contains("s-0000000000000004.seg: cannot be read"), "{text}");
     assert!(inspect(&root.path().join("nowhere")).is_err());
 }
+
+#[test]
+fn a_file_that_claims_to_be_larger_than_any_disk_is_named_and_not_read() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let (bytes, _) = image(EPOCH);
+    let name = Name::Segment(1).to_string();
+    std::fs::write(directory.path().join(&name), &bytes).expect("there is room");
+    let report = inspect(directory.path()).expect("it can be read");
+    assert_eq!((report.logs.len(), report.unreadable.len()), (1, 0));
+    let file = File::options().write(true).open(directory.path().join(&name)).expect("it was just made");
+    file.set_len(1 << 40).expect("a hole takes no room");
+    let report = inspect(directory.path()).expect("it can be read");
+    let why = "found 1099511627776 bytes, wanted 33554432 at most";
+    assert_eq!((report.logs.len(), report.unreadable), (0, vec![(name, why.to_owned())]));
+}
