@@ -201,6 +201,8 @@ async fn a_poller_whose_channel_the_application_has_filled_is_cut_and_holds_up_n
     poller.post(r#"42/feed,["flood"]"#).await;
     in_time("the channel is full", filled.recv()).await;
     app.publish("/feed", "tick", "1").await;
-    assert_eq!(app.news.left().await, CloseReason::Transport);
+    // The first ping of the library may be the one that finds the channel full.
+    let reason = app.news.left().await;
+    assert!(matches!(reason, CloseReason::Transport | CloseReason::Heartbeat), "{reason:?}");
     in_time("the shards go on", app.publish("/feed", "tick", "2")).await;
 }
