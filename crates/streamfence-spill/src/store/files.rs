@@ -25,7 +25,7 @@ impl<F: SpillFs> Files<F> {
         Self { state: Mutex::new(State { open: HashMap::new(), uses: 0 }) }
     }
 
-    /// The file of a segment. When the process has no descriptors left, ours are given up for it.
+    /// The file of a segment. When the process has no descriptors left, one of ours is given up for it.
     pub(super) fn get(&self, fs: &F, segment: u64) -> io::Result<Arc<F::File>> {
         if let Some(file) = self.find(segment) {
             return Ok(file);
@@ -33,7 +33,7 @@ impl<F: SpillFs> Files<F> {
         let open = || fs.open(Name::Segment(segment));
         let file = match open() {
             Err(error) if Trouble::from(&error) == Trouble::Busy => {
-                self.keep(0);
+                self.give_up_oldest();
                 open()
             }
             opened => opened,
@@ -76,6 +76,13 @@ impl<F: SpillFs> Files<F> {
         drop(closed);
     }
 
+    /// Closes the file that was not used for longest, and no more: whoever else wants descriptors would have them, and we
+    /// none to go on with.
+    pub(super) fn give_up_oldest(&self) {
+        let open = self.state.lock().unwrap_or_else(PoisonError::into_inner).open.len();
+        self.keep(open.saturating_sub(1));
+    }
+
     fn find(&self, segment: u64) -> Option<Arc<F::File>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.uses += 1;
@@ -89,5 +96,23 @@ impl<F: SpillFs> Files<F> {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).open.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filesystem::SimulatedFs;
+
+    #[test]
+    fn the_file_that_was_not_used_for_longest_is_given_up_and_no_other() {
+        let (fs, files) = (SimulatedFs::new(1 << 20), Files::new());
+        for segment in 1..=3 {
+            files.add(segment, fs.create(Name::Segment(segment), 4096).expect("there is room"));
+        }
+        files.get(&fs, 1).expect("it is open");
+        files.give_up_oldest();
+        let is_open = |segment| files.find(segment).is_some();
+        assert_eq!([1, 2, 3].map(is_open), [true, false, true]);
     }
 }

@@ -93,7 +93,7 @@ impl<F: SpillFs> Engine<F> {
         let create = || self.fs.create(Name::Segment(segment), self.geometry.segment_bytes);
         let file = match create() {
             Err(error) if Trouble::from(&error) == Trouble::Busy => {
-                self.files.keep(0);
+                self.files.give_up_oldest();
                 create()
             }
             created => created,
