@@ -21,6 +21,7 @@ const TRANSPORTS = { websocket: ["websocket"], polling: ["polling"], "the upgrad
 const LABELS = { namespace: "/feed", topic: "tick" };
 const PAD = "x".repeat(960);
 const KIB = 1024;
+const BPS = 100_000;
 
 const { ca, chain, key } = makeIdentity();
 
@@ -121,15 +122,19 @@ test("an encrypted key is used and its password never said; TLS 1.2 is spoken wh
 });
 
 test("a slow reader over TLS gets what it can, in order, and stays", { timeout: 60_000 }, async (t) => {
-  const server = await start(t, { server: "    stallTimeoutMs: 4000\n    pingIntervalMs: 1000\n    pingTimeoutMs: 3000" });
+  // A ping waits behind what lies below the lane: half a second at this speed, more on a busy machine.
+  const server = await start(t, { server: "    stallTimeoutMs: 8000\n    pingIntervalMs: 1000\n    pingTimeoutMs: 8000" });
   const slow = await openSlow(t, server.address(), { count: 3, ...LABELS, ca });
-  await slow.readAt(100_000);
+  await slow.readAt(BPS);
   let seq = 0;
+  const began = performance.now();
   await steadily(400, 10, () => server.publish("/feed", "tick", { seq: seq++, pad: PAD }));
-  for (const client of await slow.report()) {
+  const report = await slow.report();
+  const due = (BPS * (performance.now() - began)) / 1000;
+  for (const client of report) {
     assert.equal(client.closed, null, `disconnected: ${client.closed}`);
-    assert.ok(client.pings >= 6, `${client.pings} pings were answered`);
-    assert.ok(client.bytes > 500_000 && client.bytes < 1_300_000, `it read ${client.bytes} bytes`);
+    assert.ok(client.pings >= 2, `${client.pings} pings were answered`);
+    assert.ok(client.bytes > 0.5 * due && client.bytes < 1.3 * due, `it read ${client.bytes} bytes of ${due}`);
     assert.ok(client.last > seq - 128 - 512, `it is ${seq - client.last} messages behind`);
   }
   await slow.resume();

@@ -26,6 +26,9 @@ import time
 
 TURN_S = 0.02
 CHUNK = 65536
+READS_A_TURN = 64
+# What a slow line saves up: a machine that is busy elsewhere must not make it slower still.
+SAVED_S = 1.0
 
 
 class Client:
@@ -94,9 +97,9 @@ class Client:
             self.end(error)
 
     def grant(self, seconds):
-        """Lets a slow reader read on. What is not used in time is lost: a slow line does not save up."""
+        """Lets a slow reader read on. What it does not use within a second is lost: a slow line does not save up."""
         if self.rate:
-            self.allowance = min(self.allowance + self.rate * seconds, self.rate * 5 * TURN_S)
+            self.allowance = min(self.allowance + self.rate * seconds, self.rate * SAVED_S)
 
     def has_decrypted(self):
         """Whether TLS holds bytes that poll does not know of."""
@@ -106,26 +109,31 @@ class Client:
         return self.closed is None and (self.rate is None or self.allowance >= 1)
 
     def read(self):
-        # A command of the same turn may have stopped it; and reading zero bytes looks like the end.
-        if not self.wants_to_read():
-            return
+        """Reads what it may. One read gives one TLS record at most, so it takes several."""
+        for _ in range(READS_A_TURN):
+            # A command of the same turn may have stopped it; and reading zero bytes looks like the end.
+            if not self.wants_to_read() or not self.read_once():
+                return
+
+    def read_once(self):
         limit = CHUNK if self.rate is None else min(CHUNK, int(self.allowance))
         try:
             data = self.socket.recv(limit)
         except (BlockingIOError, ssl.SSLWantReadError):
-            return
+            return False
         except OSError as error:
             self.end(error)
-            return
+            return False
         if not data:
             self.end(None)
-            return
+            return False
         if self.rate is not None:
             self.allowance -= len(data)
         self.bytes += len(data)
         self.buffer += data
         while self.take_frame():
             pass
+        return True
 
     def end(self, error):
         if self.closed is None:
@@ -236,7 +244,7 @@ class Crowd:
             elif events & (select.POLLERR | select.POLLHUP):
                 by_fd[fd].look_for_end()
         if throttled:
-            # One read a turn each, else a fast loop would busy-wait on tiny allowances.
+            # Else a fast loop would busy-wait on tiny allowances.
             time.sleep(TURN_S / 2)
         return True
 
