@@ -42,7 +42,7 @@ fn log(log: &Log) -> Value {
     json!({
         // More than a number of JSON is sure to hold.
         "number": format!("{:016x}", log.number),
-        "shard": log.number >> 48,
+        "shard": log.shard(),
         "namespace": log.namespace,
         "topic": log.topic,
         "segments": log.segments.iter().map(segment).collect::<Vec<_>>(),

@@ -98,27 +98,38 @@ impl Books {
     }
 
     pub(crate) fn offered(&mut self, topic: TopicId, admission: Admission) {
-        let stats = self.stats_mut(topic);
-        stats.offered += 1;
         match admission {
             Admission::Admitted { coalesced, displaced } => {
+                let stats = self.stats_mut(topic);
+                stats.offered += 1;
                 stats.coalesced += u64::from(coalesced);
                 stats.displaced += u64::from(displaced);
                 self.resident = self.resident + 1 - u64::from(coalesced) - u64::from(displaced);
             }
-            Admission::Spilled => {
-                stats.spilled += 1;
-                self.resident += 1;
-                self.spilled += 1;
+            Admission::Spilled => self.offered_to_all(topic, 1, Ok(())),
+            Admission::Rejected(why) => self.offered_to_all(topic, 1, Err(why)),
+        }
+    }
+
+    /// A message was offered to so many lanes, and the same became of it in all of them: it is to come from disk, or was
+    /// refused for one reason.
+    pub(crate) fn offered_to_all(&mut self, topic: TopicId, lanes: u64, answer: Result<(), Rejection>) {
+        let stats = self.stats_mut(topic);
+        stats.offered += lanes;
+        match answer {
+            Ok(()) => {
+                stats.spilled += lanes;
+                self.resident += lanes;
+                self.spilled += lanes;
             }
-            Admission::Rejected(Rejection::Full) => stats.rejected += 1,
-            Admission::Rejected(Rejection::NotSpilled(why)) => {
-                stats.rejected += 1;
-                stats.spill_refusals[why as usize] += 1;
+            Err(Rejection::Full) => stats.rejected += lanes,
+            Err(Rejection::NotSpilled(why)) => {
+                stats.rejected += lanes;
+                stats.spill_refusals[why as usize] += lanes;
             }
-            Admission::Rejected(Rejection::TooLarge) => stats.too_large += 1,
-            Admission::Rejected(Rejection::Expired) => stats.expired += 1,
-            Admission::Rejected(Rejection::OverBudget) => stats.over_budget += 1,
+            Err(Rejection::TooLarge) => stats.too_large += lanes,
+            Err(Rejection::Expired) => stats.expired += lanes,
+            Err(Rejection::OverBudget) => stats.over_budget += lanes,
         }
     }
 
@@ -126,28 +137,6 @@ impl Books {
     pub(crate) fn shed(&mut self, topic: TopicId, messages: u64) {
         self.stats_mut(topic).displaced += messages;
         self.resident -= messages;
-    }
-
-    /// A message was offered to so many lanes that have spilled, and the same became of it in all of them: it was taken,
-    /// or refused for one reason.
-    pub(crate) fn offered_to_spilled(&mut self, topic: TopicId, lanes: u64, admission: Result<(), Rejection>) {
-        let stats = self.stats_mut(topic);
-        stats.offered += lanes;
-        match admission {
-            Ok(()) => {
-                stats.spilled += lanes;
-                self.resident += lanes;
-                self.spilled += lanes;
-            }
-            Err(Rejection::TooLarge) => stats.too_large += lanes,
-            Err(Rejection::Expired) => stats.expired += lanes,
-            Err(Rejection::OverBudget) => stats.over_budget += lanes,
-            Err(Rejection::Full) => stats.rejected += lanes,
-            Err(Rejection::NotSpilled(why)) => {
-                stats.rejected += lanes;
-                stats.spill_refusals[why as usize] += lanes;
-            }
-        }
     }
 
     /// A lane that has spilled took in so many, came too late for others, and others could not be read.

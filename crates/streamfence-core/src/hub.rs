@@ -329,7 +329,7 @@ impl Hub {
 
     /// Offers a message to every lane of its topic, but not to the client `except`.
     pub fn publish(&mut self, message: &Arc<Message>, except: Option<ClientId>, now: Instant) -> Fanout {
-        self.publish_unless(message, except.as_slice(), |client| except == Some(client), now)
+        self.publish_unless(message, except.as_slice(), now)
     }
 
     /// Offers a message to one client's lane. `None` when the session is gone or not subscribed.

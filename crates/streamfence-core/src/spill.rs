@@ -31,6 +31,23 @@ pub struct LogId {
     pub number: u64,
 }
 
+impl LogId {
+    /// How many low bits of a number count the logs of one shard.
+    const SERIAL_BITS: u32 = 48;
+
+    /// A log of a shard, which has counted so many before it.
+    #[must_use]
+    pub fn new(store: StoreId, shard: u16, serial: u64) -> Self {
+        Self { store, number: u64::from(shard) << Self::SERIAL_BITS | serial }
+    }
+
+    /// The shard whose log it is.
+    #[must_use]
+    pub fn shard(self) -> u16 {
+        (self.number >> Self::SERIAL_BITS) as u16
+    }
+}
+
 /// The place of a record in its log, counted from 0. Not an [`Offset`](crate::Offset): a message that no lane had to
 /// spill has none, and a message on several shards has several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -212,6 +229,19 @@ pub enum SpillCompletion {
         /// How it stands now.
         health: SpillHealth,
     },
+}
+
+impl SpillCompletion {
+    /// The log it is about.
+    #[must_use]
+    pub fn log(&self) -> LogId {
+        match self {
+            Self::Granted { log, .. }
+            | Self::Appended { log, .. }
+            | Self::Records { log, .. }
+            | Self::Health { log, .. } => *log,
+        }
+    }
 }
 
 /// Records that are damaged, or whose file is.

@@ -26,7 +26,7 @@ use self::reads::Reads;
 pub(crate) use self::reads::Want;
 pub(crate) use self::refusals::Refusals;
 use crate::message::{Message, Offset, SessionKey};
-use crate::spill::{Audience, LogId, LogPosition, SpillHealth, SpillRefusal};
+use crate::spill::{Audience, LogId, LogPosition};
 use crate::topic::TopicEntry;
 
 /// How much of what has spilled may be in memory, and for how long.
@@ -215,28 +215,13 @@ impl SpillLog {
         }
     }
 
-    /// Whether a record may be taken that costs so much on disk, and if not, why.
-    pub(crate) fn vacancy(
-        &self,
-        cost: u64,
-        bytes: u64,
-        waiting: Waiting,
-        most: Option<u64>,
-        health: SpillHealth,
-    ) -> Result<(), SpillRefusal> {
-        let short = match health {
-            SpillHealth::Failed => return Err(SpillRefusal::Failed),
-            SpillHealth::Full => SpillRefusal::Full,
-            SpillHealth::Healthy => SpillRefusal::Busy,
-        };
-        if most.is_some_and(|most| self.held_bytes() + bytes > most) {
-            return Err(SpillRefusal::TopicQuota);
-        }
+    /// Whether a record may be taken that costs so much on disk, beside all that waits to be written.
+    pub(crate) fn takes(&self, cost: u64, waiting: Waiting) -> bool {
         let unsent = self.memory.unsent();
         // One record of any size may wait alone: else a large one would never be taken.
         let is_granted = unsent == 0 || unsent + cost <= self.granted + self.limits.allowance_bytes;
         let has_place = unsent + cost <= self.granted;
-        if is_granted && waiting.takes(cost, has_place, &self.limits) { Ok(()) } else { Err(short) }
+        is_granted && waiting.takes(cost, has_place, &self.limits)
     }
 
     /// Takes a message in at the end.

@@ -199,7 +199,7 @@ impl Index {
 
     /// All logs of a shard.
     pub(crate) fn logs_of(&self, shard: u16) -> Vec<LogId> {
-        self.logs.keys().filter(|log| shard_of(**log) == shard).copied().collect()
+        self.logs.keys().filter(|log| log.shard() == shard).copied().collect()
     }
 
     /// The numbers of all files there are.
@@ -295,11 +295,6 @@ impl Index {
         }
         assert!(self.wanting.iter().chain(&self.writable).all(|id| self.logs.contains_key(id)));
     }
-}
-
-/// The shard a log belongs to.
-pub(crate) fn shard_of(log: LogId) -> u16 {
-    (log.number >> 48) as u16
 }
 
 #[cfg(test)]

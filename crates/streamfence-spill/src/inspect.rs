@@ -8,6 +8,8 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use streamfence_core::{LogId, StoreId};
+
 use crate::filesystem::{Name, RealFs};
 use crate::format::{BLOCK_HEADER_BYTES, BlockHeader, FormatError, SEGMENT_HEADER_BYTES, SegmentHeader, check_block};
 
@@ -39,6 +41,14 @@ pub struct Log {
     pub topic: String,
     /// Its segments, by position.
     pub segments: Vec<Segment>,
+}
+
+impl Log {
+    /// The shard whose log it is.
+    #[must_use]
+    pub fn shard(&self) -> u16 {
+        LogId { store: StoreId::default(), number: self.number }.shard()
+    }
 }
 
 /// A file of a log.

@@ -12,7 +12,7 @@ use crate::message::{ClientId, Message, SessionKey};
 impl Hub {
     /// Offers a message to every lane of its topic, but not to these clients, which must be sorted.
     pub fn publish_except(&mut self, message: &Arc<Message>, except: &[ClientId], now: Instant) -> Fanout {
-        self.publish_unless(message, except, |client| except.binary_search(&client).is_ok(), now)
+        self.publish_unless(message, except, now)
     }
 
     /// Offers a message to the lanes of these clients, but not to those of `except`, which must be sorted. Whoever is not
@@ -59,13 +59,7 @@ impl Hub {
     }
 
     #[inline]
-    pub(super) fn publish_unless(
-        &mut self,
-        message: &Arc<Message>,
-        except: &[ClientId],
-        skips: impl Fn(ClientId) -> bool,
-        now: Instant,
-    ) -> Fanout {
+    pub(super) fn publish_unless(&mut self, message: &Arc<Message>, except: &[ClientId], now: Instant) -> Fanout {
         let now = self.advance(now);
         let mut fanout = Fanout::default();
         let seats = self.topics.take_position(message);
@@ -77,13 +71,19 @@ impl Hub {
         }
         let lanes = std::mem::take(&mut seats.lanes);
         for &(key, place) in &lanes {
-            if skips(self.sessions[key.index as usize].value.session.client()) {
+            if self.is_left_out(except, key) {
                 continue;
             }
             fanout.add(self.offer(key, place, message, now));
         }
         self.topics.open(&message.topic).lanes = lanes;
         fanout
+    }
+
+    /// Whether a session's client is one of these, which are sorted. Mostly there are none, and then nothing is looked at.
+    #[inline]
+    pub(super) fn is_left_out(&self, except: &[ClientId], key: SessionKey) -> bool {
+        !except.is_empty() && except.binary_search(&self.sessions[key.index as usize].value.session.client()).is_ok()
     }
 
     /// Offers a message to one lane.

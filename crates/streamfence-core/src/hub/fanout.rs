@@ -25,27 +25,19 @@ pub struct Fanout {
 
 impl Fanout {
     pub(super) fn add(&mut self, admission: Admission) {
-        self.matched += 1;
         match admission {
             Admission::Admitted { coalesced, displaced } => {
+                self.matched += 1;
                 self.admitted += 1;
                 self.coalesced += u32::from(coalesced > 0);
                 self.displaced += displaced;
             }
-            Admission::Spilled => {
-                self.admitted += 1;
-                self.spilled += 1;
-            }
-            Admission::Rejected(why) => {
-                self.rejected += 1;
-                if let Rejection::NotSpilled(why) = why {
-                    self.spill_refusal = Some(why);
-                }
-            }
+            Admission::Spilled => self.add_all(1, Ok(())),
+            Admission::Rejected(why) => self.add_all(1, Err(why)),
         }
     }
 
-    /// The same became of it in so many lanes that had spilled.
+    /// The same became of it in so many lanes: it is to come from disk, or was refused for one reason.
     pub(super) fn add_all(&mut self, lanes: u32, answer: Result<(), Rejection>) {
         self.matched += lanes;
         match answer {

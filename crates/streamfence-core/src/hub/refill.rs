@@ -12,12 +12,7 @@ use crate::spill_log::Want;
 impl Hub {
     /// Lets every lane of a session that has spilled take what there is for it, as far as it has place.
     pub(super) fn feed(&mut self, key: SessionKey) {
-        let Some(now) = self.now else { return };
-        let mut from = 0;
-        while let Some((place, topic)) = self.sessions[key.index as usize].value.session.next_spilled(from) {
-            from = place + 1;
-            self.feed_lane(key, place, topic, now);
-        }
+        self.for_each_spilled(key, |hub, place, topic, now| hub.feed_lane(key, place, topic, now));
     }
 
     /// The same for all sessions of a link, which get their turns with it. Says whether any has something to say that had

@@ -14,7 +14,7 @@ use crate::message::{ClientId, Message, SessionKey, TopicId};
 use crate::policy::{SpillFull, SpillRules};
 use crate::session::Verdict;
 use crate::spill::{Audience, LogPosition, Record, SpillCompletion, SpillHealth, SpillRefusal, stored_bytes};
-use crate::spill_log::{Cursor, SpillLimits};
+use crate::spill_log::{Cursor, SpillLimits, SpillLog};
 use crate::topic::TopicEntry;
 
 /// In how many steps what a topic may have on disk is counted as free again.
@@ -71,8 +71,7 @@ impl Hub {
         let mut new = Vec::new();
         let mut seat = 0;
         while let Some(&(key, place)) = lanes.get(seat) {
-            let session = &self.sessions[key.index as usize].value.session;
-            if !except.is_empty() && except.binary_search(&session.client()).is_ok() {
+            if self.is_left_out(except, key) {
                 seat += 1;
                 continue;
             }
@@ -118,18 +117,10 @@ impl Hub {
             let answer = match (lane.refuses(message, now), vacancy) {
                 (Some(why), _) => Err(why),
                 (None, Err(why)) => Err(Rejection::NotSpilled(why)),
-                (None, Ok(_)) => match self.take_private(key, place, message, now) {
-                    Ok(()) => Ok(()),
-                    Err(is_doomed) => {
-                        if is_doomed {
-                            doomed.push(key);
-                        }
-                        let why = Rejection::NotSpilled(SpillRefusal::ClientQuota);
-                        self.books.offered(topic, Admission::Rejected(why));
-                        fanout.add(Admission::Rejected(why));
-                        continue;
-                    }
-                },
+                (None, Ok(_)) => self.make_place(key, place, message, now).map_err(|is_doomed| {
+                    doomed.extend(is_doomed.then_some(key));
+                    Rejection::NotSpilled(SpillRefusal::ClientQuota)
+                }),
             };
             let admission = answer.map_or_else(Admission::Rejected, |()| Admission::Spilled);
             self.books.offered(topic, admission);
@@ -152,28 +143,32 @@ impl Hub {
 
     /// The lanes of a session give up what they have on disk: of one topic, or of all.
     pub(super) fn abandon_spilled(&mut self, key: SessionKey, only: Option<TopicId>) {
-        let Some(now) = self.now else { return };
-        let mut from = 0;
-        while let Some((place, topic)) = self.sessions[key.index as usize].value.session.next_spilled(from) {
-            from = place + 1;
-            let Some(log) = self.log_of(topic).filter(|_| only.is_none_or(|only| only == topic)) else { continue };
-            let session = &mut self.sessions[key.index as usize].value.session;
-            if let Some(spilled) = session.abandon_spilled(place, self.spills.log(log), now, &mut self.books) {
-                self.take_from_log(key, place, topic, log, &spilled, now);
+        self.for_each_spilled(key, |hub, place, topic, now| {
+            let Some(log) = hub.log_of(topic).filter(|_| only.is_none_or(|only| only == topic)) else { return };
+            let session = &mut hub.sessions[key.index as usize].value.session;
+            if let Some(spilled) = session.abandon_spilled(place, hub.spills.log(log), now, &mut hub.books) {
+                hub.take_from_log(key, place, topic, log, &spilled, now);
             }
-        }
+        });
     }
 
     /// What a client may have on disk may be another thing than it was.
     pub(super) fn refile_quotas(&mut self, key: SessionKey) {
+        self.for_each_spilled(key, |hub, place, topic, now| {
+            if let Some(log) = hub.log_of(topic) {
+                hub.open_if_low(key, place, topic, log, now);
+                hub.file_quota(key, place, topic, log, now);
+            }
+        });
+    }
+
+    /// Does something to every lane of a session that has spilled.
+    pub(super) fn for_each_spilled(&mut self, key: SessionKey, mut act: impl FnMut(&mut Self, u32, TopicId, Instant)) {
         let Some(now) = self.now else { return };
         let mut from = 0;
         while let Some((place, topic)) = self.sessions[key.index as usize].value.session.next_spilled(from) {
             from = place + 1;
-            if let Some(log) = self.log_of(topic) {
-                self.open_if_low(key, place, topic, log, now);
-                self.file_quota(key, place, topic, log, now);
-            }
+            act(self, place, topic, now);
         }
     }
 
@@ -200,19 +195,20 @@ impl Hub {
         if named > 0 && self.spills.names() + named as u64 > self.spills.limits.names {
             return Err(SpillRefusal::Busy);
         }
-        if let Some(place) = self.log_of(message.topic.id) {
-            let log = self.spills.log(place);
-            log.vacancy(cost, bytes, waiting, most, self.spills.health(log.id().store))?;
-            return Ok(log.tail());
+        let log = self.log_of(message.topic.id).map(|place| self.spills.log(place));
+        let short = match self.spills.health(log.map_or(rules.store, |log| log.id().store)) {
+            SpillHealth::Failed => return Err(SpillRefusal::Failed),
+            SpillHealth::Full => SpillRefusal::Full,
+            SpillHealth::Healthy => SpillRefusal::Busy,
+        };
+        if most.is_some_and(|most| log.map_or(0, SpillLog::held_bytes) + bytes > most) {
+            return Err(SpillRefusal::TopicQuota);
         }
-        match self.spills.health(rules.store) {
-            SpillHealth::Failed => Err(SpillRefusal::Failed),
-            _ if most.is_some_and(|most| bytes > most) => Err(SpillRefusal::TopicQuota),
-            health if !waiting.takes(cost, false, &self.spills.limits) => {
-                Err(if health == SpillHealth::Full { SpillRefusal::Full } else { SpillRefusal::Busy })
-            }
-            _ => Ok(Cursor::default()),
-        }
+        let is_room = match log {
+            Some(log) => log.takes(cost, waiting),
+            None => waiting.takes(cost, false, &self.spills.limits),
+        };
+        if is_room { Ok(log.map_or_else(Cursor::default, SpillLog::tail)) } else { Err(short) }
     }
 
     /// Offers a message to a lane that is hot.
@@ -275,11 +271,8 @@ impl Hub {
         }
         if let Some(why) = refusal {
             if all > 0 {
-                let mut clients: Vec<_> = excepted.iter().map(|&(key, _)| self.client_of(key)).collect();
-                clients.sort_unstable();
-                let audience = if clients.is_empty() { Audience::All } else { Audience::Except(clients.into()) };
-                self.note_refusal(place, message, why, audience);
-                self.books.offered_to_spilled(topic, all as u64, Err(why));
+                self.note_refusal(place, message, why, self.all_but(&excepted));
+                self.books.offered_to_all(topic, all as u64, Err(why));
                 fanout.add_all(all as u32, Err(why));
             }
             return doomed;
@@ -290,18 +283,15 @@ impl Hub {
         let takers = all - shut;
         if shut > 0 {
             let why = Rejection::NotSpilled(SpillRefusal::ClientQuota);
-            self.books.offered_to_spilled(topic, shut as u64, Err(why));
+            self.books.offered_to_all(topic, shut as u64, Err(why));
             fanout.add_all(shut as u32, Err(why));
         }
         if takers + new.len() == 0 {
             return doomed;
         }
-        self.books.offered_to_spilled(topic, takers as u64, Ok(()));
+        self.books.offered_to_all(topic, takers as u64, Ok(()));
         fanout.add_all(takers as u32, Ok(()));
-        let mut clients: Vec<_> = spared.iter().map(|&(key, _)| self.client_of(key)).collect();
-        clients.sort_unstable();
-        let audience = if clients.is_empty() { Audience::All } else { Audience::Except(clients.into()) };
-        let at = self.append(place, message, audience, now);
+        let at = self.append(place, message, self.all_but(&spared), now);
         for (key, lane) in spared {
             let Some(spilled) = self.spilled_mut(key, lane) else { continue };
             spilled.add_excepted(at, bytes);
@@ -314,7 +304,7 @@ impl Hub {
     }
 
     /// Whether a lane that has spilled takes a message for it alone. If not, it is shut, and perhaps too far behind.
-    fn take_private(&mut self, key: SessionKey, lane: u32, message: &Message, now: Instant) -> Result<(), bool> {
+    fn make_place(&mut self, key: SessionKey, lane: u32, message: &Message, now: Instant) -> Result<(), bool> {
         let topic = message.topic.id;
         let rules = self.rules(topic);
         let (Some(log), Some(spilled)) = (self.log_of(topic), self.spilled(key, lane)) else { return Ok(()) };
@@ -327,9 +317,6 @@ impl Hub {
         }
         if !is_shut {
             self.shut(key, lane, log, None, now);
-        }
-        if let Some(spilled) = self.spilled_mut(key, lane) {
-            spilled.miss_private(message.id.offset);
         }
         Err(is_over && rules.on_full == SpillFull::Disconnect)
     }
@@ -345,18 +332,16 @@ impl Hub {
     ) {
         if let (Some(&(_, why)), Some(log)) = (refused.first(), self.log_of(message.topic.id)) {
             // They were refused for one reason: the message's, or the log's.
-            let mut clients: Vec<_> = refused.iter().map(|&(key, _)| self.client_of(key)).collect();
-            clients.sort_unstable();
-            self.note_refusal(log, message, why, Audience::Private(clients.into()));
+            let clients = self.clients_of(refused.iter().map(|&(key, _)| key));
+            self.note_refusal(log, message, why, Audience::Private(clients));
         }
         if new.is_empty() && old.is_empty() {
             return;
         }
         let topic = message.topic.id;
         let place = self.log_of(topic).unwrap_or_else(|| self.open_log(&message.topic));
-        let mut clients: Vec<_> = new.iter().chain(old).map(|&(key, _)| self.client_of(key)).collect();
-        clients.sort_unstable();
-        let at = self.append(place, message, Audience::Private(clients.into()), now);
+        let clients = self.clients_of(new.iter().chain(old).map(|&(key, _)| key));
+        let at = self.append(place, message, Audience::Private(clients), now);
         for &(key, lane) in old {
             if let Some(spilled) = self.spilled_mut(key, lane) {
                 spilled.add_private(at, message.size_bytes());
@@ -496,8 +481,18 @@ impl Hub {
         session.lane(lane).has_spilled().then_some((key, lane)).filter(|_| session.has_spilled())
     }
 
-    fn client_of(&self, key: SessionKey) -> ClientId {
-        self.sessions[key.index as usize].value.session.client()
+    /// Everybody but the clients of these lanes.
+    fn all_but(&self, lanes: &[Place]) -> Audience {
+        let clients = self.clients_of(lanes.iter().map(|&(key, _)| key));
+        if clients.is_empty() { Audience::All } else { Audience::Except(clients) }
+    }
+
+    /// The clients of these sessions, as an audience names them.
+    fn clients_of(&self, sessions: impl Iterator<Item = SessionKey>) -> Box<[ClientId]> {
+        let mut clients: Box<[_]> =
+            sessions.map(|key| self.sessions[key.index as usize].value.session.client()).collect();
+        clients.sort_unstable();
+        clients
     }
 
     pub(super) fn spilled(&self, key: SessionKey, lane: u32) -> Option<&Spilled> {

@@ -12,9 +12,6 @@ use crate::spill::{LogId, SpillCommand, SpillHealth, StoreId};
 use crate::spill_log::{SpillLimits, SpillLog, Waiting};
 use crate::topic::TopicEntry;
 
-/// How many low bits of a log's number count the logs of one shard.
-const SERIAL_BITS: u32 = 48;
-
 #[derive(Debug, Default)]
 pub(super) struct Spills {
     /// Which shard this is, of how many: 0 of none is 0 of one.
@@ -64,10 +61,10 @@ impl Spills {
 
     /// A new log for a topic, in the store its class has now.
     pub(super) fn open(&mut self, topic: &TopicEntry, store: StoreId) -> u32 {
-        let number = (u64::from(self.shard) << SERIAL_BITS) | self.serial;
+        let id = LogId::new(store, self.shard, self.serial);
         self.serial += 1;
-        let place = self.logs.insert(SpillLog::new(LogId { store, number }, topic, self.limits)) as u32;
-        self.by_number.insert(number, place);
+        let place = self.logs.insert(SpillLog::new(id, topic, self.limits)) as u32;
+        self.by_number.insert(id.number, place);
         place
     }
 

@@ -117,9 +117,7 @@ impl Lane {
                 is_broadcast: record.audience.is_broadcast(),
                 bytes: record.body.bytes.len() as u64,
                 offset: record.id.offset,
-                is_expired: record
-                    .expires_us
-                    .is_some_and(|us| source.began.checked_add(Duration::from_micros(us)).is_some_and(|at| at <= now)),
+                is_expired: record.expires_us.and_then(|us| moment(source.began, us)).is_some_and(|at| at <= now),
             };
             let (made, began, topic) =
                 (&mut source.made[place], source.began, log.class_at(at).unwrap_or(&self.topic).clone());
@@ -287,16 +285,19 @@ impl Lane {
     }
 }
 
+/// When that is; a time that no clock can tell is none.
+fn moment(began: Instant, us: u64) -> Option<Instant> {
+    began.checked_add(Duration::from_micros(us))
+}
+
 /// A record as a message again.
 fn message_of(record: &Record, topic: Arc<TopicEntry>, began: Instant) -> Message {
-    // A time that no clock can tell is none.
-    let at = |us: u64| began.checked_add(Duration::from_micros(us));
     Message {
         topic,
         id: record.id,
         key: record.key.clone(),
-        published: at(record.published_us).unwrap_or(began),
-        expires: record.expires_us.and_then(at),
+        published: moment(began, record.published_us).unwrap_or(began),
+        expires: record.expires_us.and_then(|us| moment(began, us)),
         body: record.body.clone(),
     }
 }

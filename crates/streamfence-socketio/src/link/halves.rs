@@ -126,9 +126,8 @@ fn poll_send(stream: &TcpStream, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> 
         std::task::ready!(stream.poll_write_ready(cx))?;
         let sent = stream.try_io(Interest::WRITABLE, || SockRef::from(stream).send_vectored(bufs));
         match sent {
-            // It is not ready after all, and says so from now on.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // It is not ready after all, and says so from now on; or a signal came between.
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             sent => return Poll::Ready(sent),
         }
     }

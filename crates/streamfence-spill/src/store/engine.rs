@@ -18,7 +18,7 @@ use super::files::Files;
 use super::outbox::Outbox;
 use super::reads::{ReadRequest, Reads};
 use crate::filesystem::{Name, SpillFs};
-use crate::index::{Batch, Geometry, Index, Limits, shard_of};
+use crate::index::{Batch, Geometry, Index, Limits};
 
 /// How many reads may wait for each shard. A hub has a few for each of its logs.
 const MOST_READS: usize = 4096;
@@ -198,13 +198,13 @@ impl<F: SpillFs> Engine<F> {
 impl State {
     /// Puts a completion where its shard finds it.
     pub(super) fn deliver(&mut self, completion: SpillCompletion) {
-        if let Some(outbox) = self.outbox(log_of(&completion)) {
+        if let Some(outbox) = self.outbox(completion.log()) {
             self.wakers.extend(outbox.push(completion));
         }
     }
 
     pub(super) fn outbox(&self, log: LogId) -> Option<Arc<Outbox>> {
-        self.outboxes.get(&shard_of(log)).cloned()
+        self.outboxes.get(&log.shard()).cloned()
     }
 
     fn close_all(&mut self, shard: u16) -> Vec<Batch> {
@@ -227,15 +227,6 @@ impl State {
 
 fn bucket(took: Duration) -> usize {
     IO_BUCKETS_S.iter().position(|most| took.as_secs_f64() <= *most).unwrap_or(IO_BUCKETS_S.len())
-}
-
-fn log_of(completion: &SpillCompletion) -> LogId {
-    match completion {
-        SpillCompletion::Granted { log, .. }
-        | SpillCompletion::Appended { log, .. }
-        | SpillCompletion::Records { log, .. }
-        | SpillCompletion::Health { log, .. } => *log,
-    }
 }
 
 impl<F: SpillFs> fmt::Debug for Engine<F> {

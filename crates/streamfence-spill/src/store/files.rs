@@ -25,12 +25,17 @@ impl<F: SpillFs> Files<F> {
         Self { state: Mutex::new(State { open: HashMap::new(), uses: 0 }) }
     }
 
-    /// The file of a segment. When the process has no descriptors left, one of ours is given up for it.
+    /// The file of a segment.
     pub(super) fn get(&self, fs: &F, segment: u64) -> io::Result<Arc<F::File>> {
-        if let Some(file) = self.find(segment) {
-            return Ok(file);
+        match self.find(segment) {
+            Some(file) => Ok(file),
+            None => self.add(segment, || fs.open(Name::Segment(segment))),
         }
-        let open = || fs.open(Name::Segment(segment));
+    }
+
+    /// Opens or makes the file of a segment, and keeps it. When the process has no descriptors left, one of ours is given
+    /// up for it.
+    pub(super) fn add(&self, segment: u64, open: impl Fn() -> io::Result<F::File>) -> io::Result<Arc<F::File>> {
         let file = match open() {
             Err(error) if Trouble::from(&error) == Trouble::Busy => {
                 self.give_up_oldest();
@@ -38,11 +43,10 @@ impl<F: SpillFs> Files<F> {
             }
             opened => opened,
         };
-        Ok(self.add(segment, file?))
+        Ok(self.insert(segment, file?))
     }
 
-    /// Keeps a file that was just made.
-    pub(super) fn add(&self, segment: u64, file: F::File) -> Arc<F::File> {
+    fn insert(&self, segment: u64, file: F::File) -> Arc<F::File> {
         let file = Arc::new(file);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.uses += 1;
@@ -78,7 +82,7 @@ impl<F: SpillFs> Files<F> {
 
     /// Closes the file that was not used for longest, and no more: whoever else wants descriptors would have them, and we
     /// none to go on with.
-    pub(super) fn give_up_oldest(&self) {
+    fn give_up_oldest(&self) {
         let open = self.state.lock().unwrap_or_else(PoisonError::into_inner).open.len();
         self.keep(open.saturating_sub(1));
     }
@@ -108,7 +112,7 @@ mod tests {
     fn the_file_that_was_not_used_for_longest_is_given_up_and_no_other() {
         let (fs, files) = (SimulatedFs::new(1 << 20), Files::new());
         for segment in 1..=3 {
-            files.add(segment, fs.create(Name::Segment(segment), 4096).expect("there is room"));
+            files.add(segment, || fs.create(Name::Segment(segment), 4096)).expect("there is room");
         }
         files.get(&fs, 1).expect("it is open");
         files.give_up_oldest();

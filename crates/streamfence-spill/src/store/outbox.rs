@@ -55,15 +55,11 @@ impl Outbox {
     pub(super) fn push(&self, completion: SpillCompletion) -> Option<Waker> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { line, news, waker } = &mut *state;
-        let log = match &completion {
-            SpillCompletion::Granted { log, .. }
-            | SpillCompletion::Appended { log, .. }
-            | SpillCompletion::Health { log, .. } => *log,
-            SpillCompletion::Records { .. } => {
-                line.push_back(Next::Records(completion));
-                return waker.take();
-            }
-        };
+        if let SpillCompletion::Records { .. } = completion {
+            line.push_back(Next::Records(completion));
+            return waker.take();
+        }
+        let log = completion.log();
         let news = news.entry(log).or_insert_with(|| {
             line.push_back(Next::News(log));
             News::default()

@@ -91,14 +91,7 @@ impl<F: SpillFs> Engine<F> {
             return Err(Trouble::NoSpace);
         }
         let create = || self.fs.create(Name::Segment(segment), self.geometry.segment_bytes);
-        let file = match create() {
-            Err(error) if Trouble::from(&error) == Trouble::Busy => {
-                self.files.give_up_oldest();
-                create()
-            }
-            created => created,
-        };
-        self.files.add(segment, file.map_err(trouble)?);
+        self.files.add(segment, create).map_err(trouble)?;
         Ok(())
     }
 

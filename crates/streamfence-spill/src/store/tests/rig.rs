@@ -15,7 +15,7 @@ use crate::index::{Geometry, Limits};
 use crate::store::backend::Backend;
 use crate::store::engine::{Engine, Turn};
 use crate::store::outbox::Own;
-use crate::testing::spelled;
+use crate::testing::{record, spelled};
 
 /// Small enough that a few records fill a segment.
 pub(super) const TINY: Geometry =
@@ -73,6 +73,16 @@ impl<F: SpillFs> Rig<F> {
     pub(super) fn open(&mut self, log: LogId) {
         self.logs.insert(log, Known::default());
         self.submit(SpillCommand::Open { log, namespace: "/feed".into(), topic: "tick".into() });
+    }
+
+    /// Opens logs and writes a record of 500 bytes to each.
+    pub(super) fn start(&mut self, logs: impl IntoIterator<Item = LogId>) {
+        for log in logs {
+            self.open(log);
+            self.settle();
+            self.append(log, vec![record(0, 500)]);
+            self.settle();
+        }
     }
 
     /// Appends records that are as good as granted.

@@ -140,12 +140,7 @@ fn what_was_granted_fits_even_where_nothing_can_be_kept_in_advance_until_the_dis
 fn a_write_that_fails_is_done_again_elsewhere_and_a_second_one_ends_writing() {
     let fs = FaultyFs::new(SimulatedFs::new(1 << 30), 0..0, Fault::Half);
     let mut rig = Rig::new(fs.clone(), TINY, UNLIMITED);
-    for id in [log(1), log(2)] {
-        rig.open(id);
-        rig.settle();
-        rig.append(id, vec![record(0, 500)]);
-        rig.settle();
-    }
+    rig.start([log(1), log(2)]);
     fs.break_next(1, Fault::Torn);
     rig.append(log(1), vec![record(1, 500), private(2, 500)]);
     rig.settle();
@@ -319,12 +314,7 @@ fn a_process_without_descriptors_loses_nothing() {
 fn descriptors_are_given_up_for_the_one_that_is_needed() {
     let fs = FaultyFs::new(SimulatedFs::new(1 << 30), 0..0, Fault::Half);
     let mut rig = Rig::new(fs.clone(), TINY, UNLIMITED);
-    for id in [log(1), log(2)] {
-        rig.open(id);
-        rig.settle();
-        rig.append(id, vec![record(0, 500)]);
-        rig.settle();
-    }
+    rig.start([log(1), log(2)]);
     rig.engine.files.keep(1);
     fs.break_next(1, Fault::Error(Errno::MFILE));
     rig.read(log(1), 0, 100);

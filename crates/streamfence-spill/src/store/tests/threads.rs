@@ -44,7 +44,7 @@ fn what_one_shard_spills_it_reads_back_and_nothing_is_left_behind() {
         }
     };
     let mut backend = store.backend(3, Some(Arc::new(own)));
-    let log = LogId { store: StoreId(0), number: 3 << 48 | 1 };
+    let log = LogId::new(StoreId(0), 3, 1);
     let submit = |backend: &mut dyn SpillBackend, command| backend.submit(command).expect("there is room");
     submit(&mut *backend, SpillCommand::Open { log, namespace: "/feed".into(), topic: "../../etc".into() });
     let SpillCompletion::Granted { bytes, .. } = hear(&mut *backend) else { panic!("room comes first") };
@@ -102,7 +102,7 @@ fn what_one_shard_spills_it_reads_back_and_nothing_is_left_behind() {
 fn live(store: &Store, shard: u16, lives: u64) {
     let mut backend = store.backend(shard, None);
     for life in 0..lives {
-        let log = LogId { store: StoreId(0), number: u64::from(shard) << 48 | life };
+        let log = LogId::new(StoreId(0), shard, life);
         let submit = |backend: &mut dyn SpillBackend, command| backend.submit(command).expect("there is room");
         submit(&mut *backend, SpillCommand::Open { log, namespace: "/feed".into(), topic: "tick".into() });
         let (mut written, mut granted) = (0, 0);
