@@ -13,7 +13,7 @@ use crate::connection::Shared;
 use crate::engine;
 use crate::layer::FenceLayer;
 use crate::namespaces::{Namespaces, Register, entrance};
-use crate::options::ServerOptions;
+use crate::options::{LiveOptions, ServerOptions};
 use crate::protocol::SocketIoEncoder;
 
 /// Puts a fence under Socket.IO.
@@ -103,8 +103,9 @@ impl AdapterBuilder {
             catalog.namespace(path).ok_or_else(unknown)
         };
         let (engine, io) = engine::build(&self.options);
-        let layer = FenceLayer::new(engine, self.options.clone());
-        let shared = Arc::new(Shared { fence: self.fence, options: self.options });
+        let options = LiveOptions::new(self.options);
+        let layer = FenceLayer::live(engine, options.clone());
+        let shared = Arc::new(Shared { fence: self.fence, options });
         let namespaces = Namespaces::new(io.clone(), shared, layer.served(), serves_all);
         for path in paths {
             let id = find(&path)?;

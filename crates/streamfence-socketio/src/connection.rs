@@ -16,14 +16,14 @@ use streamfence_runtime::{Fence, Input, Link, SessionWish, parse_session_id};
 
 use crate::callbacks::{Answer, Callbacks};
 use crate::link::LinkState;
-use crate::options::ServerOptions;
+use crate::options::LiveOptions;
 use crate::outlet::SocketIoOutlet;
 
 /// What all connections of an adapter have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) fence: Fence,
-    pub(crate) options: ServerOptions,
+    pub(crate) options: LiveOptions,
 }
 
 /// A connection that has come as far as a fenced namespace.

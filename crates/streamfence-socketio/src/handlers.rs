@@ -234,7 +234,7 @@ impl Heard<'_> {
                 let why = "maxFrequency leaves out values, and this topic leaves out none";
                 return Err((ErrorCode::BadRequest, why.to_owned()));
             }
-            let most = self.shared.options.max_subscriptions_per_client;
+            let most = self.shared.options.now().max_subscriptions_per_client;
             if !member.take_subscription(topic.id, most as usize) {
                 return Err((ErrorCode::LimitExceeded, format!("{most} subscriptions are the most a client may have")));
             }
@@ -261,7 +261,7 @@ impl Heard<'_> {
         let name = Some(&*wish.topic);
         let Some(topic) = self.find_or_refuse(&wish.topic, request) else { return };
         let size = wish.payload.get().len() + attachments.iter().map(Bytes::len).sum::<usize>();
-        let most = self.shared.options.max_payload_bytes;
+        let most = self.shared.options.now().max_payload_bytes;
         if size > most as usize {
             let why = format!("the payload has {size} bytes; wanted at most {most}");
             return member.refuse(ErrorCode::PayloadTooLarge, &why, name, request);

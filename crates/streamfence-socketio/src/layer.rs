@@ -22,7 +22,7 @@ use crate::engine::Engine;
 use crate::link::state::PACKET_SEPARATOR;
 use crate::link::{LinkState, Peer, Shim, Stream};
 use crate::namespaces::Namespaces;
-use crate::options::{EngineTransport, ServerOptions};
+use crate::options::{EngineTransport, LiveOptions, ServerOptions};
 use crate::origin::Origins;
 use crate::registry::Registry;
 use crate::request::{Refusal, Wanted, detached, is_below, own_post, wanted};
@@ -51,9 +51,19 @@ impl FenceLayer {
     /// A layer over a library service built by [`crate::engine::build`] with the same options.
     #[must_use]
     pub fn new(engine: Engine, options: ServerOptions) -> Self {
-        let registry = Registry::new(options.max_connections as usize);
-        let origins = Origins::new(options.allowed_origins.clone());
-        Self { door: Arc::new(Door { engine, options, origins, registry, namespaces: OnceLock::new() }) }
+        Self::live(engine, LiveOptions::new(options))
+    }
+
+    pub(crate) fn live(engine: Engine, options: LiveOptions) -> Self {
+        let registry = Registry::new(options.now().max_connections as usize);
+        let origins = Origins::new(options.now().allowed_origins.clone());
+        let path = options.now().path.as_str().into();
+        Self { door: Arc::new(Door { engine, options, path, origins, registry, namespaces: OnceLock::new() }) }
+    }
+
+    /// The options, for whoever serves the layer.
+    pub(crate) fn options(&self) -> &LiveOptions {
+        &self.door.options
     }
 
     /// Keeps the fenced namespaces as long as anything is served.
@@ -122,7 +132,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if is_below(request.uri().path(), &self.door.options.path) {
+        if is_below(request.uri().path(), &self.door.path) {
             let door = Arc::clone(&self.door);
             return Box::pin(async move { Ok(door.answer(request).await.map(Either::Left)) });
         }
@@ -134,7 +144,9 @@ where
 /// What all clones of a layer share.
 pub(crate) struct Door {
     engine: Engine,
-    options: ServerOptions,
+    options: LiveOptions,
+    /// Where Socket.IO is served, for as long as it is.
+    path: Box<str>,
     origins: Origins,
     registry: Registry,
     /// The library's handlers hold the library: whoever serves holds both.
@@ -168,7 +180,7 @@ impl Door {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let allow_polling = self.options.engine_transport == EngineTransport::WebSocketOrPolling;
+        let allow_polling = self.options.now().engine_transport == EngineTransport::WebSocketOrPolling;
         match wanted(&request, allow_polling)? {
             Wanted::Handshake => self.handshake(request).await,
             Wanted::Poll { sid } => {
@@ -196,7 +208,7 @@ impl Door {
 
     fn admit<B>(&self, transport: Transport, request: &Request<B>) -> Result<Arc<LinkState>, Refusal> {
         let peer = request.extensions().get::<Peer>().cloned();
-        let link = self.registry.admit(self.options.link_limits(), transport, peer);
+        let link = self.registry.admit(self.options.now().link_limits(), transport, peer);
         let is_closed = self.registry.is_closed();
         link.ok_or(if is_closed { Refusal::ShuttingDown } else { Refusal::TooManyConnections })
     }
@@ -244,8 +256,9 @@ impl Door {
         if encoding.is_some_and(|encoding| encoding != "identity") {
             return Err(Refusal::UnsupportedEncoding);
         }
-        let body = Limited::new(body, self.options.max_packet_bytes()).collect();
-        let body = match tokio::time::timeout(self.options.body_timeout, body).await {
+        let options = Arc::clone(&self.options.now());
+        let body = Limited::new(body, options.max_packet_bytes()).collect();
+        let body = match tokio::time::timeout(options.body_timeout, body).await {
             Ok(Ok(body)) => body.to_bytes(),
             Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Refusal::TooLarge),
             Ok(Err(_)) => return Err(Refusal::BadRequest),
@@ -253,7 +266,7 @@ impl Door {
         };
         let is_goodbye = body.split(|&byte| byte == PACKET_SEPARATOR).any(|packet| packet == b"1");
         // What a websocket's stream does to its reader, its request does here.
-        if !is_goodbye && tokio::time::timeout(self.options.body_timeout, link.may_read()).await.is_err() {
+        if !is_goodbye && tokio::time::timeout(options.body_timeout, link.may_read()).await.is_err() {
             return Err(Refusal::TooMuch);
         }
         let response = self.ask(Request::from_parts(parts, Full::new(body))).await;
@@ -280,7 +293,7 @@ impl Door {
         let door = Arc::clone(self);
         tokio::spawn(async move {
             let stream = match upgrade.await {
-                Ok(upgraded) => Stream::from_upgraded(upgraded, &door.options.tuning()),
+                Ok(upgraded) => Stream::from_upgraded(upgraded, &door.options.now().tuning()),
                 Err(error) => {
                     tracing::debug!(%error, "an upgrade came to nothing");
                     if is_new {
@@ -326,7 +339,7 @@ impl Door {
 
     /// What closes a session that has no stream of its own to cut: the packet its client would close it with.
     fn closing(self: Arc<Self>, sid: &str) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let request = own_post(&self.options.path, sid)?;
+        let request = own_post(&self.path, sid)?;
         Some(async move {
             let _closed_or_unknown = self.ask(request).await;
         })

@@ -1,5 +1,6 @@
 //! What can be chosen for a server, with the defaults of the configuration file.
 
+mod live;
 mod tls;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use streamfence_core::Tier;
 
+pub(crate) use self::live::LiveOptions;
 pub use self::tls::{Password, TlsOptions, TlsVersion};
 
 use crate::link::{LinkLimits, Tuning};

@@ -82,7 +82,7 @@ impl Server {
         };
         let door = Door {
             service: layer.layer(health),
-            options: options.clone(),
+            options: layer.options().clone(),
             places: Arc::clone(&places),
             accepting: stopped,
             address: address.to_string().into(),

@@ -21,6 +21,11 @@ const LAYERS: &[Layer] = &[
         because: "blocking disk code is simplest when it is honest about blocking: no tokio, no sockets",
     },
     Layer {
+        name: "streamfence-auth",
+        may_use: &["thiserror"],
+        because: "who may do what is decided without a socket and without a configuration",
+    },
+    Layer {
         name: "streamfence-metrics",
         may_use: &["streamfence-core", "prometheus-client"],
         because: "anything that can observe can be observed: no adapter",
@@ -51,8 +56,10 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "streamfence-socketio",
         may_use: &[
+            "streamfence-auth",
             "streamfence-core",
             "streamfence-runtime",
+            "arc-swap",
             "bytes",
             "engineioxide",
             "futures-util",
@@ -101,6 +108,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "streamfence-cli",
         may_use: &[
+            "streamfence-auth",
             "streamfence-core",
             "streamfence-spill",
             "streamfence-metrics",

@@ -19,12 +19,12 @@ use super::health::Health;
 use super::tls::{Acceptor, Failed, Handshake};
 use crate::layer::FenceService;
 use crate::link::{Peer, Stream};
-use crate::options::ServerOptions;
+use crate::options::LiveOptions;
 
 /// Where the streams of one listener go.
 pub(super) struct Door {
     pub(super) service: FenceService<Health>,
-    pub(super) options: ServerOptions,
+    pub(super) options: LiveOptions,
     pub(super) places: Arc<Semaphore>,
     pub(super) accepting: watch::Receiver<bool>,
     /// The address, for those who are told.
@@ -35,7 +35,7 @@ pub(super) struct Door {
 impl Door {
     /// Serves a plain stream, or turns it away.
     pub(super) fn admit(self: &Arc<Self>, stream: Stream, peer: Peer) {
-        stream.tune(&self.options.tuning());
+        stream.tune(&self.options.now().tuning());
         let door = Arc::clone(self);
         match self.place() {
             Some(place) => tokio::spawn(async move { door.serve(stream.holding(place), peer).await }),
@@ -58,7 +58,7 @@ impl Door {
             self.failed(Failed { reason: HandshakeFailure::Full, why: None }, &peer);
             return;
         }
-        stream.tune(&self.options.tuning());
+        stream.tune(&self.options.now().tuning());
         let (door, acceptor) = (Arc::clone(self), Arc::clone(acceptor));
         tokio::spawn(async move {
             let mut accepting = door.accepting.clone();
@@ -101,7 +101,7 @@ impl Door {
         );
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(self.options.header_timeout)
+            .header_read_timeout(self.options.now().header_timeout)
             .max_buf_size(MAX_HEADER_BYTES)
             .max_headers(MAX_HEADERS);
         let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).with_upgrades();

@@ -1,0 +1,113 @@
+//! What says whether a token is good, and for what.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::token::Token;
+
+/// Says who holds a token and what that client may do.
+///
+/// It is asked outside every shard and every lock, so it may take its time; whoever asks has a time limit and takes
+/// silence for a refusal.
+pub trait TokenValidator: fmt::Debug + Send + Sync + 'static {
+    /// Decides about one wish of one client.
+    fn validate<'a>(&'a self, asked: Asked<'a>) -> Validating<'a>;
+
+    /// A number that changes whenever a token that was accepted may be refused now: clients that are in are then asked
+    /// about again. The default never changes.
+    fn revision(&self) -> u64 {
+        0
+    }
+}
+
+/// A decision to come.
+pub type Validating<'a> = Pin<Box<dyn Future<Output = AuthDecision> + Send + 'a>>;
+
+/// What a validator is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// What the client shows.
+    pub token: &'a Token,
+    /// Where it wants something.
+    pub namespace: &'a str,
+    /// Of which topic, where it is about one.
+    pub topic: Option<&'a str>,
+    /// What it wants.
+    pub action: Action,
+}
+
+/// What a client wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// To join a namespace.
+    Connect,
+    /// To subscribe to a topic.
+    Subscribe,
+    /// To publish to a topic.
+    Publish,
+}
+
+impl Action {
+    /// Its name: `connect`, `subscribe`, `publish`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Subscribe => "subscribe",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+/// What a validator says.
+#[derive(Clone, Debug)]
+pub enum AuthDecision {
+    /// The token is good.
+    Accept(Grant),
+    /// It is not. The reason is for the operator; the client hears only that it was refused.
+    Reject(Arc<str>),
+}
+
+impl AuthDecision {
+    /// Accepts whoever this is, for everything, until further notice.
+    #[must_use]
+    pub fn accept(principal: impl Into<Arc<str>>) -> Self {
+        Self::Accept(Grant { principal: principal.into(), expires: None, access: Access::All })
+    }
+
+    /// Refuses, and says the operator why. The reason must not hold the token.
+    #[must_use]
+    pub fn reject(reason: impl Into<Arc<str>>) -> Self {
+        Self::Reject(reason.into())
+    }
+}
+
+/// What an accepted token is good for.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Who holds it.
+    pub principal: Arc<str>,
+    /// From when on it is no good any more, by the wall clock.
+    pub expires: Option<SystemTime>,
+    /// What its holder may do without being asked for another token.
+    pub access: Access,
+}
+
+/// What the holder of a token may do.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// Everything.
+    All,
+    /// What the rules say of a namespace, a topic and an action.
+    Rules(Arc<dyn Rules>),
+    /// The validator wants to be asked for each wish.
+    Ask,
+}
+
+/// What a token allows, known once it is read.
+pub trait Rules: fmt::Debug + Send + Sync + 'static {
+    /// Whether its holder may do this.
+    fn allow(&self, namespace: &str, topic: Option<&str>, action: Action) -> bool;
+}
