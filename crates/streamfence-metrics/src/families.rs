@@ -11,7 +11,7 @@ use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, SpillRefusal, SpillSta
 
 use Source::{
     Acks, Active, Age, Build, CertificateExpiry, Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow,
-    Sessions, SlowClients, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
+    Refused, Sessions, SlowClients, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
 };
 
 /// What all names begin with.
@@ -56,6 +56,8 @@ pub(crate) enum Source {
     Sessions,
     /// Connections that came to nothing for want of TLS, by reason.
     HandshakesFailed,
+    /// What limits did not let in, by reason.
+    Refused,
     /// When the certificate of a server expires.
     CertificateExpiry,
     /// Connections, by tier.
@@ -97,7 +99,7 @@ impl Family {
             Connected | Active | SlowClients => &["namespace"],
             Disconnected => &["namespace", "reason"],
             Sessions => &["namespace", "outcome"],
-            HandshakesFailed => &["reason"],
+            HandshakesFailed | Refused => &["reason"],
             CertificateExpiry => &["server"],
             Links => &["tier"],
             Memory(_) => &[],
@@ -110,7 +112,7 @@ impl Family {
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
             Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | HandshakesFailed
-            | StoreTotal(_) => MetricType::Counter,
+            | Refused | StoreTotal(_) => MetricType::Counter,
             Survey(_) | Age | Active | SlowClients | CertificateExpiry | Links | Memory(_) | StoreLevel(_) => {
                 MetricType::Gauge
             }
@@ -138,6 +140,7 @@ pub static FAMILIES: &[Family] = &[
     family("slow_clients", SlowClients, "Clients that have stayed above a soft limit of their namespace (`slowClient`)."),
     family("sessions", Sessions, "Sessions that were kept for a client that lost its connection, by what became of them."),
 
+    family("refused", Refused, "Connections, requests and wishes of clients that a limit did not let in, by which one ([limits.md](limits.md)); counted within a second."),
     family("tls_handshakes_failed", HandshakesFailed, "Connections that came to nothing because no TLS came about, by reason."),
     measured("tls_certificate_expiry_timestamp", Unit::Seconds, CertificateExpiry, "When the certificate of a server, named by its address, expires, in Unix time."),
 

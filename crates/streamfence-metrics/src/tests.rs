@@ -8,8 +8,8 @@ use expect_test::expect;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use streamfence_core::{
-    Catalog, ClientId, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Namespace, Observer, SpillStats,
-    StoreId, TopicId, TopicStats, Transport,
+    Catalog, ClientId, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Namespace, Observer, RefusalReason,
+    SpillStats, StoreId, TopicId, TopicStats, Transport,
 };
 
 use crate::{FAMILIES, Metrics, reference};
@@ -330,6 +330,21 @@ fn handshakes_are_counted_by_why_they_failed_and_certificates_shown_by_when_they
         streamfence_tls_certificate_expiry_timestamp_seconds{server="127.0.0.1:443"} 2000
     "#]]
     .assert_eq(&tls);
+}
+
+#[test]
+fn refusals_are_counted_by_their_limit() {
+    let metrics = Metrics::new(&Catalog::default());
+    for (reason, count) in [(RefusalReason::Rate, 1), (RefusalReason::Origin, 1), (RefusalReason::Rate, 40)] {
+        metrics.on_event(&Event::Refused { reason, client: None, count });
+    }
+    let page = moved(&metrics.encode());
+    let refused: String = page.lines().filter(|line| line.contains("refused")).map(|l| l.to_owned() + "\n").collect();
+    expect![[r#"
+        streamfence_refused_total{reason="origin"} 1
+        streamfence_refused_total{reason="rate"} 41
+    "#]]
+    .assert_eq(&refused);
 }
 
 #[test]

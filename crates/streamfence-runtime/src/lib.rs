@@ -51,8 +51,8 @@ pub use spill_pump::Charge;
 pub use streamfence_core as core;
 pub use streamfence_core::{
     AckStyle, AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, Eviction, Exhaustion,
-    GiveUpReason, HandshakeFailure, InboundAck, MessageId, Metadata, Namespace, Observer, OnSubscribe, Overflow, Room,
-    SlowClient, Topic, Wire,
+    GiveUpReason, HandshakeFailure, InboundAck, MessageId, Metadata, Namespace, Observer, OnSubscribe, Overflow,
+    RefusalReason, Room, SlowClient, Topic, Wire,
 };
 pub use tickets::parse_session_id;
 pub use to::To;

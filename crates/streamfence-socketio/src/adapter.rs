@@ -105,7 +105,9 @@ impl AdapterBuilder {
         let (engine, io) = engine::build(&self.options);
         let options = LiveOptions::new(self.options);
         let layer = FenceLayer::live(engine, options.clone());
-        let shared = Arc::new(Shared { fence: self.fence, options });
+        let refusals = layer.admission().refusals().clone();
+        refusals.set_fence(self.fence.clone());
+        let shared = Arc::new(Shared { fence: self.fence, options, refusals });
         let namespaces = Namespaces::new(io.clone(), shared, layer.served(), serves_all);
         for path in paths {
             let id = find(&path)?;

@@ -15,15 +15,18 @@ use streamfence_core::{
 use streamfence_runtime::{Fence, Input, Link, SessionWish, parse_session_id};
 
 use crate::callbacks::{Answer, Callbacks};
+use crate::inbound::Inbound;
 use crate::link::LinkState;
 use crate::options::LiveOptions;
 use crate::outlet::SocketIoOutlet;
+use crate::refusals::Refusals;
 
 /// What all connections of an adapter have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) fence: Fence,
     pub(crate) options: LiveOptions,
+    pub(crate) refusals: Refusals,
 }
 
 /// A connection that has come as far as a fenced namespace.
@@ -32,6 +35,8 @@ pub(crate) struct Shared {
 pub(crate) struct Connection {
     pub(crate) state: Arc<LinkState>,
     pub(crate) shared: Arc<Shared>,
+    /// What it has wanted of late.
+    pub(crate) inbound: Inbound,
     links: Mutex<Vec<Link>>,
     members: Mutex<Members>,
 }
@@ -45,6 +50,7 @@ impl Connection {
         let connection = Arc::new(Self {
             state: state.clone(),
             shared: shared.clone(),
+            inbound: Inbound::new(),
             links: Mutex::default(),
             members: Mutex::default(),
         });
@@ -230,6 +236,11 @@ impl Member {
             matches!(self.session, Some(SessionWish::Resume { .. })) && self.has_session(&self.connection()?.shared);
         let state = self.lock();
         state.client.filter(|_| state.has_ticket || !may_change)
+    }
+
+    /// Who the client is, where the application has said so.
+    pub(crate) fn principal(&self) -> Option<&str> {
+        self.principal.as_deref()
     }
 
     /// Whether it has a session that would survive its connection.

@@ -12,12 +12,13 @@ use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 use streamfence_core::{
-    CloseReason, Epoch, ErrorCode, MessageId, NamespaceId, Offset, RequestId, TopicEntry, Transmit, Transport,
-    UnsubscribeReason, Wishes,
+    CloseReason, Epoch, ErrorCode, MessageId, NamespaceId, Offset, RefusalReason, RequestId, TopicEntry, Transmit,
+    Transport, UnsubscribeReason, Wishes,
 };
 use streamfence_runtime::{FindError, Input, Payload};
 
 use crate::connection::{Connection, Member, Shared};
+use crate::inbound::{Counted, MAX_DEPTH, nests_deeper_than, refusal};
 use crate::layer::Door;
 use crate::link::LinkState;
 use crate::principal::Principal;
@@ -91,6 +92,10 @@ where
             let state = state.ok_or_else(|| Box::new("this server does not stand behind its layer") as _)?;
             if text.is_some_and(|text| !is_json(text)) {
                 state.kill(CloseReason::Protocol);
+                return Err(Box::new(ErrorCode::BadRequest.as_str()) as _);
+            }
+            if text.is_some_and(|text| nests_deeper_than(text, MAX_DEPTH)) {
+                self.shared.refusals.count(RefusalReason::TooDeep, state.client());
                 return Err(Box::new(ErrorCode::BadRequest.as_str()) as _);
             }
             self.application.call_middleware(socket.clone(), auth).await?;
@@ -185,12 +190,28 @@ enum Wish {
     Nack,
 }
 
+impl Wish {
+    /// As what its rate is counted.
+    fn counted(self) -> Option<Counted> {
+        match self {
+            Self::Subscribe => Some(Counted::Subscribe),
+            Self::Unsubscribe => Some(Counted::Unsubscribe),
+            Self::Publish => Some(Counted::Publish),
+            Self::Ack | Self::Nack => None,
+        }
+    }
+}
+
 impl MessageHandler<LocalAdapter, Fenced> for Ear {
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, mut value: Value, ack_id: Option<i64>) {
         let Some(member) = self.member.upgrade() else { return };
         let Ok(sender) = AckSender::from_message_parts(&socket, &mut value, &ack_id);
         let asked = Asked { sender, id: ack_id };
         let Value::Str(text, attachments) = value else { return };
+        if let Some((code, why)) = refusal(&member, &self.shared, self.wish.counted(), &text) {
+            let request = member.ask(asked.sender, asked.id, None).next();
+            return member.refuse(code, &why, None, request);
+        }
         let heard = Heard { member: &member, shared: &self.shared };
         match self.wish {
             Wish::Subscribe => heard.subscribe(&text, asked),
@@ -236,6 +257,7 @@ impl Heard<'_> {
             }
             let most = self.shared.options.now().max_subscriptions_per_client;
             if !member.take_subscription(topic.id, most as usize) {
+                self.count(RefusalReason::Subscriptions);
                 return Err((ErrorCode::LimitExceeded, format!("{most} subscriptions are the most a client may have")));
             }
             Ok(Input::Subscribe { namespace: member.namespace, topic, wishes, request })
@@ -263,6 +285,7 @@ impl Heard<'_> {
         let size = wish.payload.get().len() + attachments.iter().map(Bytes::len).sum::<usize>();
         let most = self.shared.options.now().max_payload_bytes;
         if size > most as usize {
+            self.count(RefusalReason::PayloadTooLarge);
             let why = format!("the payload has {size} bytes; wanted at most {most}");
             return member.refuse(ErrorCode::PayloadTooLarge, &why, name, request);
         }
@@ -314,6 +337,11 @@ impl Heard<'_> {
         let id = message_id(&wish.message_id);
         member.push(Input::Nack { namespace: member.namespace, topic, id, delay });
         self.done(request);
+    }
+
+    fn count(&self, reason: RefusalReason) {
+        let client = self.member.connection().and_then(|connection| connection.state.client());
+        self.shared.refusals.count(reason, client);
     }
 
     /// Answers whoever asked, after what was said before.

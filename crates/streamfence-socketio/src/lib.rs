@@ -3,6 +3,8 @@
 //! Read the modules in this order.
 
 mod adapter;
+mod admission;
+mod inbound;
 mod namespaces;
 pub mod options;
 
@@ -23,6 +25,7 @@ pub mod registry;
 pub mod server;
 
 mod origin;
+mod refusals;
 mod request;
 mod verbatim;
 
@@ -31,7 +34,9 @@ mod verbatim;
 pub mod fuzzing;
 
 pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
+pub use admission::{Rate, TrustedProxies, client_address};
 pub use client::FencedSocket;
+pub use inbound::InboundRate;
 pub use layer::{FenceLayer, FenceService};
 pub use options::{Address, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion};
 pub use principal::Principal;

@@ -6,6 +6,7 @@ mod builder;
 mod door;
 mod health;
 mod listener;
+mod proxy_protocol;
 mod tls;
 
 use std::io;
@@ -83,6 +84,7 @@ impl Server {
         let door = Door {
             service: layer.layer(health),
             options: layer.options().clone(),
+            admission: layer.admission().clone(),
             places: Arc::clone(&places),
             accepting: stopped,
             address: address.to_string().into(),
