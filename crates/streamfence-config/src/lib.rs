@@ -21,6 +21,7 @@ mod expand;
 
 mod block;
 
+mod limits;
 mod namespaces;
 mod resolve;
 mod slow_client;
@@ -34,6 +35,7 @@ pub mod error;
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use expand::{Lookup, Reference};
 pub use keys::{KEYS, Key, Kind, Section, reference};
+pub use limits::{InboundRateSettings, LimitSettings, RateSettings};
 pub use load::{MAX_FILE_BYTES, load, load_beside};
 pub use raw::Place;
 pub use resolve::{Format, parse};
