@@ -74,21 +74,30 @@ fn proxies_are_addresses_networks_and_whoever_has_the_socket() {
             f.yaml:4:51: trustedProxies is 7; wanted an address, a network such as `10.0.0.0/8`, or `unix` (servers.s)
         "#]],
     );
-    refused("    proxyProtocol: true\n", expect![[r#"
+    refused(
+        "    proxyProtocol: true\n",
+        expect![[r#"
         f.yaml:4:20: `trustedProxies` is missing; wanted the addresses of the proxies that speak the PROXY protocol (servers.s)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_a_rate_lacks_or_says_twice_is_an_error_at_its_place() {
-    refused("    handshakesPerIp: {burst: 3}\n", expect![[r#"
+    refused(
+        "    handshakesPerIp: {burst: 3}\n",
+        expect![[r#"
         f.yaml:4:22: `count` is missing; wanted a number from 1 (servers.s.handshakesPerIp)
-    "#]]);
-    refused("    inboundRate: {perMs: 3, events: {publish: {}, shout: {}}}\n", expect![[r#"
+    "#]],
+    );
+    refused(
+        "    inboundRate: {perMs: 3, events: {publish: {}, shout: {}}}\n",
+        expect![[r#"
         f.yaml:4:18: `messages` is missing; wanted a number from 1 (servers.s.inboundRate)
         f.yaml:4:47: `messages` is missing; wanted a number from 1 (servers.s.inboundRate.events.publish)
         f.yaml:4:51: unknown key "shout"; wanted one of subscribe, unsubscribe, publish (servers.s.inboundRate.events)
-    "#]]);
+    "#]],
+    );
     refused(
         "    inboundRate: {messages: 3, principals: [{name: a, messages: 1}, {name: a, messages: 2}, {messages: 0}]}\n",
         expect![[r#"
