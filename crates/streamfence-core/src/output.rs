@@ -212,6 +212,10 @@ impl fmt::Debug for Secret {
 pub enum ErrorCode {
     /// No such topic in this namespace.
     UnknownTopic,
+    /// No token, or a wrong one, where one is wanted.
+    AuthRejected,
+    /// Too many wrong tokens came from where the client is.
+    AuthRateLimited,
     /// A client that polls, where polling is not allowed.
     TransportRejected,
     /// More bytes than `maxPayloadBytes`.
@@ -260,6 +264,8 @@ impl ErrorCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnknownTopic => "UNKNOWN_TOPIC",
+            Self::AuthRejected => "AUTH_REJECTED",
+            Self::AuthRateLimited => "AUTH_RATE_LIMITED",
             Self::TransportRejected => "TRANSPORT_REJECTED",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::LimitExceeded => "LIMIT_EXCEEDED",

@@ -239,8 +239,8 @@ impl Member {
     }
 
     /// Who the client is, where the application has said so.
-    pub(crate) fn principal(&self) -> Option<&str> {
-        self.principal.as_deref()
+    pub(crate) fn principal(&self) -> Option<Arc<str>> {
+        self.principal.clone()
     }
 
     /// Whether it has a session that would survive its connection.

@@ -18,6 +18,7 @@ use streamfence_core::{
 use streamfence_runtime::{FindError, Input, Payload};
 
 use crate::connection::{Connection, Member, Shared};
+use crate::hooks::{may_connect, may_publish, may_subscribe};
 use crate::inbound::{Counted, MAX_DEPTH, nests_deeper_than, refusal};
 use crate::layer::Door;
 use crate::link::LinkState;
@@ -106,10 +107,12 @@ where
             if self.shared.fence.is_closing() {
                 return Err(Box::new(ErrorCode::ShuttingDown.as_str()) as _);
             }
+            let principal: Option<Arc<str>> = socket.extensions.get::<Principal>().map(|Principal(name)| name.into());
+            may_connect(&self.shared, state, socket.ns(), principal.as_deref())
+                .map_err(|code| Box::new(code.as_str()) as _)?;
             let wish = text.and_then(|text| session_wish(text));
             let shard = wish.as_ref().and_then(|(shard, _)| *shard);
             let connection = state.connection(|| Connection::open(state, &self.shared));
-            let principal = socket.extensions.get::<Principal>().map(|Principal(name)| name.into());
             let (socket_ref, wish) = (SocketRef::from(socket.clone()), wish.map(|(_, wish)| wish));
             // The library answers next, and nothing of this namespace may come before its answer: not even what is still
             // on its way to a session that the client had here before.
@@ -255,6 +258,7 @@ impl Heard<'_> {
                 let why = "maxFrequency leaves out values, and this topic leaves out none";
                 return Err((ErrorCode::BadRequest, why.to_owned()));
             }
+            may_subscribe(member, self.shared, name)?;
             let most = self.shared.options.now().max_subscriptions_per_client;
             if !member.take_subscription(topic.id, most as usize) {
                 self.count(RefusalReason::Subscriptions);
@@ -299,6 +303,9 @@ impl Heard<'_> {
                     Some(ttl) => payload.with_ttl(Duration::from_millis(ttl.get().into())),
                     None => payload,
                 };
+                if let Err((code, why)) = may_publish(member, self.shared, &topic.name, &payload) {
+                    return member.refuse(code, &why, name, request);
+                }
                 member.push(Input::Publish { namespace: member.namespace, topic, payload, request });
             }
             Err(why) => member.refuse(ErrorCode::BadRequest, &why.to_string(), name, request),

@@ -120,7 +120,8 @@ pub(crate) fn refusal(
     let client = connection.state.client();
     let options = shared.options.now();
     if let (Some(rates), Some(what)) = (&options.inbound_rate, what)
-        && let Err(TooMuch { wait, is_last }) = connection.inbound.take(rates, what, member.principal(), Instant::now())
+        && let Err(TooMuch { wait, is_last }) =
+            connection.inbound.take(rates, what, member.principal().as_deref(), Instant::now())
     {
         shared.refusals.count(RefusalReason::Rate, client);
         if is_last {

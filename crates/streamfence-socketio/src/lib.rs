@@ -12,6 +12,7 @@ mod callbacks;
 mod client;
 mod connection;
 mod handlers;
+mod hooks;
 mod outgoing;
 mod outlet;
 mod principal;

@@ -12,6 +12,7 @@ mod embedding;
 mod ends;
 mod examples;
 mod floods;
+mod hooks;
 mod limits;
 mod namespaces;
 mod polling;
