@@ -22,7 +22,7 @@ use crate::engine::Engine;
 use crate::link::state::PACKET_SEPARATOR;
 use crate::link::{LinkState, Peer, Shim, Stream};
 use crate::namespaces::Namespaces;
-use crate::options::{EngineTransport, LiveOptions, ServerOptions};
+use crate::options::{Change, EngineTransport, LiveOptions, ServerOptions};
 use crate::origin::Origins;
 use crate::registry::Registry;
 use crate::request::{Refusal, Wanted, detached, is_below, own_post, wanted};
@@ -56,9 +56,18 @@ impl FenceLayer {
 
     pub(crate) fn live(engine: Engine, options: LiveOptions) -> Self {
         let registry = Registry::new(options.now().max_connections as usize);
-        let origins = Origins::new(options.now().allowed_origins.clone());
         let path = options.now().path.as_str().into();
-        Self { door: Arc::new(Door { engine, options, path, origins, registry, namespaces: OnceLock::new() }) }
+        Self { door: Arc::new(Door { engine, options, path, registry, namespaces: OnceLock::new() }) }
+    }
+
+    /// Lets other options hold from now on, as far as they can under what serves already, and says what of them is
+    /// another value than before. The address and TLS are for the server that owns a listener.
+    pub fn set_options(&self, new: &ServerOptions) -> Vec<Change> {
+        let options = &self.door.options;
+        let (held, changes) = options.now().reloaded(new, options.built());
+        self.door.registry.set_capacity(held.max_connections as usize);
+        options.set(held);
+        changes
     }
 
     /// The options, for whoever serves the layer.
@@ -147,7 +156,6 @@ pub(crate) struct Door {
     options: LiveOptions,
     /// Where Socket.IO is served, for as long as it is.
     path: Box<str>,
-    origins: Origins,
     registry: Registry,
     /// The library's handlers hold the library: whoever serves holds both.
     namespaces: OnceLock<Arc<Namespaces>>,
@@ -162,15 +170,18 @@ impl Door {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        if !self.origins.allows(request.headers()) {
+        // Looked at once: whoever was let in may read the answer, too.
+        let options = Arc::clone(&self.options.now());
+        let origins = Origins::new(&options.allowed_origins);
+        if !origins.allows(request.headers()) {
             return Refusal::ForbiddenOrigin.response();
         }
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let mut response = match self.origins.preflight(&request) {
+        let mut response = match origins.preflight(&request) {
             Some(response) => response,
             None => self.serve(request).await.unwrap_or_else(Refusal::response),
         };
-        self.origins.open(origin, response.headers_mut());
+        origins.open(origin, response.headers_mut());
         response
     }
 
