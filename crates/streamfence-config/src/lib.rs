@@ -28,6 +28,10 @@ mod spill;
 mod tls;
 
 mod load;
+mod source;
+
+mod difference;
+pub mod watch;
 
 pub mod error;
 
@@ -39,8 +43,11 @@ pub use raw::Place;
 pub use resolve::{Format, parse};
 pub use settings::{
     AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings, ServerSettings, Settings,
-    SpillSettings, TlsProtocol, TlsSettings, UnknownServer,
+    SpillSettings, TlsClientAuth, TlsProtocol, TlsSettings, UnknownServer,
 };
+pub use difference::{Difference, differences};
+pub use source::Source;
+pub use watch::{News, Watch};
 
 #[cfg(test)]
 mod tests;
