@@ -18,6 +18,22 @@ impl Source {
         Self { path: path.to_owned(), seen: Fingerprint::of(bytes) }
     }
 
+    /// A file and what it holds now.
+    ///
+    /// # Errors
+    /// What the system says, when it cannot be read.
+    pub fn read(path: impl Into<PathBuf>) -> io::Result<Self> {
+        let path = path.into();
+        let seen = Fingerprint::read(&path)?;
+        Ok(Self { path, seen })
+    }
+
+    /// Whether it still holds what it held then.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        Fingerprint::read(&self.path).is_ok_and(|seen| seen == self.seen)
+    }
+
     /// Where it lies.
     #[must_use]
     pub fn path(&self) -> &Path {

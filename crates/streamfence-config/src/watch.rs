@@ -165,16 +165,10 @@ impl<F: FnMut(News)> Watcher<F> {
     fn run(&mut self) {
         let mut look_at = Instant::now();
         loop {
-            let wanted = {
-                let mut shared = lock(&self.shared);
-                if shared.is_over {
-                    return;
-                }
-                shared.wanted.take()
-            };
-            if let Some(wanted) = wanted {
-                self.take(wanted);
+            if lock(&self.shared).is_over {
+                return;
             }
+            self.take_wanted();
             self.follow_directories();
             self.look();
             // However busy a directory is, its files are not looked at all the time.
@@ -188,7 +182,10 @@ impl<F: FnMut(News)> Watcher<F> {
         }
     }
 
-    fn take(&mut self, Wanted { config, others }: Wanted) {
+    /// Watches what was asked for since the last time.
+    fn take_wanted(&mut self) {
+        let wanted = lock(&self.shared).wanted.take();
+        let Some(Wanted { config, others }) = wanted else { return };
         self.config = config.into_iter().map(|(path, seen)| (path, Some(seen))).collect();
         let known = std::mem::replace(&mut self.others, others);
         for (path, seen) in &mut self.others {
@@ -231,6 +228,8 @@ impl<F: FnMut(News)> Watcher<F> {
             }
             let again = self.see();
             if again == seen {
+                // Whoever watches may have read them itself meanwhile.
+                self.take_wanted();
                 self.tell_of(&seen);
                 return;
             }
@@ -255,7 +254,8 @@ impl<F: FnMut(News)> Watcher<F> {
     }
 
     fn tell_of(&mut self, seen: &Seen) {
-        for (path, seen) in seen {
+        let is_watched = |path: &PathBuf| self.config.contains_key(path) || self.others.contains_key(path);
+        for (path, seen) in seen.iter().filter(|(path, _)| is_watched(path)) {
             match seen {
                 Ok(_) => {
                     self.unreadable.remove(path);
