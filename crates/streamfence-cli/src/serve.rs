@@ -120,7 +120,8 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
         };
         if is_config {
-            settings = Reload { args, fence: &fence, servers: &servers, stores: &mut stores, level }.run(settings).await;
+            settings =
+                Reload { args, fence: &fence, servers: &servers, stores: &mut stores, level }.run(settings).await;
             watching.follow(&settings, &servers);
         }
         are_certificates_good = reload::certificates(&servers).await;

@@ -57,7 +57,12 @@ impl Differences {
     }
 
     fn of_namespace(&mut self, old: &Catalog, was: &NamespaceEntry, new: &Catalog, is: &NamespaceEntry) {
-        self.compare(&was.path, "sessionRetentionMs", &was.session_retention.as_millis(), &is.session_retention.as_millis());
+        self.compare(
+            &was.path,
+            "sessionRetentionMs",
+            &was.session_retention.as_millis(),
+            &is.session_retention.as_millis(),
+        );
         self.compare(&was.path, "slowClient", &was.slow_client, &is.slow_client);
         for class in classes(old, was) {
             match classes(new, is).find(|other| other.name == class.name) {

@@ -35,6 +35,7 @@ pub mod watch;
 
 pub mod error;
 
+pub use difference::{Difference, differences};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use expand::{Lookup, Reference};
 pub use keys::{KEYS, Key, Kind, Section, reference};
@@ -45,7 +46,6 @@ pub use settings::{
     AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings, ServerSettings, Settings,
     SpillSettings, TlsClientAuth, TlsProtocol, TlsSettings, UnknownServer,
 };
-pub use difference::{Difference, differences};
 pub use source::Source;
 pub use watch::{News, Watch};
 

@@ -200,7 +200,8 @@ impl<F: FnMut(News)> Watcher<F> {
     /// Has the system tell of the directories in which something decides what the files hold.
     fn follow_directories(&mut self) {
         let Some(system) = &mut self.system else { return };
-        let wanted: BTreeSet<_> = self.config.keys().chain(self.others.keys()).flat_map(|path| directories(path)).collect();
+        let wanted: BTreeSet<_> =
+            self.config.keys().chain(self.others.keys()).flat_map(|path| directories(path)).collect();
         for gone in self.directories.difference(&wanted) {
             // One that is not there any more is not watched either.
             let _gone = system.unwatch(gone);
@@ -246,7 +247,9 @@ impl<F: FnMut(News)> Watcher<F> {
     fn is_news(&self, seen: &Seen) -> bool {
         seen.iter().any(|(path, seen)| match seen {
             Ok(now) => {
-                let is = |known: &BTreeMap<PathBuf, Option<Fingerprint>>| known.get(path).is_none_or(|old| *old == Some(*now));
+                let is = |known: &BTreeMap<PathBuf, Option<Fingerprint>>| {
+                    known.get(path).is_none_or(|old| *old == Some(*now))
+                };
                 !is(&self.config) || !is(&self.others) || self.unreadable.contains(path)
             }
             Err(_) => !self.unreadable.contains(path),

@@ -23,10 +23,7 @@ fn those_who_sign_for_clients_are_named_where_clients_show_certificates() {
     let cases = [
         ("clientAuth: none", TlsClientAuth::None),
         ("protocol: TLSv1.3", TlsClientAuth::None),
-        (
-            "clientAuth: optional\n      clientCaPemPath: ca.pem",
-            TlsClientAuth::Optional { authorities: authorities() },
-        ),
+        ("clientAuth: optional\n      clientCaPemPath: ca.pem", TlsClientAuth::Optional { authorities: authorities() }),
         (
             "client_auth: required\n      client_ca_pem_path: ca.pem",
             TlsClientAuth::Required { authorities: authorities() },
@@ -43,8 +40,24 @@ fn one_without_the_other_is_told() {
         let told = auth(more).map_or_else(|errors| errors, |(_, warnings)| format!("warning: {warnings}"));
         expected.assert_eq(&told);
     };
-    check("clientAuth: required", expect!["f.yaml:9:19: `clientCaPemPath` is missing; wanted the file of those who sign for clients, because clientAuth is required (servers.s.tls)"]);
-    check("clientAuth: some", expect![[r#"f.yaml:9:19: clientAuth is "some"; wanted none, optional or required (servers.s.tls)"#]]);
-    check("clientCaPemPath: ca.pem", expect!["warning: f.yaml:9:24: clientCaPemPath has no effect: clientAuth is none, so clients are not asked for certificates (servers.s.tls)"]);
-    check("clientAuth: optional\n      clientCaPemPath: ''", expect![[r#"f.yaml:10:24: clientCaPemPath is ""; wanted a text that is not empty (servers.s.tls)"#]]);
+    check(
+        "clientAuth: required",
+        expect![
+            "f.yaml:9:19: `clientCaPemPath` is missing; wanted the file of those who sign for clients, because clientAuth is required (servers.s.tls)"
+        ],
+    );
+    check(
+        "clientAuth: some",
+        expect![[r#"f.yaml:9:19: clientAuth is "some"; wanted none, optional or required (servers.s.tls)"#]],
+    );
+    check(
+        "clientCaPemPath: ca.pem",
+        expect![
+            "warning: f.yaml:9:24: clientCaPemPath has no effect: clientAuth is none, so clients are not asked for certificates (servers.s.tls)"
+        ],
+    );
+    check(
+        "clientAuth: optional\n      clientCaPemPath: ''",
+        expect![[r#"f.yaml:10:24: clientCaPemPath is ""; wanted a text that is not empty (servers.s.tls)"#]],
+    );
 }

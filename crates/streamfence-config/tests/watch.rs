@@ -186,7 +186,10 @@ fn a_file_that_cannot_be_read_is_told_of_once_and_what_belongs_to_it_waits() {
     let (_settings, _watch, news) = watch(&directory.at("f.yaml"), &directory.at("key.pem"));
     fs::remove_file(directory.at("port")).expect("it is there");
     let gone = next(&news);
-    assert!(matches!(&gone, News::Unreadable { file, why } if *file == directory.at("port") && why.contains("No such file")), "{gone:?}");
+    assert!(
+        matches!(&gone, News::Unreadable { file, why } if *file == directory.at("port") && why.contains("No such file")),
+        "{gone:?}"
+    );
     // Changed while the other is away, so it waits for it; the key does not.
     directory.write("f.yaml", &(config(1).replace("port: 1", "port: '${file:port}'") + "\n"));
     directory.write("key.pem", "another key");

@@ -66,9 +66,13 @@ fn spoilt(number: u32, how: u64) -> String {
         0 => text[..text.len() - 20].to_owned(),
         1 => text + "      - {path: /one, topics: [tick]}\n",
         2 => text + "    unheardOf: 1\n",
-        3 => text + "      - {path: /three, topics: [a], overflowAction: SPILL_TO_DISK}\n    spillRootPath: streamfence.yaml\n",
+        3 => {
+            text + "      - {path: /three, topics: [a], overflowAction: SPILL_TO_DISK}\n    spillRootPath: streamfence.yaml\n"
+        }
         4 => text + "      - {path: /three, topics: [a], deliveryMode: AT_LEAST_ONCE}\n",
-        5 => text + "    transport: WSS\n    tls: {certChainPemPath: none.pem, privateKeyPemPath: none.pem, clientAuth: required}\n",
+        5 => {
+            text + "    transport: WSS\n    tls: {certChainPemPath: none.pem, privateKeyPemPath: none.pem, clientAuth: required}\n"
+        }
         _ => String::new(),
     }
 }
@@ -159,11 +163,10 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
     for _ in 0..1000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let luck = random >> 33;
-        let is_good = luck % 2 == 0;
+        let is_good = luck.is_multiple_of(2);
         file.write(&if is_good { generation(number + 1) } else { spoilt(number + 1, luck >> 1) });
         let level = Level::fixed();
-        let reload =
-            Reload { args: &args, fence: &fence, servers: &servers, stores: &mut stores, level: &level };
+        let reload = Reload { args: &args, fence: &fence, servers: &servers, stores: &mut stores, level: &level };
         held = reload.run(held).await;
         if is_good {
             (number, applied) = (number + 1, applied + 1);
