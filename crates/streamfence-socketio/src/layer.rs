@@ -24,6 +24,7 @@ use crate::link::{LinkState, Peer, Shim, Stream};
 use crate::namespaces::Namespaces;
 use crate::options::{Change, EngineTransport, LiveOptions, ServerOptions};
 use crate::origin::Origins;
+use crate::principal::Principal;
 use crate::registry::Registry;
 use crate::request::{Refusal, Wanted, detached, is_below, own_post, wanted};
 
@@ -195,17 +196,17 @@ impl Door {
         match wanted(&request, allow_polling)? {
             Wanted::Handshake => self.handshake(request).await,
             Wanted::Poll { sid } => {
-                let link = self.find(sid)?;
+                let link = self.find(sid, &request)?;
                 self.poll(&link, request).await
             }
             Wanted::Post { sid } => {
-                let link = self.find(sid)?;
+                let link = self.find(sid, &request)?;
                 self.post(&link, request).await
             }
             Wanted::WebSocket { sid, key } => {
                 let accept = derive_accept_key(key.as_bytes());
                 let link = match sid {
-                    Some(sid) => Some(self.find(sid)?),
+                    Some(sid) => Some(self.find(sid, &request)?),
                     None => None,
                 };
                 self.upgrade(link, &accept, request)
@@ -213,14 +214,19 @@ impl Door {
         }
     }
 
-    fn find(&self, sid: &str) -> Result<Arc<LinkState>, Refusal> {
-        self.registry.find(sid).ok_or(Refusal::UnknownSession)
+    /// The session of a request: whoever has a certificate of somebody else's has no session of his.
+    fn find<B>(&self, sid: &str, request: &Request<B>) -> Result<Arc<LinkState>, Refusal> {
+        let link = self.registry.find(sid).ok_or(Refusal::UnknownSession)?;
+        if link.is_opener(who(request)) { Ok(link) } else { Err(Refusal::UnknownSession) }
     }
 
     fn admit<B>(&self, transport: Transport, request: &Request<B>) -> Result<Arc<LinkState>, Refusal> {
         let peer = request.extensions().get::<Peer>().cloned();
         let link = self.registry.admit(self.options.now().link_limits(), transport, peer);
         let is_closed = self.registry.is_closed();
+        if let (Some(link), Some(who)) = (&link, who(request)) {
+            link.set_opener(who);
+        }
         link.ok_or(if is_closed { Refusal::ShuttingDown } else { Refusal::TooManyConnections })
     }
 
@@ -363,6 +369,11 @@ impl Door {
         let body = body.collect().await.unwrap_or_else(|never| match never {});
         Response::from_parts(parts, body.to_bytes())
     }
+}
+
+/// Who a request is from, where its certificate or the application in front says so.
+fn who<B>(request: &Request<B>) -> Option<&str> {
+    request.extensions().get::<Principal>().map(|Principal(name)| name.as_str())
 }
 
 /// Lives as long as the library keeps the session: its drop is the end of a session that nobody else saw end.

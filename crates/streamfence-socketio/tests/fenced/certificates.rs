@@ -14,7 +14,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, SupportedProtocolVersion};
 
 use crate::app::{App, News, start_with};
-use crate::common::client::Http;
+use crate::common::client::{Http, POLLING};
 use crate::secure::{Files, shake_hands, trusting};
 use crate::talk::Client;
 
@@ -133,6 +133,24 @@ async fn a_message_to_a_principal_reaches_whoever_has_its_certificate_by_websock
     let report = app.fence.publish_to("/feed", To::principal("bob"), "tick", json).await.expect("the topic exists");
     assert_eq!(report.matched, 1);
     assert_eq!(bob.expect("tick").await, json!(1));
+}
+
+#[tokio::test]
+async fn a_session_that_polls_is_nobody_elses() {
+    let (files, authority) = (Files::new(), Authority::new());
+    let app = start(&files, &authority, false);
+    let secure = async |name| {
+        let stream = shake_hands(authority.client(&files, name, None), app.dial().await).await;
+        Http::new(stream.expect("it is a good certificate"))
+    };
+    let sid = secure("ann").await.handshake().await;
+    let target = format!("{POLLING}&sid={sid}");
+    assert_eq!(secure("bob").await.post(&target, "40/feed,").await.status, 400);
+    assert_eq!(Http::new(files.connect(app.dial().await).await).get(&target).await.status, 400);
+    assert!(secure("bob").await.upgrade(Some(&sid)).await.is_err());
+    assert_eq!(secure("ann").await.post(&target, "40/feed,").await.status, 200);
+    let of_nobody = Http::new(files.connect(app.dial().await).await).handshake().await;
+    assert_eq!(secure("ann").await.get(&format!("{POLLING}&sid={of_nobody}")).await.status, 400);
 }
 
 #[tokio::test]

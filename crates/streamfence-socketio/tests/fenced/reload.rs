@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use streamfence_runtime::{Fence, Namespace};
 use streamfence_socketio::server::TlsError;
-use streamfence_socketio::{Effect, EngineTransport, ServerOptions, TlsOptions};
+use streamfence_socketio::{Effect, EngineTransport, ServerOptions, SocketIoAdapter, TlsOptions};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls::version::TLS13;
 
-use crate::app::{App, options, start_with};
+use crate::app::{self, App, options, start_with};
 use crate::common::client::{Http, POLLING};
 use crate::common::patience::in_time;
 use crate::secure::{Files, Pair, shake_hands, trusting};
@@ -65,6 +66,22 @@ async fn origins_and_transports_are_looked_up_for_each_request() {
         assert_eq!(Http::new(app.dial().await).get(POLLING).await.status, wanted);
         app.client("/feed").await;
     }
+}
+
+#[tokio::test]
+async fn a_layer_in_an_application_takes_other_options_too() {
+    let (fence, _news) = app::fence(Fence::builder().namespace(Namespace::new("/feed").topic("tick")));
+    let (layer, _io) = SocketIoAdapter::builder(fence).options(options()).build().expect("the adapter can be built");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback can be bound");
+    let address = listener.local_addr().expect("bound");
+    let router = axum::Router::new().layer(layer.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let polls = async || Http::new(TcpStream::connect(address).await.expect("listening")).get(POLLING).await.status;
+    assert_eq!(polls().await, 200);
+    let changes = layer.set_options(&ServerOptions { max_connections: 1, path: "/elsewhere".into(), ..options() });
+    let told: Vec<_> = changes.iter().map(|change| (change.key, change.effect)).collect();
+    assert_eq!(told, [("path", Effect::NeedsRestart), ("maxConnections", Effect::Live)]);
+    assert_eq!(polls().await, 503);
 }
 
 #[tokio::test]
