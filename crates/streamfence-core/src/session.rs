@@ -16,7 +16,7 @@ use self::ladder::{Edge, Ladder};
 use crate::books::Books;
 use crate::event::{CloseReason, Event};
 use crate::in_flight::GiveUp;
-use crate::lane::{AckedUpTo, Admission, Lane, Rejection, Sending, Shed, Wishes, earlier};
+use crate::lane::{AckedUpTo, Admission, Lane, Rejection, Sending, Shed, WayOut, Wishes, earlier};
 use crate::link::Room;
 use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
 use crate::output::Transmit;
@@ -143,10 +143,11 @@ impl Session {
         place: u32,
         message: &Arc<Message>,
         owed: u64,
+        way_out: Option<WayOut>,
         now: Instant,
         books: &mut Books,
     ) -> Admission {
-        self.offer_by(place, message, now, books, |lane| lane.offer_tight(message, owed, now))
+        self.offer_by(place, message, now, books, |lane| lane.offer_tight(message, owed, way_out, now))
     }
 
     /// Sheds the oldest of the lane at a place.

@@ -47,12 +47,11 @@ impl Hub {
             return;
         }
         self.refill(key, lane, place, topic, None, now);
-        let session = &self.sessions[key.index as usize].value.session;
-        let Some(spilled) = session.lane(lane).spilled() else { return };
-        let at = spilled.cursor.position;
-        let is_to_wait = !spilled.is_waiting && !session.lane(lane).is_stalled();
+        let state = self.sessions[key.index as usize].value.session.lane(lane);
+        let Some(spilled) = state.spilled() else { return };
+        let (at, (messages, bytes)) = (spilled.cursor.position, state.vacant());
+        let is_to_wait = !spilled.is_waiting && !state.is_stalled();
         if is_to_wait && self.most_to_take(key, lane) > 0 && self.spills.log(place).slot(at).is_none() {
-            let (messages, bytes) = session.lane(lane).vacant();
             self.spills.update(place, now, |log| log.reads.wait(at, key, Want { place: lane, messages, bytes }));
             if let Some(spilled) = self.spilled_mut(key, lane) {
                 spilled.is_waiting = true;
@@ -60,13 +59,22 @@ impl Hub {
         }
     }
 
-    /// How many messages a lane may take now: none while it is more than half full, and where memory is short one at a time.
-    fn most_to_take(&self, key: SessionKey, lane: u32) -> u64 {
-        let lane = self.sessions[key.index as usize].value.session.lane(lane);
-        match (lane.wants_refill(), self.is_tight()) {
+    /// How many messages a lane may take now: none while it is more than half full, and where memory is short one at a
+    /// time, and only while it can be sent. A link that has no room for it is looked at again when it has.
+    fn most_to_take(&mut self, key: SessionKey, lane: u32) -> u64 {
+        let seated = &self.sessions[key.index as usize].value;
+        let (link, state) = (seated.link, seated.session.lane(lane));
+        let is_empty = state.is_empty();
+        match (state.wants_refill(), self.is_tight()) {
             (false, _) => 0,
-            (true, true) => u64::from(lane.is_empty()),
             (true, false) => u64::MAX,
+            (true, true) if self.can_send_first(key, lane) => 1,
+            (true, true) => {
+                if is_empty {
+                    self.strain.await_room(link);
+                }
+                0
+            }
         }
     }
 
