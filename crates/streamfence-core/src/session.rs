@@ -360,6 +360,14 @@ impl Session {
         verdict
     }
 
+    /// Looks at what the lane whose turn it is would send, so that the waits for memory overlap.
+    #[inline]
+    pub(crate) fn look_ahead(&self, most: usize) {
+        if let Some(place) = self.turns.front() {
+            self.lanes[place as usize].lane.look_ahead(most);
+        }
+    }
+
     /// The next thing to say that there is room for: answers first, then the lanes in turn, a message each. What the
     /// link's clock shows is asked for only where something awaits an ack.
     pub fn poll_transmit(

@@ -1,5 +1,6 @@
 //! How lanes that have spilled catch up: from memory at once, from what is read when it is there. Never what is published.
 
+use std::hint::black_box;
 use std::time::Instant;
 
 use super::Hub;
@@ -195,7 +196,11 @@ impl Hub {
         let began = self.spills.began(now);
         let made = vec![None; records.len()];
         let mut source = Source { next, records, lost, made, began };
-        for (_, key, lane) in self.spills.update(place, now, |log| log.reads.answer(from, next)) {
+        let waiting = self.spills.update(place, now, |log| log.reads.answer(from, next));
+        for (number, &(_, key, lane)) in waiting.iter().enumerate() {
+            if number % LOOK_AHEAD == 0 {
+                self.look_ahead(&waiting[number..waiting.len().min(number + LOOK_AHEAD)]);
+            }
             let Some(spilled) = self.spilled_mut(key, lane) else { continue };
             spilled.is_waiting = false;
             let topic = self.sessions[key.index as usize].value.session.lane(lane).topic();
@@ -210,4 +215,18 @@ impl Hub {
             self.settle(key, false);
         }
     }
+
+    /// Looks at what the next lanes will need: lanes at places of their own lie all over the memory, and one wait for it is
+    /// for all of these and not for each.
+    fn look_ahead(&self, lanes: &[(LogPosition, SessionKey, u32)]) {
+        let seen = lanes.iter().filter_map(|&(_, key, lane)| {
+            let session = self.session(key).filter(|session| session.has_spilled())?;
+            let lane = session.lane(lane);
+            Some(lane.bytes() ^ lane.spilled()?.cursor.position.0 ^ lane.newest_seen())
+        });
+        black_box(seen.fold(0, |seen, lane| seen ^ lane));
+    }
 }
+
+/// How many lanes are looked at before the first of them is served.
+const LOOK_AHEAD: usize = 16;
