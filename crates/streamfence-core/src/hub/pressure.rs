@@ -256,7 +256,7 @@ impl Hub {
     /// Whether a lane is empty, and what it holds next can be sent at once.
     pub(super) fn can_send_first(&self, key: SessionKey, place: u32) -> bool {
         let seated = &self.sessions[key.index as usize].value;
-        let has_room = self.link(seated.link).is_none_or(|link| link.room().takes(1, 1));
+        let has_room = self.link(seated.link).is_some_and(|link| link.room().takes(1, 1));
         has_room && seated.session.lane(place).is_empty()
     }
 

@@ -71,7 +71,8 @@ impl Hub {
             (true, false) => u64::MAX,
             (true, true) if self.can_send_first(key, lane) => 1,
             (true, true) => {
-                if is_empty {
+                // One that is away takes it when it is back.
+                if is_empty && self.link(link).is_some() {
                     self.strain.await_room(link);
                 }
                 0

@@ -609,3 +609,25 @@ fn a_private_message_spills_where_memory_is_short_and_keeps_its_place() {
         "#]],
     );
 }
+
+#[test]
+fn where_memory_is_short_a_session_that_is_away_takes_nothing_from_disk_until_it_is_back() {
+    check(
+        spilling(),
+        "retain 60s, room 9, close, memory 0, offer 1-2, +50ms, holds, return, room 9, memory plenty, room 9, books",
+        expect![[r#"
+            0s  left (transport)
+            0s  is waited for
+            0s  spilled 1-2
+            0s  spill began
+            50ms  holds t: 0 messages, 0 bytes
+            50ms  joined /a
+            50ms  is back
+            50ms  sent 1
+            50ms  spill ended: 2 in 50ms
+            50ms  sent 2
+            50ms  books of t: 2 offered 2 sent 2 delivered 2 spilled
+            50ms  1 links, 0 messages resident
+        "#]],
+    );
+}
