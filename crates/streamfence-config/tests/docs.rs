@@ -25,7 +25,7 @@ take (cgroup v2), or of the memory of the machine, or 1 GiB where neither can be
 sessions and empty lanes are not in it: plan for them beside.
 
 From 31 of 32 parts on, DROP_OLDEST, COALESCE and SNAPSHOT_ONLY lanes shed their oldest messages, those first that cost the
-most, down to nine tenths. Where that does not help, messages for REJECT_NEW and AT_LEAST_ONCE lanes are rejected
+most, down to nine tenths. Where that does not help, SPILL_TO_DISK lanes go to disk, and messages for all others are rejected
 (`streamfence_queue_overflow_total{reason=\"budget\"}`, `gap` with reason `rejected`). A best-effort client that has read
 everything goes on receiving. `/readyz` answers 503 until no more than nine tenths are used again.
 
