@@ -29,9 +29,14 @@ mod spill;
 mod tls;
 
 mod load;
+mod source;
+
+mod difference;
+pub mod watch;
 
 pub mod error;
 
+pub use difference::{Difference, differences};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use expand::{Lookup, Reference};
 pub use keys::{KEYS, Key, Kind, Section, reference};
@@ -41,8 +46,10 @@ pub use raw::Place;
 pub use resolve::{Format, parse};
 pub use settings::{
     AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings, ServerSettings, Settings,
-    SpillSettings, TlsProtocol, TlsSettings, UnknownServer,
+    SpillSettings, TlsClientAuth, TlsProtocol, TlsSettings, UnknownServer,
 };
+pub use source::Source;
+pub use watch::{News, Watch};
 
 #[cfg(test)]
 mod tests;

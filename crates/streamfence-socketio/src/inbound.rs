@@ -1,6 +1,7 @@
 //! How much a client may want in a while, and how deep what it says may nest. Acks are never counted.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -48,6 +49,26 @@ impl InboundRate {
             Counted::Publish => &self.publish,
         };
         own.as_ref().map_or((&self.all, SHARED), |rate| (rate, 1 + what as usize))
+    }
+}
+
+impl fmt::Display for InboundRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.all)?;
+        for (event, rate) in
+            [("subscribe", &self.subscribe), ("unsubscribe", &self.unsubscribe), ("publish", &self.publish)]
+        {
+            if let Some(rate) = rate {
+                write!(f, "; {event}: {rate}")?;
+            }
+        }
+        for (principal, rate) in &self.principals {
+            write!(f, "; {principal:?}: {rate}")?;
+        }
+        match self.max_refused {
+            Some(most) => write!(f, "; cut after {most} a minute"),
+            None => Ok(()),
+        }
     }
 }
 

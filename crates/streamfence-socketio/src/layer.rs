@@ -24,8 +24,9 @@ use crate::engine::Engine;
 use crate::link::state::PACKET_SEPARATOR;
 use crate::link::{LinkState, Peer, Shim, Stream};
 use crate::namespaces::Namespaces;
-use crate::options::{EngineTransport, LiveOptions, ServerOptions};
+use crate::options::{Change, EngineTransport, LiveOptions, ServerOptions};
 use crate::origin::{Origins, is_polling};
+use crate::principal::Principal;
 use crate::refusals::Refusals;
 use crate::registry::{Registry, Who};
 use crate::request::{Refusal, Wanted, detached, is_below, own_post, wanted};
@@ -62,6 +63,16 @@ impl FenceLayer {
         let admission = Admission::new(Refusals::default());
         let path = options.now().path.as_str().into();
         Self { door: Arc::new(Door { engine, options, path, admission, registry, namespaces: OnceLock::new() }) }
+    }
+
+    /// Lets other options hold from now on, as far as they can under what serves already, and says what of them is
+    /// another value than before. The address and TLS are for the server that owns a listener.
+    pub fn set_options(&self, new: &ServerOptions) -> Vec<Change> {
+        let options = &self.door.options;
+        let (held, changes) = options.now().reloaded(new, options.built());
+        self.door.registry.set_capacity(held.max_connections as usize);
+        options.set(held);
+        changes
     }
 
     /// The options, for whoever serves the layer.
@@ -204,17 +215,17 @@ impl Door {
         match wanted(&request, allow_polling)? {
             Wanted::Handshake => self.handshake(options, client, request).await,
             Wanted::Poll { sid } => {
-                let link = self.find(sid)?;
+                let link = self.find(sid, &request)?;
                 self.poll(&link, request).await
             }
             Wanted::Post { sid } => {
-                let link = self.find(sid)?;
+                let link = self.find(sid, &request)?;
                 self.post(&link, request).await
             }
             Wanted::WebSocket { sid, key } => {
                 let accept = derive_accept_key(key.as_bytes());
                 let (link, is_new) = match sid {
-                    Some(sid) => (self.find(sid)?, false),
+                    Some(sid) => (self.find(sid, &request)?, false),
                     None => (self.admit(options, Transport::WebSocket, client, &request)?, true),
                 };
                 self.upgrade(link, is_new, &accept, request)
@@ -222,8 +233,10 @@ impl Door {
         }
     }
 
-    fn find(&self, sid: &str) -> Result<Arc<LinkState>, Refusal> {
-        self.registry.find(sid).ok_or(Refusal::UnknownSession)
+    /// The session of a request: whoever has a certificate of somebody else's has no session of his.
+    fn find<B>(&self, sid: &str, request: &Request<B>) -> Result<Arc<LinkState>, Refusal> {
+        let link = self.registry.find(sid).ok_or(Refusal::UnknownSession)?;
+        if link.is_opener(who(request)) { Ok(link) } else { Err(Refusal::UnknownSession) }
     }
 
     fn admit<B>(
@@ -240,6 +253,9 @@ impl Door {
         let place = self.admission.open_session(options, client)?;
         let link = self.registry.admit(options.link_limits(), transport, Who { peer, client, place });
         let is_closed = self.registry.is_closed();
+        if let (Some(link), Some(who)) = (&link, who(request)) {
+            link.set_opener(who);
+        }
         link.ok_or(if is_closed { Refusal::ShuttingDown } else { Refusal::TooManyConnections })
     }
 
@@ -384,6 +400,11 @@ impl Door {
         let body = body.collect().await.unwrap_or_else(|never| match never {});
         Response::from_parts(parts, body.to_bytes())
     }
+}
+
+/// Who a request is from, where its certificate or the application in front says so.
+fn who<B>(request: &Request<B>) -> Option<&str> {
+    request.extensions().get::<Principal>().map(|Principal(name)| name.as_str())
 }
 
 /// Lives as long as the library keeps the session: its drop is the end of a session that nobody else saw end.

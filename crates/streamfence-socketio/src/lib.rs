@@ -39,7 +39,9 @@ pub use admission::{Rate, TrustedProxies, client_address};
 pub use client::FencedSocket;
 pub use inbound::InboundRate;
 pub use layer::{FenceLayer, FenceService};
-pub use options::{Address, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion};
+pub use options::{
+    Address, Change, ClientAuth, Effect, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion,
+};
 pub use principal::Principal;
-pub use server::{Server, ServerBuilder, StartError};
+pub use server::{Plan, Server, ServerBuilder, StartError};
 pub use verbatim::Verbatim;

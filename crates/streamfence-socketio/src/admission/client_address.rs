@@ -1,5 +1,6 @@
 //! Where a client is, behind proxies too.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
@@ -53,6 +54,14 @@ impl TrustedProxies {
     fn have_address(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl fmt::Display for TrustedProxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unix = self.unix.then(|| "unix".to_owned());
+        let names: Vec<_> = self.networks.iter().map(ToString::to_string).chain(unix).collect();
+        write!(f, "[{}]", names.join(", "))
     }
 }
 

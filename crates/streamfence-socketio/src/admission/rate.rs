@@ -1,5 +1,6 @@
 //! How often something may happen.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -43,6 +44,12 @@ impl Rate {
     fn interval(&self) -> u64 {
         let per = u64::try_from(self.per.as_nanos()).unwrap_or(u64::MAX);
         (per / u64::from(self.count.get())).max(1)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {} ms, {} at once", self.count, self.per.as_millis(), self.burst)
     }
 }
 

@@ -12,23 +12,25 @@ use hyper_util::service::TowerToHyperService;
 use streamfence_core::{Event, HandshakeFailure, RefusalReason};
 use streamfence_runtime::Fence;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::health::Health;
+use super::places::Places;
 use super::proxy_protocol;
 use super::tls::{Acceptor, Failed, Handshake};
 use crate::admission::{Admission, StreamPlace};
 use crate::layer::FenceService;
 use crate::link::{Peer, Stream};
 use crate::options::LiveOptions;
+use crate::principal::Principal;
 
 /// Where the streams of one listener go.
 pub(super) struct Door {
     pub(super) service: FenceService<Health>,
     pub(super) options: LiveOptions,
     pub(super) admission: Admission,
-    pub(super) places: Arc<Semaphore>,
+    pub(super) places: Arc<Places>,
     pub(super) accepting: watch::Receiver<bool>,
     /// The address, for those who are told.
     pub(super) address: Arc<str>,
@@ -40,7 +42,7 @@ impl Door {
     pub(super) fn admit(self: &Arc<Self>, stream: Stream, peer: Peer) {
         stream.tune(&self.options.now().tuning());
         let door = Arc::clone(self);
-        let Some(place) = self.place() else {
+        let Some(place) = self.places.take() else {
             self.refused(RefusalReason::Full, &peer);
             tokio::spawn(turn_away(stream, FULL));
             return;
@@ -48,7 +50,7 @@ impl Door {
         tokio::spawn(async move {
             let Some((stream, peer)) = door.introduced(stream, peer).await else { return };
             match door.counted(&peer) {
-                Ok(counted) => door.serve(stream.holding(place).counted(counted), peer).await,
+                Ok(counted) => door.serve(stream.holding(place).counted(counted), peer, None).await,
                 Err(TooMany) => {
                     // Whoever is turned away keeps nobody else out meanwhile.
                     drop(place);
@@ -69,7 +71,7 @@ impl Door {
         stream: Stream,
         peer: Peer,
     ) {
-        if self.places.available_permits() == 0 {
+        if self.places.are_taken() {
             self.failed(Failed { reason: HandshakeFailure::Full, why: None }, &peer);
             return;
         }
@@ -87,19 +89,17 @@ impl Door {
                 _ = accepting.wait_for(|is_accepting| !is_accepting) => return,
             };
             let Some((accepted, peer, counted)) = accepted else { return };
-            match (accepted, door.place()) {
-                (Ok(stream), Some(place)) => door.serve(stream.holding(place).counted(counted), peer).await,
-                (Ok(stream), None) => {
+            match (accepted, door.places.take()) {
+                (Ok((stream, who)), Some(place)) => {
+                    door.serve(stream.holding(place).counted(counted), peer, who).await;
+                }
+                (Ok((stream, _)), None) => {
                     door.refused(RefusalReason::Full, &peer);
                     turn_away(stream, FULL).await;
                 }
                 (Err(failed), _) => door.failed(failed, &peer),
             }
         });
-    }
-
-    fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
     /// The stream behind the header of a proxy that says who it speaks for, where one is to come, and who that is.
@@ -155,13 +155,16 @@ impl Door {
         }
     }
 
-    /// Speaks HTTP until the end of the connection, or until it is something else.
-    async fn serve(&self, stream: Stream, peer: Peer) {
+    /// Speaks HTTP until the end of the connection, or until it is something else, with whoever its certificate names.
+    async fn serve(&self, stream: Stream, peer: Peer, who: Option<Principal>) {
         let client = peer.clone();
         let service = ServiceExt::<hyper::Request<Incoming>>::map_request(
             self.service.clone(),
             move |mut request: hyper::Request<Incoming>| {
                 request.extensions_mut().insert(peer.clone());
+                if let Some(who) = &who {
+                    request.extensions_mut().insert(who.clone());
+                }
                 request
             },
         );

@@ -33,7 +33,7 @@ struct Town {
     peers: Arc<Mutex<VecDeque<Peer>>>,
     fence: Fence,
     news: News,
-    _server: Server,
+    server: Server,
 }
 
 struct FromSomewhere {
@@ -55,7 +55,7 @@ impl Town {
         let ((connector, inner), peers) = (memory(), Arc::new(Mutex::default()));
         let listener = FromSomewhere { inner, peers: Arc::clone(&peers) };
         let server = Server::builder(fence.clone()).options(options).start_on(listener).expect("it can be built");
-        Self { connector, peers, fence, news, _server: server }
+        Self { connector, peers, fence, news, server }
     }
 
     async fn dial(&self, from: &str) -> DuplexStream {
@@ -326,6 +326,34 @@ async fn who_goes_on_and_on_is_cut_where_that_costs_the_connection() {
     client.emit("subscribe", json!({"topic": "tick"})).await;
     client.ended().await;
     assert_eq!(town.news.left().await, CloseReason::RateLimited);
+}
+
+#[tokio::test]
+async fn other_limits_hold_at_once_for_those_that_are_there() {
+    let mut town = Town::new(app::options());
+    let mut client = Client::join(town.dial("192.0.2.1").await, "/feed").await;
+    for _ in 0..20 {
+        client.subscribe("tick").await;
+    }
+    let narrow = ServerOptions {
+        inbound_rate: Some(InboundRate::new(Rate::new(1, 3600 * SECOND))),
+        max_connections_per_ip: most(1),
+        allowed_origins: vec!["https://example.com".into()],
+        ..app::options()
+    };
+    town.server.set_options(&narrow).await.expect("no TLS");
+    client.subscribe("tick").await;
+    client.emit("subscribe", json!({"topic": "tick"})).await;
+    assert_eq!(client.refusal().await, "RATE_LIMITED");
+    // It was counted before there was a limit.
+    assert_eq!(town.open("192.0.2.1").await, 429);
+    let evil = "origin: https://evil.example\r\n";
+    let answer = town.http("192.0.2.2").await.request("GET", POLLING, evil, "").await.expect("an answer");
+    assert_eq!(answer.status, 403);
+    town.refused(RefusalReason::Rate, 1).await;
+    town.server.set_options(&app::options()).await.expect("no TLS");
+    client.subscribe("tick").await;
+    assert_eq!(town.open("192.0.2.1").await, 200);
 }
 
 #[tokio::test]
