@@ -1,8 +1,9 @@
 //! The edges an operator wants to read later, as lines of the log. Never one line per message that went well.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use streamfence_runtime::core::{SpillHealth, StoreId, UnsubscribeReason};
+use streamfence_runtime::core::{RefusalReason, SpillHealth, StoreId, UnsubscribeReason};
 use streamfence_runtime::{ClientId, CloseReason, GiveUpReason, Listener, MessageId};
 
 use crate::spill::Names;
@@ -50,6 +51,11 @@ impl Listener for EventLog {
         }
     }
 
+    fn on_refused(&self, reason: RefusalReason, client: Option<IpAddr>, count: u64) {
+        let (reason, address) = (reason.as_str(), client.map(|client| client.to_string()));
+        tracing::info!(code = "refused", reason, address, count, "a limit did not let something in");
+    }
+
     fn on_dead_lettered(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, reason: GiveUpReason) {
         let reason = reason.as_str();
         tracing::warn!(code = "dead_letter", namespace, topic, %client, %id, reason, "a message was given up");
@@ -63,7 +69,10 @@ impl Listener for EventLog {
     }
 
     fn on_disconnected(&self, namespace: &str, client: ClientId, reason: CloseReason) {
-        if matches!(reason, CloseReason::SlowClient | CloseReason::RetriesExhausted | CloseReason::SpillFull) {
+        if matches!(
+            reason,
+            CloseReason::SlowClient | CloseReason::RetriesExhausted | CloseReason::SpillFull | CloseReason::RateLimited
+        ) {
             let reason = reason.as_str();
             tracing::warn!(code = "client_evicted", namespace, %client, reason, "a client was disconnected");
         }
