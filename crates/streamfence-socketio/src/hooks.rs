@@ -15,12 +15,12 @@ pub(crate) fn may_connect(
 ) -> Result<(), ErrorCode> {
     let mut asking = Asking::new(namespace);
     (asking.principal, asking.address) = (principal, state.client());
-    ask(shared, asking, |hooks, asking| hooks.on_connect(asking)).map_err(|_| ErrorCode::AuthRejected)
+    ask(shared, asking, Hooks::on_connect).map_err(|_| ErrorCode::AuthRejected)
 }
 
 /// Whether a client may subscribe to a topic.
 pub(crate) fn may_subscribe(member: &Member, shared: &Shared, topic: &str) -> Result<(), (ErrorCode, String)> {
-    let may = ask_of(member, shared, topic, |hooks, asking| hooks.on_subscribe(asking));
+    let may = ask_of(member, shared, topic, Hooks::on_subscribe);
     may.map_err(|veto| (ErrorCode::AuthRejected, veto.to_string()))
 }
 
@@ -39,7 +39,7 @@ fn ask_of(
     member: &Member,
     shared: &Shared,
     topic: &str,
-    question: impl Fn(&dyn Hooks, &Asking<'_>) -> Result<(), Veto>,
+    question: impl Fn(&(dyn Hooks + 'static), &Asking<'_>) -> Result<(), Veto>,
 ) -> Result<(), Veto> {
     if !shared.fence.has_hooks() {
         return Ok(());
@@ -56,7 +56,7 @@ fn ask_of(
 fn ask(
     shared: &Shared,
     asking: Asking<'_>,
-    question: impl Fn(&dyn Hooks, &Asking<'_>) -> Result<(), Veto>,
+    question: impl Fn(&(dyn Hooks + 'static), &Asking<'_>) -> Result<(), Veto>,
 ) -> Result<(), Veto> {
     shared.fence.ask(|hooks| question(hooks, &asking)).map_err(|vetoed| {
         let reason = if vetoed.has_panicked { RefusalReason::HookPanicked } else { RefusalReason::Veto };

@@ -103,6 +103,8 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail wherever it likes")]
+
     use http::HeaderValue;
     use proptest::prelude::*;
 
