@@ -113,7 +113,7 @@ fn what_nobody_said_is_the_default() {
     assert_eq!(class.policy.limits, Limits::default());
     assert_eq!((class.wire, class.metadata), (Wire::TopicEvent, Metadata::WhenAcked));
     assert_eq!((class.client_publish, class.inbound_ack), (ClientPublish::Handler, InboundAck::OnReceipt));
-    assert!(class.allow_polling && class.echo);
+    assert!(class.allow_polling && class.echo && !class.auth_required);
     assert_eq!((&class.coalesce_key, class.on_subscribe), (&CoalesceKey::Topic, OnSubscribe::Nothing));
 }
 
