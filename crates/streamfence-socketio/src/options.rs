@@ -50,6 +50,12 @@ pub struct ServerOptions {
     pub connect_timeout: Duration,
     /// The largest payload a client may publish. More is answered; more than [`Self::max_packet_bytes`] cuts it off.
     pub max_payload_bytes: u32,
+    /// How long a client may be nobody, in a namespace that wants to know who it is.
+    pub auth_timeout: Duration,
+    /// How long a validator may take to say whether a token is good; after that it is not.
+    pub validation_timeout: Duration,
+    /// Whether a token may stand in the query of a client's first request, where proxies and logs may see it.
+    pub token_query: bool,
     /// Which origins a browser may connect from; empty checks nothing, `*` allows all.
     pub allowed_origins: Vec<String>,
     /// How long a stopping server waits for its clients.
@@ -111,6 +117,9 @@ impl Default for ServerOptions {
             ping_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(10),
             max_payload_bytes: 65_536,
+            auth_timeout: Duration::from_secs(10),
+            validation_timeout: Duration::from_secs(5),
+            token_query: false,
             allowed_origins: Vec::new(),
             shutdown_drain: Duration::from_secs(10),
             max_subscriptions_per_client: 64,
