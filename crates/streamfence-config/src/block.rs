@@ -2,6 +2,7 @@
 //!
 //! Whether the values fit together is decided in `resolve.rs`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{ConfigError, Problem};
@@ -161,6 +162,15 @@ impl Block {
         }
     }
 
+    /// The path of a file, if there is one.
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
+        match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
+            (Some(Value::Text(text)), _) => Some(PathBuf::from(&text.value)),
+            (_, Kind::Path) => None,
+            _ => panic!("`{name}` is not a path in the table of keys"),
+        }
+    }
+
     pub(crate) fn decimal(&self, name: &str) -> f64 {
         match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
             (Some(Value::Whole(number)), _) => *number as f64,
@@ -239,9 +249,7 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
                 node.value = text.value.trim().parse().map_or(node.value, Value::Whole);
             }
             Kind::Decimal { .. } => node.value = text.value.trim().parse().map_or(node.value, Value::Fraction),
-            Kind::Flag { .. } | Kind::MustBeFalse => {
-                node.value = text.value.trim().parse().map_or(node.value, Value::Flag);
-            }
+            Kind::Flag { .. } => node.value = text.value.trim().parse().map_or(node.value, Value::Flag),
             _ => {}
         }
     }
@@ -259,13 +267,8 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         }
         (Kind::Decimal { min, max, .. }, Value::Fraction(number)) if (min..=max).contains(number) => return Some(node),
         (Kind::Decimal { min, max, .. }, _) => format!("a number from {min} to {max}"),
-        (Kind::Flag { .. }, Value::Flag(_)) | (Kind::MustBeFalse, Value::Flag(false)) => return Some(node),
-        (Kind::MustBeFalse, Value::Flag(true)) => {
-            report.error(part, node.at, not_in_this_build(key, "true", "false"));
-            return None;
-        }
+        (Kind::Flag { .. }, Value::Flag(_)) => return Some(node),
         (Kind::Flag { .. }, _) => "true or false".to_owned(),
-        (Kind::MustBeFalse, _) => "false".to_owned(),
         (Kind::Choice { of, .. } | Kind::Word { of }, Value::Text(text)) if of.contains(&text.value.as_str()) => {
             return Some(node);
         }
@@ -276,15 +279,19 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         }
         (Kind::Choice { of, later: [] }, _) => one_of(of),
         (Kind::Choice { of, later }, _) => format!("{} ({} is not in this build)", one_of(of), one_of(later)),
-        (Kind::Text { .. } | Kind::Secret, Value::Text(text)) if !text.value.is_empty() => return Some(node),
+        (Kind::Text { .. } | Kind::Secret | Kind::Path, Value::Text(text)) if !text.value.is_empty() => {
+            return Some(node);
+        }
         (Kind::Secret, _) => {
-            let found = "not a text, or an empty one".to_owned();
-            let problem =
-                Problem::WrongValue { key: key.name.to_owned(), found, wanted: "a text in quotes".to_owned() };
-            report.error(part, node.at, problem);
+            hidden(key, node.at, "not a text, or an empty one", "a text in quotes", part, report);
             return None;
         }
-        (Kind::Text { .. }, _) => "a text that is not empty".to_owned(),
+        (Kind::Secrets, Value::Block(_)) => return Some(node),
+        (Kind::Secrets, _) => {
+            hidden(key, node.at, "no block of names", "names, each with a text", part, report);
+            return None;
+        }
+        (Kind::Text { .. } | Kind::Path, _) => "a text that is not empty".to_owned(),
         (Kind::Texts { .. }, Value::Text(text)) if !text.value.is_empty() => return Some(node),
         (Kind::Texts { .. }, Value::List(list))
             if !list.is_empty() && list.iter().all(|entry| text_of(entry).is_some_and(|text| !text.is_empty())) =>
@@ -299,6 +306,12 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
     };
     report.wrong(part, key.name, &node, wanted);
     None
+}
+
+/// Refuses a value that may be a secret, without showing it.
+fn hidden(key: &Key, at: Place, found: &str, wanted: &str, part: &str, report: &mut Report<'_>) {
+    let problem = Problem::WrongValue { key: key.name.to_owned(), found: found.to_owned(), wanted: wanted.to_owned() };
+    report.error(part, at, problem);
 }
 
 /// A list of texts with the references in each replaced.

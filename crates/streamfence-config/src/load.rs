@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::expand::Reference;
 use crate::resolve::{Format, parse_in};
-use crate::settings::{Settings, SpillSettings};
+use crate::settings::{JwtKeySource, Settings, SpillSettings};
 
 /// The most bytes a configuration may have.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -17,7 +17,7 @@ const MAX_REFERRED_BYTES: u64 = 64 * 1024;
 /// Reads a configuration file; its extension says what it is written in.
 ///
 /// `${NAME}` is asked of the environment, `${file:path}` of the file system, from the directory of the configuration. The
-/// files of `tls` and the directories of `spillRootPath` are found from there too; they are not opened.
+/// files of `tls` and `jwt` and the directories of `spillRootPath` are found from there too; they are not opened.
 ///
 /// # Errors
 /// Everything that is wrong with the file, each with its place.
@@ -65,6 +65,11 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
     for tls in settings.servers.iter_mut().filter_map(|server| server.tls.as_mut()) {
         tls.cert_chain = directory.join(&tls.cert_chain);
         tls.private_key = directory.join(&tls.private_key);
+    }
+    for jwt in settings.servers.iter_mut().filter_map(|server| server.auth.as_mut()?.jwt.as_mut()) {
+        if let JwtKeySource::File(path) | JwtKeySource::Jwks(path) = &mut jwt.keys {
+            *path = directory.join(&path);
+        }
     }
     Ok(settings)
 }

@@ -40,7 +40,7 @@ pub struct NamespaceEntry {
     pub session_retention: Duration,
     /// What happens to a client that stays behind, if anything.
     pub slow_client: Option<SlowClient>,
-    /// Whether whoever does not say in time who it is must leave.
+    /// Whether a client must prove who it is to stay in it.
     pub auth_required: bool,
     /// Whether a reload took it away; its id is not given to another.
     pub is_removed: bool,
@@ -96,7 +96,7 @@ pub struct Class {
     pub inbound_ack: InboundAck,
     /// Whether a client that polls may subscribe.
     pub allow_polling: bool,
-    /// Whether only a client that has said who it is may subscribe and publish.
+    /// Whether a client must prove who it is to subscribe or publish.
     pub auth_required: bool,
     /// Whether a relayed message also reaches its sender.
     pub echo: bool,

@@ -280,8 +280,8 @@ macro_rules! settings {
                 self
             }
 
-            /// Whether a client must have said who it is to subscribe and to publish. On a namespace, it must do so in time,
-            /// too, or leave. Default: no.
+            /// Whether a client must prove who it is: said of a namespace, to stay in it and for its topics; of a topic, to
+            /// subscribe or publish to that one. Default: no.
             #[must_use]
             pub fn auth_required(mut self, yes: bool) -> Self {
                 self.draft.auth_required = Some(yes);

@@ -7,6 +7,7 @@
 //! Watch ── now and then ──► whose token is gone, over, or was never shown, is told so and disconnected
 //! ```
 
+mod failures;
 mod gate;
 mod papers;
 mod token;

@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use streamfence_auth::FailureLimit;
 use streamfence_core::Tier;
 
 pub(crate) use self::live::LiveOptions;
@@ -54,6 +55,9 @@ pub struct ServerOptions {
     pub auth_timeout: Duration,
     /// How long a validator may take to say whether a token is good; after that it is not.
     pub validation_timeout: Duration,
+    /// How many wrong tokens an address may show; `None` is any number. A client whose address is not known is not
+    /// limited.
+    pub auth_failures: Option<FailureLimit>,
     /// Whether a token may stand in the query of a client's first request, where proxies and logs may see it.
     pub token_query: bool,
     /// Which origins a browser may connect from; empty checks nothing, `*` allows all.
@@ -119,6 +123,7 @@ impl Default for ServerOptions {
             max_payload_bytes: 65_536,
             auth_timeout: Duration::from_secs(10),
             validation_timeout: Duration::from_secs(5),
+            auth_failures: Some(FailureLimit::default()),
             token_query: false,
             allowed_origins: Vec::new(),
             shutdown_drain: Duration::from_secs(10),

@@ -22,8 +22,8 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "streamfence-auth",
-        may_use: &["thiserror"],
-        because: "who may do what is decided without a socket and without a configuration",
+        may_use: &["arc-swap", "sha2", "subtle", "thiserror"],
+        because: "who may do what is decided without a client's connection and without a configuration",
     },
     Layer {
         name: "streamfence-metrics",

@@ -12,6 +12,7 @@ use streamfence_auth::{Access, Action, Asked, AuthDecision, Grant, Token, TokenV
 use streamfence_core::{ErrorCode, Event};
 use streamfence_runtime::Fence;
 
+use super::failures::Failures;
 use crate::options::LiveOptions;
 
 /// What all connections of an adapter show their tokens to.
@@ -19,6 +20,7 @@ pub(crate) struct Gate {
     validator: Option<Arc<dyn TokenValidator>>,
     fence: Fence,
     options: LiveOptions,
+    failures: Failures,
 }
 
 /// What the validator is asked.
@@ -49,14 +51,17 @@ pub(crate) enum Refused {
     Wrong,
     /// It is good, but not for this.
     NotForThis,
-    /// Nobody said in time whether it is good.
+    /// Nobody could say in time whether it is good.
     Silence,
+    /// Nobody looked: too many wrong ones came from where the client is.
+    TooMany,
 }
 
 impl Refused {
     pub(crate) fn code(self) -> ErrorCode {
         match self {
             Self::Wrong | Self::NotForThis | Self::Silence => ErrorCode::AuthRejected,
+            Self::TooMany => ErrorCode::AuthRateLimited,
         }
     }
 
@@ -65,6 +70,7 @@ impl Refused {
         match self {
             Self::Wrong => "the token is not accepted",
             Self::NotForThis => "the token does not allow this",
+            Self::TooMany => "too many wrong tokens came from your address; try again later",
             Self::Silence => "the token could not be checked; try again later",
         }
     }
@@ -72,7 +78,7 @@ impl Refused {
 
 impl Gate {
     pub(crate) fn new(validator: Option<Arc<dyn TokenValidator>>, fence: Fence, options: LiveOptions) -> Self {
-        Self { validator, fence, options }
+        Self { validator, fence, options, failures: Failures::default() }
     }
 
     /// Whether tokens are looked at.
@@ -89,10 +95,17 @@ impl Gate {
     /// client's address.
     pub(crate) async fn admit(&self, question: Question, from: Option<IpAddr>) -> Result<Shown, Refused> {
         let namespace = question.namespace.clone();
+        if let Some(address) = from.filter(|address| self.failures.are_too_many(*address)) {
+            self.fence.announce(&Event::AuthRateLimited { namespace, address });
+            return Err(Refused::TooMany);
+        }
         let (refused, reason) = match self.ask(question).await {
             Ok(shown) => return Ok(shown),
             Err(refused) => refused,
         };
+        if refused == Refused::Wrong {
+            self.failures.count(from, self.options.now().auth_failures);
+        }
         self.tell(&namespace, from, &reason);
         Err(refused)
     }
@@ -131,6 +144,7 @@ impl Gate {
                 return Err((Refused::Silence, "the validator has panicked".into()));
             }
             Ok(Ok(AuthDecision::Reject(reason))) => return Err((Refused::Wrong, without(token, reason))),
+            Ok(Ok(AuthDecision::Unavailable(reason))) => return Err((Refused::Silence, without(token, reason))),
             Ok(Ok(AuthDecision::Accept(grant))) => grant,
         };
         if is_over(&grant) {

@@ -10,7 +10,7 @@ use futures_util::stream;
 use streamfence_core::CloseReason;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::gate::{Shown, is_over};
+use super::gate::{Refused, Shown, is_over};
 use super::token::client_address;
 use crate::connection::{Member, Shared};
 
@@ -39,6 +39,9 @@ enum Look {
 const TICK: Duration = Duration::from_millis(500);
 /// How many tokens are looked at at once, when all are.
 const ASKED_AT_ONCE: usize = 256;
+/// How long nobody needs to know of a token whether it is still good, and how long to wait before asking again.
+const LONGEST_DOUBT: Duration = Duration::from_secs(4);
+const PAUSE: Duration = Duration::from_secs(1);
 /// How often a client is asked to leave before its connection is cut.
 const PATIENCE: u32 = 3;
 
@@ -129,7 +132,7 @@ async fn ask_again(shared: Arc<Shared>, asked: Vec<(Weak<Member>, Vec<Arc<Shown>
             if member.strong_count() == 0 {
                 return;
             }
-            let answer = shared.gate.ask(old.question.clone()).await;
+            let answer = ask_patiently(&shared, &old).await;
             let Some(member) = member.upgrade() else { return };
             // It may have shown another one meanwhile.
             if !member.papers().shown().any(|shown| Arc::ptr_eq(shown, &old)) {
@@ -143,6 +146,18 @@ async fn ask_again(shared: Arc<Shared>, asked: Vec<(Weak<Member>, Vec<Arc<Shown>
         }
     });
     asking.await;
+}
+
+/// Asks again whoever could not say, as long as there is time: it may be busy, with so many tokens at once.
+async fn ask_patiently(shared: &Shared, old: &Shown) -> Result<Shown, (Refused, Arc<str>)> {
+    let until = Instant::now() + LONGEST_DOUBT;
+    loop {
+        match tokio::time::timeout_at(until, shared.gate.ask(old.question.clone())).await {
+            Ok(Err((Refused::Silence, _))) if Instant::now() + PAUSE < until => tokio::time::sleep(PAUSE).await,
+            Ok(answer) => return answer,
+            Err(_elapsed) => return Err((Refused::Silence, "nobody could say whether it is still good".into())),
+        }
+    }
 }
 
 /// Tells a client to go; the operator is told why the first time. The next tick tries again, should it still be there.

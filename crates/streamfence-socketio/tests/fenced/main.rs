@@ -20,3 +20,4 @@ mod sockets;
 mod splice;
 mod subscriptions;
 mod tls;
+mod tokens;
