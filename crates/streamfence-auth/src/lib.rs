@@ -11,10 +11,12 @@ mod static_tokens;
 mod address;
 mod failures;
 
+mod live;
 mod revision;
 
 pub use address::AddressKey;
 pub use failures::{FailureLimit, FailureLimiter};
+pub use live::LiveValidator;
 pub use static_tokens::{StaticTokenError, StaticTokens};
 pub use token::Token;
 pub use validator::{Access, Action, Asked, AuthDecision, Grant, Rules, TokenValidator, Validating};

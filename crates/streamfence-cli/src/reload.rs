@@ -6,6 +6,7 @@ use streamfence_runtime::Fence;
 use streamfence_socketio::Server;
 
 use crate::args::ServeArgs;
+use crate::auth::{Validators, with_sources_of};
 use crate::serve::{options, settings};
 use crate::spill::Stores;
 
@@ -16,13 +17,17 @@ pub(crate) async fn reload(
     fence: &Fence,
     servers: &[Server],
     stores: &mut Stores,
+    validators: &Validators,
 ) -> Settings {
     let new = match settings(args, stores.settings()) {
-        // The directories are opened before anything changes, so that one that cannot be had leaves all as it was.
-        Ok(new) => stores.open_more(&new.spill_stores, fence).await.map(|()| new),
+        Ok(new) => match validators.successors(&old, &new) {
+            // The directories are opened before anything changes, so that one that cannot be had leaves all as it was.
+            Ok(successors) => stores.open_more(&new.spill_stores, fence).await.map(|()| (new, successors)),
+            Err(why) => Err(why),
+        },
         Err(why) => Err(why),
     };
-    let new = match new {
+    let (new, successors) = match new {
         Ok(new) => new,
         Err(why) => {
             tracing::error!(code = "reload_refused", "nothing was changed: {}", why.why());
@@ -36,6 +41,7 @@ pub(crate) async fn reload(
     for what in needs_restart(&old, &new) {
         tracing::warn!(code = "needs_restart", "{what} has changed; that takes effect with a restart");
     }
+    successors.take_over();
     fence.reload(&new.catalog).await;
     // The servers run in the order of the old file.
     for (server, running) in old.servers.iter().zip(servers) {
@@ -45,7 +51,15 @@ pub(crate) async fn reload(
     }
     tracing::info!(code = "reloaded", topics = new.catalog.topics().count(), "the new configuration holds");
     // What needs a restart is still as it was, and is said again with the next reload.
-    Settings { catalog: new.catalog, ..old }
+    let mut servers = old.servers;
+    for server in &mut servers {
+        let now = new.server(&server.name).ok().and_then(|now| now.auth.as_ref());
+        server.auth = match (server.auth.take(), now) {
+            (Some(held), Some(now)) => Some(with_sources_of(held, now)),
+            (held, _) => held,
+        };
+    }
+    Settings { catalog: new.catalog, servers, ..old }
 }
 
 /// What has changed and cannot change while it runs.

@@ -13,10 +13,11 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Listen, LogFormat, ServeArgs};
+use crate::auth::Validators;
 use crate::events::EventLog;
 use crate::exit::Failure;
 use crate::spill::Stores;
-use crate::{demo, log, memory, reload, say};
+use crate::{auth, demo, log, memory, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings(&args, &[])?;
@@ -82,6 +83,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
         .listener(EventLog { stores: stores.names() });
     let fence = stores.give_to(fence).build().map_err(Failure::other)?;
 
+    let validators = Validators::new(&settings.servers)?;
     let admin = Api::new(fence.clone(), move || metrics.encode());
     let admin_address = serve_admin(admin, &settings.admin.listen).await?;
     let mut servers = Vec::new();
@@ -89,6 +91,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
         let started = Server::builder(fence.clone())
             .options(options(server))
             .namespaces(server.namespaces.clone())
+            .token_validator(validators.of(server))
             .start()
             .await
             .map_err(|why| Failure::Listen(format!("server {}: {why}", server.name)))?;
@@ -106,7 +109,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
         tokio::select! {
             () = signals.next() => break,
             () = hung_up(&mut hangup) => {
-                settings = reload::reload(args, settings, &fence, &servers, &mut stores).await;
+                settings = reload::reload(args, settings, &fence, &servers, &mut stores, &validators).await;
             }
             // Its clients hear nothing more; whoever supervises us starts a process that works.
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
@@ -228,6 +231,7 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
         allowed_origins: settings.allowed_origins.clone().unwrap_or_default(),
         shutdown_drain: settings.shutdown_drain,
         max_subscriptions_per_client: settings.max_subscriptions_per_client,
+        ..auth::options(settings.auth.as_ref())
     }
 }
 

@@ -138,7 +138,7 @@ impl Connection {
         members.push((namespace, member.clone()));
         drop(members);
         let is_required = self.shared.fence.catalog().namespace_entry(namespace).auth_required;
-        if is_required || self.shared.gate.takes_tokens() {
+        if is_required || self.shared.gate.has_validator() {
             self.shared.watch.add(&member, &self.shared);
         }
         member

@@ -116,7 +116,7 @@ where
             socket.on("subscribe", ear(Wish::Subscribe));
             socket.on("unsubscribe", ear(Wish::Unsubscribe));
             socket.on("publish", ear(Wish::Publish));
-            if self.shared.gate.takes_tokens() {
+            if self.shared.gate.has_validator() {
                 socket.on("authenticate", ear(Wish::Authenticate));
             }
             socket.on("ack", ear(Wish::Ack));

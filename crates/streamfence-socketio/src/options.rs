@@ -51,6 +51,8 @@ pub struct ServerOptions {
     pub connect_timeout: Duration,
     /// The largest payload a client may publish. More is answered; more than [`Self::max_packet_bytes`] cuts it off.
     pub max_payload_bytes: u32,
+    /// Whether tokens are looked at, where there is a validator.
+    pub takes_tokens: bool,
     /// How long a client may be nobody, in a namespace that wants to know who it is.
     pub auth_timeout: Duration,
     /// How long a validator may take to say whether a token is good; after that it is not.
@@ -121,6 +123,7 @@ impl Default for ServerOptions {
             ping_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(10),
             max_payload_bytes: 65_536,
+            takes_tokens: true,
             auth_timeout: Duration::from_secs(10),
             validation_timeout: Duration::from_secs(5),
             auth_failures: Some(FailureLimit::default()),

@@ -81,9 +81,14 @@ impl Gate {
         Self { validator, fence, options, failures: Failures::default() }
     }
 
+    /// Whether there is somebody who could look at tokens.
+    pub(crate) fn has_validator(&self) -> bool {
+        self.validator.is_some()
+    }
+
     /// Whether tokens are looked at.
     pub(crate) fn takes_tokens(&self) -> bool {
-        self.validator.is_some()
+        self.validator.is_some() && self.options.now().takes_tokens
     }
 
     /// What changes when accepted tokens may be good no more.
@@ -125,7 +130,7 @@ impl Gate {
 
     /// Asks again about a token that was accepted before, for the same or for another wish of its holder.
     pub(crate) async fn ask(&self, question: Question) -> Result<Shown, (Refused, Arc<str>)> {
-        let Some(validator) = &self.validator else {
+        let Some(validator) = self.validator.as_ref().filter(|_| self.takes_tokens()) else {
             return Err((Refused::Wrong, "there is nobody to look at tokens".into()));
         };
         let revision = validator.revision();
