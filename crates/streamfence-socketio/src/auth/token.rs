@@ -27,7 +27,7 @@ pub(crate) fn client_address(link: &LinkState) -> Option<IpAddr> {
 /// When it is there and is no text.
 pub(crate) fn of_connect(auth: Option<&str>, first: &Parts) -> Result<Option<Token>, NoText> {
     let auth = auth.and_then(|auth| serde_json::from_str::<Auth<'_>>(auth).ok());
-    if let Some(token) = auth.and_then(|auth| auth.token).map(|token| token.read()).transpose()?.flatten() {
+    if let Some(token) = auth.and_then(|auth| auth.token).map(TokenField::read).transpose()?.flatten() {
         return Ok(Some(token));
     }
     let of_query = || first.extensions.get::<QueryToken>().map(|QueryToken(token)| token.clone());
