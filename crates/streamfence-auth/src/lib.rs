@@ -6,15 +6,24 @@
 mod token;
 mod validator;
 
+mod glob_rules;
 mod static_tokens;
+
+#[cfg(feature = "jwt")]
+mod jwt;
 
 mod address;
 mod failures;
 
+#[cfg(feature = "jwt")]
+mod principal;
 mod revision;
 
 pub use address::AddressKey;
 pub use failures::{FailureLimit, FailureLimiter};
+pub use glob_rules::{GlobRule, GlobRules};
+#[cfg(feature = "jwt")]
+pub use jwt::{JwtAlgorithm, JwtKeyError, JwtKeys, JwtOptions, JwtValidator};
 pub use static_tokens::{StaticTokenError, StaticTokens};
 pub use token::Token;
 pub use validator::{Access, Action, Asked, AuthDecision, Grant, Rules, TokenValidator, Validating};

@@ -22,7 +22,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "streamfence-auth",
-        may_use: &["arc-swap", "sha2", "subtle", "thiserror"],
+        may_use: &["arc-swap", "jsonwebtoken", "ring", "serde", "serde_json", "sha2", "subtle", "thiserror"],
         because: "who may do what is decided without a client's connection and without a configuration",
     },
     Layer {
