@@ -12,16 +12,24 @@ mod static_tokens;
 #[cfg(feature = "jwt")]
 mod jwt;
 
+#[cfg(feature = "hook")]
+mod hook;
+
+mod chain;
+
 mod address;
 mod failures;
 
-#[cfg(feature = "jwt")]
+#[cfg(any(feature = "jwt", feature = "hook"))]
 mod principal;
 mod revision;
 
 pub use address::AddressKey;
+pub use chain::ValidatorChain;
 pub use failures::{FailureLimit, FailureLimiter};
 pub use glob_rules::{GlobRule, GlobRules};
+#[cfg(feature = "hook")]
+pub use hook::{HttpHook, HttpHookError, HttpHookOptions};
 #[cfg(feature = "jwt")]
 pub use jwt::{JwtAlgorithm, JwtKeyError, JwtKeys, JwtOptions, JwtValidator};
 pub use static_tokens::{StaticTokenError, StaticTokens};
