@@ -1,6 +1,8 @@
 // Tokens: who comes in, who may do what, how a token ends, and that none is ever shown.
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
+import { once } from "node:events";
+import http from "node:http";
 import test from "node:test";
 
 import { collect, connect, next, open, subscribe } from "./lib/client.mjs";
@@ -40,11 +42,24 @@ ${Object.entries(more).map(([key, value]) => `    ${key}: ${JSON.stringify(value
         topics: [tick]
 `;
 
+/** The same with other sources of tokens. */
+const yamlWith = (sources, more = {}) => yaml({}, { ...sources, ...more }).replace("    staticTokens: {}\n", "");
+
+const base64url = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+/** A JSON Web Token, signed with an Ed25519 key. */
+function sign(key, claims, header = {}) {
+  const head = `${base64url({ alg: "EdDSA", typ: "JWT", ...header })}.${base64url(claims)}`;
+  return `${head}.${crypto.sign(null, Buffer.from(head), key).toString("base64url")}`;
+}
+
+const inSeconds = (seconds) => Math.floor(Date.now() / 1000) + seconds;
+
 const digest = (token) => `sha256:${crypto.createHash("sha256").update(token).digest("hex")}`;
 
 /** Starts a server, and fails the test if any of these was shown in its log or in its metrics. */
-async function serve(t, config, tokens) {
-  const server = await startServer(t, config);
+async function serve(t, config, tokens, files = {}) {
+  const server = await startServer(t, config, { files });
   defer(t, async () => {
     const { text } = await server.get("admin", "/metrics");
     for (const [what, said] of [["the log", server.log.join("\n")], ["/metrics", text]]) {
@@ -175,6 +190,76 @@ for (const transports of TRANSPORTS) {
     assert.deepEqual((await next(back, "session"))[0].topics, ["alert"]);
   });
 }
+
+test("a signed token is good for what it says, until it expires or its key is another one", async (t) => {
+  const [old, new_] = [0, 1].map(() => crypto.generateKeyPairSync("ed25519"));
+  const pem = ({ publicKey }) => publicKey.export({ type: "spki", format: "pem" });
+  const claims = (more) => ({ sub: "ann", aud: "feed", exp: inSeconds(600), ...more });
+  const streamfence = [{ namespace: "/feed", topics: ["t*"], actions: ["subscribe"] }];
+  const tokens = {
+    ann: sign(old.privateKey, claims({})),
+    spectator: sign(old.privateKey, claims({ sub: "eve", streamfence })),
+    short: sign(old.privateKey, claims({ exp: inSeconds(3) })),
+    over: sign(old.privateKey, claims({ exp: inSeconds(-60) })),
+    forever: sign(old.privateKey, claims({ exp: undefined })),
+    elsewhere: sign(old.privateKey, claims({ aud: "other" })),
+    foreign: sign(new_.privateKey, claims({})),
+    none: `${base64url({ alg: "none" })}.${base64url(claims({}))}.`,
+  };
+  const jwt = { algorithm: "EdDSA", keyPath: "key.pem", audience: ["feed"], leewayMs: 0 };
+  const config = yamlWith({ jwt }, { authFailures: { max: 1000 } });
+  const server = await serve(t, config, Object.values(tokens), { "key.pem": pem(old) });
+  const as = (token, namespace = "/feed") => connect(t, server.url(), namespace, { auth: { token } });
+  for (const wrong of ["over", "forever", "elsewhere", "foreign", "none"]) {
+    assert.equal(await refusal(t, server.url(), "/feed", { auth: { token: tokens[wrong] } }), "AUTH_REJECTED", wrong);
+  }
+  const short = await as(tokens.short);
+  const ended = Promise.all([next(short, "error"), next(short, "disconnect")]);
+
+  const eve = await as(tokens.spectator);
+  assert.equal(await refusal(t, server.url(), "/alerts", { auth: { token: tokens.spectator } }), "AUTH_REJECTED");
+  const ask = async (event, wish) => codeOf(await eve.emitWithAck(event, wish));
+  assert.equal(await ask("subscribe", { topic: "tick" }), "OK");
+  assert.equal(await ask("publish", { topic: "tick", payload: 1 }), "AUTH_REJECTED");
+
+  const ann = await as(tokens.ann);
+  assert.deepEqual(await ann.emitWithAck("publish", { topic: "tick", payload: 1 }), { ok: true });
+  assert.equal((await ended)[0][0].code, "AUTH_REJECTED", "its time is over");
+
+  const gone = Promise.all([ann, eve].map((socket) => next(socket, "disconnect")));
+  assert.equal(await server.reload(config, { "key.pem": "no key" }), "reload_refused");
+  assert.equal(await server.reload(config, { "key.pem": pem(new_) }), "reloaded");
+  await within("the sessions of the old key end", gone, SOON_GONE_MS);
+  await as(tokens.foreign);
+});
+
+test("somebody is asked over HTTP, and without an answer nobody comes in", async (t) => {
+  const { ann, wrong } = tokensOf("ann", "wrong");
+  const asked = [];
+  let status = 200;
+  const hook = http.createServer(async (request, response) => {
+    const wish = JSON.parse(Buffer.concat(await request.toArray()).toString());
+    asked.push(`${wish.action} ${wish.namespace} ${wish.topic}`);
+    const allow = wish.token === ann && wish.action !== "publish";
+    response.writeHead(status).end(JSON.stringify(allow ? { allow, principal: "ann" } : { allow: false, reason: "no" }));
+  });
+  await once(hook.listen(0, "127.0.0.1"), "listening");
+  defer(t, () => hook.close().closeAllConnections());
+  const authHook = { url: `http://127.0.0.1:${hook.address().port}/authorize`, cacheMs: 0 };
+  const server = await serve(t, yamlWith({ authHook }), [ann, wrong]);
+  const options = (token) => ({ auth: { token } });
+  assert.equal(await refusal(t, server.url(), "/feed", options(wrong)), "AUTH_REJECTED");
+  const socket = await connect(t, server.url(), "/feed", options(ann));
+  const ask = async (event, wish) => codeOf(await socket.emitWithAck(event, wish));
+  assert.equal(await ask("subscribe", { topic: "tick" }), "OK");
+  assert.equal(await ask("publish", { topic: "tick", payload: 1 }), "AUTH_REJECTED");
+  const wishes = ["connect /feed null", "connect /feed null", "subscribe /feed tick", "publish /feed tick"];
+  assert.deepEqual(asked, wishes);
+  status = 500;
+  assert.equal(await refusal(t, server.url(), "/feed", options(ann)), "AUTH_REJECTED");
+  assert.equal(await ask("subscribe", { topic: "tick" }), "AUTH_REJECTED");
+  assert.ok(socket.connected, "who is in stays");
+});
 
 test("too many wrong tokens from one address, and nobody looks at the next ones", async (t) => {
   const { ann, wrong } = tokensOf("ann", "wrong");

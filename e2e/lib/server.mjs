@@ -181,8 +181,12 @@ export class Server {
     });
   }
 
-  /** Writes another configuration, has it read, and waits until the log says what became of it: `reloaded` or `reload_refused`. */
-  async reload(yaml) {
+  /**
+   * Writes another configuration, and `files` beside it by name, has it read, and waits until the log says what became of
+   * it: `reloaded` or `reload_refused`.
+   */
+  async reload(yaml, files = {}) {
+    for (const [name, text] of Object.entries(files)) writeFileSync(path.join(this.folder, name), text);
     writeFileSync(path.join(this.folder, "streamfence.yaml"), inTier(yaml));
     const since = this.log.length;
     this.signal("SIGHUP");

@@ -6,16 +6,33 @@
 mod token;
 mod validator;
 
+mod glob_rules;
 mod static_tokens;
+
+#[cfg(feature = "jwt")]
+mod jwt;
+
+#[cfg(feature = "hook")]
+mod hook;
+
+mod chain;
 
 mod address;
 mod failures;
 
 mod live;
+#[cfg(any(feature = "jwt", feature = "hook"))]
+mod principal;
 mod revision;
 
 pub use address::AddressKey;
+pub use chain::ValidatorChain;
 pub use failures::{FailureLimit, FailureLimiter};
+pub use glob_rules::{GlobRule, GlobRules};
+#[cfg(feature = "hook")]
+pub use hook::{HttpHook, HttpHookError, HttpHookOptions};
+#[cfg(feature = "jwt")]
+pub use jwt::{JwtAlgorithm, JwtKeyError, JwtKeys, JwtOptions, JwtValidator};
 pub use live::LiveValidator;
 pub use static_tokens::{StaticTokenError, StaticTokens};
 pub use token::Token;

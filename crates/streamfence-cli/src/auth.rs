@@ -1,51 +1,87 @@
 //! Whom the servers believe: the validators that the file asks for, and others in their place when it is read again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use streamfence_auth::{FailureLimit, LiveValidator, StaticTokens};
-use streamfence_config::{AuthSettings, ServerSettings, Settings};
+use streamfence_auth::{
+    FailureLimit, HttpHook, HttpHookOptions, JwtAlgorithm, JwtKeyError, JwtKeys, JwtOptions, JwtValidator,
+    LiveValidator, StaticTokens, TokenValidator, ValidatorChain,
+};
+use streamfence_config::{AuthSettings, JwtKeySource, JwtSettings, ServerSettings, Settings};
 use streamfence_socketio::ServerOptions;
 
 use crate::exit::Failure;
 
-/// The validator of each server, by its name. A server that wants no tokens has one that knows none.
-pub(crate) struct Validators(HashMap<String, LiveValidator>);
+/// The validators of each server, by its name. A server that wants no tokens has some that know none.
+pub(crate) struct Validators(HashMap<String, Believed>);
 
-/// What a reload puts in their place, built before anything changes.
-pub(crate) struct Successors(Vec<(LiveValidator, StaticTokens)>);
+struct Believed {
+    live: LiveValidator,
+    /// Part of it, where there are signed tokens: its keys are in files that change by themselves.
+    jwt: Option<Arc<JwtValidator>>,
+}
+
+/// What a reload puts in their place, made before anything changes.
+pub(crate) struct Successors(Vec<(String, Successor)>);
+
+enum Successor {
+    Chain(Chain),
+    Keys(JwtKeys),
+}
+
+struct Chain {
+    all: ValidatorChain,
+    jwt: Option<Arc<JwtValidator>>,
+}
 
 impl Validators {
     pub(crate) fn new(servers: &[ServerSettings]) -> Result<Self, Failure> {
-        let live = |server: &ServerSettings| Ok((server.name.clone(), LiveValidator::new(validator(server)?)));
-        Ok(Self(servers.iter().map(live).collect::<Result<_, Failure>>()?))
+        let believed = |server: &ServerSettings| {
+            let Chain { all, jwt } = chain(server)?;
+            Ok((server.name.clone(), Believed { live: LiveValidator::new(all), jwt }))
+        };
+        Ok(Self(servers.iter().map(believed).collect::<Result<_, Failure>>()?))
     }
 
     pub(crate) fn of(&self, server: &ServerSettings) -> LiveValidator {
-        self.0[&server.name].clone()
+        self.0[&server.name].live.clone()
     }
 
-    /// Builds what another file asks for, where that is not what the old one did. A server that wants no tokens any more
+    /// Makes what another file asks for, and reads the keys of signed tokens again. A server that wants no tokens any more
     /// knows those it knew until it is started again.
     pub(crate) fn successors(&self, old: &Settings, new: &Settings) -> Result<Successors, Failure> {
         let mut successors = Vec::new();
-        for server in &new.servers {
-            let Some(live) = self.0.get(&server.name) else { continue };
+        for server in new.servers.iter().filter(|server| self.0.contains_key(&server.name)) {
+            let Some(auth) = &server.auth else { continue };
             let known = old.server(&server.name).ok().and_then(|old| old.auth.as_ref());
-            if let Some(auth) = &server.auth
-                && known.is_none_or(|known| &with_sources_of(known.clone(), auth) != known)
-            {
-                successors.push((live.clone(), validator(server)?));
-            }
+            let successor = match (known, &auth.jwt) {
+                (Some(known), jwt) if has_sources_of(known, auth) => match jwt {
+                    Some(jwt) => Successor::Keys(keys(server, jwt)?),
+                    None => continue,
+                },
+                _ => Successor::Chain(chain(server)?),
+            };
+            successors.push((server.name.clone(), successor));
         }
         Ok(Successors(successors))
     }
-}
 
-impl Successors {
-    /// Clients whose token is good no more are told so within a few seconds.
-    pub(crate) fn take_over(self) {
-        for (live, validator) in self.0 {
-            live.replace(validator);
+    /// From now on the servers believe these; clients whose token is good no more are told so within a few seconds.
+    pub(crate) fn replace(&mut self, Successors(successors): Successors) {
+        for (server, successor) in successors {
+            let Some(believed) = self.0.get_mut(&server) else { continue };
+            match (successor, &believed.jwt) {
+                (Successor::Chain(Chain { all, jwt }), _) => {
+                    believed.live.replace(all);
+                    believed.jwt = jwt;
+                }
+                (Successor::Keys(keys), Some(jwt)) => {
+                    if jwt.set_keys(keys) {
+                        tracing::info!(code = "jwt_keys", server, "tokens are believed by other keys from now on");
+                    }
+                }
+                (Successor::Keys(_), None) => {}
+            }
         }
     }
 }
@@ -72,17 +108,62 @@ pub(crate) fn options(auth: Option<&AuthSettings>) -> ServerOptions {
     }
 }
 
-fn validator(server: &ServerSettings) -> Result<StaticTokens, Failure> {
-    let refused = |why: &str| Failure::Config(format!("server {}: {why}", server.name));
-    let Some(auth) = &server.auth else {
-        return StaticTokens::new::<&str, &str>([]).map_err(|why| refused(&why.to_string()));
+fn has_sources_of(known: &AuthSettings, new: &AuthSettings) -> bool {
+    with_sources_of(known.clone(), new) == *known
+}
+
+/// Static tokens, then signed ones, then somebody to ask: what costs least comes first.
+fn chain(server: &ServerSettings) -> Result<Chain, Failure> {
+    let Some(auth) = &server.auth else { return Ok(Chain { all: ValidatorChain::default(), jwt: None }) };
+    let mut all: Vec<Arc<dyn TokenValidator>> = Vec::new();
+    if !auth.static_tokens.is_empty() {
+        let tokens = auth.static_tokens.iter().map(|known| (known.principal.as_str(), known.token.expose()));
+        all.push(Arc::new(StaticTokens::new(tokens).map_err(|why| refused(server, "staticTokens", &why))?));
+    }
+    let jwt = auth.jwt.as_ref().map(|jwt| jwt_validator(server, jwt).map(Arc::new)).transpose()?;
+    if let Some(jwt) = &jwt {
+        all.push(Arc::clone(jwt) as _);
+    }
+    if let Some(hook) = &auth.hook {
+        let options = HttpHookOptions {
+            url: hook.url.clone(),
+            timeout: hook.timeout,
+            max_concurrent: hook.max_concurrent,
+            cache: hook.cache,
+        };
+        all.push(Arc::new(HttpHook::new(options).map_err(|why| refused(server, "authHook.url", &why))?));
+    }
+    Ok(Chain { all: all.into_iter().collect(), jwt })
+}
+
+fn jwt_validator(server: &ServerSettings, settings: &JwtSettings) -> Result<JwtValidator, Failure> {
+    let options = JwtOptions {
+        issuers: settings.issuers.clone(),
+        audiences: settings.audiences.clone(),
+        leeway: settings.leeway,
+        require_expiry: settings.require_expiry,
+        principal_claim: settings.principal_claim.clone(),
+        rules_claim: settings.rules_claim.clone(),
+        allow_without_rules: settings.allow_without_rules,
     };
-    if auth.jwt.is_some() {
-        return Err(refused("jwt is not in this build"));
-    }
-    if auth.hook.is_some() {
-        return Err(refused("authHook is not in this build"));
-    }
-    let tokens = auth.static_tokens.iter().map(|known| (known.principal.as_str(), known.token.expose()));
-    StaticTokens::new(tokens).map_err(|why| refused(&why.to_string()))
+    Ok(JwtValidator::new(keys(server, settings)?, options))
+}
+
+fn keys(server: &ServerSettings, settings: &JwtSettings) -> Result<JwtKeys, Failure> {
+    let algorithm = match settings.algorithm {
+        streamfence_config::JwtAlgorithm::Hs256 => JwtAlgorithm::Hs256,
+        streamfence_config::JwtAlgorithm::Rs256 => JwtAlgorithm::Rs256,
+        streamfence_config::JwtAlgorithm::Es256 => JwtAlgorithm::Es256,
+        streamfence_config::JwtAlgorithm::EdDsa => JwtAlgorithm::EdDsa,
+    };
+    let (place, keys): (_, Result<JwtKeys, JwtKeyError>) = match &settings.keys {
+        JwtKeySource::Secret(secret) => ("jwt.secret".to_owned(), JwtKeys::secret(secret.expose().as_bytes())),
+        JwtKeySource::File(file) => (format!("jwt.keyPath {}", file.display()), JwtKeys::read_key(algorithm, file)),
+        JwtKeySource::Jwks(file) => (format!("jwt.jwksPath {}", file.display()), JwtKeys::read_jwks(algorithm, file)),
+    };
+    keys.map_err(|why| refused(server, &place, &why))
+}
+
+fn refused(server: &ServerSettings, place: &str, why: &dyn std::fmt::Display) -> Failure {
+    Failure::Config(format!("server {}: {place}: {why}", server.name))
 }

@@ -17,7 +17,7 @@ pub(crate) async fn reload(
     fence: &Fence,
     servers: &[Server],
     stores: &mut Stores,
-    validators: &Validators,
+    validators: &mut Validators,
 ) -> Settings {
     let new = match settings(args, stores.settings()) {
         Ok(new) => match validators.successors(&old, &new) {
@@ -41,7 +41,7 @@ pub(crate) async fn reload(
     for what in needs_restart(&old, &new) {
         tracing::warn!(code = "needs_restart", "{what} has changed; that takes effect with a restart");
     }
-    successors.take_over();
+    validators.replace(successors);
     fence.reload(&new.catalog).await;
     // The servers run in the order of the old file.
     for (server, running) in old.servers.iter().zip(servers) {

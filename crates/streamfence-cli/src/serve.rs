@@ -83,7 +83,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
         .listener(EventLog { stores: stores.names() });
     let fence = stores.give_to(fence).build().map_err(Failure::other)?;
 
-    let validators = Validators::new(&settings.servers)?;
+    let mut validators = Validators::new(&settings.servers)?;
     let admin = Api::new(fence.clone(), move || metrics.encode());
     let admin_address = serve_admin(admin, &settings.admin.listen).await?;
     let mut servers = Vec::new();
@@ -109,7 +109,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
         tokio::select! {
             () = signals.next() => break,
             () = hung_up(&mut hangup) => {
-                settings = reload::reload(args, settings, &fence, &servers, &mut stores, &validators).await;
+                settings = reload::reload(args, settings, &fence, &servers, &mut stores, &mut validators).await;
             }
             // Its clients hear nothing more; whoever supervises us starts a process that works.
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
