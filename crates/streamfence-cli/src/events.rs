@@ -56,6 +56,15 @@ impl Listener for EventLog {
         tracing::info!(code = "refused", reason, address, count, "a limit did not let something in");
     }
 
+    fn on_auth_rejected(&self, namespace: &str, address: Option<IpAddr>, reason: &str) {
+        let address = address.map_or("unknown".to_owned(), |address| address.to_string());
+        tracing::info!(code = "auth_rejected", namespace, address, reason, "a client was refused");
+    }
+
+    fn on_auth_rate_limited(&self, namespace: &str, address: IpAddr) {
+        tracing::debug!(code = "auth_rate_limited", namespace, %address, "a token was not looked at");
+    }
+
     fn on_dead_lettered(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, reason: GiveUpReason) {
         let reason = reason.as_str();
         tracing::warn!(code = "dead_letter", namespace, topic, %client, %id, reason, "a message was given up");

@@ -11,6 +11,12 @@ use crate::error::ConfigError;
 use crate::limits::LimitSettings;
 use crate::source::Source;
 
+mod auth;
+
+pub use auth::{
+    AuthFailureSettings, AuthHookSettings, AuthSettings, JwtAlgorithm, JwtKeySource, JwtSettings, Secret, StaticToken,
+};
+
 /// A whole, valid file.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -93,6 +99,8 @@ pub struct ServerSettings {
     pub listen: Listen,
     /// How it speaks TLS, if it does.
     pub tls: Option<TlsSettings>,
+    /// How clients prove who they are; `None` where nobody is asked.
+    pub auth: Option<AuthSettings>,
     /// Which Engine.IO transports a client may use.
     pub engine_io_transport: EngineIoTransport,
     /// The HTTP path of Socket.IO: starts with `/`, ends without.

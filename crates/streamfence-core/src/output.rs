@@ -109,6 +109,15 @@ pub enum Transmit {
         /// What it missed.
         gap: Gap,
     },
+    /// It is known now who the client is.
+    Authenticated {
+        /// The namespace to say it in.
+        namespace: NamespaceId,
+        /// Who it is.
+        principal: Arc<str>,
+        /// The question this answers.
+        request: Option<RequestId>,
+    },
     /// A client's wish is done. Said only to a client that asked for an answer.
     Done {
         /// The namespace to say it in.
@@ -141,6 +150,7 @@ impl Transmit {
             | Self::Unsubscribed { namespace, .. }
             | Self::Session { namespace, .. }
             | Self::Gap { namespace, .. }
+            | Self::Authenticated { namespace, .. }
             | Self::Done { namespace, .. }
             | Self::Error { namespace, .. } => *namespace,
         }
@@ -157,7 +167,7 @@ impl Transmit {
         match self {
             Self::Message { message, .. } => message.frames(),
             // The event, and the acknowledgement that carries the same object.
-            Self::Subscribed { .. } | Self::Unsubscribed { .. } | Self::Error { .. } => 2,
+            Self::Subscribed { .. } | Self::Unsubscribed { .. } | Self::Authenticated { .. } | Self::Error { .. } => 2,
             Self::Session { .. } | Self::Gap { .. } | Self::Done { .. } => 1,
         }
     }
@@ -254,6 +264,9 @@ impl ErrorCode {
             CloseReason::RetriesExhausted => {
                 (Self::RetriesExhausted, "a message was not acked after its last retry; ack what you have handled")
             }
+            CloseReason::AuthRejected => {
+                (Self::AuthRejected, "it is not known, or not any more, who you are; connect again with a good token")
+            }
             CloseReason::ShuttingDown => (Self::ShuttingDown, "the server is stopping; connect again in a while"),
             _ => return None,
         })
@@ -332,7 +345,7 @@ mod tests {
             assert!(why.contains("; "), "what happened; what to do: {why}");
         }
         let reasons: Vec<_> = told.into_iter().map(|(reason, _)| reason).collect();
-        use CloseReason::{RetriesExhausted, ShuttingDown, SlowClient, SpillFull};
-        assert_eq!(reasons, [ShuttingDown, RetriesExhausted, SlowClient, SpillFull]);
+        use CloseReason::{AuthRejected, RetriesExhausted, ShuttingDown, SlowClient, SpillFull};
+        assert_eq!(reasons, [ShuttingDown, RetriesExhausted, SlowClient, SpillFull, AuthRejected]);
     }
 }

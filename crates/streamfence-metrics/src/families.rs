@@ -10,9 +10,9 @@ use prometheus_client::registry::Unit;
 use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, SpillRefusal, SpillStats, TopicStats};
 
 use Source::{
-    Acks, Active, Age, Build, CertificateExpiry, CertificateLoads, ConfigGeneration, ConfigReloaded, ConfigReloads,
-    Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow, Refused, Sessions, SlowClients, SpillRefused,
-    Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
+    Acks, Active, Age, AuthRateLimited, AuthRejected, Build, CertificateExpiry, CertificateLoads, ConfigGeneration,
+    ConfigReloaded, ConfigReloads, Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow, Refused,
+    Sessions, SlowClients, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
 };
 
 /// What all names begin with.
@@ -55,6 +55,10 @@ pub(crate) enum Source {
     SlowClients,
     /// Its sessions that survived a connection, by what became of them.
     Sessions,
+    /// Clients that showed no good token where it takes one.
+    AuthRejected,
+    /// Tokens nobody looked at.
+    AuthRateLimited,
     /// Connections that came to nothing for want of TLS, by reason.
     HandshakesFailed,
     /// What limits did not let in, by reason.
@@ -105,7 +109,7 @@ impl Family {
             Stats(_) | Survey(_) | Age => &["namespace", "topic"],
             Overflow | SpillRefused => &["namespace", "topic", "reason"],
             Acks => &["namespace", "topic", "outcome"],
-            Connected | Active | SlowClients => &["namespace"],
+            Connected | Active | SlowClients | AuthRejected | AuthRateLimited => &["namespace"],
             Disconnected => &["namespace", "reason"],
             Sessions => &["namespace", "outcome"],
             HandshakesFailed | Refused => &["reason"],
@@ -123,8 +127,10 @@ impl Family {
 
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
-            Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | HandshakesFailed
-            | Refused | CertificateLoads | ConfigReloads | StoreTotal(_) => MetricType::Counter,
+            Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | AuthRejected
+            | AuthRateLimited | Refused | HandshakesFailed | CertificateLoads | ConfigReloads | StoreTotal(_) => {
+                MetricType::Counter
+            }
             Survey(_) | Age | Active | SlowClients | CertificateExpiry | ConfigReloaded | ConfigGeneration | Links
             | Memory(_) | StoreLevel(_) => MetricType::Gauge,
             StoreTimes => MetricType::Histogram,
@@ -150,6 +156,9 @@ pub static FAMILIES: &[Family] = &[
     family("links", Links, "Connections of fenced clients, by how messages reach them: `splice` below the websocket, `emit` by the Socket.IO library."),
     family("slow_clients", SlowClients, "Clients that have stayed above a soft limit of their namespace (`slowClient`)."),
     family("sessions", Sessions, "Sessions that were kept for a client that lost its connection, by what became of them."),
+
+    family("auth_rejected", AuthRejected, "Clients that showed no token where a namespace or topic wants one, or a wrong one."),
+    family("auth_rate_limited", AuthRateLimited, "Tokens that nobody looked at, because too many wrong ones had come from the same address."),
 
     family("refused", Refused, "Connections, requests and wishes of clients that a limit did not let in, by which one ([limits.md](limits.md)); counted within a second."),
     family("tls_handshakes_failed", HandshakesFailed, "Connections that came to nothing because no TLS came about, by reason."),

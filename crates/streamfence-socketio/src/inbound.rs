@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use crate::admission::{Bucket, Clock, Rate};
 use crate::connection::{Member, Shared};
 
-/// How often a client may subscribe, unsubscribe and publish. Acks and nacks are not counted: what a client has in flight
+/// How often a client may subscribe, unsubscribe, publish and say who it is. Acks and nacks are not counted: what a client has in flight
 /// bounds them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboundRate {
-    /// All three together, but for those that have a rate of their own.
+    /// All of them together, but for those that have a rate of their own.
     pub all: Rate,
     /// `subscribe`, on its own.
     pub subscribe: Option<Rate>,
@@ -47,6 +47,8 @@ impl InboundRate {
             Counted::Subscribe => &self.subscribe,
             Counted::Unsubscribe => &self.unsubscribe,
             Counted::Publish => &self.publish,
+            // Its own limit is that of wrong tokens.
+            Counted::Authenticate => &None,
         };
         own.as_ref().map_or((&self.all, SHARED), |rate| (rate, 1 + what as usize))
     }
@@ -78,6 +80,7 @@ pub(crate) enum Counted {
     Subscribe,
     Unsubscribe,
     Publish,
+    Authenticate,
 }
 
 /// Which of a connection's buckets is for everything that has none of its own.

@@ -267,7 +267,7 @@ impl Door {
         request: Request<B>,
     ) -> Answer {
         let link = self.admit(options, Transport::Polling, client, &request)?;
-        let mut parts = detached(request.into_parts().0);
+        let mut parts = detached(request.into_parts().0, options.token_query);
         parts.extensions.insert(Arc::clone(&link));
         parts.extensions.insert(Arc::new(SessionGuard(Arc::clone(&link))));
         let response = self.ask(Request::from_parts(parts, Full::default())).await;
@@ -283,7 +283,7 @@ impl Door {
     /// Waits for the packets of a session that polls.
     async fn poll<B>(self: &Arc<Self>, link: &Arc<LinkState>, request: Request<B>) -> Answer {
         let _waiting = Waiting::begin(link);
-        let parts = detached(request.into_parts().0);
+        let parts = detached(request.into_parts().0, self.options.now().token_query);
         let response = self.ask(Request::from_parts(parts, Full::default())).await;
         if response.status() == StatusCode::OK {
             link.saw_payload(response.body());
@@ -337,7 +337,7 @@ impl Door {
         }
         let accept = HeaderValue::from_str(accept).map_err(|_| Refusal::BadRequest)?;
         let upgrade = hyper::upgrade::on(&mut request);
-        let mut parts = detached(request.into_parts().0);
+        let mut parts = detached(request.into_parts().0, self.options.now().token_query);
         let door = Arc::clone(self);
         tokio::spawn(async move {
             let stream = match upgrade.await {

@@ -8,11 +8,14 @@ mod inbound;
 mod namespaces;
 pub mod options;
 
+mod auth;
 mod callbacks;
 mod client;
 mod connection;
 mod handlers;
+mod heard;
 mod hooks;
+mod line;
 mod outgoing;
 mod outlet;
 mod principal;

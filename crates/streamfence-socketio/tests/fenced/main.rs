@@ -25,3 +25,4 @@ mod sockets;
 mod splice;
 mod subscriptions;
 mod tls;
+mod tokens;
