@@ -42,6 +42,12 @@ impl ValidatorChain {
     }
 }
 
+impl FromIterator<Arc<dyn TokenValidator>> for ValidatorChain {
+    fn from_iter<I: IntoIterator<Item = Arc<dyn TokenValidator>>>(validators: I) -> Self {
+        Self(validators.into_iter().collect())
+    }
+}
+
 impl TokenValidator for ValidatorChain {
     fn validate<'a>(&'a self, asked: Asked<'a>) -> Validating<'a> {
         Box::pin(async move {
