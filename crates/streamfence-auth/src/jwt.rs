@@ -114,7 +114,7 @@ impl JwtValidator {
 
     /// Believes tokens signed with these keys from now on, and no others. Says whether they are other keys than before.
     pub fn set_keys(&self, keys: JwtKeys) -> bool {
-        let has_changed = !self.current.load().keys.are_the_same_as(&keys);
+        let has_changed = self.current.load().keys != keys;
         if has_changed {
             let validation = validation(&self.options, &keys);
             self.current.store(Arc::new(Current { keys, validation, revision: revision::next() }));

@@ -22,6 +22,16 @@ pub trait TokenValidator: fmt::Debug + Send + Sync + 'static {
     }
 }
 
+impl<V: TokenValidator + ?Sized> TokenValidator for Arc<V> {
+    fn validate<'a>(&'a self, asked: Asked<'a>) -> Validating<'a> {
+        (**self).validate(asked)
+    }
+
+    fn revision(&self) -> u64 {
+        (**self).revision()
+    }
+}
+
 /// A decision to come.
 pub type Validating<'a> = Pin<Box<dyn Future<Output = AuthDecision> + Send + 'a>>;
 
