@@ -17,6 +17,7 @@ mod reload;
 mod say;
 mod serve;
 mod spill;
+mod watching;
 
 use std::process::ExitCode;
 

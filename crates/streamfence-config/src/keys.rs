@@ -210,6 +210,7 @@ pub const KEYS: &[Key] = &[
     key(File, "servers", Block, "The servers, each under a name of its own; at least one."),
     key(File, "admin", Block, "The address of publish API, metrics and health."),
     key(File, "log", Block, "What is logged, and how."),
+    key(File, "watch", Flag { default: true }, "Whether this file, the files it refers to and those of `tls` are watched, and taken up when they change; without it they are read again on `SIGHUP` alone."),
 
     key(Server, "host", Text { default: Some("0.0.0.0") }, "The address to listen on; `unix:/path` is a Unix socket and takes no port."),
     key(Server, "port", number(0, U16, 3000), "The port to listen on; 0 lets the system choose."),
@@ -252,6 +253,8 @@ pub const KEYS: &[Key] = &[
     key(Tls, "privateKeyPemPath", Text { default: None }, "The file with the key of the first certificate in PEM, readable by the server alone; relative to the configuration."),
     key(Tls, "privateKeyPassword", Secret, "What decrypts the key, where it is encrypted (PKCS#8); best as `${file:..}` or `${NAME}`."),
     key(Tls, "protocol", choice(&["TLSv1.3", "TLSv1.2"]), "The oldest version clients may speak; newer ones are spoken too."),
+    key(Tls, "clientAuth", choice(&["none", "optional", "required"]), "Whether clients show a certificate: `optional` lets in who has none, and `required` does not. Who shows one that is not good is refused."),
+    key(Tls, "clientCaPemPath", Path, "The file with the certificates in PEM of those who sign for clients; relative to the configuration. Must be given where `clientAuth` asks for certificates."),
     key(Tls, "handshakeTimeoutMs", number(1, DAY_MS, 10_000), "How long a handshake may take."),
     key(Tls, "maxHandshakes", number(1, U16, 256), "How many handshakes may go on at once; more connections wait, and the oldest handshake gives way to them after a second."),
 

@@ -29,9 +29,14 @@ mod spill;
 mod tls;
 
 mod load;
+mod source;
+
+mod difference;
+pub mod watch;
 
 pub mod error;
 
+pub use difference::{Difference, differences};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use expand::{Lookup, Reference};
 pub use keys::{KEYS, Key, Kind, Section, reference};
@@ -41,8 +46,10 @@ pub use resolve::{Format, parse};
 pub use settings::{
     AdminSettings, AuthFailureSettings, AuthHookSettings, AuthSettings, EngineIoTransport, JwtAlgorithm, JwtKeySource,
     JwtSettings, Listen, LogFormat, LogLevel, LogSettings, Secret, ServerSettings, Settings, SpillSettings,
-    StaticToken, TlsProtocol, TlsSettings, UnknownServer,
+    StaticToken, TlsClientAuth, TlsProtocol, TlsSettings, UnknownServer,
 };
+pub use source::Source;
+pub use watch::{News, Watch};
 
 #[cfg(test)]
 mod tests;

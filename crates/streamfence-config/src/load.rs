@@ -1,5 +1,6 @@
 //! Reads one file, and the environment and files its values refer to.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -7,7 +8,8 @@ use std::path::Path;
 use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::expand::Reference;
 use crate::resolve::{Format, parse_in};
-use crate::settings::{JwtKeySource, Settings, SpillSettings};
+use crate::settings::{JwtKeySource, Settings, SpillSettings, TlsClientAuth};
+use crate::source::Source;
 
 /// The most bytes a configuration may have.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -49,6 +51,7 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             Unread::Failed(why) => Problem::Unreadable { why },
         })
     })?;
+    let sources = RefCell::new(vec![Source::holding(path, text.as_bytes())]);
     let directory = path.parent().unwrap_or(Path::new(""));
     let lookup = |reference: Reference<'_>| match reference {
         Reference::Env(name) => std::env::var(name).map_err(|why| match why {
@@ -56,7 +59,10 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             std::env::VarError::NotUnicode(_) => "the variable is not UTF-8".to_owned(),
         }),
         Reference::File(path) => match read_text(&directory.join(path), MAX_REFERRED_BYTES) {
-            Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Ok(text) => {
+                sources.borrow_mut().push(Source::holding(&directory.join(path), text.as_bytes()));
+                Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+            }
             Err(Unread::TooLarge) => Err(format!("the file is larger than {MAX_REFERRED_BYTES} bytes")),
             Err(Unread::Failed(why)) => Err(why),
         },
@@ -65,6 +71,12 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
     for tls in settings.servers.iter_mut().filter_map(|server| server.tls.as_mut()) {
         tls.cert_chain = directory.join(&tls.cert_chain);
         tls.private_key = directory.join(&tls.private_key);
+        match &mut tls.client_auth {
+            TlsClientAuth::None => {}
+            TlsClientAuth::Optional { authorities } | TlsClientAuth::Required { authorities } => {
+                *authorities = directory.join(&*authorities);
+            }
+        }
     }
     for auth in settings.servers.iter_mut().filter_map(|server| server.auth.as_mut()) {
         if let Some(JwtKeySource::File(path) | JwtKeySource::Jwks(path)) = auth.jwt.as_mut().map(|jwt| &mut jwt.keys) {
@@ -74,6 +86,7 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             *path = directory.join(&path);
         }
     }
+    settings.sources = sources.take();
     Ok(settings)
 }
 

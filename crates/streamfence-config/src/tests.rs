@@ -55,6 +55,7 @@ const TLS_FILES: &str = "{certChainPemPath: chain.pem, privateKeyPemPath: key.pe
 /// A file in which one key of a section has one value.
 fn file_with(section: Section, name: &str, value: &str) -> String {
     match section {
+        Section::File if name == "watch" => file(&format!("{name}: {value}")),
         Section::File => format!("{name}: {value}\n"),
         // What is said of tokens means something only where they are wanted.
         Section::Server if value == "TOKEN" => server(&format!("{name}: {value}\nstaticTokens: {{a: b}}")),
@@ -87,7 +88,8 @@ fn file_with(section: Section, name: &str, value: &str) -> String {
                 "privateKeyPemPath" | "private_key_pem_path" => "{certChainPemPath: chain.pem",
                 _ => TLS_FILES,
             };
-            server(&format!("transport: WSS\ntls: {rest}, {name}: {value}}}"))
+            let asks = if ["optional", "required"].contains(&value) { ", clientCaPemPath: ca.pem" } else { "" };
+            server(&format!("transport: WSS\ntls: {rest}, {name}: {value}{asks}}}"))
         }
         Section::Policy if name == "authRequired" => {
             namespace(&format!("topics: [a]\n{name}: {value}")) + "    auth: TOKEN\n    staticTokens: {a: b}\n"
@@ -608,6 +610,7 @@ fn tls_is_read_where_the_transport_wants_it_and_its_password_is_never_shown() {
             private_key: "/etc/key.pem",
             has_password: true,
             protocol: Tls12,
+            client_auth: None,
             handshake_timeout: 5s,
             max_handshakes: 7,
         }
@@ -620,6 +623,7 @@ fn tls_is_read_where_the_transport_wants_it_and_its_password_is_never_shown() {
             private_key: "key.pem",
             has_password: false,
             protocol: Tls13,
+            client_auth: None,
             handshake_timeout: 10s,
             max_handshakes: 256,
         }
@@ -673,7 +677,7 @@ fn every_key_is_read_under_both_spellings() {
 /// What a file comes to, without the hash maps of the catalog, whose order is nobody's.
 fn outcome(settings: &Settings) -> String {
     let classes: Vec<_> = settings.catalog.topics().map(|topic| settings.catalog.class(topic)).collect();
-    format!("{:?} {:?} {:?} {classes:?}", settings.servers, settings.admin, settings.log)
+    format!("{:?} {:?} {:?} {:?} {classes:?}", settings.servers, settings.admin, settings.log, settings.watch)
 }
 
 /// The outcome of a file in which one key has one value, where its topic is one that every key means something to.

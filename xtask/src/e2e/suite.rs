@@ -31,6 +31,7 @@ const BOTH_TIERS: &[&str] = &[
     "4-tls",
     "5-bursts",
     "6-gone",
+    "6-spill",
     "8-sessions",
 ];
 
