@@ -63,9 +63,8 @@ pub enum Event {
         /// Why.
         reason: HandshakeFailure,
     },
-    /// Somebody or something was not let in, because a limit says so.
-    ///
-    /// A flood makes no flood of these: the first of a reason is told at once, those of the next second together.
+    /// Somebody or something was not let in, because a limit says so. The first of a reason is told at once, those of the
+    /// next second together.
     Refused {
         /// Why.
         reason: RefusalReason,
