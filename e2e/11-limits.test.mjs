@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import test from "node:test";
 
-import { collect, connect, next, open, subscribe } from "./lib/client.mjs";
+import { collect, connect, next, subscribe } from "./lib/client.mjs";
 import { connectRaw, RawClient } from "./lib/raw.mjs";
 import { defer } from "./lib/defer.mjs";
 import { startServer } from "./lib/server.mjs";
@@ -64,6 +64,20 @@ test("nobody but a trusted proxy says where it is", async (t) => {
   const server = await startServer(t, config("maxConnectionsPerIp: 1\ntrustedProxies: [10.0.0.0/8]"));
   await connect(t, server.url(), "/feed", forwardedFor("192.0.2.1"));
   await assert.rejects(connect(t, server.url(), "/feed", forwardedFor("192.0.2.2")));
+});
+
+test("wrong tokens are counted against the client behind the proxy, not against the proxy", async (t) => {
+  const limits = "auth: TOKEN\nstaticTokens: {ann: good}\nauthFailures: {max: 2, windowMs: 600000}\ntrustedProxies: [127.0.0.1]";
+  const server = await startServer(t, config(limits));
+  const refusal = (address, token) =>
+    connect(t, server.url(), "/feed", { ...forwardedFor(address), auth: { token } }).then(
+      () => "in",
+      (error) => error.message,
+    );
+  assert.equal(await refusal("192.0.2.1", "bad"), "AUTH_REJECTED");
+  assert.equal(await refusal("192.0.2.1", "bad"), "AUTH_REJECTED");
+  assert.equal(await refusal("203.0.113.1, 192.0.2.1", "good"), "AUTH_RATE_LIMITED");
+  assert.equal(await refusal("192.0.2.2", "good"), "in");
 });
 
 test("twenty thousand sessions of one address are a few, and a good client comes in all the while", async (t) => {
