@@ -130,8 +130,9 @@ fn chain(server: &ServerSettings) -> Result<Chain, Failure> {
             timeout: hook.timeout,
             max_concurrent: hook.max_concurrent,
             cache: hook.cache,
+            ca_certificates: hook.ca_certs.clone(),
         };
-        all.push(Arc::new(HttpHook::new(options).map_err(|why| refused(server, "authHook.url", &why))?));
+        all.push(Arc::new(HttpHook::new(options).map_err(|why| refused(server, "authHook", &why))?));
     }
     Ok(Chain { all: all.into_iter().collect(), jwt })
 }
