@@ -161,6 +161,7 @@ test("a wrong key and an expired certificate replace nothing, and say why", asyn
   // With SIGHUP too, and the rest of the configuration holds all the same.
   assert.equal(await server.reload(secure(", handshakeTimeoutMs: 9000")), "reload_refused");
   assert.equal(await server.reload(secure().replace("maxInFlight: 16", "maxInFlight: 8")), "reloaded");
+  assert.match((await server.says("tls_still_refused")).reason, /the certificate has expired on/);
   assert.equal(await shown(t, server), fingerprint(identities[0]));
   const later = makeIdentity({ until: 60 });
   server.write("chain.pem", later.chain);
