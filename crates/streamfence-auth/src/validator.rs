@@ -68,6 +68,9 @@ pub enum AuthDecision {
     Accept(Grant),
     /// It is not. The reason is for the operator; the client hears only that it was refused.
     Reject(Arc<str>),
+    /// Nobody could say, for a reason that is for the operator. The client is refused all the same, but it has not
+    /// offered a wrong token, so nothing is counted against its address.
+    Unavailable(Arc<str>),
 }
 
 impl AuthDecision {
@@ -81,6 +84,12 @@ impl AuthDecision {
     #[must_use]
     pub fn reject(reason: impl Into<Arc<str>>) -> Self {
         Self::Reject(reason.into())
+    }
+
+    /// Refuses because nobody could say, and says the operator why. The reason must not hold the token.
+    #[must_use]
+    pub fn unavailable(reason: impl Into<Arc<str>>) -> Self {
+        Self::Unavailable(reason.into())
     }
 }
 

@@ -1,8 +1,10 @@
-//! `streamfence check FILE`: whether a configuration is valid, and the certificates it names are what they should be.
+//! `streamfence check FILE`: whether a configuration is valid, and the certificates and keys it names are what they
+//! should be.
 
 use streamfence_socketio::server::Identity;
 
 use crate::args::CheckArgs;
+use crate::auth::Validators;
 use crate::exit::Failure;
 use crate::say;
 use crate::serve::options;
@@ -12,6 +14,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
     for warning in &settings.warnings {
         say::line(format_args!("warning: {warning}"))?;
     }
+    // Keys that cannot be read, or are none, are wrong here already.
+    Validators::new(&settings.servers)?;
     let mut wrong = Vec::new();
     for server in &settings.servers {
         let Some(tls) = options(server).tls else { continue };

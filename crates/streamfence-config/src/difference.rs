@@ -64,6 +64,7 @@ impl Differences {
             &is.session_retention.as_millis(),
         );
         self.compare(&was.path, "slowClient", &was.slow_client, &is.slow_client);
+        self.compare(&was.path, "authRequired", &was.auth_required, &is.auth_required);
         for class in classes(old, was) {
             match classes(new, is).find(|other| other.name == class.name) {
                 Some(other) => self.of_class(class, other),
@@ -95,6 +96,7 @@ impl Differences {
             client_publish,
             inbound_ack,
             allow_polling,
+            auth_required,
             echo,
             max_topics,
             is_removed: _,
@@ -119,6 +121,7 @@ impl Differences {
         self.compare(part, "clientPublish", &was.client_publish, client_publish);
         self.compare(part, "inboundAckPolicy", &was.inbound_ack, inbound_ack);
         self.compare(part, "allowPolling", &was.allow_polling, allow_polling);
+        self.compare(part, "authRequired", &was.auth_required, auth_required);
         self.compare(part, "echo", &was.echo, echo);
         self.compare(part, "maxTopics", &was.max_topics, max_topics);
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::expand::Reference;
 use crate::resolve::{Format, parse_in};
-use crate::settings::{Settings, SpillSettings, TlsClientAuth};
+use crate::settings::{JwtKeySource, Settings, SpillSettings, TlsClientAuth};
 use crate::source::Source;
 
 /// The most bytes a configuration may have.
@@ -19,7 +19,7 @@ const MAX_REFERRED_BYTES: u64 = 64 * 1024;
 /// Reads a configuration file; its extension says what it is written in.
 ///
 /// `${NAME}` is asked of the environment, `${file:path}` of the file system, from the directory of the configuration. The
-/// files of `tls` and the directories of `spillRootPath` are found from there too; they are not opened.
+/// files of `tls` and `jwt` and the directories of `spillRootPath` are found from there too; they are not opened.
 ///
 /// # Errors
 /// Everything that is wrong with the file, each with its place.
@@ -79,6 +79,11 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
         }
     }
     settings.sources = sources.take();
+    for jwt in settings.servers.iter_mut().filter_map(|server| server.auth.as_mut()?.jwt.as_mut()) {
+        if let JwtKeySource::File(path) | JwtKeySource::Jwks(path) = &mut jwt.keys {
+            *path = directory.join(&path);
+        }
+    }
     Ok(settings)
 }
 
