@@ -239,6 +239,26 @@ test("a secret in a file of its own belongs to the configuration", async (t) => 
   assert.deepEqual([line.from, line.to], ["Some(1000)", "Some(2000)"]);
 });
 
+test("keys of signed tokens and tokens themselves are taken up, and no secret is told", async (t) => {
+  const tokens = (ann) => `    auth: TOKEN
+    jwt: {algorithm: HS256, keyPath: jwt.key}
+    staticTokens: {ann: ${ann}}
+`;
+  const secret = (letter) => letter.repeat(32);
+  const files = { "jwt.key": secret("a") };
+  const server = await startServer(t, plain(64, { server: tokens("first-token") }), { files });
+  server.write("jwt.key", "too short");
+  await server.says("reload_refused");
+  server.write("jwt.key", secret("b"));
+  await server.says("jwt_keys");
+  server.write("streamfence.yaml", plain(64, { server: tokens("other-token") }));
+  await server.metricIs(GENERATION, {}, 3);
+  const line = server.log.map((line) => JSON.parse(line)).find((line) => line.key === "servers.feed.staticTokens");
+  assert.equal(line.effect, "live");
+  await connect(t, server.url(), "/feed", { auth: { token: "other-token" } });
+  assert.ok(!server.log.some((line) => /first-token|other-token|aaaa|bbbb/.test(line)));
+});
+
 test("what is not watched is read with a signal alone", async (t) => {
   const server = await startServer(t, plain(64, { file: "watch: false\n" }));
   server.write("streamfence.yaml", plain(9, { file: "watch: false\n" }));

@@ -92,6 +92,19 @@ fn with_sources_of(held: AuthSettings, new: &AuthSettings) -> AuthSettings {
     AuthSettings { static_tokens, jwt, hook, ..held }
 }
 
+/// The keys by which a server believes in others than before. What is not in its options is all secret.
+pub(crate) fn changed_sources(old: &ServerSettings, new: &ServerSettings) -> Vec<&'static str> {
+    let (Some(old), Some(new)) = (&old.auth, &new.auth) else { return Vec::new() };
+    // Taken apart, so that what is added is told of; the rest is in the options.
+    let AuthSettings { static_tokens, jwt, hook, token_query: _, timeout: _, failures: _ } = new;
+    let changed = [
+        ("staticTokens", old.static_tokens != *static_tokens),
+        ("jwt", old.jwt != *jwt),
+        ("authHook", old.hook != *hook),
+    ];
+    changed.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key).collect()
+}
+
 /// What of the options of a server is about tokens.
 pub(crate) fn options(auth: Option<&AuthSettings>) -> ServerOptions {
     let defaults = ServerOptions::default();

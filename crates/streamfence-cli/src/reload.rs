@@ -8,7 +8,7 @@ use streamfence_runtime::Fence;
 use streamfence_socketio::{Change, Effect, Plan, Server};
 
 use crate::args::ServeArgs;
-use crate::auth::{Successors, Validators};
+use crate::auth::{Successors, Validators, changed_sources};
 use crate::exit::Failure;
 use crate::log::Level;
 use crate::serve::{options, settings};
@@ -72,6 +72,12 @@ impl<'a> Reload<'a> {
         for (name, plan) in plans {
             for Change { key, from, to, effect } in plan.carry_out() {
                 tell(&format!("servers.{name}.{key}"), &from, &to, effect);
+            }
+        }
+        for server in &old.servers {
+            let changed = new.server(&server.name).map(|now| changed_sources(server, now)).unwrap_or_default();
+            for key in changed {
+                tell(&format!("servers.{}.{key}", server.name), HIDDEN, HIDDEN, Effect::Live);
             }
         }
         for difference in differences(&old.catalog, &new.catalog) {
@@ -172,6 +178,9 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
     changed.extend(new.spill_pending.iter().cloned());
     changed
 }
+
+/// What is told of a value that may be a secret.
+const HIDDEN: &str = "(not shown)";
 
 #[cfg(test)]
 mod tests;

@@ -123,6 +123,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
         };
         if is_config {
+            watching.note();
             settings = Reload {
                 args,
                 fence: &fence,

@@ -82,6 +82,8 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
     for jwt in settings.servers.iter_mut().filter_map(|server| server.auth.as_mut()?.jwt.as_mut()) {
         if let JwtKeySource::File(path) | JwtKeySource::Jwks(path) = &mut jwt.keys {
             *path = directory.join(&path);
+            // Whoever reads the keys does so later: what has changed until then is read once more, and nothing missed.
+            settings.sources.extend(Source::read(&*path));
         }
     }
     Ok(settings)
