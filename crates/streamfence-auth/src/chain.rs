@@ -10,12 +10,11 @@ use crate::validator::{Asked, AuthDecision, TokenValidator, Validating};
 /// everything.
 ///
 /// ```
-/// use std::sync::Arc;
 /// use streamfence_auth::{Action, Asked, AuthDecision, StaticTokens, Token, TokenValidator as _, ValidatorChain};
 ///
 /// let staff = StaticTokens::new([("alice", "one")])?;
 /// let machines = StaticTokens::new([("sensor-7", "two")])?;
-/// let chain = ValidatorChain::from_iter([Arc::new(staff) as Arc<_>, Arc::new(machines)]);
+/// let chain = ValidatorChain::new().then(staff).then(machines);
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 /// # runtime.block_on(async {
 /// let token = Token::from("two");
@@ -27,6 +26,21 @@ use crate::validator::{Asked, AuthDecision, TokenValidator, Validating};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ValidatorChain(Vec<Arc<dyn TokenValidator>>);
+
+impl ValidatorChain {
+    /// Asks nobody yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks this one too, after all that are asked already. An `Arc` of a validator will do, for who wants to keep it.
+    #[must_use]
+    pub fn then(mut self, validator: impl TokenValidator) -> Self {
+        self.0.push(Arc::new(validator));
+        self
+    }
+}
 
 impl FromIterator<Arc<dyn TokenValidator>> for ValidatorChain {
     fn from_iter<I: IntoIterator<Item = Arc<dyn TokenValidator>>>(validators: I) -> Self {
@@ -58,9 +72,9 @@ impl TokenValidator for ValidatorChain {
         })
     }
 
-    /// The highest of all: each number is given once in a process, so it rises with every one of them.
+    /// The sum of all, which changes with every one of them where they only rise.
     fn revision(&self) -> u64 {
-        self.0.iter().map(|validator| validator.revision()).max().unwrap_or(0)
+        self.0.iter().map(TokenValidator::revision).fold(0, u64::wrapping_add)
     }
 }
 
@@ -91,7 +105,7 @@ mod tests {
     }
 
     fn outcome(validators: &[Arc<Says>]) -> String {
-        let chain: ValidatorChain = validators.iter().map(|says| Arc::clone(says) as Arc<dyn TokenValidator>).collect();
+        let chain = validators.iter().cloned().fold(ValidatorChain::new(), ValidatorChain::then);
         let token = Token::from("t");
         let asked = Asked { token: &token, namespace: "/feed", topic: None, action: Action::Connect };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -128,13 +142,13 @@ mod tests {
     fn its_revision_rises_with_each_of_them() {
         let tokens = |name: &str| Arc::new(StaticTokens::new([(name, name)]).unwrap());
         let (one, two) = (tokens("a"), tokens("b"));
-        let chain = ValidatorChain::from_iter([one.clone() as Arc<dyn TokenValidator>, two.clone()]);
+        let chain = ValidatorChain::new().then(one.clone()).then(two.clone());
         let mut last = chain.revision();
         for (of, token) in [(&one, "c"), (&two, "d"), (&one, "e")] {
             of.replace([("x", token)]).unwrap();
             assert!(chain.revision() > last);
             last = chain.revision();
         }
-        assert_eq!(ValidatorChain::default().revision(), 0);
+        assert_eq!(ValidatorChain::new().revision(), 0);
     }
 }

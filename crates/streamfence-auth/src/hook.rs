@@ -2,13 +2,16 @@
 
 mod answer;
 mod cache;
+mod tls;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -23,7 +26,7 @@ use cache::Cache;
 /// Whom to ask, and how patiently.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpHookOptions {
-    /// The URL that is posted to: `http://`, a host and a path. Its query is not shown, because it may hold a secret.
+    /// The URL that is posted to: `http://` or `https://`, a host and a path. Its query is not shown, because it may hold a secret.
     pub url: String,
     /// How long an answer may take, the wait for a turn included.
     pub timeout: Duration,
@@ -32,6 +35,8 @@ pub struct HttpHookOptions {
     pub max_concurrent: u16,
     /// How long an answer holds for the same token and wish; a refusal for a fifth of it. Zero asks every time.
     pub cache: Duration,
+    /// The file of certificates in PEM that vouch for an `https` server; without it those that the system trusts.
+    pub ca_certificates: Option<PathBuf>,
 }
 
 impl HttpHookOptions {
@@ -39,7 +44,7 @@ impl HttpHookOptions {
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         let seconds = Duration::from_secs(2);
-        Self { url: url.into(), timeout: seconds, max_concurrent: 64, cache: seconds }
+        Self { url: url.into(), timeout: seconds, max_concurrent: 64, cache: seconds, ca_certificates: None }
     }
 }
 
@@ -50,6 +55,7 @@ impl fmt::Debug for HttpHookOptions {
             .field("timeout", &self.timeout)
             .field("max_concurrent", &self.max_concurrent)
             .field("cache", &self.cache)
+            .field("ca_certificates", &self.ca_certificates)
             .finish()
     }
 }
@@ -59,8 +65,19 @@ impl fmt::Debug for HttpHookOptions {
 #[non_exhaustive]
 pub enum HttpHookError {
     /// The URL is none that can be posted to. It is not shown, because it may hold a secret.
-    #[error("the URL cannot be posted to; wanted `http://`, a host and a path, without a user")]
+    #[error("the URL cannot be posted to; wanted `http://` or `https://`, a host and a path, without a user")]
     BadUrl,
+    /// The file of certificates does not hold what it should.
+    #[error("{} cannot be used: {why}; wanted certificates in PEM", file.display())]
+    BadCertificates {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Nobody could vouch for the server.
+    #[error("the system trusts no certificates; wanted a file of some")]
+    NoCertificates,
 }
 
 /// Asks a server over HTTP about each token and each wish.
@@ -85,7 +102,7 @@ pub enum HttpHookError {
 pub struct HttpHook {
     options: HttpHookOptions,
     uri: Uri,
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// Those that are open.
     turns: Semaphore,
     /// Those that are open or wait.
@@ -107,20 +124,22 @@ impl HttpHook {
     /// Asks there.
     ///
     /// # Errors
-    /// The URL is none that can be posted to.
+    /// The URL is none that can be posted to, or there are no certificates that could vouch for who is there.
     pub fn new(options: HttpHookOptions) -> Result<Self, HttpHookError> {
         let uri: Uri = options.url.parse().map_err(|_| HttpHookError::BadUrl)?;
         let has_host = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-        if uri.scheme_str() != Some("http") || !has_host {
+        let is_https = uri.scheme_str() == Some("https");
+        if !(is_https || uri.scheme_str() == Some("http")) || !has_host {
             return Err(HttpHookError::BadUrl);
         }
+        let connector = tls::connector(is_https, options.ca_certificates.as_deref())?;
         let open = usize::from(options.max_concurrent.max(1));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(open)
             .http1_max_buf_size(MAX_HEAD_BYTES)
-            .build(HttpConnector::new());
+            .build(connector);
         Ok(Self {
             uri,
             client,

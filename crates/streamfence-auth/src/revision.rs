@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that no validator of this process has had: a new validator in the place of an old one shows as a change too,
-/// and the highest number of several validators changes with each of them.
+/// A number that no validator of this process has had: a new validator in the place of an old one shows as a change too.
 pub(crate) fn next() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed) + 1

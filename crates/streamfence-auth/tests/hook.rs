@@ -286,10 +286,79 @@ async fn what_was_no_answer_is_asked_again() {
 #[test]
 fn a_url_is_one_that_can_be_posted_to() {
     for url in
-        ["", "/authorize", "localhost:80", "ftp://h/", "https://h/", "http://", "http://a:hunter2@h/", "http://h/a b"]
+        ["", "/authorize", "localhost:80", "ftp://h/", "https://", "http://", "http://a:hunter2@h/", "http://h/a b"]
     {
         let error = HttpHook::new(HttpHookOptions::new(url)).unwrap_err();
         assert_eq!(error, HttpHookError::BadUrl, "{url}");
         assert!(!error.to_string().contains("hunter2"));
+    }
+}
+
+#[tokio::test]
+async fn with_tls_it_asks_only_whom_the_certificates_vouch_for() {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+    let authority = || {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let (good, other) = (authority(), authority());
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &good).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    // In front of a server without TLS, which sees nothing of it.
+    let inner = Server::new(yes).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let behind = inner.address;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut outside) = acceptor.accept(stream).await else { return };
+                let mut inside = TcpStream::connect(behind).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut outside, &mut inside).await;
+            });
+        }
+    });
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let hook = |file: &std::path::Path| {
+        let options = HttpHookOptions::new(format!("https://{address}/authorize"));
+        HttpHook::new(HttpHookOptions { ca_certificates: Some(file.to_owned()), ..options })
+    };
+    let (right, wrong) = (file("right.pem", &good.pem()), file("wrong.pem", &other.pem()));
+    assert_eq!(connect(&hook(&right).unwrap()).await, "accepted alice");
+    assert_eq!(connect(&hook(&wrong).unwrap()).await, "open: the authorisation hook cannot be reached");
+    assert_eq!(inner.connections.load(Ordering::Relaxed), 1);
+    // Nor is it asked without TLS, or under another name.
+    let plain = HttpHook::new(HttpHookOptions::new(format!("http://{address}/"))).unwrap();
+    assert_eq!(connect(&plain).await, "open: the authorisation hook cannot be reached");
+    let options = HttpHookOptions::new(format!("https://localhost:{}/", address.port()));
+    let named = HttpHook::new(HttpHookOptions { ca_certificates: Some(right), ..options }).unwrap();
+    assert_eq!(connect(&named).await, "open: the authorisation hook cannot be reached");
+
+    for (name, text) in
+        [("empty.pem", ""), ("key.pem", key.serialize_pem().as_str()), ("broken.pem", "-----BEGIN CERTIFICATE-----\nA")]
+    {
+        let error = hook(&file(name, text)).unwrap_err().to_string();
+        assert!(error.contains(name) && error.ends_with("; wanted certificates in PEM"), "{error}");
     }
 }

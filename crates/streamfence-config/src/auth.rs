@@ -207,12 +207,20 @@ fn hook(block: &Block, part: &str, report: &mut Report<'_>) -> Option<AuthHookSe
         let at = block.place_of("url").unwrap_or(block.at);
         // Not the value: what is wrong with it may be that it holds a password.
         let found = "not such a URL".to_owned();
-        let wanted = "`http://`, a host and a path, without a user, a fragment or a space".to_owned();
+        let wanted = "`http://` or `https://`, a host and a path, without a user, a fragment or a space".to_owned();
         report.error(part, at, Problem::WrongValue { key: "url".to_owned(), found, wanted });
         return None;
     }
+    let ca_certs = block.path("caCertsPemPath");
+    if let Some(at) = block.place_of("caCertsPemPath")
+        && url.starts_with("http://")
+    {
+        let why = "the url is one without TLS";
+        report.warning(part, at, Problem::NoEffect { key: "caCertsPemPath", why });
+    }
     Some(AuthHookSettings {
         url: url.to_owned(),
+        ca_certs,
         timeout: Duration::from_millis(block.number("timeoutMs")),
         max_concurrent: block.number("maxConcurrent") as u16,
         cache: Duration::from_millis(block.number("cacheMs")),
@@ -220,7 +228,7 @@ fn hook(block: &Block, part: &str, report: &mut Report<'_>) -> Option<AuthHookSe
 }
 
 fn is_url(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("http://") else { return false };
+    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else { return false };
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     !host.is_empty()
         && !host.starts_with(':')

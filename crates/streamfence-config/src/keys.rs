@@ -270,9 +270,10 @@ pub const KEYS: &[Key] = &[
     key(Jwt, "rulesClaim", Text { default: Some("streamfence") }, "The claim that lists what its holder may do."),
     key(Jwt, "withoutRules", choice(&["allow", "deny"]), "What a token without that claim may do: everything, or nothing."),
 
-    key(AuthHook, "url", Text { default: None }, "Where each question is posted to, such as `http://127.0.0.1:8080/authorize`."),
+    key(AuthHook, "url", Text { default: None }, "Where each question is posted to, such as `http://127.0.0.1:8080/authorize`; `https://` too."),
+    key(AuthHook, "caCertsPemPath", Path, "The file with the certificates in PEM that vouch for an `https` URL, without it those that the system trusts; relative to the configuration."),
     key(AuthHook, "timeoutMs", number(1, 60_000, 2000), "How long an answer may take; then the token is refused."),
-    key(AuthHook, "maxConcurrent", number(1, 4096, 64), "How many questions may be open at once; what comes beyond is refused."),
+    key(AuthHook, "maxConcurrent", number(1, 4096, 64), "How many questions may be open at once. Sixteen times as many wait for their turn, within the same time; what comes beyond is refused."),
     key(AuthHook, "cacheMs", number(0, 3_600_000, 2000), "How long an answer holds for the same token and wish; a refusal for a fifth of it. 0 asks every time."),
 
     key(AuthFailures, "max", number(0, U16, 20), "How many; 0 is any number."),

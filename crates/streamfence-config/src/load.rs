@@ -19,7 +19,7 @@ const MAX_REFERRED_BYTES: u64 = 64 * 1024;
 /// Reads a configuration file; its extension says what it is written in.
 ///
 /// `${NAME}` is asked of the environment, `${file:path}` of the file system, from the directory of the configuration. The
-/// files of `tls` and `jwt` and the directories of `spillRootPath` are found from there too; they are not opened.
+/// files of `tls`, `jwt` and `authHook` and the directories of `spillRootPath` are found from there too; they are not opened.
 ///
 /// # Errors
 /// Everything that is wrong with the file, each with its place.
@@ -78,14 +78,17 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             }
         }
     }
-    settings.sources = sources.take();
-    for jwt in settings.servers.iter_mut().filter_map(|server| server.auth.as_mut()?.jwt.as_mut()) {
-        if let JwtKeySource::File(path) | JwtKeySource::Jwks(path) = &mut jwt.keys {
+    for auth in settings.servers.iter_mut().filter_map(|server| server.auth.as_mut()) {
+        if let Some(JwtKeySource::File(path) | JwtKeySource::Jwks(path)) = auth.jwt.as_mut().map(|jwt| &mut jwt.keys) {
+            *path = directory.join(&path);
+        }
+        if let Some(path) = auth.hook.as_mut().and_then(|hook| hook.ca_certs.as_mut()) {
             *path = directory.join(&path);
             // Whoever reads the keys does so later: what has changed until then is read once more, and nothing missed.
             settings.sources.extend(Source::read(&*path));
         }
     }
+    settings.sources = sources.take();
     Ok(settings)
 }
 

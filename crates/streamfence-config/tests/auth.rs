@@ -89,6 +89,7 @@ fn tokens_of_all_kinds_are_read_and_their_secrets_are_never_shown() {
             hook: Some(
                 AuthHookSettings {
                     url: "http://[::1]:8080/authorize",
+                    ca_certs: None,
                     timeout: 7ms,
                     max_concurrent: 8,
                     cache: 0ns,
@@ -131,6 +132,7 @@ fn what_is_not_said_of_tokens_has_its_default() {
             hook: Some(
                 AuthHookSettings {
                     url: "http://localhost",
+                    ca_certs: None,
                     timeout: 2s,
                     max_concurrent: 64,
                     cache: 2s,
@@ -288,12 +290,20 @@ fn signed_tokens_have_one_algorithm_and_one_place_for_keys() {
 
 #[test]
 fn a_hook_has_a_url_that_holds_no_secret_of_its_own() {
-    for url in ["ftp://h", "http://", "http://:80/", "http://a:hunter2@h/", "http://h/a b", "http://h/#f", "https://h/"]
-    {
+    for url in ["ftp://h", "http://", "http://:80/", "http://a:hunter2@h/", "http://h/a b", "http://h/#f", "https://"] {
         let error = read(&server(&format!("auth: TOKEN\nauthHook: {{url: '{url}'}}"))).unwrap_err();
-        assert!(error.starts_with("f.yaml:4:21: url is not such a URL; wanted `http://`, a host"), "{url}: {error}");
+        assert!(
+            error.starts_with("f.yaml:4:21: url is not such a URL; wanted `http://` or `https://`, a host"),
+            "{url}: {error}"
+        );
         assert!(!error.contains("hunter2"), "{error}");
     }
+    check(
+        &server("auth: TOKEN\nauthHook: {url: http://h, caCertsPemPath: ca.pem}"),
+        expect![[r#"
+            warning: f.yaml:4:47: caCertsPemPath has no effect: the url is one without TLS (servers.s.authHook)
+        "#]],
+    );
     check(
         &server("auth: TOKEN\nauthHook: {timeoutMs: 0}"),
         expect![[r#"
@@ -313,11 +323,25 @@ fn key_files_are_found_beside_the_file() {
         load(path).unwrap().servers[0].auth.clone().unwrap().jwt.unwrap().keys
     };
     let seen = [found("a.yaml", "keyPath: keys/k.pem"), found("b.yaml", "jwksPath: /etc/k.json")];
+    let hook = "auth: TOKEN\nauthHook: {url: https://h, caCertsPemPath: ca.pem}";
+    fs::write(directory.join("c.yaml"), server(hook)).unwrap();
+    let hook = load(directory.join("c.yaml")).unwrap().servers[0].auth.clone().unwrap().hook.unwrap();
     fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(hook.ca_certs, Some(directory.join("ca.pem")));
     assert_eq!(
         seen,
         [JwtKeySource::File(directory.join("keys/k.pem")), JwtKeySource::Jwks(Path::new("/etc/k.json").to_owned()),]
     );
+}
+
+#[test]
+fn the_example_of_the_page_is_valid() {
+    let page = include_str!("../../../docs/auth.md");
+    let example = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let settings = read(&example.replace("DASHBOARD_TOKEN", "SECRET")).unwrap();
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    let auth = settings.servers[0].auth.as_ref().unwrap();
+    assert!(auth.jwt.is_some() && auth.hook.is_some() && auth.static_tokens.len() == 2);
 }
 
 #[test]

@@ -269,17 +269,21 @@ impl JwtKeys {
         }
     }
 
-    /// Whether they were read from the same text.
-    pub(super) fn are_the_same_as(&self, other: &Self) -> bool {
-        (self.algorithm, self.is_set, self.fingerprint) == (other.algorithm, other.is_set, other.fingerprint)
-    }
-
     fn one(algorithm: JwtAlgorithm, key: DecodingKey, text: &[u8]) -> Self {
         crypto::install();
         let fingerprint = Sha256::digest(text).into();
         Self { algorithm, keys: vec![Key { id: None, key }], is_set: false, fingerprint }
     }
 }
+
+/// Keys are the same where they were read from the same text.
+impl PartialEq for JwtKeys {
+    fn eq(&self, other: &Self) -> bool {
+        (self.algorithm, self.is_set, self.fingerprint) == (other.algorithm, other.is_set, other.fingerprint)
+    }
+}
+
+impl Eq for JwtKeys {}
 
 impl fmt::Debug for JwtKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

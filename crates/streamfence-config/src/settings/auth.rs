@@ -87,7 +87,10 @@ pub struct AuthHookSettings {
     pub url: String,
     /// How long an answer may take.
     pub timeout: Duration,
-    /// How many questions may be open at once; what is asked beyond is refused.
+    /// The file of certificates that vouch for an `https` URL: as it was written, or from the directory of the
+    /// configuration. `None` is those that the system trusts.
+    pub ca_certs: Option<PathBuf>,
+    /// How many questions may be open at once.
     pub max_concurrent: u16,
     /// How long an answer holds.
     pub cache: Duration,
@@ -97,6 +100,7 @@ impl fmt::Debug for AuthHookSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthHookSettings")
             .field("url", &self.url.split('?').next().unwrap_or_default())
+            .field("ca_certs", &self.ca_certs)
             .field("timeout", &self.timeout)
             .field("max_concurrent", &self.max_concurrent)
             .field("cache", &self.cache)
