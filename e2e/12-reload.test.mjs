@@ -248,12 +248,12 @@ test("keys of signed tokens and tokens themselves are taken up, and no secret is
   const files = { "jwt.key": secret("a") };
   const server = await startServer(t, plain(64, { server: tokens("first-token") }), { files });
   server.write("jwt.key", "too short");
-  await server.says("reload_refused");
+  await server.says("jwt_keys_refused");
   server.write("jwt.key", secret("b"));
-  await server.says("jwt_keys");
+  await server.says("jwt_keys_reloaded");
   server.write("streamfence.yaml", plain(64, { server: tokens("other-token") }));
-  await server.metricIs(GENERATION, {}, 3);
-  const line = server.log.map((line) => JSON.parse(line)).find((line) => line.key === "servers.feed.staticTokens");
+  await server.metricIs(GENERATION, {}, 2);
+  const line = server.log.map((line) => JSON.parse(line)).find((line) => line.key === "servers.feed.auth");
   assert.equal(line.effect, "live");
   await connect(t, server.url(), "/feed", { auth: { token: "other-token" } });
   assert.ok(!server.log.some((line) => /first-token|other-token|aaaa|bbbb/.test(line)));

@@ -8,6 +8,9 @@ use tracing_subscriber::EnvFilter;
 use crate::args::LogFormat;
 use crate::exit::Failure;
 
+/// What writes down every message at the level `trace`, and so the tokens in them, whatever was asked for.
+const QUIET: [&str; 3] = ["tungstenite=debug", "tungstenite::protocol=debug", "tungstenite::protocol::frame=debug"];
+
 /// What decides which lines are written, for as long as the process runs.
 pub(crate) struct Level {
     /// `None` where the command line has said it: then the file does not count.
@@ -27,9 +30,6 @@ impl Level {
     }
 }
 
-/// What writes down every message at the level `trace`, and so the tokens in them, whatever was asked for.
-const QUIET: [&str; 3] = ["tungstenite=debug", "tungstenite::protocol=debug", "tungstenite::protocol::frame=debug"];
-
 /// Starts logging at the level that the command line names, or else the configuration. Only the first call of a process
 /// counts.
 pub(crate) fn start(format: LogFormat, asked: Option<&str>, configured: LogLevel) -> Result<Level, Failure> {
@@ -37,7 +37,8 @@ pub(crate) fn start(format: LogFormat, asked: Option<&str>, configured: LogLevel
     let filter = EnvFilter::try_new(level).map_err(|why| {
         Failure::Usage(format!("log level {level:?}: {why}; wanted error, warn, info, debug, trace or a filter"))
     })?;
-    let logs = tracing_subscriber::fmt().with_env_filter(quiet(filter)).with_writer(std::io::stderr);
+    let filter = quiet(filter);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let (started, filter): (_, Box<dyn Fn(EnvFilter) -> bool + Send + Sync>) = match format {
         LogFormat::Json => {
             let logs = logs.json().flatten_event(true).with_target(false).with_filter_reloading();
@@ -55,8 +56,8 @@ pub(crate) fn start(format: LogFormat, asked: Option<&str>, configured: LogLevel
     Ok(Level { filter: asked.is_none().then_some(filter) })
 }
 
+/// The same without those who would write down what must not be shown.
 fn quiet(filter: EnvFilter) -> EnvFilter {
-    let add =
-        |filter: EnvFilter, quiet: &&str| filter.add_directive(quiet.parse().expect("a directive of ours can be read"));
-    QUIET.iter().fold(filter, add)
+    let directive = |directive: &str| directive.parse().expect("a directive of ours can be read");
+    QUIET.iter().fold(filter, |filter, quiet| filter.add_directive(directive(quiet)))
 }

@@ -84,8 +84,6 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
         }
         if let Some(path) = auth.hook.as_mut().and_then(|hook| hook.ca_certs.as_mut()) {
             *path = directory.join(&path);
-            // Whoever reads the keys does so later: what has changed until then is read once more, and nothing missed.
-            settings.sources.extend(Source::read(&*path));
         }
     }
     settings.sources = sources.take();

@@ -27,7 +27,7 @@ pub struct Settings {
     pub log: LogSettings,
     /// Whether the files it was read from are watched.
     pub watch: bool,
-    /// The files it was read from: itself, those its values refer to, and those of `jwt`. Empty where it was no file.
+    /// The files it was read from: itself, and those its values refer to. Empty where it was no file.
     pub sources: Vec<Source>,
     /// The namespaces of all servers.
     pub catalog: Arc<Catalog>,

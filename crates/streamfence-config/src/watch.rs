@@ -278,7 +278,9 @@ impl<F: FnMut(News)> Watcher<F> {
                 }
             }
         }
-        let config = take_over(&mut self.config, seen);
+        // While one of its files cannot be read the configuration cannot either; the others are of several owners.
+        let is_whole = self.config.keys().all(|path| matches!(seen.get(path), Some(Ok(_))));
+        let config = is_whole && take_over(&mut self.config, seen);
         let others = take_over(&mut self.others, seen);
         if config || others {
             (self.tell)(News::Changed { config, others });
@@ -286,17 +288,14 @@ impl<F: FnMut(News)> Watcher<F> {
     }
 }
 
-/// Notes what the files of one kind hold now, and whether that is something else than before. While one of them cannot be
-/// read nothing is noted: they belong together.
+/// Notes what the files of one kind hold now, those that can be read, and whether that is something else than before.
 fn take_over(known: &mut BTreeMap<PathBuf, Option<Fingerprint>>, seen: &Seen) -> bool {
-    if known.keys().any(|path| !matches!(seen.get(path), Some(Ok(_)))) {
-        return false;
-    }
     let mut has_changed = false;
     for (path, old) in known {
-        let now = seen.get(path).and_then(|seen| seen.as_ref().ok()).copied();
-        has_changed |= *old != now;
-        *old = now;
+        if let Some(Ok(now)) = seen.get(path) {
+            has_changed |= *old != Some(*now);
+            *old = Some(*now);
+        }
     }
     has_changed
 }

@@ -221,6 +221,20 @@ fn a_file_that_cannot_be_read_is_told_of_once_and_what_belongs_to_it_waits() {
 }
 
 #[test]
+fn another_file_that_is_gone_keeps_back_no_others() {
+    let directory = Directory::new();
+    directory.write("f.yaml", &config(1));
+    directory.write("key.pem", "a key");
+    directory.write("jwks.json", "{}");
+    let (settings, watch, news) = watch(&directory.at("f.yaml"), &directory.at("key.pem"));
+    watch.follow(&settings.sources, ["key.pem", "jwks.json"].map(|name| directory.at(name)));
+    fs::remove_file(directory.at("jwks.json")).expect("it is there");
+    assert!(matches!(next(&news), News::Unreadable { file, .. } if file == directory.at("jwks.json")));
+    directory.write("key.pem", "another key");
+    assert_eq!(next(&news), OTHERS);
+}
+
+#[test]
 fn other_files_are_watched_when_it_is_told_to() {
     let directory = Directory::new();
     directory.write("f.yaml", &config(1));
