@@ -144,6 +144,7 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
             let mut last = 0;
             // Often, and not all the time: the edits want the CPU, too.
             let mut often = tokio::time::interval(std::time::Duration::from_millis(1));
+            often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             while !is_over.load(Ordering::SeqCst) {
                 often.tick().await;
                 let json = Payload::raw_json("1".to_owned()).expect("it is JSON");
