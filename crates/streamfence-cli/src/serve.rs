@@ -22,7 +22,7 @@ use crate::log::Level;
 use crate::reload::Reload;
 use crate::spill::Stores;
 use crate::watching::Watching;
-use crate::{auth, demo, log, memory, reload, say};
+use crate::{auth, demo, limits, log, memory, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings(&args, &[])?;
@@ -254,6 +254,12 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
         allowed_origins: settings.allowed_origins.clone().unwrap_or_default(),
         shutdown_drain: settings.shutdown_drain,
         max_subscriptions_per_client: settings.max_subscriptions_per_client,
+        trusted_proxies: limits::trusted_proxies(&settings.limits),
+        proxy_protocol: settings.limits.proxy_protocol,
+        max_connections_per_ip: settings.limits.max_connections_per_ip,
+        handshakes_per_ip: settings.limits.handshakes_per_ip.as_ref().map(limits::rate),
+        max_pending_connections: settings.limits.max_pending_connections,
+        inbound_rate: settings.limits.inbound_rate.as_ref().map(limits::inbound_rate),
         ..auth::options(settings.auth.as_ref())
     }
 }

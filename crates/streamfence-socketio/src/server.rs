@@ -7,6 +7,7 @@ mod door;
 mod health;
 mod listener;
 mod places;
+mod proxy_protocol;
 mod reload;
 mod tls;
 
@@ -88,6 +89,7 @@ impl Server {
         let door = Door {
             service: layer.layer(health),
             options: layer.options().clone(),
+            admission: layer.admission().clone(),
             places: Arc::clone(&places),
             accepting: stopped,
             address: address.to_string().into(),
