@@ -8,6 +8,7 @@ use crate::error::{ConfigError, Problem};
 use crate::expand::{self, Lookup};
 use crate::keys::{self, Key, Kind, Section};
 use crate::raw::{Node, Place, Value, shown};
+use crate::secrets::Secret;
 
 /// What is gathered while a file is read.
 pub(crate) struct Report<'a> {
@@ -15,6 +16,8 @@ pub(crate) struct Report<'a> {
     pub(crate) lookup: Lookup<'a>,
     pub(crate) errors: Vec<ConfigError>,
     pub(crate) warnings: Vec<ConfigError>,
+    /// The secrets that were read, for whoever knows how well they are kept.
+    pub(crate) secrets: Vec<Secret>,
 }
 
 impl Report<'_> {
@@ -45,6 +48,17 @@ impl Report<'_> {
                 false
             }
         }
+    }
+
+    /// Notes that a value is a secret.
+    pub(crate) fn secret(&mut self, part: &str, key: &str, node: &Node) {
+        let Value::Text(text) = &node.value else { return };
+        self.secrets.push(Secret {
+            part: part.to_owned(),
+            key: key.to_owned(),
+            at: node.at,
+            written: text.written.clone(),
+        });
     }
 
     fn entry(&self, part: &str, at: Place, problem: Problem) -> ConfigError {
@@ -276,7 +290,11 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         }
         (Kind::Choice { of, later: [] }, _) => one_of(of),
         (Kind::Choice { of, later }, _) => format!("{} ({} is not in this build)", one_of(of), one_of(later)),
-        (Kind::Text { .. } | Kind::Secret, Value::Text(text)) if !text.value.is_empty() => return Some(node),
+        (Kind::Text { .. }, Value::Text(text)) if !text.value.is_empty() => return Some(node),
+        (Kind::Secret, Value::Text(text)) if !text.value.is_empty() => {
+            report.secret(part, key.name, &node);
+            return Some(node);
+        }
         (Kind::Secret, _) => {
             let found = "not a text, or an empty one".to_owned();
             let problem =

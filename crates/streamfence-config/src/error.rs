@@ -216,6 +216,24 @@ pub enum Problem {
         /// Why.
         why: &'static str,
     },
+    /// A key of an ancestor's file that means something else here, or nothing. A note.
+    #[error("{key}: {why}")]
+    Converted {
+        /// The key.
+        key: &'static str,
+        /// What it means here.
+        why: &'static str,
+    },
+    /// A secret stands where everybody on the machine can read it. A warning.
+    #[error("{key} is a secret in {file}, which everybody may read (mode {mode:04o}); wanted 0600 or 0640")]
+    OpenSecret {
+        /// The key.
+        key: String,
+        /// The file it stands in.
+        file: String,
+        /// Who may do what with that file.
+        mode: u32,
+    },
     /// The catalog does not take it.
     #[error("{0}")]
     Catalog(#[from] CatalogError),

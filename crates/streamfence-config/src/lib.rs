@@ -28,15 +28,28 @@ mod spill;
 mod tls;
 
 mod load;
+mod secrets;
+
+pub mod footprint;
+
+mod tree;
+
+mod convert;
+mod defaults;
+mod schema;
+mod shape;
 
 pub mod error;
 
+pub use convert::{Converted, convert};
+pub use defaults::{defaults, defaults_as_json};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use expand::{Lookup, Reference};
 pub use keys::{KEYS, Key, Kind, Section, reference};
-pub use load::{MAX_FILE_BYTES, load, load_beside};
+pub use load::{MAX_FILE_BYTES, load, load_beside, read_config};
 pub use raw::Place;
 pub use resolve::{Format, parse};
+pub use schema::schema;
 pub use settings::{
     AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings, ServerSettings, Settings,
     SpillSettings, TlsProtocol, TlsSettings, UnknownServer,

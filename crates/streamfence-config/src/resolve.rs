@@ -59,14 +59,15 @@ pub(crate) fn parse_in(
         Ok(root) => root,
         Err((place, problem)) => return refused(place, problem),
     };
-    let mut report = Report { file: file.clone(), lookup, errors: Vec::new(), warnings: Vec::new() };
+    let mut report =
+        Report { file: file.clone(), lookup, errors: Vec::new(), warnings: Vec::new(), secrets: Vec::new() };
     let settings = file_settings(root, Stores::new(directory, open), &mut report);
     if !report.errors.is_empty() {
         return Err(ConfigErrors::new(report.errors));
     }
     report.warnings.sort_by_key(|warning| warning.place);
     match settings {
-        Ok(settings) => Ok(Settings { warnings: report.warnings, ..settings }),
+        Ok(settings) => Ok(Settings { warnings: report.warnings, secrets: report.secrets, ..settings }),
         Err(problem) => refused(None, problem),
     }
 }
@@ -110,6 +111,7 @@ fn file_settings(root: Node, mut stores: Stores<'_>, report: &mut Report<'_>) ->
         },
         catalog: Arc::default(),
         warnings: Vec::new(),
+        secrets: Vec::new(),
         spill_stores,
         spill_pending,
         servers,
