@@ -7,8 +7,10 @@ mod args;
 mod exit;
 
 mod check;
+mod config;
 mod demo;
 mod events;
+mod explain;
 mod inspect;
 mod log;
 mod memory;
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Spill(args) => inspect::run(&args),
         Command::Version => version(),
     };

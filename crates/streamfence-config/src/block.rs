@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::error::{ConfigError, Problem};
+use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::expand::{self, Lookup};
 use crate::keys::{self, Key, Kind, Section};
 use crate::raw::{Node, Place, Value, shown};
@@ -92,7 +92,9 @@ impl Block {
                 let mut spellings: Vec<(&'static Key, String)> = Vec::new();
                 for (name, value) in written {
                     let Some(key) = keys::find(sections, &name.value) else {
-                        let hint = keys::hint(sections, &name.value);
+                        // Looking for what was meant takes time, and nobody reads the thousandth guess.
+                        let is_told = report.errors.len() < ConfigErrors::MOST_TOLD;
+                        let hint = if is_told { keys::hint(sections, &name.value) } else { String::new() };
                         report.error(part, name.at, Problem::UnknownKey { key: shown(&name.value), hint });
                         continue;
                     };

@@ -57,12 +57,17 @@ struct Old {
 
 impl Old {
     fn take(&mut self, name: &str) -> Option<Node> {
-        let index = self.keys.iter().position(|(key, _)| key.value == name || key.value == keys::snake_case(name))?;
+        let index = self.place_of(name)?;
         Some(self.keys.remove(index).1)
     }
 
     fn has(&self, name: &str) -> bool {
-        self.keys.iter().any(|(key, _)| key.value == name || key.value == keys::snake_case(name))
+        self.place_of(name).is_some()
+    }
+
+    fn place_of(&self, name: &str) -> Option<usize> {
+        let snake = keys::snake_case(name);
+        self.keys.iter().position(|(key, _)| key.value == name || key.value == snake)
     }
 }
 
@@ -82,7 +87,7 @@ impl Work {
         let mut new = New::default();
         let Some(servers) = old.take("servers") else {
             let mut admin = None;
-            let server = self.server(old, true, &mut admin);
+            let server = escaped(self.server(old, true, &mut admin));
             new.set("servers", Tree::block([(SERVER, server)]));
             if let Some(admin) = admin {
                 new.set("admin", admin);
@@ -115,7 +120,7 @@ impl Work {
         }
         self.keep(&mut old, "transportMode", "transport", &mut new);
         if let Some(tls) = old.take("tls") {
-            let tls = self.tls(tls, &format!("{}.tls", old.part));
+            let tls = self.tls(tls, &format!("{}tls", prefix(&old.part)));
             new.set("tls", tls);
         }
         let has_tokens = self.auth(&mut old, &mut new);
@@ -222,7 +227,7 @@ impl Work {
             Some(node) if is_token => {
                 let why = "tokens stand in the file; `${file:path}` or `sha256:` digests keep them out of it";
                 self.note(&old.part, node.at, "staticTokens", why);
-                new.set("staticTokens", escaped(Tree::of(&node)));
+                new.set("staticTokens", Tree::of(&node));
             }
             Some(node) if !is_empty(&node) => {
                 self.note(&old.part, node.at, "staticTokens", "they had no effect where authMode is NONE");
@@ -290,7 +295,13 @@ impl Work {
             Some(node) => *admin = Some(Tree::block([("port", Tree::of(node))])),
             None => {}
         }
-        if let Some(node) = host {
+        let is_loopback = |node: &Node| {
+            let Value::Text(host) = &node.value else { return false };
+            host.value == "localhost" || host.value.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        };
+        if let Some(node) = host
+            && !is_loopback(&node)
+        {
             self.note(
                 &old.part,
                 node.at,
@@ -396,10 +407,11 @@ impl Work {
 
     fn unknown(&mut self, left: Old, sections: &'static [Section]) {
         for (name, _) in left.keys {
-            let hint = if sections.is_empty() {
-                "; wanted authRequired".to_owned()
-            } else {
-                keys::hint(sections, &name.value)
+            let hint = match sections {
+                [] => "; wanted authRequired".to_owned(),
+                // As where a configuration is read: nobody reads the thousandth guess.
+                _ if self.errors.len() >= ConfigErrors::MOST_TOLD => String::new(),
+                _ => keys::hint(sections, &name.value),
             };
             self.error(&left.part, name.at, Problem::UnknownKey { key: shown(&name.value), hint });
         }
@@ -482,11 +494,12 @@ fn namespace(path: &str, is_auth_required: bool, mut topics: Vec<Topics>) -> Tre
     Tree::Block(new.0)
 }
 
-/// A token that looks like a reference was none there.
+/// What looks like a reference was none in a flat file.
 fn escaped(tree: Tree) -> Tree {
     match tree {
         Tree::Text(text) => Tree::Text(text.replace("${", "$${")),
         Tree::Block(block) => Tree::Block(block.into_iter().map(|(key, value)| (key, escaped(value))).collect()),
+        Tree::List(list) => Tree::List(list.into_iter().map(escaped).collect()),
         other => other,
     }
 }

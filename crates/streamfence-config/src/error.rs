@@ -21,6 +21,9 @@ impl ConfigErrors {
         Self(errors)
     }
 
+    /// How many of them are told where all are shown.
+    pub const MOST_TOLD: usize = 100;
+
     /// Each of them.
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
         self.0.iter()
@@ -29,13 +32,16 @@ impl ConfigErrors {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
+        for (index, error) in self.0.iter().take(Self::MOST_TOLD).enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             error.fmt(f)?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(Self::MOST_TOLD) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
     }
 }
 

@@ -60,8 +60,8 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             Err(Unread::Failed(why)) => Err(why),
         },
     };
-    let mut settings = parse_in(directory, &text, format, &name, &lookup, open)?;
-    settings.warnings.extend(secrets::warnings(&settings.secrets, &name.as_str().into(), &file, directory));
+    let (mut settings, secrets) = parse_in(directory, &text, format, &name, &lookup, open)?;
+    settings.warnings.extend(secrets::warnings(&secrets, &name.as_str().into(), &file, directory));
     settings.warnings.sort_by_key(|warning| warning.place);
     for tls in settings.servers.iter_mut().filter_map(|server| server.tls.as_mut()) {
         tls.cert_chain = directory.join(&tls.cert_chain);

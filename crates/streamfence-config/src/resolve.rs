@@ -16,6 +16,7 @@ use crate::expand::Lookup;
 use crate::keys::Section;
 use crate::namespaces;
 use crate::raw::{self, Node, Place, Value, shown};
+use crate::secrets::Secret;
 use crate::settings::{AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings};
 use crate::settings::{ServerSettings, Settings, SpillSettings};
 use crate::spill::{self, Stores};
@@ -35,10 +36,10 @@ pub enum Format {
 /// # Errors
 /// Everything that is wrong with it, each with its place. A text that is not YAML or JSON at all has one error.
 pub fn parse(text: &str, format: Format, file_name: &str, lookup: Lookup<'_>) -> Result<Settings, ConfigErrors> {
-    parse_in(Path::new(""), text, format, file_name, lookup, &[])
+    parse_in(Path::new(""), text, format, file_name, lookup, &[]).map(|(settings, _)| settings)
 }
 
-/// The same for a file in this directory, beside stores that are open.
+/// The same for a file in this directory, beside stores that are open; and what in it is a secret.
 pub(crate) fn parse_in(
     directory: &Path,
     text: &str,
@@ -46,7 +47,7 @@ pub(crate) fn parse_in(
     file_name: &str,
     lookup: Lookup<'_>,
     open: &[SpillSettings],
-) -> Result<Settings, ConfigErrors> {
+) -> Result<(Settings, Vec<Secret>), ConfigErrors> {
     let file: Arc<str> = file_name.into();
     let refused = |place, problem| {
         Err(ConfigErrors::new(vec![ConfigError { file: file.clone(), place, part: String::new(), problem }]))
@@ -67,7 +68,7 @@ pub(crate) fn parse_in(
     }
     report.warnings.sort_by_key(|warning| warning.place);
     match settings {
-        Ok(settings) => Ok(Settings { warnings: report.warnings, secrets: report.secrets, ..settings }),
+        Ok(settings) => Ok((Settings { warnings: report.warnings, ..settings }, report.secrets)),
         Err(problem) => refused(None, problem),
     }
 }
@@ -111,7 +112,6 @@ fn file_settings(root: Node, mut stores: Stores<'_>, report: &mut Report<'_>) ->
         },
         catalog: Arc::default(),
         warnings: Vec::new(),
-        secrets: Vec::new(),
         spill_stores,
         spill_pending,
         servers,

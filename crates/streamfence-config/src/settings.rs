@@ -8,7 +8,6 @@ use std::time::Duration;
 use streamfence_core::{Catalog, CatalogBuilder, Namespace, StoreId};
 
 use crate::error::ConfigError;
-use crate::secrets::Secret;
 
 /// A whole, valid file.
 #[derive(Clone, Debug)]
@@ -27,8 +26,6 @@ pub struct Settings {
     pub spill_pending: Vec<String>,
     /// What is odd and yet no error, such as a setting without effect.
     pub warnings: Vec<ConfigError>,
-    /// Where it says a secret.
-    pub(crate) secrets: Vec<Secret>,
 }
 
 impl Settings {
