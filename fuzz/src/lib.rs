@@ -6,11 +6,13 @@
 mod config;
 mod hub;
 mod seam;
+mod service;
 mod spill;
 mod wish;
 
 pub use config::config;
 pub use hub::hub;
 pub use seam::seam;
+pub use service::service;
 pub use spill::spill;
 pub use wish::wish;

@@ -144,7 +144,7 @@ impl Work {
             // The ancestor took its default for zero and less; here zero is no time at all.
             match node.value {
                 Value::Whole(..=0) => {
-                    self.note(&old.part, node.at, "shutdownDrainMs", "not above 0, so the default holds")
+                    self.note(&old.part, node.at, "shutdownDrainMs", "not above 0, so the default holds");
                 }
                 _ => new.set("shutdownDrainMs", Tree::of(&node)),
             }

@@ -59,7 +59,7 @@ fn block(sections: &[Section]) -> Tree {
         let same = Tree::text(format!("#/$defs/{block}/properties/{}", key.name));
         (snake_case(key.name), Tree::block([("$ref", same), ("deprecated", Tree::Flag(true))]))
     }));
-    let required: Vec<_> = keys().filter(|key| is_required(key)).map(|key| either_spelling(key)).collect();
+    let required: Vec<_> = keys().filter(|key| is_required(key)).map(either_spelling).collect();
     let mut schema = vec![
         ("type", Tree::text("object")),
         ("additionalProperties", Tree::Flag(false)),

@@ -157,6 +157,7 @@ impl Socket {
 /// A connection that gives up on what takes too long.
 pub(crate) fn dial(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).expect("the server listens");
+    stream.set_nodelay(true).expect("it can be set");
     stream.set_read_timeout(Some(PATIENCE)).expect("it can be set");
     stream.set_write_timeout(Some(Duration::from_secs(10))).expect("it can be set");
     stream
