@@ -18,22 +18,27 @@ use tokio::runtime::Runtime;
 pub fn service(bytes: &[u8]) {
     let Some(([kind, cut], bytes)) = bytes.split_first_chunk() else { return };
     watch_panics();
-    let stream = match kind % 4 {
-        0 => bytes.to_vec(),
-        1 => [UPGRADE, bytes].concat(),
-        2 => [UPGRADE, &frame(1, b"40/feed,"), bytes].concat(),
+    let join = [UPGRADE, &frame(1, b"40/feed,")].concat();
+    let (begin, rest) = match kind % 4 {
+        0 => (&b""[..], bytes.to_vec()),
+        1 => (UPGRADE, bytes.to_vec()),
+        2 => (&join[..], bytes.to_vec()),
         _ => {
             let packets = bytes.split(|&byte| byte == 0xff).map(|packet| match std::str::from_utf8(packet) {
                 Ok(_) => frame(1, packet),
                 Err(_) => frame(2, packet),
             });
-            [UPGRADE.to_vec(), frame(1, b"40/feed,")].into_iter().chain(packets).collect::<Vec<_>>().concat()
+            (&join[..], packets.collect::<Vec<_>>().concat())
         }
     };
     SERVICE.with_borrow_mut(|service| {
         let Service { runtime, server, connector } = service.get_or_insert_with(Service::start);
         runtime.block_on(async {
-            say(connector, &stream, usize::from(*cut) + 1).await;
+            let answer = say(connector, begin, &rest, usize::from(*cut) + 1).await;
+            if kind % 4 > 1 {
+                let joined = b"40/feed,{";
+                assert!(answer.windows(joined.len()).any(|said| said == joined), "a client could not join");
+            }
             // The server's time runs as fast as it can, so that all its timeouts come to pass.
             for _ in 0..240 {
                 if server.connections() == 0 {
@@ -42,7 +47,7 @@ pub fn service(bytes: &[u8]) {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
             assert_eq!(server.connections(), 0, "a connection outlives its client");
-            let answer = say(connector, READY, 4096).await;
+            let answer = say(connector, READY, b"", 4096).await;
             assert!(answer.starts_with(b"HTTP/1.1 200"), "nobody else is served");
         });
     });
@@ -76,8 +81,8 @@ impl Service {
     }
 }
 
-/// Sends bytes in pieces of this size, and then that there are no more; what was answered until the end.
-async fn say(connector: &MemoryConnector, bytes: &[u8], piece: usize) -> Vec<u8> {
+/// Says a beginning, then the rest in pieces of this size, and then that there is no more; what was answered until the end.
+async fn say(connector: &MemoryConnector, begin: &[u8], rest: &[u8], piece: usize) -> Vec<u8> {
     let (mut reader, mut writer) = tokio::io::split(connector.connect(4096).await.expect("it listens"));
     let mut answer = Vec::new();
     let hear = async {
@@ -85,19 +90,26 @@ async fn say(connector: &MemoryConnector, bytes: &[u8], piece: usize) -> Vec<u8>
         assert!(end.is_ok(), "the server keeps a connection whose client has said all it had to say");
     };
     let tell = async {
-        for piece in bytes.chunks(piece) {
+        let begin = std::iter::once((true, begin));
+        for (is_begin, piece) in begin.chain(rest.chunks(piece).map(|piece| (false, piece))) {
             // Whom the server has cut off has nothing more to say.
             if writer.write_all(piece).await.is_err() {
                 return;
             }
+            if is_begin {
+                all_is_handled().await;
+            }
         }
-        // Whom it ends by itself is not to be overtaken.
-        if bytes != READY {
-            let _ = writer.shutdown().await;
-        }
+        all_is_handled().await;
+        let _ = writer.shutdown().await;
     };
     tokio::join!(hear, tell);
     answer
+}
+
+/// Time that stands still goes on when no task has anything left to do.
+async fn all_is_handled() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
 /// A frame with a mask of zeros.
