@@ -15,6 +15,8 @@ const STUCK = 10;
 const IN_FLIGHT = 16;
 /** Eight times the budget. */
 const FLOOD = (8 * BUDGET) / MESSAGE;
+/** What may wait in memory to be written, a shard. */
+const SPILLING_BYTES = 2 * 8 * MIB;
 /** What else the process may need: requests on their way, buffers above and in the allocator. */
 const SLACK_BYTES = 24e6;
 
@@ -28,6 +30,7 @@ servers:
     port: 0
     stallTimeoutMs: 120000
     memoryBudgetBytes: ${BUDGET - MIB}
+    spillMinFreeBytes: 0
     namespaces:
       - path: /feed
         topics: [tick]
@@ -128,4 +131,26 @@ test("older messages of the stuck give way at the budget, and nobody else misses
   });
   assert.ok(last.every((client) => client.closed === null && client.messages < FLOOD / 2), "they lost the oldest, and only those");
   assert.equal(await server.metric("streamfence_connections_active", { namespace: "/feed" }), STUCK + 1, "nobody was cut");
+});
+
+test("lanes that would take more memory than there is spill before they are full", { timeout: 120_000 }, async (t) => {
+  const server = await start(t, "SPILL_TO_DISK");
+  const stuck = await openSlow(t, server.address(), { count: 2, namespace: "/feed", topic: "tick" });
+  await stuck.stopReading();
+
+  const { reports, grown, used } = await flood(server, FLOOD);
+  t.diagnostic(`${FLOOD * MESSAGE} bytes published, RSS grew by ${grown}, at most ${used} bytes held`);
+  assert.ok(reports.every(({ matched, admitted }) => matched === 2 && admitted === 2), "there is room on disk for all");
+  assert.ok(grown < BUDGET + SPILLING_BYTES + SLACK_BYTES, `RSS grew by ${grown} bytes`);
+  assert.ok(used < BUDGET + SPILLING_BYTES, `${used} bytes used`);
+  assert.equal(await server.metric("streamfence_queue_overflow_total", { namespace: "/feed", reason: "budget" }), 0);
+  assert.ok((await server.metric("streamfence_messages_spilled_total", { namespace: "/feed" })) > FLOOD, "most of it");
+
+  await stuck.resume();
+  const all = await until("everything", async () => {
+    const report = await stuck.report({ seqs: true });
+    return report.every(({ messages }) => messages === FLOOD) && report;
+  });
+  const order = reports.map(({ id }, n) => [Number(id.split(":")[1]), n]).sort(([a], [b]) => a - b).map(([, n]) => n);
+  for (const { seqs } of all) assert.deepEqual(seqs, order, "each of them once, in the order of their offsets");
 });

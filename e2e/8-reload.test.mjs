@@ -120,8 +120,9 @@ test("a file that cannot be kept changes nothing, and what needs a restart is sa
   assert.equal(await server.reload("servers: {feed: {namespaces: [{path: /other, topics: []}]}}"), "reload_refused");
   await server.publish("/feed", "tick", 1);
   await ticks.count(1);
-  assert.equal(await server.reload(yaml(FEED(4), "    maxConnections: 7\n")), "reloaded");
-  assert.ok(server.log.some((line) => line.includes("needs_restart") && line.includes("`feed`")), server.log.join("\n"));
+  assert.equal(await server.reload(yaml(FEED(4), "    pingIntervalMs: 7000\n")), "reloaded");
+  const told = (line) => line.includes("needs_restart") && line.includes("`servers.feed.pingIntervalMs`");
+  assert.ok(server.log.some(told), server.log.join("\n"));
   await server.publish("/feed", "tick", 2);
   await ticks.count(2);
   assert.ok(open(t, server.url(), "/feed"));

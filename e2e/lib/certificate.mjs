@@ -11,16 +11,28 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /**
  * A root of its own and a certificate for localhost that it has signed: `{ca, chain, key}` in PEM.
  *
- * `chain` is the certificate and the root; `key` is under `passphrase`, where one is given.
+ * `chain` is the certificate and the root; `key` is under `passphrase`, where one is given. It is valid `until` so many
+ * days from now.
  */
-export function makeIdentity({ passphrase } = {}) {
+export function makeIdentity({ passphrase, until = 30 } = {}) {
   const root = party("streamfence test root");
   const leaf = party("localhost");
   const ca = certificate({ subject: root, issuer: root, extensions: [CA, KEY_CERT_SIGN] });
-  const own = certificate({ subject: leaf, issuer: root, extensions: [DIGITAL_SIGNATURE, SERVER_AUTH, LOCAL_NAMES] });
+  const own = certificate({ subject: leaf, issuer: root, until, extensions: [DIGITAL_SIGNATURE, SERVER_AUTH, LOCAL_NAMES] });
   const encryption = passphrase === undefined ? {} : { cipher: "aes-256-cbc", passphrase };
   const key = leaf.keys.privateKey.export({ type: "pkcs8", format: "pem", ...encryption });
   return { ca, chain: own + ca, key };
+}
+
+/** Who signs for clients: `ca` in PEM, and `client(name)` makes `{cert, key}` of one. */
+export function makeClients() {
+  const root = party("streamfence test clients");
+  const client = (name) => {
+    const leaf = party(name);
+    const cert = certificate({ subject: leaf, issuer: root, extensions: [DIGITAL_SIGNATURE, CLIENT_AUTH] });
+    return { cert, key: leaf.keys.privateKey.export({ type: "pkcs8", format: "pem" }) };
+  };
+  return { ca: certificate({ subject: root, issuer: root, extensions: [CA, KEY_CERT_SIGN] }), client };
 }
 
 function party(name) {
@@ -29,8 +41,8 @@ function party(name) {
   return { keys, spki, keyId: crypto.createHash("sha1").update(spki).digest(), name: distinguishedName(name) };
 }
 
-function certificate({ subject, issuer, extensions }) {
-  const [from, until] = [new Date(Date.now() - DAY_MS), new Date(Date.now() + 30 * DAY_MS)];
+function certificate({ subject, issuer, extensions, until = 30 }) {
+  const [from, to] = [-60, until].map((days) => new Date(Date.now() + days * DAY_MS));
   const serial = crypto.randomBytes(16);
   // Positive, and without a zero in front.
   serial[0] = (serial[0] & 0x7f) | 0x40;
@@ -39,7 +51,7 @@ function certificate({ subject, issuer, extensions }) {
     integer(serial),
     ECDSA_WITH_SHA256,
     issuer.name,
-    sequence(utcTime(from), utcTime(until)),
+    sequence(utcTime(from), utcTime(to)),
     subject.name,
     subject.spki,
     tlv(
@@ -88,6 +100,7 @@ const CA = extension("2.5.29.19", sequence(tlv(0x01, Buffer.of(0xff))), true);
 const KEY_CERT_SIGN = extension("2.5.29.15", bits(Buffer.of(0x04), 2), true);
 const DIGITAL_SIGNATURE = extension("2.5.29.15", bits(Buffer.of(0x80), 7), true);
 const SERVER_AUTH = extension("2.5.29.37", sequence(oid("1.3.6.1.5.5.7.3.1")));
+const CLIENT_AUTH = extension("2.5.29.37", sequence(oid("1.3.6.1.5.5.7.3.2")));
 const LOCAL_NAMES = extension("2.5.29.17", sequence(tlv(0x82, Buffer.from("localhost")), tlv(0x87, Buffer.of(127, 0, 0, 1))));
 
 function pem(label, der) {

@@ -183,12 +183,23 @@ export class Server {
 
   /** Writes another configuration, has it read, and waits until the log says what became of it: `reloaded` or `reload_refused`. */
   async reload(yaml) {
-    writeFileSync(path.join(this.folder, "streamfence.yaml"), inTier(yaml));
+    this.write("streamfence.yaml", yaml);
     const since = this.log.length;
     this.signal("SIGHUP");
     const outcome = /"code":"(reloaded|reload_refused)"/;
     const line = await until("the reload", () => this.log.slice(since).find((line) => outcome.test(line)));
     return outcome.exec(line)[1];
+  }
+
+  /** Writes a file beside the configuration, or the configuration itself, and says nothing of it. */
+  write(name, text) {
+    writeFileSync(path.join(this.folder, name), name.endsWith(".yaml") ? inTier(text) : text, { mode: 0o600 });
+  }
+
+  /** The first line of the log from `since` on that has this code, once there is one. */
+  async says(code, since = 0) {
+    const has = (line) => parsed(line)?.code === code;
+    return parsed(await until(`a line of ${code}`, () => this.log.slice(since).find(has)));
   }
 
   signal(name = "SIGTERM") {

@@ -35,6 +35,9 @@ pub(crate) struct ServeArgs {
     /// Serve only this server of the file; may be given several times
     #[arg(long = "server", value_name = "NAME", requires = "config")]
     pub(crate) servers: Vec<String>,
+    /// Read the file again on SIGHUP alone, and not when it or a file it names changes
+    #[arg(long, requires = "config")]
+    pub(crate) no_watch: bool,
     /// Listen here instead: HOST:PORT, or unix:PATH; for one server only
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<Listen>,

@@ -18,6 +18,7 @@ mod reload;
 mod say;
 mod serve;
 mod spill;
+mod watching;
 
 use std::process::ExitCode;
 

@@ -1,67 +1,147 @@
-//! SIGHUP: the file is read again, and what it says of namespaces and topics holds from now on, or nothing does.
+//! The configuration is read again: what can change while it runs holds from now on, or nothing of it does.
+//!
+//! Never when: that is for whoever hears of SIGHUP, or of files that change.
 
-use streamfence_config::Settings;
+use streamfence_config::{LogSettings, Settings, differences};
 use streamfence_core::Event;
 use streamfence_runtime::Fence;
-use streamfence_socketio::Server;
+use streamfence_socketio::{Change, Effect, Plan, Server};
 
 use crate::args::ServeArgs;
+use crate::exit::Failure;
+use crate::log::Level;
 use crate::serve::{options, settings};
 use crate::spill::Stores;
 
-/// Reads the file again; says what holds now.
-pub(crate) async fn reload(
-    args: &ServeArgs,
-    old: Settings,
-    fence: &Fence,
-    servers: &[Server],
-    stores: &mut Stores,
-) -> Settings {
-    let new = match settings(args, stores.settings()) {
-        // The directories are opened before anything changes, so that one that cannot be had leaves all as it was.
-        Ok(new) => stores.open_more(&new.spill_stores, fence).await.map(|()| new),
-        Err(why) => Err(why),
-    };
-    let new = match new {
-        Ok(new) => new,
-        Err(why) => {
-            tracing::error!(code = "reload_refused", "nothing was changed: {}", why.why());
-            fence.announce(&Event::ReloadRefused { reason: why.why().into() });
-            return old;
-        }
-    };
-    for warning in &new.warnings {
-        tracing::warn!(code = "config", "{warning}");
-    }
-    for what in needs_restart(&old, &new) {
-        tracing::warn!(code = "needs_restart", "{what} has changed; that takes effect with a restart");
-    }
-    fence.reload(&new.catalog).await;
-    // The servers run in the order of the old file.
-    for (server, running) in old.servers.iter().zip(servers) {
-        if let Ok(settings) = new.server(&server.name) {
-            running.serve_namespaces(settings.namespaces.iter().cloned());
-        }
-    }
-    tracing::info!(code = "reloaded", topics = new.catalog.topics().count(), "the new configuration holds");
-    // What needs a restart is still as it was, and is said again with the next reload.
-    Settings { catalog: new.catalog, ..old }
+/// What a reload changes.
+pub(crate) struct Reload<'a> {
+    pub(crate) args: &'a ServeArgs,
+    pub(crate) fence: &'a Fence,
+    /// In the order of the settings.
+    pub(crate) servers: &'a [Server],
+    pub(crate) stores: &'a mut Stores,
+    pub(crate) level: &'a Level,
 }
 
-/// What has changed and cannot change while it runs.
-fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
-    let mut changed = Vec::new();
-    for server in &old.servers {
-        match new.server(&server.name) {
-            Ok(now) if options(now) != options(server) => changed.push(format!("server `{}`", server.name)),
-            Ok(_) => {}
-            Err(_) => changed.push(format!("that there is no server `{}` any more", server.name)),
+/// A server, and what becomes of it.
+type Planned<'a> = (String, Plan<'a>);
+
+impl<'a> Reload<'a> {
+    /// Reads the file again; says what holds now.
+    pub(crate) async fn run(mut self, old: Settings) -> Settings {
+        match self.find_good(&old).await {
+            Ok((new, plans)) => self.apply(old, new, plans).await,
+            Err(why) => {
+                tracing::error!(code = "reload_refused", "nothing was changed: {}", why.why());
+                self.fence.announce(&Event::ReloadRefused { reason: why.why().into() });
+                old
+            }
         }
     }
-    for server in &new.servers {
-        if old.server(&server.name).is_err() {
-            changed.push(format!("that there is a server `{}`", server.name));
+
+    /// The new settings and what becomes of each server, all of it found to be good before anything changes.
+    async fn find_good(&mut self, old: &Settings) -> Result<(Settings, Vec<Planned<'a>>), Failure> {
+        let new = settings(self.args, self.stores.settings())?;
+        let mut plans = Vec::new();
+        for (server, running) in old.servers.iter().zip(self.servers) {
+            if let Ok(settings) = new.server(&server.name) {
+                let plan = running.plan(&options(settings)).await;
+                let plan = plan.map_err(|why| Failure::Listen(format!("server {}: {why}", server.name)))?;
+                plans.push((server.name.clone(), plan));
+            }
         }
+        // What was opened where another directory cannot be had waits for the next time.
+        self.stores.open_more(&new.spill_stores, self.fence).await?;
+        Ok((new, plans))
+    }
+
+    async fn apply(&self, old: Settings, new: Settings, plans: Vec<Planned<'a>>) -> Settings {
+        for warning in &new.warnings {
+            tracing::warn!(code = "config", "{warning}");
+        }
+        for (name, plan) in plans {
+            for Change { key, from, to, effect } in plan.carry_out() {
+                tell(&format!("servers.{name}.{key}"), &from, &to, effect);
+            }
+        }
+        for difference in differences(&old.catalog, &new.catalog) {
+            let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+            tell(&difference.key, &or_none(difference.from), &or_none(difference.to), Effect::Live);
+        }
+        let log = self.adopt_log(old.log, new.log);
+        for what in needs_restart(&old, &new) {
+            tracing::warn!(code = "needs_restart", "{what} has changed; that takes effect with a restart");
+        }
+        self.fence.reload(&new.catalog).await;
+        for (server, running) in old.servers.iter().zip(self.servers) {
+            if let Ok(settings) = new.server(&server.name) {
+                running.serve_namespaces(settings.namespaces.iter().cloned());
+            }
+        }
+        tracing::info!(code = "reloaded", topics = new.catalog.topics().count(), "the new configuration holds");
+        // What needs a restart is still as it was, and is said again with the next reload.
+        let servers = old.servers.into_iter().map(|mut server| {
+            if let Ok(now) = new.server(&server.name) {
+                let memory_budget_bytes = server.memory_budget_bytes;
+                server = now.clone();
+                server.memory_budget_bytes = memory_budget_bytes;
+            }
+            server
+        });
+        let servers = servers.collect();
+        Settings { servers, log, catalog: new.catalog, sources: new.sources, watch: new.watch, ..old }
+    }
+
+    /// Logs as the new settings say, as far as that can change.
+    fn adopt_log(&self, old: LogSettings, new: LogSettings) -> LogSettings {
+        if old.level == new.level || !self.level.set(new.level) {
+            return old;
+        }
+        tell("log.level", old.level.as_str(), new.level.as_str(), Effect::Live);
+        LogSettings { level: new.level, ..old }
+    }
+}
+
+/// Reads the files of TLS of all servers again. Whether all of them are good.
+pub(crate) async fn certificates(servers: &[Server]) -> bool {
+    let mut are_good = true;
+    for server in servers {
+        match server.reload_tls().await {
+            Ok(true) => {
+                let address = server.address().to_string();
+                tracing::info!(code = "tls_reloaded", address, "new connections are shown the new certificate");
+            }
+            Ok(false) => {}
+            // The log has it from the server, once for each reason.
+            Err(_) => are_good = false,
+        }
+    }
+    are_good
+}
+
+/// One line of the difference.
+fn tell(key: &str, from: &str, to: &str, effect: Effect) {
+    let when = match effect {
+        Effect::Live => "at once",
+        Effect::NewConnections => "for new connections",
+        Effect::NeedsRestart => {
+            let code = "needs_restart";
+            tracing::warn!(code, key, from, to, "`{key}` has changed; that takes effect with a restart");
+            return;
+        }
+    };
+    let effect = effect.as_str();
+    tracing::info!(code = "config_changed", key, from, to, effect, "`{key}` has changed {when}");
+}
+
+/// What has changed beside the options of servers and cannot change while it runs.
+fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
+    let mut changed = Vec::new();
+    for server in old.servers.iter().filter(|server| new.server(&server.name).is_err()) {
+        changed.push(format!("that there is no server `{}` any more", server.name));
+    }
+    for server in new.servers.iter().filter(|server| old.server(&server.name).is_err()) {
+        changed.push(format!("that there is a server `{}`", server.name));
     }
     if old.memory_budget_bytes() != new.memory_budget_bytes() {
         changed.push("`memoryBudgetBytes`".to_owned());
@@ -69,9 +149,12 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
     if old.admin != new.admin {
         changed.push("`admin`".to_owned());
     }
-    if old.log != new.log {
-        changed.push("`log`".to_owned());
+    if old.log.format != new.log.format {
+        changed.push("`log.format`".to_owned());
     }
     changed.extend(new.spill_pending.iter().cloned());
     changed
 }
+
+#[cfg(test)]
+mod tests;

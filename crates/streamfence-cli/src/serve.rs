@@ -3,19 +3,24 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use streamfence_config::{EngineIoTransport, ServerSettings, Settings, SpillSettings, TlsProtocol};
+use streamfence_config::{EngineIoTransport, ServerSettings, Settings, SpillSettings, TlsClientAuth, TlsProtocol};
 use streamfence_http::{Api, loopback_hosts_only};
 use streamfence_metrics::Metrics;
 use streamfence_runtime::Fence;
 use streamfence_socketio::server::bind_unix;
-use streamfence_socketio::{Address, EngineTransport, Password, Server, ServerOptions, TlsOptions, TlsVersion};
+use streamfence_socketio::{
+    Address, ClientAuth, EngineTransport, Password, Server, ServerOptions, TlsOptions, TlsVersion,
+};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Listen, LogFormat, ServeArgs};
 use crate::events::EventLog;
 use crate::exit::Failure;
+use crate::log::Level;
+use crate::reload::Reload;
 use crate::spill::Stores;
+use crate::watching::Watching;
 use crate::{demo, log, memory, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -24,13 +29,12 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
         streamfence_config::LogFormat::Json => LogFormat::Json,
         streamfence_config::LogFormat::Text => LogFormat::Text,
     });
-    let level = args.log_level.clone().unwrap_or_else(|| settings.log.level.as_str().to_owned());
-    log::start(format, &level)?;
+    let level = log::start(format, args.log_level.as_deref(), settings.log.level)?;
     for warning in &settings.warnings {
         tracing::warn!(code = "config", "{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::other)?;
-    let outcome = runtime.block_on(serve(&args, settings));
+    let outcome = runtime.block_on(serve(&args, settings, &level));
     // What is still running belongs to clients that were cut; nothing is waited for twice.
     runtime.shutdown_background();
     outcome
@@ -66,7 +70,7 @@ pub(crate) fn settings(args: &ServeArgs, open: &[SpillSettings]) -> Result<Setti
     Ok(settings)
 }
 
-async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> {
+async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Result<(), Failure> {
     // Before anything says that it listens: whoever reads that may stop us at once.
     let mut signals = Signals::new()?;
     // Without a file there is nothing to read again, and a terminal that closes ends the demo.
@@ -102,15 +106,25 @@ async fn serve(args: &ServeArgs, mut settings: Settings) -> Result<(), Failure> 
         say::line(demo::guide(&server.to_string(), &admin_address.to_string()))?;
     }
 
+    let mut watching = Watching::start(args, &settings, &servers);
+    // What has replaced certificates since they were read is not told of.
+    let mut are_certificates_good = reload::certificates(&servers).await;
     loop {
-        tokio::select! {
+        let is_config = tokio::select! {
             () = signals.next() => break,
-            () = hung_up(&mut hangup) => {
-                settings = reload::reload(args, settings, &fence, &servers, &mut stores).await;
-            }
+            () = hung_up(&mut hangup) => true,
+            is_config = watching.changed() => is_config,
+            // One that is not valid yet may be some day, and nothing of its file changes then.
+            () = tokio::time::sleep(TRY_AGAIN), if !are_certificates_good => false,
             // Its clients hear nothing more; whoever supervises us starts a process that works.
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
+        };
+        if is_config {
+            settings =
+                Reload { args, fence: &fence, servers: &servers, stores: &mut stores, level }.run(settings).await;
+            watching.follow(&settings, &servers);
         }
+        are_certificates_good = reload::certificates(&servers).await;
     }
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
@@ -204,6 +218,11 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
                 TlsProtocol::Tls12 => TlsVersion::Tls12,
                 TlsProtocol::Tls13 => TlsVersion::Tls13,
             },
+            client_auth: match tls.client_auth.clone() {
+                TlsClientAuth::None => ClientAuth::None,
+                TlsClientAuth::Optional { authorities } => ClientAuth::Optional { authorities },
+                TlsClientAuth::Required { authorities } => ClientAuth::Required { authorities },
+            },
             handshake_timeout: tls.handshake_timeout,
             max_handshakes: u32::from(tls.max_handshakes),
             ..TlsOptions::new(&tls.cert_chain, &tls.private_key)
@@ -250,3 +269,6 @@ impl Listen {
         }
     }
 }
+
+/// How long after certificates that could not be used they are looked at again.
+const TRY_AGAIN: Duration = Duration::from_secs(60);

@@ -2,6 +2,7 @@
 //!
 //! Whether the values fit together is decided in `resolve.rs`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{ConfigError, ConfigErrors, Problem};
@@ -177,6 +178,15 @@ impl Block {
         }
     }
 
+    /// The path of a file, if there is one.
+    pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
+        match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
+            (Some(Value::Text(text)), _) => Some(PathBuf::from(&text.value)),
+            (_, Kind::Path) => None,
+            _ => panic!("`{name}` is not a path in the table of keys"),
+        }
+    }
+
     pub(crate) fn decimal(&self, name: &str) -> f64 {
         match (self.entry(name).map(|node| &node.value), self.key(name).kind) {
             (Some(Value::Whole(number)), _) => *number as f64,
@@ -292,7 +302,7 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         }
         (Kind::Choice { of, later: [] }, _) => one_of(of),
         (Kind::Choice { of, later }, _) => format!("{} ({} is not in this build)", one_of(of), one_of(later)),
-        (Kind::Text { .. }, Value::Text(text)) if !text.value.is_empty() => return Some(node),
+        (Kind::Text { .. } | Kind::Path, Value::Text(text)) if !text.value.is_empty() => return Some(node),
         (Kind::Secret, Value::Text(text)) if !text.value.is_empty() => {
             report.secret(part, key.name, &node);
             return Some(node);
@@ -304,7 +314,7 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
             report.error(part, node.at, problem);
             return None;
         }
-        (Kind::Text { .. }, _) => "a text that is not empty".to_owned(),
+        (Kind::Text { .. } | Kind::Path, _) => "a text that is not empty".to_owned(),
         (Kind::Texts { .. }, Value::Text(text)) if !text.value.is_empty() => return Some(node),
         (Kind::Texts { .. }, Value::List(list))
             if !list.is_empty() && list.iter().all(|entry| text_of(entry).is_some_and(|text| !text.is_empty())) =>

@@ -148,6 +148,7 @@ fn example(key: &Key) -> &'static str {
         "name" => TOPIC,
         "certChainPemPath" => "chain.pem",
         "privateKeyPemPath" => "key.pem",
+        "clientCaPemPath" => "clients.pem",
         "privateKeyPassword" => "key-password",
         _ => "secret",
     }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Optional, Secret, Text, Texts, Word};
+use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Optional, Path, Secret, Text, Texts, Word};
 use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, SlowClient, Spill, Tls, Topic};
 
 /// One key of the file.
@@ -126,6 +126,8 @@ pub enum Kind {
     },
     /// A text that is never shown, or none.
     Secret,
+    /// The path of a file, or none.
+    Path,
     /// A text, or a list of texts that count together.
     Texts {
         /// What holds without it.
@@ -182,6 +184,7 @@ pub const KEYS: &[Key] = &[
     key(File, "servers", Block, "The servers, each under a name of its own; at least one."),
     key(File, "admin", Block, "The address of publish API, metrics and health."),
     key(File, "log", Block, "What is logged, and how."),
+    key(File, "watch", Flag { default: true }, "Whether this file, the files it refers to and those of `tls` are watched, and taken up when they change; without it they are read again on `SIGHUP` alone."),
 
     key(Server, "host", Text { default: Some("0.0.0.0") }, "The address to listen on; `unix:/path` is a Unix socket and takes no port."),
     key(Server, "port", number(0, U16, 3000), "The port to listen on; 0 lets the system choose."),
@@ -223,6 +226,8 @@ pub const KEYS: &[Key] = &[
     key(Tls, "privateKeyPemPath", Text { default: None }, "The file with the key of the first certificate in PEM, readable by the server alone; relative to the configuration."),
     key(Tls, "privateKeyPassword", Secret, "What decrypts the key, where it is encrypted (PKCS#8); best as `${file:..}` or `${NAME}`."),
     key(Tls, "protocol", choice(&["TLSv1.3", "TLSv1.2"]), "The oldest version clients may speak; newer ones are spoken too."),
+    key(Tls, "clientAuth", choice(&["none", "optional", "required"]), "Whether clients show a certificate: `optional` lets in who has none, and `required` does not. Who shows one that is not good is refused."),
+    key(Tls, "clientCaPemPath", Path, "The file with the certificates in PEM of those who sign for clients; relative to the configuration. Must be given where `clientAuth` asks for certificates."),
     key(Tls, "handshakeTimeoutMs", number(1, DAY_MS, 10_000), "How long a handshake may take."),
     key(Tls, "maxHandshakes", number(1, U16, 256), "How many handshakes may go on at once; more connections wait, and the oldest handshake gives way to them after a second."),
 
@@ -377,7 +382,7 @@ impl Kind {
             Text { default: Some(default) } => ("a text".to_owned(), coded(default)),
             Texts { default } => ("a text, or a list of texts".to_owned(), coded(default)),
             Text { default: None } => ("a text".to_owned(), "must be given".to_owned()),
-            Secret => ("a text".to_owned(), "none".to_owned()),
+            Secret | Path => ("a text".to_owned(), "none".to_owned()),
             List(of) => (format!("a list of {of}"), String::new()),
             Block => ("a block of keys".to_owned(), String::new()),
             Later => ("not in this build".to_owned(), String::new()),

@@ -29,8 +29,11 @@ mod tls;
 
 mod load;
 mod secrets;
+mod source;
 
+mod difference;
 pub mod footprint;
+pub mod watch;
 
 mod tree;
 
@@ -43,6 +46,7 @@ pub mod error;
 
 pub use convert::{Converted, convert};
 pub use defaults::{defaults, defaults_as_json};
+pub use difference::{Difference, differences};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use expand::{Lookup, Reference};
 pub use keys::{KEYS, Key, Kind, Section, reference};
@@ -52,8 +56,10 @@ pub use resolve::{Format, parse};
 pub use schema::schema;
 pub use settings::{
     AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings, ServerSettings, Settings,
-    SpillSettings, TlsProtocol, TlsSettings, UnknownServer,
+    SpillSettings, TlsClientAuth, TlsProtocol, TlsSettings, UnknownServer,
 };
+pub use source::Source;
+pub use watch::{News, Watch};
 
 #[cfg(test)]
 mod tests;

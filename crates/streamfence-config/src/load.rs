@@ -1,5 +1,6 @@
 //! Reads one file, and the environment and files its values refer to.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -8,7 +9,8 @@ use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::expand::Reference;
 use crate::resolve::{Format, parse_in};
 use crate::secrets;
-use crate::settings::{Settings, SpillSettings};
+use crate::settings::{Settings, SpillSettings, TlsClientAuth};
+use crate::source::Source;
 
 /// The most bytes a configuration may have.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -48,6 +50,7 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
     // One file, whatever takes its place meanwhile: what is read and who may read it.
     let file = File::open(path).map_err(|why| unread(failed(why)))?;
     let text = read_all(&file, MAX_FILE_BYTES).map_err(unread)?;
+    let sources = RefCell::new(vec![Source::holding(path, text.as_bytes())]);
     let directory = path.parent().unwrap_or(Path::new(""));
     let lookup = |reference: Reference<'_>| match reference {
         Reference::Env(name) => std::env::var(name).map_err(|why| match why {
@@ -55,7 +58,10 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             std::env::VarError::NotUnicode(_) => "the variable is not UTF-8".to_owned(),
         }),
         Reference::File(path) => match read_text(&directory.join(path), MAX_REFERRED_BYTES) {
-            Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Ok(text) => {
+                sources.borrow_mut().push(Source::holding(&directory.join(path), text.as_bytes()));
+                Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+            }
             Err(Unread::TooLarge) => Err(format!("the file is larger than {MAX_REFERRED_BYTES} bytes")),
             Err(Unread::Failed(why)) => Err(why),
         },
@@ -66,7 +72,14 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
     for tls in settings.servers.iter_mut().filter_map(|server| server.tls.as_mut()) {
         tls.cert_chain = directory.join(&tls.cert_chain);
         tls.private_key = directory.join(&tls.private_key);
+        match &mut tls.client_auth {
+            TlsClientAuth::None => {}
+            TlsClientAuth::Optional { authorities } | TlsClientAuth::Required { authorities } => {
+                *authorities = directory.join(&*authorities);
+            }
+        }
     }
+    settings.sources = sources.take();
     Ok(settings)
 }
 

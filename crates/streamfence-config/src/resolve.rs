@@ -110,6 +110,8 @@ fn file_settings(root: Node, mut stores: Stores<'_>, report: &mut Report<'_>) ->
                 other => unreachable!("the table of keys has no format {other}"),
             },
         },
+        watch: file.flag("watch"),
+        sources: Vec::new(),
         catalog: Arc::default(),
         warnings: Vec::new(),
         spill_stores,

@@ -107,7 +107,13 @@ pub(crate) fn default(key: &Key) -> Option<Tree> {
         Kind::Choice { of, .. } => Some(Tree::text(of[0])),
         Kind::Text { default } => default.map(Tree::text),
         Kind::Texts { default } => Some(Tree::text(default)),
-        Kind::Optional { .. } | Kind::Word { .. } | Kind::Secret | Kind::List(_) | Kind::Block | Kind::Later => None,
+        Kind::Optional { .. }
+        | Kind::Word { .. }
+        | Kind::Secret
+        | Kind::Path
+        | Kind::List(_)
+        | Kind::Block
+        | Kind::Later => None,
     }
 }
 
@@ -128,7 +134,7 @@ fn takes(key: &Key) -> Vec<(&'static str, Tree)> {
         Kind::Flag { .. } => or_reference(vec![("type", Tree::text("boolean"))]),
         Kind::MustBeFalse => or_reference(vec![("const", Tree::Flag(false))]),
         Kind::Choice { of, .. } | Kind::Word { of } => or_reference(vec![("enum", Tree::texts(of.iter().copied()))]),
-        Kind::Text { .. } | Kind::Secret => vec![is_text, ("minLength", Tree::number(1))],
+        Kind::Text { .. } | Kind::Secret | Kind::Path => vec![is_text, ("minLength", Tree::number(1))],
         Kind::Texts { .. } => {
             let text = || vec![("type", Tree::text("string")), ("minLength", Tree::number(1))];
             let list =

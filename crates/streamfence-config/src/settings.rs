@@ -8,6 +8,7 @@ use std::time::Duration;
 use streamfence_core::{Catalog, CatalogBuilder, Namespace, StoreId};
 
 use crate::error::ConfigError;
+use crate::source::Source;
 
 /// A whole, valid file.
 #[derive(Clone, Debug)]
@@ -18,6 +19,10 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// The log.
     pub log: LogSettings,
+    /// Whether the files it was read from are watched.
+    pub watch: bool,
+    /// The files it was read from: itself, and those its values refer to. Empty where it was no file.
+    pub sources: Vec<Source>,
     /// The namespaces of all servers.
     pub catalog: Arc<Catalog>,
     /// Where its topics spill, each root once. Empty where none does.
@@ -161,6 +166,8 @@ pub struct TlsSettings {
     pub private_key_password: Option<String>,
     /// The oldest version that clients may speak.
     pub protocol: TlsProtocol,
+    /// Whether clients show a certificate.
+    pub client_auth: TlsClientAuth,
     /// How long a handshake may take.
     pub handshake_timeout: Duration,
     /// How many handshakes may go on at once.
@@ -174,10 +181,28 @@ impl fmt::Debug for TlsSettings {
             .field("private_key", &self.private_key)
             .field("has_password", &self.private_key_password.is_some())
             .field("protocol", &self.protocol)
+            .field("client_auth", &self.client_auth)
             .field("handshake_timeout", &self.handshake_timeout)
             .field("max_handshakes", &self.max_handshakes)
             .finish()
     }
+}
+
+/// Whether clients show a certificate, and who signs for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsClientAuth {
+    /// They are not asked for one.
+    None,
+    /// Whoever has one shows it.
+    Optional {
+        /// The file of those who sign for clients: as it was written, or from the directory of the configuration.
+        authorities: PathBuf,
+    },
+    /// Whoever has none is refused.
+    Required {
+        /// The same.
+        authorities: PathBuf,
+    },
 }
 
 /// A version of TLS.

@@ -55,6 +55,7 @@ const TLS_FILES: &str = "{certChainPemPath: chain.pem, privateKeyPemPath: key.pe
 /// A file in which one key of a section has one value.
 fn file_with(section: Section, name: &str, value: &str) -> String {
     match section {
+        Section::File if name == "watch" => file(&format!("{name}: {value}")),
         Section::File => format!("{name}: {value}\n"),
         Section::Server if value == "WSS" => server(&format!("{name}: {value}\ntls: {TLS_FILES}}}")),
         Section::Server => server(&format!("{name}: {value}")),
@@ -64,7 +65,8 @@ fn file_with(section: Section, name: &str, value: &str) -> String {
                 "privateKeyPemPath" | "private_key_pem_path" => "{certChainPemPath: chain.pem",
                 _ => TLS_FILES,
             };
-            server(&format!("transport: WSS\ntls: {rest}, {name}: {value}}}"))
+            let asks = if ["optional", "required"].contains(&value) { ", clientCaPemPath: ca.pem" } else { "" };
+            server(&format!("transport: WSS\ntls: {rest}, {name}: {value}{asks}}}"))
         }
         Section::Namespace | Section::Policy => namespace(&format!("topics: [a]\n{name}: {value}")),
         // With what makes the limits and the word of the ladder one that can be kept.
@@ -579,6 +581,7 @@ fn tls_is_read_where_the_transport_wants_it_and_its_password_is_never_shown() {
             private_key: "/etc/key.pem",
             has_password: true,
             protocol: Tls12,
+            client_auth: None,
             handshake_timeout: 5s,
             max_handshakes: 7,
         }
@@ -591,6 +594,7 @@ fn tls_is_read_where_the_transport_wants_it_and_its_password_is_never_shown() {
             private_key: "key.pem",
             has_password: false,
             protocol: Tls13,
+            client_auth: None,
             handshake_timeout: 10s,
             max_handshakes: 256,
         }
@@ -620,8 +624,15 @@ fn tls_is_read_where_the_transport_wants_it_and_its_password_is_never_shown() {
 fn every_key_is_read_under_both_spellings() {
     for key in KEYS.iter().filter(|key| !is_in_frame(key.section, key.name)) {
         for name in [key.name.to_owned(), snake_case(key.name)] {
-            let takes_text =
-                matches!(key.kind, Kind::Text { .. } | Kind::Secret | Kind::Choice { .. } | Kind::Word { .. });
+            let takes_text = matches!(
+                key.kind,
+                Kind::Text { .. }
+                    | Kind::Texts { .. }
+                    | Kind::Secret
+                    | Kind::Path
+                    | Kind::Choice { .. }
+                    | Kind::Word { .. }
+            );
             let wrong = if takes_text { "[]" } else { "wrong" };
             let errors = read(&file_with(key.section, &name, wrong), Format::Yaml).unwrap_err();
             let wanted = match key.kind {
@@ -637,7 +648,7 @@ fn every_key_is_read_under_both_spellings() {
 /// What a file comes to, without the hash maps of the catalog, whose order is nobody's.
 fn outcome(settings: &Settings) -> String {
     let classes: Vec<_> = settings.catalog.topics().map(|topic| settings.catalog.class(topic)).collect();
-    format!("{:?} {:?} {:?} {classes:?}", settings.servers, settings.admin, settings.log)
+    format!("{:?} {:?} {:?} {:?} {classes:?}", settings.servers, settings.admin, settings.log, settings.watch)
 }
 
 /// The outcome of a file in which one key has one value, where its topic is one that every key means something to.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::block::{Block, Report};
 use crate::error::Problem;
 use crate::keys::Section;
-use crate::settings::{TlsProtocol, TlsSettings};
+use crate::settings::{TlsClientAuth, TlsProtocol, TlsSettings};
 
 /// What a server's `tls` says; `None` where its transport is plain.
 pub(crate) fn resolve(server: &Block, part: &str, report: &mut Report<'_>) -> Option<TlsSettings> {
@@ -29,6 +29,7 @@ pub(crate) fn resolve(server: &Block, part: &str, report: &mut Report<'_>) -> Op
         report.warning(part, at, Problem::NoEffect { key: "tls", why });
         return None;
     }
+    let client_auth = client_auth(&block, &format!("{part}.tls"), report);
     Some(TlsSettings {
         cert_chain: PathBuf::from(block.text("certChainPemPath")),
         private_key: PathBuf::from(block.text("privateKeyPemPath")),
@@ -38,7 +39,35 @@ pub(crate) fn resolve(server: &Block, part: &str, report: &mut Report<'_>) -> Op
             "TLSv1.2" => TlsProtocol::Tls12,
             other => unreachable!("the table of keys has no protocol {other}"),
         },
+        client_auth,
         handshake_timeout: Duration::from_millis(block.number("handshakeTimeoutMs")),
         max_handshakes: block.number("maxHandshakes") as u16,
     })
+}
+
+/// Whether clients show a certificate, and the file of those who sign for them.
+fn client_auth(block: &Block, part: &str, report: &mut Report<'_>) -> TlsClientAuth {
+    let authorities = block.path("clientCaPemPath");
+    match (block.text("clientAuth"), authorities) {
+        ("optional", Some(authorities)) => TlsClientAuth::Optional { authorities },
+        ("required", Some(authorities)) => TlsClientAuth::Required { authorities },
+        ("none", authorities) => {
+            if let Some(at) = block.place_of("clientCaPemPath")
+                && authorities.is_some()
+            {
+                let why = "clientAuth is none, so clients are not asked for certificates";
+                report.warning(part, at, Problem::NoEffect { key: "clientCaPemPath", why });
+            }
+            TlsClientAuth::None
+        }
+        (asked, _) => {
+            // A path that could not be read was reported already.
+            if block.is_sound {
+                let wanted = format!("the file of those who sign for clients, because clientAuth is {asked}");
+                let at = block.place_of("clientAuth").unwrap_or(block.at);
+                report.error(part, at, Problem::Missing { key: "clientCaPemPath".to_owned(), wanted });
+            }
+            TlsClientAuth::None
+        }
+    }
 }

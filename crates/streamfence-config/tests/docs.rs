@@ -13,10 +13,10 @@ Every key may also be written in snake_case. Values may hold `${NAME}` (an envir
 text of a file, relative to this one); `$${` writes a plain `${`. A key that is not in this build is an error, and so is
 an unknown one: nothing is ignored.
 
-`SIGHUP` has `streamfence serve` read the file again. It is checked whole and then applied whole, or not at all; the log
-says which (`reloaded`, `reload_refused`), and what of it needs a restart (`needs_restart`). Namespaces, topics and their
-policies change at once under connected clients: what grows counts at once, what shrinks discards nothing, a message
-keeps the promise it was published under, and the subscribers of a topic that is gone are told `removed`.
+A file that changes, and `SIGHUP`, have `streamfence serve` read it again, with the files it refers to and the certificates it
+names. It is checked whole and then applied whole, or not at all; the log says which (`reloaded`, `reload_refused`), what has
+changed and from when on it holds, and what of it needs a restart (`needs_restart`). [`reload.md`](reload.md) says what can
+change while a server runs, and how certificates are replaced.
 
 `memoryBudgetBytes` bounds what messages take over all clients: each counts once with 256 bytes for what lies around it,
 from its publish until nobody holds it any more, and each entry of a client's lane counts 48 bytes. All servers of a file
@@ -25,7 +25,7 @@ take (cgroup v2), or of the memory of the machine, or 1 GiB where neither can be
 sessions and empty lanes are not in it: plan for them beside.
 
 From 31 of 32 parts on, DROP_OLDEST, COALESCE and SNAPSHOT_ONLY lanes shed their oldest messages, those first that cost the
-most, down to nine tenths. Where that does not help, messages for REJECT_NEW and AT_LEAST_ONCE lanes are rejected
+most, down to nine tenths. Where that does not help, SPILL_TO_DISK lanes go to disk, and messages for all others are rejected
 (`streamfence_queue_overflow_total{reason=\"budget\"}`, `gap` with reason `rejected`). A best-effort client that has read
 everything goes on receiving. `/readyz` answers 503 until no more than nine tenths are used again.
 
@@ -34,8 +34,9 @@ client without TLS is closed. `streamfence check` and `serve` read certificate a
 end with code 4 where they do not belong together, the key is under another password, or a file is not what it should be.
 What is odd is a warning: a certificate that is not valid now, a key that everybody may read, a password without a use.
 The key is RSA of 2048 bits or more, ECDSA P-256, P-384 or Ed25519. `protocol: TLSv1.3` speaks that alone, `TLSv1.2` both.
-The files are read when the server starts: what replaces them is taken up with a restart. Who takes no whole record of TLS
-(16 KiB at most) within `stallTimeoutMs` is cut off.
+What replaces the files is taken up for new connections, and `clientAuth` asks clients for certificates of their own;
+[`reload.md`](reload.md) says more of both. Who takes no whole record of TLS (16 KiB at most) within `stallTimeoutMs` is cut
+off.
 
 A handshake takes no place of `maxConnections`. While `maxHandshakes` go on, new connections wait in the backlog of the
 system, so that a crowd that comes back is served in order. Where no place comes free within 10 ms, the oldest handshake

@@ -44,6 +44,13 @@ pub enum Event {
         /// When the certificate expires.
         expires: SystemTime,
     },
+    /// The files of a server's TLS were read again and are not what they should be: what it had holds on.
+    TlsReloadRefused {
+        /// The address of the server.
+        address: Arc<str>,
+        /// What is wrong with them.
+        reason: Arc<str>,
+    },
     /// A connection came to nothing, because no TLS came about.
     HandshakeFailed {
         /// The address of the server.
@@ -329,6 +336,8 @@ pub enum HandshakeFailure {
     Incompatible,
     /// The other side said that it does not want: most often it does not trust the certificate.
     Alert,
+    /// The client showed no certificate where one is required, or none that those whose word counts have signed.
+    Certificate,
     /// The other side went away.
     Closed,
     /// The other side broke the rules.
@@ -337,13 +346,14 @@ pub enum HandshakeFailure {
 
 impl HandshakeFailure {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Timeout,
         Self::Displaced,
         Self::Full,
         Self::NotTls,
         Self::Incompatible,
         Self::Alert,
+        Self::Certificate,
         Self::Closed,
         Self::Protocol,
     ];
@@ -358,6 +368,7 @@ impl HandshakeFailure {
             Self::NotTls => "not_tls",
             Self::Incompatible => "incompatible",
             Self::Alert => "alert",
+            Self::Certificate => "certificate",
             Self::Closed => "closed",
             Self::Protocol => "protocol",
         }

@@ -260,6 +260,7 @@ impl Hub {
             }
         }
         self.links.remove(key.index as usize);
+        self.strain.awaits(key);
     }
 
     /// Subscribes a session, and says so to the client in the order of its messages: everything after the answer's
@@ -364,6 +365,9 @@ impl Hub {
         let now = self.advance(now);
         let Some(link) = self.link_mut(key) else { return };
         let clock_started = link.handle_room(room, now);
+        if room != Room::NONE && self.strain.awaits(key) {
+            self.feed_link(key);
+        }
         // The clock stood still, and with it the deadlines: they are filed again from here.
         if clock_started {
             self.file_deadlines(key);

@@ -5,6 +5,7 @@
 mod ladder;
 mod reload;
 mod spill;
+mod standing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,16 +13,17 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use self::ladder::{Edge, Ladder};
+use self::ladder::Ladder;
+use self::standing::take_stock;
 use crate::books::Books;
-use crate::event::{CloseReason, Event};
+use crate::event::CloseReason;
 use crate::in_flight::GiveUp;
-use crate::lane::{AckedUpTo, Admission, Lane, Rejection, Sending, Shed, Wishes, earlier};
+use crate::lane::{AckedUpTo, Admission, Lane, Rejection, Sending, Shed, WayOut, Wishes, earlier};
 use crate::link::Room;
 use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
 use crate::output::Transmit;
 use crate::policy::Exhaustion;
-use crate::slow_client::{Eviction, SlowClient};
+use crate::slow_client::SlowClient;
 use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 use crate::turns::Turns;
@@ -143,10 +145,11 @@ impl Session {
         place: u32,
         message: &Arc<Message>,
         owed: u64,
+        way_out: Option<WayOut>,
         now: Instant,
         books: &mut Books,
     ) -> Admission {
-        self.offer_by(place, message, now, books, |lane| lane.offer_tight(message, owed, now))
+        self.offer_by(place, message, now, books, |lane| lane.offer_tight(message, owed, way_out, now))
     }
 
     /// Sheds the oldest of the lane at a place.
@@ -263,53 +266,6 @@ impl Session {
         verdict.or_else(|| self.evict(now))
     }
 
-    /// Looks how far the client is behind, after anything happened to its lanes, and tells of it in the books.
-    pub fn reassess(&mut self, now: Instant, books: &mut Books) {
-        let Some(ladder) = &mut self.ladder else { return };
-        debug_assert_eq!(ladder.held().messages, self.lanes.iter().map(|(_, seated)| seated.lane.len() as u64).sum());
-        debug_assert_eq!(ladder.held().bytes, self.lanes.iter().map(|(_, seated)| seated.lane.bytes()).sum());
-        // A walk over few lanes, and only of a client above a hard limit.
-        let edge = ladder.look(now, || self.lanes.iter().all(|(_, seated)| seated.lane.only_holds()));
-        self.alarm = earlier(self.alarm, ladder.due());
-        self.tell_edge(edge, books);
-    }
-
-    /// Nobody looks how far the client is behind any more: it is away, or gone.
-    pub fn get_off(&mut self, now: Instant, books: &mut Books) {
-        let Some(ladder) = &mut self.ladder else { return };
-        ladder.ease();
-        let edge = ladder.get_off(now);
-        self.tell_edge(edge, books);
-    }
-
-    fn tell_edge(&self, edge: Option<Edge>, books: &mut Books) {
-        let Some(edge) = edge else { return };
-        let namespace = books.catalog().namespace_entry(self.namespace).path.clone();
-        let client = self.client;
-        books.push_event(match edge {
-            Edge::Began(held) => {
-                Event::SlowClientBegan { namespace, client, messages: held.messages, bytes: held.bytes }
-            }
-            Edge::Ended { lasted, lost } => Event::SlowClientEnded { namespace, client, lasted, lost },
-        });
-    }
-
-    /// What is to be done about a client that is above a hard limit and stays there.
-    fn evict(&mut self, now: Instant) -> Option<Verdict> {
-        let ladder = self.ladder.as_mut()?;
-        Some(match ladder.evict(now)? {
-            Eviction::Disconnect => {
-                ladder.lose(ladder.held().messages);
-                Verdict::Disconnect(CloseReason::SlowClient)
-            }
-            Eviction::Unsubscribe => {
-                let lane = &self.lanes.get(ladder.fullest()? as usize)?.lane;
-                ladder.lose(lane.len() as u64);
-                Verdict::Unsubscribe(lane.entry().clone())
-            }
-        })
-    }
-
     /// Gives lanes their turn whose held values may be sent now.
     fn release_held(&mut self, now: Instant, books: &mut Books) {
         for (place, seated) in &mut self.lanes {
@@ -357,6 +313,14 @@ impl Session {
             seated.queue_up(place as u32, &mut self.turns);
         }
         verdict
+    }
+
+    /// Looks at what the lane whose turn it is would send, so that the waits for memory overlap.
+    #[inline]
+    pub(crate) fn look_ahead(&self, most: usize) {
+        if let Some(place) = self.turns.front() {
+            self.lanes[place as usize].lane.look_ahead(most);
+        }
     }
 
     /// The next thing to say that there is room for: answers first, then the lanes in turn, a message each. What the
@@ -546,14 +510,6 @@ impl Session {
         if let Some(lost) = lane.take_lost() {
             books.overflow_ended(lane.entry(), self.client, lost);
         }
-    }
-}
-
-/// Lets the ladder, where there is one, take in what a lane holds now and what it lost.
-fn take_stock(ladder: &mut Option<Box<Ladder>>, place: u32, lane: &Lane, lost: u64) {
-    if let Some(ladder) = ladder {
-        ladder.weigh(place, lane);
-        ladder.lose(lost);
     }
 }
 

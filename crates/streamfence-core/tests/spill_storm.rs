@@ -113,7 +113,7 @@ impl Storm {
             is_lossless: dice.chance(50),
             has_churn: dice.chance(40),
             has_reloads: dice.chance(30),
-            has_pressure: dice.chance(30),
+            has_pressure: dice.chance(50),
             has_faults: dice.chance(60),
             has_ttl: dice.chance(40),
         };
@@ -173,6 +173,7 @@ impl Storm {
         match self.dice.below(100) {
             0..35 => self.publish(),
             35..65 => self.read(),
+            65..69 if self.traits.has_pressure => self.press(),
             65..85 => self.work_disk(),
             85..92 => self.pass(),
             92..94 if self.traits.has_faults => self.break_disk(),
@@ -401,7 +402,10 @@ impl Storm {
     /// The faults stop, everybody reads, and one message more tells of what was missed before it.
     fn calm(&mut self) {
         self.is_calm = true;
-        let _ = self.hub.handle_pressure(Pressure::NONE, self.now);
+        // Where memory stays short everything comes all the same, one message at a time.
+        let is_short = self.traits.has_pressure && self.dice.chance(50);
+        let pressure = Pressure { free_bytes: 0, ..Pressure::NONE };
+        let _ = self.hub.handle_pressure(if is_short { pressure } else { Pressure::NONE }, self.now);
         for answer in self.disk.resize(1 << 40) {
             self.hub.handle_spill(answer, self.now);
         }
@@ -423,6 +427,7 @@ impl Storm {
             }
             let id = MessageId { epoch: EPOCH, offset: Offset(self.offset + 1) };
             self.offset += 1;
+            let _ = self.hub.handle_pressure(Pressure::NONE, self.now);
             let (topic, body) = (self.topic.clone(), Body::default());
             let message = Arc::new(Message { topic, id, key: None, published: self.now, expires: None, body });
             let fanout = self.hub.publish(&message, None, self.now);

@@ -10,8 +10,9 @@ use prometheus_client::registry::Unit;
 use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, SpillRefusal, SpillStats, TopicStats};
 
 use Source::{
-    Acks, Active, Age, Build, CertificateExpiry, Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow,
-    Sessions, SlowClients, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
+    Acks, Active, Age, Build, CertificateExpiry, CertificateLoads, ConfigGeneration, ConfigReloaded, ConfigReloads,
+    Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow, Sessions, SlowClients, SpillRefused, Stats,
+    StoreLevel, StoreTimes, StoreTotal, Survey,
 };
 
 /// What all names begin with.
@@ -58,6 +59,14 @@ pub(crate) enum Source {
     HandshakesFailed,
     /// When the certificate of a server expires.
     CertificateExpiry,
+    /// How often one was taken up, or not, by outcome.
+    CertificateLoads,
+    /// How often the configuration was read again, by outcome.
+    ConfigReloads,
+    /// Whether it was taken the last time.
+    ConfigReloaded,
+    /// How many configurations there were.
+    ConfigGeneration,
     /// Connections, by tier.
     Links,
     /// What the messages of all topics take.
@@ -99,6 +108,9 @@ impl Family {
             Sessions => &["namespace", "outcome"],
             HandshakesFailed => &["reason"],
             CertificateExpiry => &["server"],
+            CertificateLoads => &["server", "outcome"],
+            ConfigReloads => &["outcome"],
+            ConfigReloaded | ConfigGeneration => &[],
             Links => &["tier"],
             Memory(_) => &[],
             StoreLevel(_) | StoreTotal(_) => &["store"],
@@ -110,10 +122,9 @@ impl Family {
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
             Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | HandshakesFailed
-            | StoreTotal(_) => MetricType::Counter,
-            Survey(_) | Age | Active | SlowClients | CertificateExpiry | Links | Memory(_) | StoreLevel(_) => {
-                MetricType::Gauge
-            }
+            | CertificateLoads | ConfigReloads | StoreTotal(_) => MetricType::Counter,
+            Survey(_) | Age | Active | SlowClients | CertificateExpiry | ConfigReloaded | ConfigGeneration | Links
+            | Memory(_) | StoreLevel(_) => MetricType::Gauge,
             StoreTimes => MetricType::Histogram,
             Build => MetricType::Info,
         }
@@ -140,6 +151,11 @@ pub static FAMILIES: &[Family] = &[
 
     family("tls_handshakes_failed", HandshakesFailed, "Connections that came to nothing because no TLS came about, by reason."),
     measured("tls_certificate_expiry_timestamp", Unit::Seconds, CertificateExpiry, "When the certificate of a server, named by its address, expires, in Unix time."),
+    family("tls_certificate_loads", CertificateLoads, "How often a server has taken up certificate and key (`loaded`, with its start or a reload), or found them unusable and kept what it had (`refused`)."),
+
+    family("config_reloads", ConfigReloads, "How often the configuration was read again, by outcome: `applied` as a whole, or `refused` as a whole."),
+    family("config_last_reload_success", ConfigReloaded, "1 where the last reload was applied, or there was none; 0 where it was refused, and the configuration before it holds."),
+    family("config_generation", ConfigGeneration, "Which configuration holds: 1 for that of the start, and one more with each reload that was applied."),
 
     family("messages_published", Stats(|s| s.published), "Messages published, whatever the number of clients."),
     measured("messages_published", Unit::Bytes, Stats(|s| s.published_bytes), "Bytes published, encoded."),

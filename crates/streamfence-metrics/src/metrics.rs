@@ -133,7 +133,11 @@ impl Observer for Metrics {
             Event::TlsLoaded { address, expires } => {
                 let expires = expires.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
                 self.totals.write().certificates.insert(address.clone(), expires);
+                self.totals.count_certificate(address, 0);
             }
+            Event::TlsReloadRefused { address, .. } => self.totals.count_certificate(address, 1),
+            Event::Reloaded => self.totals.count_reload(true),
+            Event::ReloadRefused { .. } => self.totals.count_reload(false),
             Event::SessionDetached { namespace, .. } => self.count_session(namespace, 0),
             Event::SessionResumed { namespace, .. } => self.count_session(namespace, 1),
             Event::SessionExpired { namespace, .. } => self.count_session(namespace, 2),
@@ -150,6 +154,8 @@ impl Metrics {
     }
 }
 
+/// What becomes of certificate and key that are read.
+const CERTIFICATE_OUTCOMES: [&str; 2] = ["loaded", "refused"];
 /// What becomes of a session whose connection was lost.
 const SESSION_OUTCOMES: [&str; 3] = ["detached", "resumed", "expired"];
 
@@ -158,6 +164,16 @@ struct Totals {
     known: RwLock<Known>,
     /// In the order of [`HandshakeFailure::ALL`].
     handshakes_failed: [AtomicU64; HandshakeFailure::ALL.len()],
+    reloads: Mutex<Reloads>,
+}
+
+/// What became of configurations that were read again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reloads {
+    applied: u64,
+    refused: u64,
+    /// What became of the last one.
+    is_last_refused: bool,
 }
 
 /// What there is to count. It only grows: what a reload took away keeps its totals.
@@ -173,6 +189,8 @@ struct Known {
     memory: MemoryUse,
     /// When the certificate of each server that has one expires, in Unix seconds, by the server's address.
     certificates: BTreeMap<Arc<str>, u64>,
+    /// How often each server has loaded one, and refused one.
+    certificate_loads: BTreeMap<Arc<str>, [u64; CERTIFICATE_OUTCOMES.len()]>,
     /// What there is on disk.
     disks: BTreeMap<StoreId, Disk>,
 }
@@ -225,6 +243,24 @@ impl Totals {
         }
     }
 
+    fn count_certificate(&self, address: &Arc<str>, outcome: usize) {
+        self.write().certificate_loads.entry(Arc::clone(address)).or_default()[outcome] += 1;
+    }
+
+    fn count_reload(&self, is_applied: bool) {
+        let mut reloads = self.reloads();
+        if is_applied {
+            reloads.applied += 1;
+        } else {
+            reloads.refused += 1;
+        }
+        reloads.is_last_refused = !is_applied;
+    }
+
+    fn reloads(&self) -> MutexGuard<'_, Reloads> {
+        self.reloads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Known> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -250,6 +286,7 @@ impl Collector for Totals {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         // Taken once per scrape, so that the families of a topic agree with each other.
         let known = self.known();
+        let reloads = *self.reloads();
         let numbers: Vec<Numbers> = known.topics.iter().map(|topic| topic.numbers().clone()).collect();
         for family in FAMILIES {
             let mut metric =
@@ -266,6 +303,19 @@ impl Collector for Totals {
                         metric.encode_family(&[("server", &**address)])?.encode_gauge(expires)?;
                     }
                 }
+                Source::CertificateLoads => {
+                    for (address, loads) in &known.certificate_loads {
+                        for (outcome, count) in CERTIFICATE_OUTCOMES.into_iter().zip(loads) {
+                            counter(&mut metric, &[("server", &**address), ("outcome", outcome)], *count)?;
+                        }
+                    }
+                }
+                Source::ConfigReloads => {
+                    counter(&mut metric, &[("outcome", "applied")], reloads.applied)?;
+                    counter(&mut metric, &[("outcome", "refused")], reloads.refused)?;
+                }
+                Source::ConfigReloaded => metric.encode_gauge(&u64::from(!reloads.is_last_refused))?,
+                Source::ConfigGeneration => metric.encode_gauge(&(1 + reloads.applied))?,
                 Source::Links => {
                     for (index, tier) in Tier::ALL.into_iter().enumerate() {
                         let links: u64 = known.links.values().map(|links| links[index]).sum();

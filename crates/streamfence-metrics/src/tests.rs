@@ -106,6 +106,8 @@ fn every_number_shows_under_its_name() {
         streamfence_links{tier="emit"} 11
         streamfence_links{tier="splice"} 22
         streamfence_slow_clients{namespace="/feed"} 1
+        streamfence_config_last_reload_success 1
+        streamfence_config_generation 1
         streamfence_messages_published_total{namespace="/feed",topic="quote"} 101
         streamfence_messages_published_bytes_total{namespace="/feed",topic="quote"} 2
         streamfence_messages_received_total{namespace="/feed",topic="quote"} 3
@@ -162,6 +164,8 @@ fn lanes_add_up_over_shards_and_the_worst_of_them_shows() {
     metrics.on_survey(0, quote(&catalog), &survey(2, 5, 100, 1500));
     metrics.on_survey(1, quote(&catalog), &survey(3, 4, 200, 500));
     expect![[r#"
+        streamfence_config_last_reload_success 1
+        streamfence_config_generation 1
         streamfence_lanes{namespace="/feed",topic="quote"} 5
         streamfence_lane_depth_max{namespace="/feed",topic="quote"} 5
         streamfence_lane_bytes_max{namespace="/feed",topic="quote"} 200
@@ -236,6 +240,10 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_sessions_total` | counter | `namespace`, `outcome` | Sessions that were kept for a client that lost its connection, by what became of them. |
         | `streamfence_tls_handshakes_failed_total` | counter | `reason` | Connections that came to nothing because no TLS came about, by reason. |
         | `streamfence_tls_certificate_expiry_timestamp_seconds` | gauge | `server` | When the certificate of a server, named by its address, expires, in Unix time. |
+        | `streamfence_tls_certificate_loads_total` | counter | `server`, `outcome` | How often a server has taken up certificate and key (`loaded`, with its start or a reload), or found them unusable and kept what it had (`refused`). |
+        | `streamfence_config_reloads_total` | counter | `outcome` | How often the configuration was read again, by outcome: `applied` as a whole, or `refused` as a whole. |
+        | `streamfence_config_last_reload_success` | gauge |  | 1 where the last reload was applied, or there was none; 0 where it was refused, and the configuration before it holds. |
+        | `streamfence_config_generation` | gauge |  | Which configuration holds: 1 for that of the start, and one more with each reload that was applied. |
         | `streamfence_messages_published_total` | counter | `namespace`, `topic` | Messages published, whatever the number of clients. |
         | `streamfence_messages_published_bytes_total` | counter | `namespace`, `topic` | Bytes published, encoded. |
         | `streamfence_messages_received_total` | counter | `namespace`, `topic` | Messages taken from clients. |
@@ -306,9 +314,42 @@ fn sessions_are_counted_by_what_became_of_them() {
         streamfence_sessions_total{namespace="/feed",outcome="detached"} 3
         streamfence_sessions_total{namespace="/feed",outcome="resumed"} 2
         streamfence_sessions_total{namespace="/feed",outcome="expired"} 1
+        streamfence_config_last_reload_success 1
+        streamfence_config_generation 1
         streamfence_build_info{version="0.1.0"} 1
     "#]]
     .assert_eq(&moved(&metrics.encode()));
+}
+
+#[test]
+fn reloads_are_counted_and_the_last_one_shown() {
+    let metrics = Metrics::new(&Catalog::default());
+    let config = || -> String {
+        metrics
+            .encode()
+            .lines()
+            .filter(|line| line.starts_with("streamfence_config"))
+            .map(|line| format!("{line}\n"))
+            .collect()
+    };
+    expect![[r#"
+        streamfence_config_reloads_total{outcome="applied"} 0
+        streamfence_config_reloads_total{outcome="refused"} 0
+        streamfence_config_last_reload_success 1
+        streamfence_config_generation 1
+    "#]]
+    .assert_eq(&config());
+    metrics.on_event(&Event::Reloaded);
+    metrics.on_event(&Event::ReloadRefused { reason: "it is wrong".into() });
+    expect![[r#"
+        streamfence_config_reloads_total{outcome="applied"} 1
+        streamfence_config_reloads_total{outcome="refused"} 1
+        streamfence_config_last_reload_success 0
+        streamfence_config_generation 2
+    "#]]
+    .assert_eq(&config());
+    metrics.on_event(&Event::Reloaded);
+    assert!(config().contains("streamfence_config_last_reload_success 1\nstreamfence_config_generation 3\n"));
 }
 
 #[test]
@@ -322,12 +363,15 @@ fn handshakes_are_counted_by_why_they_failed_and_certificates_shown_by_when_they
         let expires = UNIX_EPOCH + Duration::from_secs(expires);
         metrics.on_event(&Event::TlsLoaded { address: Arc::clone(&address), expires });
     }
+    metrics.on_event(&Event::TlsReloadRefused { address: Arc::clone(&address), reason: "it is wrong".into() });
     let tls: String =
         moved(&metrics.encode()).lines().filter(|line| line.contains("tls")).map(|l| l.to_owned() + "\n").collect();
     expect![[r#"
         streamfence_tls_handshakes_failed_total{reason="timeout"} 1
         streamfence_tls_handshakes_failed_total{reason="not_tls"} 2
         streamfence_tls_certificate_expiry_timestamp_seconds{server="127.0.0.1:443"} 2000
+        streamfence_tls_certificate_loads_total{server="127.0.0.1:443",outcome="loaded"} 2
+        streamfence_tls_certificate_loads_total{server="127.0.0.1:443",outcome="refused"} 1
     "#]]
     .assert_eq(&tls);
 }
@@ -354,6 +398,8 @@ fn a_store_shows_under_its_name_and_how_long_its_calls_took() {
     metrics.on_spill(StoreId(1), &stats);
     metrics.on_spill(StoreId(0), &SpillStats { bytes: 99, ..SpillStats::default() });
     expect![[r#"
+        streamfence_config_last_reload_success 1
+        streamfence_config_generation 1
         streamfence_spill_bytes{store="0"} 99
         streamfence_spill_bytes{store="/var/spill"} 2
         streamfence_spill_segments{store="/var/spill"} 3

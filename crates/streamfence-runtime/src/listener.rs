@@ -38,6 +38,8 @@ pub trait Listener: Send + Sync + 'static {
     fn on_server_stopped(&self, address: &str) {}
     /// A server has taken up the certificate that it shows from now on.
     fn on_tls_loaded(&self, address: &str, expires: SystemTime) {}
+    /// The files of a server's TLS were read again and are not what they should be: what it had holds on.
+    fn on_tls_reload_refused(&self, address: &str, reason: &str) {}
     /// A connection to a server came to nothing, because no TLS came about.
     fn on_handshake_failed(&self, address: &str, peer: Option<SocketAddr>, reason: HandshakeFailure) {}
     /// Another catalog holds.
@@ -97,6 +99,7 @@ pub trait Listener: Send + Sync + 'static {
             Event::ServerStopping { address } => self.on_server_stopping(address),
             Event::ServerStopped { address } => self.on_server_stopped(address),
             Event::TlsLoaded { address, expires } => self.on_tls_loaded(address, *expires),
+            Event::TlsReloadRefused { address, reason } => self.on_tls_reload_refused(address, reason),
             Event::HandshakeFailed { address, peer, reason } => self.on_handshake_failed(address, *peer, *reason),
             Event::Reloaded => self.on_reloaded(),
             Event::ReloadRefused { reason } => self.on_reload_refused(reason),

@@ -4,18 +4,20 @@
 
 use engineioxide::service::NotFoundService;
 use socketioxide::service::SocketIoService;
-use socketioxide::{ParserConfig, SocketIo, TransportType};
+use socketioxide::{ParserConfig, SocketIo};
 
-use crate::options::{EngineTransport, ServerOptions};
+use crate::options::ServerOptions;
 
 /// The one service every request of a layer goes to. Clones share its sessions.
 pub type Engine = SocketIoService<NotFoundService>;
 
 /// Builds the library's service, and its handle for namespaces and emits.
+///
+/// It offers all transports: which of them are taken is for the layer in front of it, where that may change.
 #[must_use]
 pub fn build(options: &ServerOptions) -> (Engine, SocketIo) {
     let max_packet_bytes = options.max_packet_bytes();
-    let builder = SocketIo::builder()
+    SocketIo::builder()
         .req_path(options.path.clone())
         .ping_interval(options.ping_interval)
         .ping_timeout(options.ping_timeout)
@@ -30,12 +32,8 @@ pub fn build(options: &ServerOptions) -> (Engine, SocketIo) {
                 .max_incoming_binaries(MAX_INCOMING_ATTACHMENTS)
                 .max_incoming_binary_buf_size(max_packet_bytes)
                 .packet_completion_timeout(options.body_timeout),
-        );
-    match options.engine_transport {
-        EngineTransport::WebSocketOrPolling => builder,
-        EngineTransport::WebSocketOnly => builder.transports([TransportType::Websocket]),
-    }
-    .build_svc()
+        )
+        .build_svc()
 }
 
 /// Slots of a connection's channel beside the fence's window, for pings, acks and the application's own emits: a

@@ -93,6 +93,10 @@ where
                 state.kill(CloseReason::Protocol);
                 return Err(Box::new(ErrorCode::BadRequest.as_str()) as _);
             }
+            // Who its certificate says it is; the application may know better.
+            if let Some(who) = socket.req_parts().extensions.get::<Principal>() {
+                socket.extensions.insert(who.clone());
+            }
             self.application.call_middleware(socket.clone(), auth).await?;
             if self.shared.fence.catalog().namespace_entry(self.namespace).is_removed {
                 // As the library says it of a namespace that never was.

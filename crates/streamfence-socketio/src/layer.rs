@@ -23,8 +23,9 @@ use crate::engine::Engine;
 use crate::link::state::PACKET_SEPARATOR;
 use crate::link::{LinkState, Peer, Shim, Stream, connects_in};
 use crate::namespaces::Namespaces;
-use crate::options::{EngineTransport, LiveOptions, ServerOptions};
+use crate::options::{Change, EngineTransport, LiveOptions, ServerOptions};
 use crate::origin::Origins;
+use crate::principal::Principal;
 use crate::registry::Registry;
 use crate::request::{Refusal, Wanted, detached, is_below, own_post, wanted};
 
@@ -57,9 +58,18 @@ impl FenceLayer {
 
     pub(crate) fn live(engine: Engine, options: LiveOptions) -> Self {
         let registry = Registry::new(options.now().max_connections as usize);
-        let origins = Origins::new(options.now().allowed_origins.clone());
         let path = options.now().path.as_str().into();
-        Self { door: Arc::new(Door { engine, options, path, origins, registry, namespaces: OnceLock::new() }) }
+        Self { door: Arc::new(Door { engine, options, path, registry, namespaces: OnceLock::new() }) }
+    }
+
+    /// Lets other options hold from now on, as far as they can under what serves already, and says what of them is
+    /// another value than before. The address and TLS are for the server that owns a listener.
+    pub fn set_options(&self, new: &ServerOptions) -> Vec<Change> {
+        let options = &self.door.options;
+        let (held, changes) = options.now().reloaded(new, options.built());
+        self.door.registry.set_capacity(held.max_connections as usize);
+        options.set(held);
+        changes
     }
 
     /// The options, for whoever serves the layer.
@@ -148,7 +158,6 @@ pub(crate) struct Door {
     options: LiveOptions,
     /// Where Socket.IO is served, for as long as it is.
     path: Box<str>,
-    origins: Origins,
     registry: Registry,
     /// The library's handlers hold the library: whoever serves holds both.
     namespaces: OnceLock<Arc<Namespaces>>,
@@ -163,15 +172,18 @@ impl Door {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        if !self.origins.allows(request.headers()) {
+        // Looked at once: whoever was let in may read the answer, too.
+        let options = Arc::clone(&self.options.now());
+        let origins = Origins::new(&options.allowed_origins);
+        if !origins.allows(request.headers()) {
             return Refusal::ForbiddenOrigin.response();
         }
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let mut response = match self.origins.preflight(&request) {
+        let mut response = match origins.preflight(&request) {
             Some(response) => response,
             None => self.serve(request).await.unwrap_or_else(Refusal::response),
         };
-        self.origins.open(origin, response.headers_mut());
+        origins.open(origin, response.headers_mut());
         response
     }
 
@@ -185,17 +197,17 @@ impl Door {
         match wanted(&request, allow_polling)? {
             Wanted::Handshake => self.handshake(request).await,
             Wanted::Poll { sid } => {
-                let link = self.find(sid)?;
+                let link = self.find(sid, &request)?;
                 self.poll(&link, request).await
             }
             Wanted::Post { sid } => {
-                let link = self.find(sid)?;
+                let link = self.find(sid, &request)?;
                 self.post(&link, request).await
             }
             Wanted::WebSocket { sid, key } => {
                 let accept = derive_accept_key(key.as_bytes());
                 let link = match sid {
-                    Some(sid) => Some(self.find(sid)?),
+                    Some(sid) => Some(self.find(sid, &request)?),
                     None => None,
                 };
                 self.upgrade(link, &accept, request)
@@ -203,14 +215,19 @@ impl Door {
         }
     }
 
-    fn find(&self, sid: &str) -> Result<Arc<LinkState>, Refusal> {
-        self.registry.find(sid).ok_or(Refusal::UnknownSession)
+    /// The session of a request: whoever has a certificate of somebody else's has no session of his.
+    fn find<B>(&self, sid: &str, request: &Request<B>) -> Result<Arc<LinkState>, Refusal> {
+        let link = self.registry.find(sid).ok_or(Refusal::UnknownSession)?;
+        if link.is_opener(who(request)) { Ok(link) } else { Err(Refusal::UnknownSession) }
     }
 
     fn admit<B>(&self, transport: Transport, request: &Request<B>) -> Result<Arc<LinkState>, Refusal> {
         let peer = request.extensions().get::<Peer>().cloned();
         let link = self.registry.admit(self.options.now().link_limits(), transport, peer);
         let is_closed = self.registry.is_closed();
+        if let (Some(link), Some(who)) = (&link, who(request)) {
+            link.set_opener(who);
+        }
         link.ok_or(if is_closed { Refusal::ShuttingDown } else { Refusal::TooManyConnections })
     }
 
@@ -363,6 +380,11 @@ impl Door {
         let body = body.collect().await.unwrap_or_else(|never| match never {});
         Response::from_parts(parts, body.to_bytes())
     }
+}
+
+/// Who a request is from, where its certificate or the application in front says so.
+fn who<B>(request: &Request<B>) -> Option<&str> {
+    request.extensions().get::<Principal>().map(|Principal(name)| name.as_str())
 }
 
 /// Lives as long as the library keeps the session: its drop is the end of a session that nobody else saw end.

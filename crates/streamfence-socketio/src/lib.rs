@@ -33,7 +33,9 @@ pub mod fuzzing;
 pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
 pub use client::FencedSocket;
 pub use layer::{FenceLayer, FenceService};
-pub use options::{Address, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion};
+pub use options::{
+    Address, Change, ClientAuth, Effect, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion,
+};
 pub use principal::Principal;
-pub use server::{Server, ServerBuilder, StartError};
+pub use server::{Plan, Server, ServerBuilder, StartError};
 pub use verbatim::Verbatim;

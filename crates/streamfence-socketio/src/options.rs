@@ -1,5 +1,6 @@
 //! What can be chosen for a server, with the defaults of the configuration file.
 
+mod change;
 mod live;
 mod tls;
 
@@ -9,8 +10,9 @@ use std::time::Duration;
 
 use streamfence_core::Tier;
 
+pub use self::change::{Change, Effect};
 pub(crate) use self::live::LiveOptions;
-pub use self::tls::{Password, TlsOptions, TlsVersion};
+pub use self::tls::{ClientAuth, Password, TlsOptions, TlsVersion};
 
 use crate::link::{LinkLimits, Tuning};
 

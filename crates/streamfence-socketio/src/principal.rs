@@ -3,6 +3,9 @@
 /// Who a client is. The application's connect middleware puts it into the socket's extensions, and the fence takes it
 /// from there when the middleware has let the client in: what a connect handler puts there comes too late.
 ///
+/// A client that shows a [certificate](crate::ClientAuth) is there with one already, and so is one whose requests carry one
+/// in their extensions, from a middleware in front of the layer; the connect middleware may put another in its place.
+///
 /// Messages may then be published to all connections of a principal, and a session that survives its connection is
 /// resumed by the same principal only.
 ///

@@ -18,7 +18,6 @@ pub struct Registry {
 
 #[derive(Debug)]
 struct Shared {
-    capacity: usize,
     links: Mutex<Links>,
     /// Told when the last connection has ended.
     emptied: Notify,
@@ -26,6 +25,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Links {
+    /// How many may live at a time.
+    capacity: usize,
     is_closed: bool,
     next_id: u64,
     living: HashMap<u64, Weak<LinkState>>,
@@ -43,7 +44,13 @@ impl Registry {
     /// A registry of at most so many connections.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { shared: Arc::new(Shared { capacity, links: Mutex::default(), emptied: Notify::new() }) }
+        let links = Mutex::new(Links { capacity, ..Links::default() });
+        Self { shared: Arc::new(Shared { links, emptied: Notify::new() }) }
+    }
+
+    /// Takes so many connections from now on; those that are too many live on.
+    pub fn set_capacity(&self, capacity: usize) {
+        self.shared.links().capacity = capacity;
     }
 
     /// Takes no further connections in; those that live go on.
@@ -91,7 +98,7 @@ impl Registry {
     /// Takes a new connection in, if there is a place left and it is not closed.
     pub(crate) fn admit(&self, limits: LinkLimits, transport: Transport, peer: Option<Peer>) -> Option<Arc<LinkState>> {
         let mut links = self.shared.links();
-        if links.is_closed || links.living.len() >= self.shared.capacity {
+        if links.is_closed || links.living.len() >= links.capacity {
             return None;
         }
         let id = links.next_id;
@@ -167,6 +174,19 @@ mod tests {
         assert!(registry.admit(LIMITS, Transport::WebSocket, None).is_none());
         link.end(CloseReason::Client);
         assert!(registry.admit(LIMITS, Transport::WebSocket, None).is_some());
+    }
+
+    #[test]
+    fn less_room_ends_nobody_and_more_is_there_at_once() {
+        let registry = Registry::new(2);
+        let [one, two] = [(); 2].map(|()| registry.admit(LIMITS, Transport::WebSocket, None).expect("room for two"));
+        registry.set_capacity(1);
+        assert_eq!(registry.len(), 2);
+        one.end(CloseReason::Client);
+        assert!(registry.admit(LIMITS, Transport::WebSocket, None).is_none(), "one is as many as there may be");
+        registry.set_capacity(2);
+        assert!(registry.admit(LIMITS, Transport::WebSocket, None).is_some());
+        drop(two);
     }
 
     #[test]

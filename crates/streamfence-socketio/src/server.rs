@@ -6,6 +6,8 @@ mod builder;
 mod door;
 mod health;
 mod listener;
+mod places;
+mod reload;
 mod tls;
 
 use std::io;
@@ -16,7 +18,7 @@ use std::time::Duration;
 
 use streamfence_core::{CloseReason, Event};
 use streamfence_runtime::Fence;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower::Layer;
 
@@ -24,11 +26,13 @@ pub use self::builder::{ServerBuilder, StartError};
 use self::door::Door;
 pub use self::health::Health;
 pub use self::listener::{Listener, MemoryConnector, MemoryListener, bind_unix, memory};
+use self::places::Places;
+pub use self::reload::Plan;
 use self::tls::{Acceptor, Handshakes};
 pub use self::tls::{Identity, TlsError, TlsWarning};
 use crate::layer::FenceLayer;
 use crate::namespaces::Namespaces;
-use crate::options::{Address, ServerOptions};
+use crate::options::{Address, LiveOptions, ServerOptions};
 use crate::registry::Registry;
 
 /// A running server. Dropping it stops accepting; [`Self::stop`] ends its connections too.
@@ -39,10 +43,11 @@ pub struct Server {
     accepting: watch::Sender<bool>,
     is_ready: Arc<AtomicBool>,
     accept_loop: JoinHandle<()>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     registry: Registry,
-    max_connections: u32,
-    shutdown_drain: Duration,
+    options: LiveOptions,
+    /// What it shakes hands with, where it speaks TLS.
+    tls: Option<Arc<Acceptor>>,
     /// Whose events tell of this server, where it was built for one.
     fence: Option<Fence>,
     /// What of the fence it serves.
@@ -56,7 +61,7 @@ impl Server {
     /// [`StartError::Tls`], when the options want TLS and its files cannot be used.
     pub fn start<L: Listener>(listener: L, layer: &FenceLayer, options: &ServerOptions) -> Result<Self, StartError> {
         let identity = identity(options)?;
-        Ok(Self::start_for(None, listener, layer, options, identity.as_ref()))
+        Ok(Self::start_for(None, listener, layer, options, identity))
     }
 
     /// The same, for a fence: its memory decides with whether it is ready, and its events tell of this server.
@@ -65,11 +70,11 @@ impl Server {
         listener: L,
         layer: &FenceLayer,
         options: &ServerOptions,
-        identity: Option<&Identity>,
+        identity: Option<Identity>,
     ) -> Self {
         let is_ready = Arc::new(AtomicBool::new(true));
         let (accepting, stopped) = watch::channel(true);
-        let places = Arc::new(Semaphore::new(options.max_connections as usize));
+        let places = Arc::new(Places::new(options.max_connections));
         let local_addr = listener.local_addr();
         let health = Health::new(Arc::clone(&is_ready));
         let health = match &fence {
@@ -89,9 +94,10 @@ impl Server {
             fence: fence.clone(),
         };
         let tls = options.tls.as_ref().zip(identity).map(|(options, identity)| Tls {
-            acceptor: Arc::new(Acceptor::new(identity, options)),
+            acceptor: Arc::new(Acceptor::new(identity, options.clone())),
             handshakes: Handshakes::new(options.max_handshakes),
         });
+        let acceptor = tls.as_ref().map(|tls| Arc::clone(&tls.acceptor));
         let accept_loop = AcceptLoop { listener, door: Arc::new(door), tls };
         Self {
             local_addr,
@@ -101,8 +107,8 @@ impl Server {
             accept_loop: tokio::spawn(accept_loop.run()),
             places,
             registry: layer.registry().clone(),
-            max_connections: options.max_connections,
-            shutdown_drain: options.shutdown_drain,
+            options: layer.options().clone(),
+            tls: acceptor,
             fence,
             namespaces: layer.namespaces().cloned(),
         }
@@ -150,15 +156,16 @@ impl Server {
         let _all_left = tokio::time::timeout(FAREWELL, self.registry.emptied()).await;
         self.accepting.send_replace(false);
         self.registry.kill_all(CloseReason::ShuttingDown);
-        if !self.all_gone(self.shutdown_drain).await {
+        if !self.all_gone().await {
             tracing::warn!(left = self.registry.len(), "connections outlived the drain time");
         }
         self.accept_loop.abort();
         self.announce(|address| Event::ServerStopped { address });
     }
 
-    async fn all_gone(&self, within: Duration) -> bool {
-        tokio::time::timeout(within, self.places.acquire_many(self.max_connections)).await.is_ok()
+    async fn all_gone(&self) -> bool {
+        let within = self.options.now().shutdown_drain;
+        tokio::time::timeout(within, self.places.all_free()).await.is_ok()
     }
 
     fn announce(&self, event: impl Fn(Arc<str>) -> Event) {

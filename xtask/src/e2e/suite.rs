@@ -22,8 +22,17 @@ const LONG: &[&str] = &["4-slow-reader"];
 const ALONE: &[&str] = &["3-stuck-clients", "5-bursts", "6-gone", "6-spill"];
 
 /// Suites about what passes over a connection: they run once more where the Socket.IO library emits every message.
-const BOTH_TIERS: &[&str] =
-    &["1-contract", "2-at-least-once", "3-stuck-clients", "4-slow-reader", "4-tls", "5-bursts", "6-gone", "8-sessions"];
+const BOTH_TIERS: &[&str] = &[
+    "1-contract",
+    "2-at-least-once",
+    "3-stuck-clients",
+    "4-slow-reader",
+    "4-tls",
+    "5-bursts",
+    "6-gone",
+    "6-spill",
+    "8-sessions",
+];
 
 /// A file of tests.
 pub(super) struct Suite {

@@ -90,7 +90,7 @@ impl Hub {
     #[inline]
     pub(super) fn offer(&mut self, key: SessionKey, place: u32, message: &Arc<Message>, now: Instant) -> Admission {
         if self.is_tight() {
-            return self.offer_tight(key, place, message, now);
+            return self.offer_tight(key, place, message, None, now);
         }
         let session = &mut self.sessions[key.index as usize].value.session;
         let admission = session.offer(place, message, now, &mut self.books);

@@ -22,6 +22,9 @@ impl Hub {
         while batch.len() < BATCH_LENGTH {
             let Some(turn) = link.next_turn() else { break };
             let session = &mut self.sessions[turn.index as usize].value.session;
+            if batch.is_empty() {
+                session.look_ahead(room.frames.min(BATCH_LENGTH as u32) as usize);
+            }
             let said = session.poll_transmit(&mut room, || link.clock().now(now), now, &mut self.books);
             is_timeless = is_alone && !session.has_timers();
             has_spilled |= !no_logs && session.has_spilled();

@@ -12,13 +12,14 @@
 //!
 //! Hubs that share a budget take turns, a round each, and tell each other how high their highest lane is.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Hub;
-use crate::lane::{Admission, ENTRY_BYTES, Rejection};
+use crate::lane::{Admission, ENTRY_BYTES, Rejection, WayOut};
 use crate::link::Room;
-use crate::message::{Message, SessionKey, TopicId};
+use crate::message::{LinkKey, Message, SessionKey, TopicId};
 use crate::session::{GAP_BYTES, GAP_FRAMES};
 
 /// How many lanes are looked at in one step.
@@ -99,12 +100,34 @@ pub(super) struct Strain {
     round: Option<Round>,
     /// When it makes sense to look for something to shed again.
     rested: Option<Instant>,
+    /// Links without room, for whose empty lanes there is something on disk.
+    roomless: HashSet<LinkKey>,
     cost: PressureCost,
 }
 
 impl Default for Strain {
     fn default() -> Self {
-        Self { ceiling: u64::MAX, owed: 0, highest: 0, round: None, rested: None, cost: PressureCost::default() }
+        Self {
+            ceiling: u64::MAX,
+            owed: 0,
+            highest: 0,
+            round: None,
+            rested: None,
+            roomless: HashSet::new(),
+            cost: PressureCost::default(),
+        }
+    }
+}
+
+impl Strain {
+    /// Remembers a link whose lanes take something when it has room again.
+    pub(super) fn await_room(&mut self, link: LinkKey) {
+        self.roomless.insert(link);
+    }
+
+    /// Whether a link that has room now, or is gone, was one of those.
+    pub(super) fn awaits(&mut self, link: LinkKey) -> bool {
+        !self.roomless.is_empty() && self.roomless.remove(&link)
     }
 }
 
@@ -184,14 +207,16 @@ impl Hub {
         key: SessionKey,
         place: u32,
         message: &Arc<Message>,
+        way_out: Option<WayOut>,
         now: Instant,
     ) -> Admission {
-        let passes = self.passes_through(key, place, message);
+        // A lane that could spill takes one message at a time from disk, so it may as well take this one.
+        let passes = self.passes_through(key, place, message) || way_out.is_some() && self.can_send_first(key, place);
         let session = &mut self.sessions[key.index as usize].value.session;
         let admission = if passes {
             session.offer(place, message, now, &mut self.books)
         } else {
-            session.offer_tight(place, message, self.strain.owed, now, &mut self.books)
+            session.offer_tight(place, message, self.strain.owed, way_out, now, &mut self.books)
         };
         match admission {
             Admission::Admitted { displaced, .. } => {
@@ -203,8 +228,9 @@ impl Hub {
                 }
             }
             Admission::Rejected(Rejection::OverBudget) => self.strain.cost.rejected += 1,
-            // A lane that must not cost more goes nowhere, not to disk either.
-            Admission::Spilled | Admission::Rejected(_) => {}
+            // What it costs until it is written is bounded by what may wait for the disk.
+            Admission::Spilled => return admission,
+            Admission::Rejected(_) => {}
         }
         // What passes through must have left before the next message comes.
         self.settle(key, passes);
@@ -225,6 +251,13 @@ impl Hub {
             Some(!link.is_ready() && room.takes(frames + message.frames(), bytes + message.size_bytes()))
         };
         is_idle && fits().unwrap_or(false)
+    }
+
+    /// Whether a lane is empty, and what it holds next can be sent at once.
+    pub(super) fn can_send_first(&self, key: SessionKey, place: u32) -> bool {
+        let seated = &self.sessions[key.index as usize].value;
+        let has_room = self.link(seated.link).is_some_and(|link| link.room().takes(1, 1));
+        has_room && seated.session.lane(place).is_empty()
     }
 
     /// One step of the shedding, within one round.

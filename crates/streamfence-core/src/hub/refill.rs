@@ -1,5 +1,6 @@
 //! How lanes that have spilled catch up: from memory at once, from what is read when it is there. Never what is published.
 
+use std::hint::black_box;
 use std::time::Instant;
 
 use super::Hub;
@@ -47,12 +48,11 @@ impl Hub {
             return;
         }
         self.refill(key, lane, place, topic, None, now);
-        let session = &self.sessions[key.index as usize].value.session;
-        let Some(spilled) = session.lane(lane).spilled() else { return };
-        let at = spilled.cursor.position;
-        let is_to_wait = !spilled.is_waiting && !session.lane(lane).is_stalled();
+        let state = self.sessions[key.index as usize].value.session.lane(lane);
+        let Some(spilled) = state.spilled() else { return };
+        let (at, (messages, bytes)) = (spilled.cursor.position, state.vacant());
+        let is_to_wait = !spilled.is_waiting && !state.is_stalled();
         if is_to_wait && self.most_to_take(key, lane) > 0 && self.spills.log(place).slot(at).is_none() {
-            let (messages, bytes) = session.lane(lane).vacant();
             self.spills.update(place, now, |log| log.reads.wait(at, key, Want { place: lane, messages, bytes }));
             if let Some(spilled) = self.spilled_mut(key, lane) {
                 spilled.is_waiting = true;
@@ -60,13 +60,23 @@ impl Hub {
         }
     }
 
-    /// How many messages a lane may take now: none while it is more than half full, and where memory is short one at a time.
-    fn most_to_take(&self, key: SessionKey, lane: u32) -> u64 {
-        let lane = self.sessions[key.index as usize].value.session.lane(lane);
-        match (lane.wants_refill(), self.is_tight()) {
+    /// How many messages a lane may take now: none while it is more than half full, and where memory is short one at a
+    /// time, and only while it can be sent. A link that has no room for it is looked at again when it has.
+    fn most_to_take(&mut self, key: SessionKey, lane: u32) -> u64 {
+        let seated = &self.sessions[key.index as usize].value;
+        let (link, state) = (seated.link, seated.session.lane(lane));
+        let is_empty = state.is_empty();
+        match (state.wants_refill(), self.is_tight()) {
             (false, _) => 0,
-            (true, true) => u64::from(lane.is_empty()),
             (true, false) => u64::MAX,
+            (true, true) if self.can_send_first(key, lane) => 1,
+            (true, true) => {
+                // One that is away takes it when it is back.
+                if is_empty && self.link(link).is_some() {
+                    self.strain.await_room(link);
+                }
+                0
+            }
         }
     }
 
@@ -187,7 +197,11 @@ impl Hub {
         let began = self.spills.began(now);
         let made = vec![None; records.len()];
         let mut source = Source { next, records, lost, made, began };
-        for (_, key, lane) in self.spills.update(place, now, |log| log.reads.answer(from, next)) {
+        let waiting = self.spills.update(place, now, |log| log.reads.answer(from, next));
+        for (number, &(_, key, lane)) in waiting.iter().enumerate() {
+            if number % LOOK_AHEAD == 0 {
+                self.look_ahead(&waiting[number..waiting.len().min(number + LOOK_AHEAD)]);
+            }
             let Some(spilled) = self.spilled_mut(key, lane) else { continue };
             spilled.is_waiting = false;
             let topic = self.sessions[key.index as usize].value.session.lane(lane).topic();
@@ -202,4 +216,18 @@ impl Hub {
             self.settle(key, false);
         }
     }
+
+    /// Looks at what the next lanes will need: lanes at places of their own lie all over the memory, and one wait for it is
+    /// for all of these and not for each.
+    fn look_ahead(&self, lanes: &[(LogPosition, SessionKey, u32)]) {
+        let seen = lanes.iter().filter_map(|&(_, key, lane)| {
+            let session = self.session(key).filter(|session| session.has_spilled())?;
+            let lane = session.lane(lane);
+            Some(lane.bytes() ^ lane.spilled()?.cursor.position.0 ^ lane.newest_seen())
+        });
+        black_box(seen.fold(0, |seen, lane| seen ^ lane));
+    }
 }
+
+/// How many lanes are looked at before the first of them is served.
+const LOOK_AHEAD: usize = 16;

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::{Fanout, Hub};
 use crate::event::{CloseReason, Event};
 use crate::gap::LossReason;
-use crate::lane::{Admission, Rejection, Spilled};
+use crate::lane::{Admission, Rejection, Spilled, WayOut};
 use crate::message::{ClientId, Message, SessionKey, TopicId};
 use crate::policy::{SpillFull, SpillRules};
 use crate::session::Verdict;
@@ -222,7 +222,8 @@ impl Hub {
         now: Instant,
     ) -> Admission {
         if self.is_tight() {
-            return self.offer_tight(key, place, message, now);
+            let way_out = vacancy.ok().map(|vacancy| WayOut { vacancy, is_private });
+            return self.offer_tight(key, place, message, way_out, now);
         }
         let session = &mut self.sessions[key.index as usize].value.session;
         let admission = session.offer_or_spill(place, message, vacancy, is_private, now, &mut self.books);
@@ -374,8 +375,13 @@ impl Hub {
             let session = &mut self.sessions[key.index as usize].value.session;
             session.join_log(lane, seat);
             let topic = session.lane(lane).entry().clone();
+            let is_empty = session.lane(lane).is_empty();
             self.books.spill_began(&topic, session.client());
             self.file_quota(key, lane, topic.id, place, now);
+            if is_empty {
+                // Nothing of it will leave and have it go on: for want of memory it has spilled before it was full.
+                self.settle(key, false);
+            }
         }
     }
 

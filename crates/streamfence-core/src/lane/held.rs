@@ -18,7 +18,7 @@ impl Lane {
             conflation.hold(key, message);
             self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
         } else {
-            self.push_back(message);
+            self.push_back(message.clone());
         }
     }
 
@@ -55,7 +55,7 @@ impl Lane {
     /// Queues the held values whose interval is over.
     pub(super) fn release(&mut self, now: Instant) {
         while let Some(message) = self.conflation.as_mut().and_then(|conflation| conflation.release(now)) {
-            self.push_back(&message);
+            self.push_back(message);
         }
     }
 
@@ -80,7 +80,7 @@ impl Lane {
         let Some(mut conflation) = self.conflation.take() else { return false };
         let mut any = false;
         while let Some(message) = conflation.pop_front() {
-            self.push_back(&message);
+            self.push_back(message);
             any = true;
         }
         any

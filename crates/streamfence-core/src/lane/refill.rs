@@ -3,6 +3,7 @@
 //! Records pass by in their order, from memory or from disk; what was refused, has expired or could not be read is told in
 //! its place. Never more than is the lane's, whatever a disk says.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -119,9 +120,10 @@ impl Lane {
                 offset: record.id.offset,
                 is_expired: record.expires_us.and_then(|us| moment(source.began, us)).is_some_and(|at| at <= now),
             };
-            let (made, began, topic) =
-                (&mut source.made[place], source.began, log.class_at(at).unwrap_or(&self.topic).clone());
-            let make = || made.get_or_insert_with(|| Arc::new(message_of(record, topic, began))).clone();
+            let (made, began) = (&mut source.made[place], source.began);
+            // Counting references costs more than the rest, so it is done where the message is made.
+            let topic = log.class_at(at).map_or_else(|| Cow::Owned(self.topic.clone()), Cow::Borrowed);
+            let make = || made.get_or_insert_with(|| Arc::new(message_of(record, topic.into_owned(), began))).clone();
             if !self.pass(&mut spilled, log, client, most, &passing, make, &mut refill) {
                 is_full = true;
                 break;
@@ -172,7 +174,7 @@ impl Lane {
                 let message = message();
                 refill.taken += 1;
                 spilled.oldest = spilled.oldest.max(message.published);
-                self.push_back(&message);
+                self.push_back(message);
             }
         }
         if deviates {
@@ -240,7 +242,8 @@ impl Lane {
         spilled.lose(before.saturating_sub(after).saturating_sub(known), refill);
     }
 
-    /// Notes what its log has refused up to a position, or up to a number.
+    /// Notes what its log has refused up to a position, or up to a number. Mostly that is nothing.
+    #[inline]
     pub(super) fn hear(
         &mut self,
         spilled: &mut Spilled,
@@ -250,11 +253,23 @@ impl Lane {
         before: Option<u64>,
         refill: &mut Refill,
     ) {
-        let first = spilled.cursor.refusals;
         let end = before.unwrap_or(u64::MAX).min(log.refusals.next());
-        if first >= end {
-            return;
+        if spilled.cursor.refusals < end {
+            self.hear_refusals(spilled, log, client, upto, end, refill);
         }
+    }
+
+    #[cold]
+    fn hear_refusals(
+        &mut self,
+        spilled: &mut Spilled,
+        log: &SpillLog,
+        client: ClientId,
+        upto: LogPosition,
+        end: u64,
+        refill: &mut Refill,
+    ) {
+        let first = spilled.cursor.refusals;
         for (gap, unplaced) in log.refusals.from(first, end, upto, client) {
             refill.missed += unplaced;
             if self.policy.gap_notices {

@@ -276,10 +276,7 @@ impl Lane {
     ) -> Admission {
         let admission = match (self.decide(message, now), vacancy) {
             (Admission::Rejected(Rejection::Full), Ok(cursor)) if self.policy.spills() => {
-                // What the client missed before stays behind the last entry, and so before this.
-                let cursor = Cursor { offset: Offset(message.id.offset.0.saturating_sub(1)), ..cursor };
-                self.spilled = Some(Box::new(Spilled::new(cursor, message, is_private, now)));
-                return Admission::Spilled;
+                return self.begin_spill(message, cursor, is_private, now);
             }
             (Admission::Rejected(Rejection::Full), Err(why)) if self.policy.spills() => {
                 Admission::Rejected(Rejection::NotSpilled(why))
@@ -288,6 +285,20 @@ impl Lane {
         };
         self.note_refusal(message, admission);
         admission
+    }
+
+    /// Goes on in its log from this message on.
+    pub(super) fn begin_spill(
+        &mut self,
+        message: &Message,
+        vacancy: Cursor,
+        is_private: bool,
+        now: Instant,
+    ) -> Admission {
+        // What the client missed before stays behind the last entry, and so before this.
+        let cursor = Cursor { offset: Offset(message.id.offset.0.saturating_sub(1)), ..vacancy };
+        self.spilled = Some(Box::new(Spilled::new(cursor, message, is_private, now)));
+        Admission::Spilled
     }
 
     /// Where it stands in its log, if it has spilled.

@@ -10,6 +10,7 @@ use super::held::pace_key;
 use super::{Admission, Lane, Rejection};
 use crate::message::Message;
 use crate::policy::{Delivery, Overflow};
+use crate::spill_log::Cursor;
 
 /// What an entry of a lane counts as, in bytes: its place in the queue, and what little lies around it.
 pub const ENTRY_BYTES: u64 = 48;
@@ -18,6 +19,15 @@ pub const MESSAGE_BYTES: u64 = 256;
 
 /// From how many of its messages the share of a lane is estimated, so that a look costs the same for all lanes.
 const LOOK: usize = 8;
+
+/// Where a message goes that a lane has no memory for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WayOut {
+    /// The place in the topic's log.
+    pub(crate) vacancy: Cursor,
+    /// Whether it is for some clients alone.
+    pub(crate) is_private: bool,
+}
 
 /// What was shed from a lane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,9 +42,23 @@ impl Lane {
     /// Offers a message that must not cost more than this lane makes free for it: an entry, and what is `owed` beside.
     ///
     /// A newer value takes the place of one that pays for it, and where the policy lets older messages give way they do.
+    /// Where it lets the lane spill, and there is a place on disk, it does: memory is what a disk is there to spare.
     /// Everything else is refused.
-    pub(crate) fn offer_tight(&mut self, message: &Arc<Message>, owed: u64, now: Instant) -> Admission {
-        let admission = self.decide_tight(message, ENTRY_BYTES + owed, now);
+    pub(crate) fn offer_tight(
+        &mut self,
+        message: &Arc<Message>,
+        owed: u64,
+        way_out: Option<WayOut>,
+        now: Instant,
+    ) -> Admission {
+        let admission = match (self.decide_tight(message, ENTRY_BYTES + owed, now), way_out) {
+            (Admission::Rejected(Rejection::OverBudget), Some(WayOut { vacancy, is_private }))
+                if self.policy.spills() =>
+            {
+                return self.begin_spill(message, vacancy, is_private, now);
+            }
+            (admission, _) => admission,
+        };
         self.note_refusal(message, admission);
         admission
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Session, take_stock};
+use super::Session;
+use super::standing::take_stock;
 use crate::books::Books;
 use crate::lane::{Admission, Lane, Refill, Spilled};
 use crate::message::{ClientId, Message, TopicId};

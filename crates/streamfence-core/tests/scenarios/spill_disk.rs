@@ -551,3 +551,83 @@ fn a_lane_that_leaves_while_it_is_read_for_is_not_missed() {
     "#]],
     );
 }
+
+#[test]
+fn where_memory_is_short_a_lane_spills_before_it_is_full_and_where_there_is_no_disk_it_refuses() {
+    check(
+        spilling().gap_notices(true),
+        "memory 0, offer 1-3, +50ms, room 2, memory 0, room 9, +1ms, memory plenty, room 9, books",
+        expect![[r#"
+            0s  spilled 1-3
+            0s  spill began
+            50ms  sent 1-2
+            50ms  spill ended: 3 in 50ms
+            50ms  sent 3
+            51ms  books of t: 3 offered 3 sent 3 delivered 3 spilled
+            51ms  1 links, 0 messages resident
+        "#]],
+    );
+    check(
+        spilling().gap_notices(true),
+        "memory 313, offer 1, disk fails, +50ms, offer 2, memory plenty, room 9, offer 3, books",
+        expect![[r#"
+            0s  spilled 1
+            0s  spill began
+            20ms  disk is failed
+            50ms  rejected 2: disk_failed
+            50ms  overflow began
+            50ms  spill ended: 1 in 50ms
+            50ms  sent 1
+            50ms  overflow ended: 1 lost
+            50ms  told: missed 1 of t, 2 to 2: rejected
+            50ms  sent 3
+            50ms  books of t: 3 offered 2 sent 2 delivered 1 spilled 1 rejected
+            50ms  1 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn a_private_message_spills_where_memory_is_short_and_keeps_its_place() {
+    check(
+        spilling(),
+        "join bob /a, bob: subscribe, memory 0, offer 1 to=bob, offer 2, +50ms, memory plenty, bob: room 9, room 9, books",
+        expect![[r#"
+            0s  bob: joined /a
+            0s  bob: subscribed to t
+            0s  spilled 1
+            0s  bob: spill began
+            0s  spilled 2 (2 of 2)
+            0s  spill began
+            50ms  bob: spill ended: 2 in 50ms
+            50ms  bob: told: subscribed to t after 0
+            50ms  bob: sent 1-2
+            50ms  spill ended: 1 in 50ms
+            50ms  sent 2
+            50ms  books of t: 3 offered 3 sent 3 delivered 3 spilled
+            50ms  2 links, 0 messages resident
+        "#]],
+    );
+}
+
+#[test]
+fn where_memory_is_short_a_session_that_is_away_takes_nothing_from_disk_until_it_is_back() {
+    check(
+        spilling(),
+        "retain 60s, room 9, close, memory 0, offer 1-2, +50ms, holds, return, room 9, memory plenty, room 9, books",
+        expect![[r#"
+            0s  left (transport)
+            0s  is waited for
+            0s  spilled 1-2
+            0s  spill began
+            50ms  holds t: 0 messages, 0 bytes
+            50ms  joined /a
+            50ms  is back
+            50ms  sent 1
+            50ms  spill ended: 2 in 50ms
+            50ms  sent 2
+            50ms  books of t: 2 offered 2 sent 2 delivered 2 spilled
+            50ms  1 links, 0 messages resident
+        "#]],
+    );
+}

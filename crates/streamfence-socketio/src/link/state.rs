@@ -80,6 +80,8 @@ pub struct LinkState {
     /// Closes the Engine.IO session from above, for sessions that have no stream to cut.
     closer: OnceLock<Hook>,
     sid: OnceLock<Box<str>>,
+    /// Who opened it, where a certificate or the application in front says so.
+    opener: OnceLock<Box<str>>,
     registered: Registered,
     /// What serves it, once it has come as far as a fenced namespace. Weak, because that holds this.
     connection: Mutex<Weak<Connection>>,
@@ -121,6 +123,7 @@ impl LinkState {
             end: Mutex::default(),
             closer: OnceLock::new(),
             sid: OnceLock::new(),
+            opener: OnceLock::new(),
             registered,
             connection: Mutex::default(),
         }
@@ -130,6 +133,16 @@ impl LinkState {
     #[must_use]
     pub fn detached(limits: LinkLimits, transport: Transport) -> Self {
         Self::new(limits, transport, None, Registry::new(1).unregistered())
+    }
+
+    /// Notes who opened this connection.
+    pub(crate) fn set_opener(&self, name: &str) {
+        let _known = self.opener.set(name.into());
+    }
+
+    /// Whether this is who opened it, or nobody was and is known.
+    pub(crate) fn is_opener(&self, name: Option<&str>) -> bool {
+        self.opener.get().map(|name| &**name) == name
     }
 
     /// What serves this connection, opened by the first namespace that asks.

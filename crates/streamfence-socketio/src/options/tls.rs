@@ -23,6 +23,8 @@ pub struct TlsOptions {
     pub private_key_password: Option<Password>,
     /// The oldest version that clients may speak. Default: TLS 1.3.
     pub oldest_version: TlsVersion,
+    /// Whether clients show a certificate. Default: none.
+    pub client_auth: ClientAuth,
     /// How long a handshake may take. Default: 10 seconds.
     pub handshake_timeout: Duration,
     /// How many handshakes may go on at once, at least 1; more connections wait in the system's backlog. Default: 256.
@@ -38,6 +40,7 @@ impl TlsOptions {
             private_key: private_key.into(),
             private_key_password: None,
             oldest_version: TlsVersion::default(),
+            client_auth: ClientAuth::default(),
             handshake_timeout: Duration::from_secs(10),
             max_handshakes: 256,
         }
@@ -52,6 +55,39 @@ pub enum TlsVersion {
     /// TLS 1.3.
     #[default]
     Tls13,
+}
+
+/// Whether clients show a certificate, and whose word counts for it.
+///
+/// Who has one is the [`Principal`](crate::Principal) that it names: its only URI (of the subject's alternative names,
+/// such as `spiffe://example.org/feed`), else the only common name of its subject, else its only DNS name. One that
+/// names nobody is a certificate all the same, and lets its client in without a principal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// They are not asked for one.
+    #[default]
+    None,
+    /// Whoever has one shows it, and it must be a good one; whoever has none comes in without.
+    Optional {
+        /// The file with the certificates in PEM of those who sign for clients.
+        authorities: PathBuf,
+    },
+    /// Whoever has none does not come in.
+    Required {
+        /// The file with the certificates in PEM of those who sign for clients.
+        authorities: PathBuf,
+    },
+}
+
+impl ClientAuth {
+    /// The file of those who sign for clients.
+    #[must_use]
+    pub fn authorities(&self) -> Option<&PathBuf> {
+        match self {
+            Self::None => None,
+            Self::Optional { authorities } | Self::Required { authorities } => Some(authorities),
+        }
+    }
 }
 
 /// A text that is never shown.

@@ -106,10 +106,11 @@ impl ServerBuilder {
     fn start_as<L: Listener>(self, identity: Option<Identity>, listener: L) -> Result<Server, StartError> {
         let (layer, _io): (_, SocketIo) = self.adapter.options(self.options.clone()).build()?;
         let fence = Some(self.fence.clone());
-        let server = Server::start_for(fence, listener, &layer, &self.options, identity.as_ref());
+        let expires = identity.as_ref().map(Identity::expires);
+        let server = Server::start_for(fence, listener, &layer, &self.options, identity);
         let address: Arc<str> = server.address().to_string().into();
-        if let Some(identity) = identity {
-            self.fence.announce(&Event::TlsLoaded { address: Arc::clone(&address), expires: identity.expires() });
+        if let Some(expires) = expires {
+            self.fence.announce(&Event::TlsLoaded { address: Arc::clone(&address), expires });
         }
         self.fence.announce(&Event::ServerStarted { address });
         Ok(server)

@@ -12,20 +12,22 @@ use hyper_util::service::TowerToHyperService;
 use streamfence_core::{Event, HandshakeFailure};
 use streamfence_runtime::Fence;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::health::Health;
+use super::places::Places;
 use super::tls::{Acceptor, Failed, Handshake};
 use crate::layer::FenceService;
 use crate::link::{Peer, Stream};
 use crate::options::LiveOptions;
+use crate::principal::Principal;
 
 /// Where the streams of one listener go.
 pub(super) struct Door {
     pub(super) service: FenceService<Health>,
     pub(super) options: LiveOptions,
-    pub(super) places: Arc<Semaphore>,
+    pub(super) places: Arc<Places>,
     pub(super) accepting: watch::Receiver<bool>,
     /// The address, for those who are told.
     pub(super) address: Arc<str>,
@@ -37,8 +39,8 @@ impl Door {
     pub(super) fn admit(self: &Arc<Self>, stream: Stream, peer: Peer) {
         stream.tune(&self.options.now().tuning());
         let door = Arc::clone(self);
-        match self.place() {
-            Some(place) => tokio::spawn(async move { door.serve(stream.holding(place), peer).await }),
+        match self.places.take() {
+            Some(place) => tokio::spawn(async move { door.serve(stream.holding(place), peer, None).await }),
             None => tokio::spawn(turn_away(stream)),
         };
     }
@@ -54,7 +56,7 @@ impl Door {
         stream: Stream,
         peer: Peer,
     ) {
-        if self.places.available_permits() == 0 {
+        if self.places.are_taken() {
             self.failed(Failed { reason: HandshakeFailure::Full, why: None }, &peer);
             return;
         }
@@ -66,16 +68,12 @@ impl Door {
                 accepted = acceptor.accept(stream, handshake) => accepted,
                 _ = accepting.wait_for(|is_accepting| !is_accepting) => return,
             };
-            match (accepted, door.place()) {
-                (Ok(stream), Some(place)) => door.serve(stream.holding(place), peer).await,
-                (Ok(stream), None) => turn_away(stream).await,
+            match (accepted, door.places.take()) {
+                (Ok((stream, who)), Some(place)) => door.serve(stream.holding(place), peer, who).await,
+                (Ok((stream, _)), None) => turn_away(stream).await,
                 (Err(failed), _) => door.failed(failed, &peer),
             }
         });
-    }
-
-    fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
     fn failed(&self, Failed { reason, why }: Failed, peer: &Peer) {
@@ -90,12 +88,15 @@ impl Door {
         }
     }
 
-    /// Speaks HTTP until the end of the connection, or until it is something else.
-    async fn serve(&self, stream: Stream, peer: Peer) {
+    /// Speaks HTTP until the end of the connection, or until it is something else, with whoever its certificate names.
+    async fn serve(&self, stream: Stream, peer: Peer, who: Option<Principal>) {
         let service = ServiceExt::<hyper::Request<Incoming>>::map_request(
             self.service.clone(),
             move |mut request: hyper::Request<Incoming>| {
                 request.extensions_mut().insert(peer.clone());
+                if let Some(who) = &who {
+                    request.extensions_mut().insert(who.clone());
+                }
                 request
             },
         );

@@ -7,6 +7,7 @@ mod secure;
 mod talk;
 
 mod callbacks;
+mod certificates;
 mod delivery;
 mod embedding;
 mod ends;
@@ -16,6 +17,8 @@ mod namespaces;
 mod polling;
 mod principals;
 mod publishing;
+mod reload;
+mod rotation;
 mod sockets;
 mod splice;
 mod subscriptions;

@@ -9,16 +9,42 @@ use streamfence_socketio::{ServerOptions, TlsOptions};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, SupportedProtocolVersion};
 
 use crate::app;
 
-/// A certificate that is its own root, and its key, in a directory that goes with it.
+/// A certificate that is its own root, and its key.
+pub(crate) struct Pair {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+    pub(crate) certificate: CertificateDer<'static>,
+}
+
+impl Pair {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    pub(crate) fn expired() -> Self {
+        Self::with(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1))
+    }
+
+    fn with(more: impl FnOnce(&mut CertificateParams)) -> Self {
+        let key = KeyPair::generate().expect("there is randomness");
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("the name is valid");
+        more(&mut params);
+        let certificate = params.self_signed(&key).expect("it can be signed");
+        Self { chain: certificate.pem(), key: key.serialize_pem(), certificate: certificate.der().clone() }
+    }
+}
+
+/// A pair, in a directory that goes with it.
 pub(crate) struct Files {
-    directory: PathBuf,
+    pub(crate) directory: PathBuf,
     certificate: CertificateDer<'static>,
 }
 
@@ -28,13 +54,15 @@ impl Files {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("streamfence-tls-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&directory).expect("the temporary directory is writable");
-        let key = KeyPair::generate().expect("there is randomness");
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("the name is valid");
-        let certificate = params.self_signed(&key).expect("it can be signed");
-        for (name, text) in [("chain.pem", certificate.pem()), ("key.pem", key.serialize_pem())] {
-            std::fs::write(directory.join(name), text).expect("the directory is writable");
-        }
-        Self { directory, certificate: certificate.der().clone() }
+        let pair = Pair::new();
+        let files = Self { directory, certificate: pair.certificate.clone() };
+        files.write("chain.pem", &pair.chain);
+        files.write("key.pem", &pair.key);
+        files
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.join(name), text).expect("the directory is writable");
     }
 
     pub(crate) fn tls(&self) -> TlsOptions {
@@ -47,13 +75,12 @@ impl Files {
 
     /// What a client trusts, and which version it speaks.
     pub(crate) fn client(&self, version: &'static SupportedProtocolVersion) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).expect("it is a certificate");
-        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(&[version])
-            .expect("the provider has suites for it")
-            .with_root_certificates(roots)
-            .with_no_client_auth()
+        trusting([&self.certificate], version).with_no_client_auth()
+    }
+
+    /// What the server's clients have trusted since it began.
+    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
     }
 
     /// Shakes hands as a client that trusts the server.
@@ -68,6 +95,21 @@ impl Files {
     ) -> std::io::Result<TlsStream<S>> {
         shake_hands(self.client(&TLS12), stream).await
     }
+}
+
+/// A client that trusts these.
+pub(crate) fn trusting<'a>(
+    certificates: impl IntoIterator<Item = &'a CertificateDer<'static>>,
+    version: &'static SupportedProtocolVersion,
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        roots.add(certificate.clone()).expect("it is a certificate");
+    }
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .expect("the provider has suites for it")
+        .with_root_certificates(roots)
 }
 
 pub(crate) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(

@@ -12,14 +12,16 @@ use std::time::SystemTime;
 
 use pkcs8::der::SecretDocument;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
-use tokio_rustls::rustls::Error;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::sign::{CertifiedKey, SigningKey};
+use tokio_rustls::rustls::{Error, RootCertStore};
 
 use super::validity::Validity;
-use crate::options::{Password, TlsOptions};
+use crate::options::{ClientAuth, Password, TlsOptions};
 
 /// The certificates of a server and the key of the first of them.
 ///
@@ -36,10 +38,20 @@ pub struct Identity {
     key: Arc<CertifiedKey>,
     validity: Validity,
     warnings: Vec<TlsWarning>,
+    clients: Option<Clients>,
+}
+
+/// Whose certificates a server takes from its clients.
+struct Clients {
+    verifier: Arc<dyn ClientCertVerifier>,
+    /// Those whose word counts, as their file has them.
+    authorities: Vec<CertificateDer<'static>>,
 }
 
 impl Identity {
     /// Reads the files of the options and checks that the key is that of the first certificate.
+    ///
+    /// This reads files and decrypts keys: not for a task that must not wait.
     ///
     /// # Errors
     /// [`TlsError`], when one of the files does not hold what it should.
@@ -74,7 +86,8 @@ impl Identity {
         if now < validity.not_before.to_system_time() {
             warnings.push(TlsWarning::NotYetValid { file: chain_file.clone(), until: validity.not_before.to_string() });
         }
-        Ok(Self { key: Arc::new(CertifiedKey::new(chain, key)), validity, warnings })
+        let clients = clients(&options.client_auth)?;
+        Ok(Self { key: Arc::new(CertifiedKey::new(chain, key)), validity, warnings, clients })
     }
 
     /// What is odd and yet no error.
@@ -89,6 +102,33 @@ impl Identity {
         self.validity.not_after.to_system_time()
     }
 
+    /// Whether both show and ask for the same certificates, whatever their files are called.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let asks = |identity: &Self| identity.clients.as_ref().map(|clients| clients.authorities.clone());
+        self.key.cert == other.key.cert && asks(self) == asks(other)
+    }
+
+    /// Fails where the certificate is not valid now.
+    pub(super) fn check_is_valid(&self) -> Result<(), TlsError> {
+        let is_about_time =
+            |why: &&TlsWarning| matches!(why, TlsWarning::Expired { .. } | TlsWarning::NotYetValid { .. });
+        match self.warnings.iter().find(is_about_time) {
+            Some(why) => Err(TlsError::NotValid(why.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the certificate is valid at this moment, whatever it was when it was loaded.
+    pub(super) fn is_valid(&self) -> bool {
+        let now = SystemTime::now();
+        (self.validity.not_before.to_system_time()..=self.expires()).contains(&now)
+    }
+
+    /// Who says whether a client's certificate is a good one, where clients are asked for one.
+    pub(super) fn clients(&self) -> Option<Arc<dyn ClientCertVerifier>> {
+        self.clients.as_ref().map(|clients| Arc::clone(&clients.verifier))
+    }
+
     pub(super) fn certified_key(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.key)
     }
@@ -100,6 +140,7 @@ impl fmt::Debug for Identity {
             .field("certificates", &self.key.cert.len())
             .field("validity", &self.validity)
             .field("warnings", &self.warnings)
+            .field("authorities", &self.clients.as_ref().map_or(0, |clients| clients.authorities.len()))
             .finish_non_exhaustive()
     }
 }
@@ -112,6 +153,24 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         return Err(TlsError::NoCertificate { file: file.to_owned(), found: found(&pem) });
     }
     Ok(chain)
+}
+
+fn clients(auth: &ClientAuth) -> Result<Option<Clients>, TlsError> {
+    let Some(file) = auth.authorities() else { return Ok(None) };
+    let authorities = certificates(file)?;
+    let unusable = |at: usize, why: String| TlsError::BadCertificate { file: file.clone(), number: at + 1, why };
+    let mut roots = RootCertStore::empty();
+    for (at, authority) in authorities.iter().enumerate() {
+        roots.add(authority.clone()).map_err(|why| unusable(at, why.to_string()))?;
+    }
+    let provider = Arc::new(ring::default_provider());
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = match auth {
+        ClientAuth::Optional { .. } => builder.allow_unauthenticated(),
+        ClientAuth::None | ClientAuth::Required { .. } => builder,
+    };
+    let verifier = builder.build().map_err(|why| unusable(0, why.to_string()))?;
+    Ok(Some(Clients { verifier, authorities }))
 }
 
 fn private_key(
@@ -286,6 +345,9 @@ pub enum TlsError {
         /// Which of the certificates it is the key of, from 1.
         number: Option<usize>,
     },
+    /// The certificate is not valid now, and was to replace one that is.
+    #[error("{0}; wanted one that is valid now, as the one in use is")]
+    NotValid(TlsWarning),
 }
 
 fn certificate(number: Option<usize>) -> String {

@@ -1,0 +1,107 @@
+//! Hears of files that change, and says which of them want to be read again.
+
+use std::path::PathBuf;
+
+use streamfence_config::{News, Settings, Source, Watch};
+use streamfence_socketio::Server;
+use tokio::sync::mpsc;
+
+use crate::args::ServeArgs;
+
+/// Watches the files of a configuration, where that is wanted.
+pub(crate) struct Watching {
+    /// The configuration, where it is a file that may be watched.
+    file: Option<PathBuf>,
+    watch: Option<Watch>,
+    /// What was last made of the configuration's files: the same again is nothing new.
+    tried: Vec<Source>,
+    tell: mpsc::Sender<News>,
+    news: mpsc::Receiver<News>,
+}
+
+impl Watching {
+    /// Watches what was loaded, unless the command line or the configuration says not to.
+    pub(crate) fn start(args: &ServeArgs, settings: &Settings, servers: &[Server]) -> Self {
+        let (tell, news) = mpsc::channel(MOST_NEWS);
+        let file = args.config.clone().filter(|_| !args.no_watch);
+        let mut watching = Self { file, watch: None, tried: Vec::new(), tell, news };
+        watching.watch(settings, settings.sources.clone(), servers);
+        watching
+    }
+
+    /// Watches the files of what holds after a reload, whatever became of it.
+    pub(crate) fn follow(&mut self, settings: &Settings, servers: &[Server]) {
+        let mut tried = settings.sources.clone();
+        // Where it was refused, what holds was read from what the file held before.
+        if let Some(file) = self.file.clone()
+            && let Some(first) = tried.iter_mut().find(|source| source.path() == file)
+            && let Ok(now) = Source::read(file)
+        {
+            *first = now;
+        }
+        self.watch(settings, tried, servers);
+    }
+
+    fn watch(&mut self, settings: &Settings, tried: Vec<Source>, servers: &[Server]) {
+        self.tried = tried;
+        if self.file.is_none() || !settings.watch {
+            self.watch = None;
+            return;
+        }
+        let certificates = certificates(servers);
+        if let Some(watch) = &self.watch {
+            watch.follow(&self.tried, certificates);
+            return;
+        }
+        let tell = self.tell.clone();
+        // Nobody is told any more once the server has ended.
+        let tell = move |news| drop(tell.blocking_send(news));
+        match Watch::start(&self.tried, certificates, tell) {
+            Ok(watch) => self.watch = Some(watch),
+            Err(why) => {
+                tracing::warn!(code = "not_watching", %why, "files are not watched; SIGHUP has them read again");
+            }
+        }
+    }
+
+    /// Waits until something is to be read again: `true` for the configuration, and `false` for certificates alone. May
+    /// be dropped and called again.
+    pub(crate) async fn changed(&mut self) -> bool {
+        loop {
+            // There is always a sender: our own.
+            let Some(news) = self.news.recv().await else { return std::future::pending().await };
+            match news {
+                News::Changed { config: true, others } => {
+                    let is_new = !self.tried.iter().all(Source::is_current);
+                    if is_new || others {
+                        return is_new;
+                    }
+                }
+                News::Changed { .. } => return false,
+                News::Unreadable { file, why } => {
+                    let file = file.display().to_string();
+                    tracing::warn!(code = "file_unreadable", file, why, "what was read from it holds on");
+                }
+                News::Polling { why } => {
+                    let what = "the system does not tell of files that change: they are looked at every two seconds";
+                    tracing::warn!(code = "watch_polls", why, "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// The files of TLS of all servers, as they are now.
+fn certificates(servers: &[Server]) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for server in servers {
+        if let Some(tls) = &server.options().tls {
+            files.extend([tls.cert_chain.clone(), tls.private_key.clone()]);
+            files.extend(tls.client_auth.authorities().cloned());
+        }
+    }
+    files
+}
+
+/// How much may be told and not yet heard; then the watch waits.
+const MOST_NEWS: usize = 16;

@@ -1,0 +1,127 @@
+use super::Effect::{Live, NeedsRestart, NewConnections};
+use super::*;
+
+fn secure(tls: TlsOptions) -> ServerOptions {
+    ServerOptions { tls: Some(tls), ..ServerOptions::default() }
+}
+
+/// Every option with another value than its default.
+fn all_other() -> ServerOptions {
+    let second = Duration::from_secs(1);
+    ServerOptions {
+        address: Address::Unix("/run/feed.sock".into()),
+        tls: Some(TlsOptions {
+            cert_chain: "b/chain.pem".into(),
+            private_key: "b/key.pem".into(),
+            private_key_password: Some(Password::from("secret")),
+            oldest_version: TlsVersion::Tls12,
+            client_auth: ClientAuth::Required { authorities: "ca.pem".into() },
+            handshake_timeout: second,
+            max_handshakes: 1,
+        }),
+        path: "/other".into(),
+        engine_transport: EngineTransport::WebSocketOnly,
+        max_connections: 1,
+        header_timeout: second,
+        body_timeout: second,
+        stall_timeout: second,
+        window_frames: 1,
+        splice: false,
+        not_sent_lowat_bytes: 1,
+        blocked_read_budget_bytes: 1,
+        ping_interval: second,
+        ping_timeout: second,
+        connect_timeout: second,
+        max_payload_bytes: 1,
+        allowed_origins: vec!["https://example.com".into()],
+        shutdown_drain: second,
+        max_subscriptions_per_client: 1,
+    }
+}
+
+#[test]
+fn each_option_says_from_when_on_a_change_of_it_holds() {
+    let old = secure(TlsOptions::new("a/chain.pem", "a/key.pem"));
+    let (held, changes) = old.reloaded(&all_other(), &old);
+    let told: Vec<_> = changes.iter().map(|change| (change.key, change.effect)).collect();
+    assert_eq!(
+        told,
+        [
+            ("host and port", NeedsRestart),
+            ("tls.certChainPemPath", NewConnections),
+            ("tls.privateKeyPemPath", NewConnections),
+            ("tls.privateKeyPassword", NewConnections),
+            ("tls.protocol", NewConnections),
+            ("tls.clientAuth", NewConnections),
+            ("tls.handshakeTimeoutMs", NewConnections),
+            ("tls.maxHandshakes", NeedsRestart),
+            ("path", NeedsRestart),
+            ("engineIoTransport", Live),
+            ("maxConnections", Live),
+            ("headerTimeoutMs", NewConnections),
+            ("bodyTimeoutMs", Live),
+            ("stallTimeoutMs", NewConnections),
+            ("windowFrames", NewConnections),
+            ("splice", NewConnections),
+            ("notSentLowatBytes", NewConnections),
+            ("blockedReadBudgetBytes", NewConnections),
+            ("pingIntervalMs", NeedsRestart),
+            ("pingTimeoutMs", NeedsRestart),
+            ("connectTimeoutMs", NeedsRestart),
+            ("maxPayloadBytes", Live),
+            ("allowedOrigins", Live),
+            ("shutdownDrainMs", Live),
+            ("maxSubscriptionsPerClient", Live),
+        ]
+    );
+    // What needs a restart is told again with every reload, everything else is done.
+    let (_, again) = held.reloaded(&all_other(), &old);
+    let wanted: Vec<_> = changes.into_iter().filter(|change| change.effect == NeedsRestart).collect();
+    assert_eq!(again, wanted);
+    // And what of it could be had comes back with the old options.
+    assert_eq!(held.reloaded(&old, &old).0, old);
+}
+
+#[test]
+fn values_are_shown_as_the_file_writes_them_and_secrets_are_not() {
+    let old = secure(TlsOptions::new("a/chain.pem", "a/key.pem"));
+    let (_, changes) = old.reloaded(&all_other(), &old);
+    assert!(!format!("{changes:?}").contains("secret"), "{changes:?}");
+    let told = |key| changes.iter().find(|change| change.key == key).map(|change| [&*change.from, &*change.to]);
+    assert_eq!(told("headerTimeoutMs"), Some(["10000", "1000"]));
+    assert_eq!(told("allowedOrigins"), Some(["[]", "[https://example.com]"]));
+    assert_eq!(told("tls.protocol"), Some(["TLSv1.3", "TLSv1.2"]));
+    assert_eq!(told("host and port"), Some(["0.0.0.0:3000", "unix:/run/feed.sock"]));
+    assert_eq!(told("tls.clientAuth"), Some(["none", "required, by ca.pem"]));
+}
+
+#[test]
+fn the_same_options_change_nothing() {
+    let options = all_other();
+    assert_eq!(options.reloaded(&options, &ServerOptions::default()), (options.clone(), Vec::new()));
+}
+
+#[test]
+fn what_the_library_was_built_with_bounds_what_can_be_had_without_a_restart() {
+    let built = ServerOptions::default();
+    let less = ServerOptions { max_payload_bytes: 1000, window_frames: 8, ..built.clone() };
+    let (held, changes) = built.reloaded(&less, &built);
+    assert_eq!(held, less);
+    assert!(changes.iter().all(|change| change.effect != NeedsRestart), "{changes:?}");
+    assert_eq!(held.reloaded(&built, &built).0, built, "back to where it was");
+    let more = ServerOptions { max_payload_bytes: 65_537, window_frames: 33, ..built.clone() };
+    let (held, changes) = built.reloaded(&more, &built);
+    assert_eq!(held, built);
+    assert!(changes.len() == 2 && changes.iter().all(|change| change.effect == NeedsRestart), "{changes:?}");
+}
+
+#[test]
+fn tls_comes_and_goes_with_a_restart() {
+    let (plain, secure) = (ServerOptions::default(), secure(TlsOptions::new("chain.pem", "key.pem")));
+    for (old, new, from, to) in [(&plain, &secure, "WS", "WSS"), (&secure, &plain, "WSS", "WS")] {
+        let (held, changes) = old.reloaded(new, old);
+        let effect = NeedsRestart;
+        assert_eq!(changes, [Change { key: "transport", from: from.into(), to: to.into(), effect }]);
+        assert_eq!(&held, old);
+    }
+}
