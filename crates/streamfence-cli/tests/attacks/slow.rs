@@ -31,9 +31,9 @@ fn outlast(scene: &mut Scene, mut crowd: Vec<TcpStream>, drip: &[u8]) {
         });
         std::thread::sleep(Duration::from_millis(50));
     }
-    // A second is what each timeout is; this says that it is one, and not some other end.
+    // A second is the shortest of the timeouts; this says that it is one, and not some other end.
     assert!(began.elapsed() > Duration::from_millis(500), "closed after {:?} already", began.elapsed());
-    assert!(slowest < Duration::from_secs(1), "a good client waited {slowest:?}");
+    assert!(slowest < Duration::from_secs(3), "a good client waited {slowest:?}");
 }
 
 fn crowd(scene: &Scene, begun: impl Fn(&Scene) -> String) -> Vec<TcpStream> {
