@@ -181,8 +181,12 @@ export class Server {
     });
   }
 
-  /** Writes another configuration, has it read, and waits until the log says what became of it: `reloaded` or `reload_refused`. */
-  async reload(yaml) {
+  /**
+   * Writes another configuration, and `files` beside it by name, has it read, and waits until the log says what became of
+   * it: `reloaded` or `reload_refused`.
+   */
+  async reload(yaml, files = {}) {
+    for (const [name, text] of Object.entries(files)) this.write(name, text);
     this.write("streamfence.yaml", yaml);
     const since = this.log.length;
     this.signal("SIGHUP");

@@ -8,6 +8,7 @@ mod hub;
 mod seam;
 mod service;
 mod spill;
+mod token;
 mod wish;
 
 pub use config::config;
@@ -15,4 +16,5 @@ pub use hub::hub;
 pub use seam::seam;
 pub use service::service;
 pub use spill::spill;
+pub use token::token;
 pub use wish::wish;

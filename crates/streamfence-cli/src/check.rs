@@ -1,10 +1,12 @@
-//! `streamfence check FILE`: whether a configuration is valid, and the certificates it names are what they should be.
+//! `streamfence check FILE`: whether a configuration is valid, and the certificates and keys it names are what they
+//! should be.
 
 use serde_json::{Map, Value, json};
 use streamfence_config::{ConfigError, ConfigErrors, Settings};
 use streamfence_socketio::server::Identity;
 
 use crate::args::CheckArgs;
+use crate::auth::Validators;
 use crate::exit::Failure;
 use crate::serve::options;
 use crate::{explain, say};
@@ -18,6 +20,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
     for warning in &settings.warnings {
         outcome.warn(located(warning), warning)?;
     }
+    // Keys that cannot be read, or are none, are wrong here already.
+    Validators::new(&settings.servers)?;
     let mut wrong = Vec::new();
     for server in &settings.servers {
         let Some(tls) = options(server).tls else { continue };

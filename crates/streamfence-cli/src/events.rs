@@ -1,5 +1,6 @@
 //! The edges an operator wants to read later, as lines of the log. Never one line per message that went well.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use streamfence_runtime::core::{SpillHealth, StoreId, UnsubscribeReason};
@@ -48,6 +49,15 @@ impl Listener for EventLog {
                 tracing::error!(code = "spill_failed", root, "{what}");
             }
         }
+    }
+
+    fn on_auth_rejected(&self, namespace: &str, address: Option<IpAddr>, reason: &str) {
+        let address = address.map_or("unknown".to_owned(), |address| address.to_string());
+        tracing::info!(code = "auth_rejected", namespace, address, reason, "a client was refused");
+    }
+
+    fn on_auth_rate_limited(&self, namespace: &str, address: IpAddr) {
+        tracing::debug!(code = "auth_rate_limited", namespace, %address, "a token was not looked at");
     }
 
     fn on_dead_lettered(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, reason: GiveUpReason) {

@@ -24,9 +24,12 @@ impl Level {
 
     /// Writes lines from this level up, where that is for the configuration to say. Whether it is.
     pub(crate) fn set(&self, level: LogLevel) -> bool {
-        self.filter.as_ref().is_some_and(|set| set(EnvFilter::new(level.as_str())))
+        self.filter.as_ref().is_some_and(|set| set(quiet(EnvFilter::new(level.as_str()))))
     }
 }
+
+/// What writes down every message at the level `trace`, and so the tokens in them, whatever was asked for.
+const QUIET: [&str; 3] = ["tungstenite=debug", "tungstenite::protocol=debug", "tungstenite::protocol::frame=debug"];
 
 /// Starts logging at the level that the command line names, or else the configuration. Only the first call of a process
 /// counts.
@@ -35,7 +38,7 @@ pub(crate) fn start(format: LogFormat, asked: Option<&str>, configured: LogLevel
     let filter = EnvFilter::try_new(level).map_err(|why| {
         Failure::Usage(format!("log level {level:?}: {why}; wanted error, warn, info, debug, trace or a filter"))
     })?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter);
+    let logs = tracing_subscriber::fmt().with_env_filter(quiet(filter));
     let (started, filter): (_, Box<dyn Fn(EnvFilter) -> bool + Send + Sync>) = match format {
         LogFormat::Json => {
             let logs =
@@ -56,6 +59,12 @@ pub(crate) fn start(format: LogFormat, asked: Option<&str>, configured: LogLevel
     };
     started.map_err(Failure::other)?;
     Ok(Level { filter: asked.is_none().then_some(filter) })
+}
+
+fn quiet(filter: EnvFilter) -> EnvFilter {
+    let add =
+        |filter: EnvFilter, quiet: &&str| filter.add_directive(quiet.parse().expect("a directive of ours can be read"));
+    QUIET.iter().fold(filter, add)
 }
 
 /// Writes an event on one line, whatever the names in it that are a client's: a line break in one would begin a line that

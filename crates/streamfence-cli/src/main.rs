@@ -6,6 +6,7 @@
 mod args;
 mod exit;
 
+mod auth;
 mod check;
 mod config;
 mod demo;

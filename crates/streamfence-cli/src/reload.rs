@@ -8,6 +8,7 @@ use streamfence_runtime::Fence;
 use streamfence_socketio::{Change, Effect, Plan, Server};
 
 use crate::args::ServeArgs;
+use crate::auth::{Successors, Validators};
 use crate::exit::Failure;
 use crate::log::Level;
 use crate::serve::{options, settings};
@@ -20,17 +21,25 @@ pub(crate) struct Reload<'a> {
     /// In the order of the settings.
     pub(crate) servers: &'a [Server],
     pub(crate) stores: &'a mut Stores,
+    pub(crate) validators: &'a mut Validators,
     pub(crate) level: &'a Level,
 }
 
 /// A server, and what becomes of it.
 type Planned<'a> = (String, Plan<'a>);
 
+/// What a file asks for, all of it found to be good.
+struct Good<'a> {
+    new: Settings,
+    plans: Vec<Planned<'a>>,
+    successors: Successors,
+}
+
 impl<'a> Reload<'a> {
     /// Reads the file again; says what holds now.
     pub(crate) async fn run(mut self, old: Settings) -> Settings {
         match self.find_good(&old).await {
-            Ok((new, plans)) => self.apply(old, new, plans).await,
+            Ok(good) => self.apply(old, good).await,
             Err(why) => {
                 tracing::error!(code = "reload_refused", "nothing was changed: {}", why.why());
                 self.fence.announce(&Event::ReloadRefused { reason: why.why().into() });
@@ -40,7 +49,7 @@ impl<'a> Reload<'a> {
     }
 
     /// The new settings and what becomes of each server, all of it found to be good before anything changes.
-    async fn find_good(&mut self, old: &Settings) -> Result<(Settings, Vec<Planned<'a>>), Failure> {
+    async fn find_good(&mut self, old: &Settings) -> Result<Good<'a>, Failure> {
         let new = settings(self.args, self.stores.settings())?;
         let mut plans = Vec::new();
         for (server, running) in old.servers.iter().zip(self.servers) {
@@ -50,12 +59,13 @@ impl<'a> Reload<'a> {
                 plans.push((server.name.clone(), plan));
             }
         }
+        let successors = self.validators.successors(old, &new)?;
         // What was opened where another directory cannot be had waits for the next time.
         self.stores.open_more(&new.spill_stores, self.fence).await?;
-        Ok((new, plans))
+        Ok(Good { new, plans, successors })
     }
 
-    async fn apply(&self, old: Settings, new: Settings, plans: Vec<Planned<'a>>) -> Settings {
+    async fn apply(&mut self, old: Settings, Good { new, plans, successors }: Good<'a>) -> Settings {
         for warning in &new.warnings {
             tracing::warn!(code = "config", "{warning}");
         }
@@ -72,6 +82,7 @@ impl<'a> Reload<'a> {
         for what in needs_restart(&old, &new) {
             tracing::warn!(code = "needs_restart", "{what} has changed; that takes effect with a restart");
         }
+        self.validators.replace(successors);
         self.fence.reload(&new.catalog).await;
         for (server, running) in old.servers.iter().zip(self.servers) {
             if let Ok(settings) = new.server(&server.name) {

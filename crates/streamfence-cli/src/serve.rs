@@ -15,13 +15,14 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Listen, LogFormat, ServeArgs};
+use crate::auth::Validators;
 use crate::events::EventLog;
 use crate::exit::Failure;
 use crate::log::Level;
 use crate::reload::Reload;
 use crate::spill::Stores;
 use crate::watching::Watching;
-use crate::{demo, log, memory, reload, say};
+use crate::{auth, demo, log, memory, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings(&args, &[])?;
@@ -86,6 +87,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
         .listener(EventLog { stores: stores.names() });
     let fence = stores.give_to(fence).build().map_err(Failure::other)?;
 
+    let mut validators = Validators::new(&settings.servers)?;
     let admin = Api::new(fence.clone(), move || metrics.encode());
     let admin_address = serve_admin(admin, &settings.admin.listen).await?;
     let mut servers = Vec::new();
@@ -93,6 +95,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
         let started = Server::builder(fence.clone())
             .options(options(server))
             .namespaces(server.namespaces.clone())
+            .token_validator(validators.of(server))
             .start()
             .await
             .map_err(|why| Failure::Listen(format!("server {}: {why}", server.name)))?;
@@ -120,8 +123,16 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
         };
         if is_config {
-            settings =
-                Reload { args, fence: &fence, servers: &servers, stores: &mut stores, level }.run(settings).await;
+            settings = Reload {
+                args,
+                fence: &fence,
+                servers: &servers,
+                stores: &mut stores,
+                validators: &mut validators,
+                level,
+            }
+            .run(settings)
+            .await;
             watching.follow(&settings, &servers);
         }
         are_certificates_good = reload::certificates(&servers).await;
@@ -247,6 +258,7 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
         allowed_origins: settings.allowed_origins.clone().unwrap_or_default(),
         shutdown_drain: settings.shutdown_drain,
         max_subscriptions_per_client: settings.max_subscriptions_per_client,
+        ..auth::options(settings.auth.as_ref())
     }
 }
 

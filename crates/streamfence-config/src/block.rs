@@ -265,9 +265,7 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
                 node.value = text.value.trim().parse().map_or(node.value, Value::Whole);
             }
             Kind::Decimal { .. } => node.value = text.value.trim().parse().map_or(node.value, Value::Fraction),
-            Kind::Flag { .. } | Kind::MustBeFalse => {
-                node.value = text.value.trim().parse().map_or(node.value, Value::Flag);
-            }
+            Kind::Flag { .. } => node.value = text.value.trim().parse().map_or(node.value, Value::Flag),
             _ => {}
         }
     }
@@ -285,13 +283,8 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         }
         (Kind::Decimal { min, max, .. }, Value::Fraction(number)) if (min..=max).contains(number) => return Some(node),
         (Kind::Decimal { min, max, .. }, _) => format!("a number from {min} to {max}"),
-        (Kind::Flag { .. }, Value::Flag(_)) | (Kind::MustBeFalse, Value::Flag(false)) => return Some(node),
-        (Kind::MustBeFalse, Value::Flag(true)) => {
-            report.error(part, node.at, not_in_this_build(key, "true", "false"));
-            return None;
-        }
+        (Kind::Flag { .. }, Value::Flag(_)) => return Some(node),
         (Kind::Flag { .. }, _) => "true or false".to_owned(),
-        (Kind::MustBeFalse, _) => "false".to_owned(),
         (Kind::Choice { of, .. } | Kind::Word { of }, Value::Text(text)) if of.contains(&text.value.as_str()) => {
             return Some(node);
         }
@@ -308,10 +301,12 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
             return Some(node);
         }
         (Kind::Secret, _) => {
-            let found = "not a text, or an empty one".to_owned();
-            let problem =
-                Problem::WrongValue { key: key.name.to_owned(), found, wanted: "a text in quotes".to_owned() };
-            report.error(part, node.at, problem);
+            hidden(key, node.at, "not a text, or an empty one", "a text in quotes", part, report);
+            return None;
+        }
+        (Kind::Secrets, Value::Block(_)) => return Some(node),
+        (Kind::Secrets, _) => {
+            hidden(key, node.at, "no block of names", "names, each with a text", part, report);
             return None;
         }
         (Kind::Text { .. } | Kind::Path, _) => "a text that is not empty".to_owned(),
@@ -329,6 +324,12 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
     };
     report.wrong(part, key.name, &node, wanted);
     None
+}
+
+/// Refuses a value that may be a secret, without showing it.
+fn hidden(key: &Key, at: Place, found: &str, wanted: &str, part: &str, report: &mut Report<'_>) {
+    let problem = Problem::WrongValue { key: key.name.to_owned(), found: found.to_owned(), wanted: wanted.to_owned() };
+    report.error(part, at, problem);
 }
 
 /// A list of texts with the references in each replaced.

@@ -119,7 +119,9 @@ fn is_silent(key: &Key) -> bool {
     let is_extra_block = matches!(key.kind, Kind::Block) && key.section != Section::File;
     let has_no_default = default(key).is_none() && !matches!(key.kind, Kind::Block | Kind::List(_));
     let is_extra_list = matches!(inside(key), Some(Inside::Texts));
-    (is_extra_block || has_no_default || is_extra_list) && !is_part_of_the_frame
+    // Warned of where nobody is asked for a token.
+    let is_of_tokens = matches!((key.section, key.name), (Section::Server, "tokenQuery" | "authTimeoutMs"));
+    (is_of_tokens || is_extra_block || has_no_default || is_extra_list) && !is_part_of_the_frame
 }
 
 /// What stands after the key on its line; `None` where a block or a list of blocks follows.
@@ -134,6 +136,7 @@ fn value(key: &Key) -> Option<Tree> {
         (Kind::Optional { min, .. }, _) => Tree::number(min),
         (Kind::Word { of }, _) => Tree::text(of[0]),
         (Kind::Secret, _) => Tree::text(format!("${{file:{}}}", example(key))),
+        (Kind::Secrets, _) => Tree::block([("somebody", Tree::text(format!("${{file:{}}}", example(key))))]),
         _ => Tree::text(example(key)),
     })
 }
@@ -149,6 +152,13 @@ fn example(key: &Key) -> &'static str {
         "certChainPemPath" => "chain.pem",
         "privateKeyPemPath" => "key.pem",
         "clientCaPemPath" => "clients.pem",
+        "caCertsPemPath" => "authorities.pem",
+        "keyPath" => "key.pem",
+        "jwksPath" => "keys.json",
+        "url" => "http://127.0.0.1:8080/authorize",
+        "staticTokens" => "token",
+        "issuer" => "https://issuer.example",
+        "audience" => "streamfence",
         "privateKeyPassword" => "key-password",
         _ => "secret",
     }

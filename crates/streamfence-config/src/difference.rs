@@ -64,6 +64,7 @@ impl Differences {
             &is.session_retention.as_millis(),
         );
         self.compare(&was.path, "slowClient", &was.slow_client, &is.slow_client);
+        self.compare(&was.path, "authRequired", &was.auth_required, &is.auth_required);
         for class in classes(old, was) {
             match classes(new, is).find(|other| other.name == class.name) {
                 Some(other) => self.of_class(class, other),
@@ -95,6 +96,7 @@ impl Differences {
             client_publish,
             inbound_ack,
             allow_polling,
+            auth_required,
             echo,
             max_topics,
             is_removed: _,
@@ -119,6 +121,7 @@ impl Differences {
         self.compare(part, "clientPublish", &was.client_publish, client_publish);
         self.compare(part, "inboundAckPolicy", &was.inbound_ack, inbound_ack);
         self.compare(part, "allowPolling", &was.allow_polling, allow_polling);
+        self.compare(part, "authRequired", &was.auth_required, auth_required);
         self.compare(part, "echo", &was.echo, echo);
         self.compare(part, "maxTopics", &was.max_topics, max_topics);
     }
@@ -169,7 +172,8 @@ mod tests {
 
     fn check(old: &str, new: &str, expected: &Expect) {
         let catalog = |namespaces: &str| {
-            let file = format!("servers: {{s: {{port: 0, namespaces: [{namespaces}]}}}}");
+            let file =
+                format!("servers: {{s: {{port: 0, auth: TOKEN, staticTokens: {{a: b}}, namespaces: [{namespaces}]}}}}");
             parse(&file, Format::Yaml, "f.yaml", &|_| Err("no references".to_owned())).expect("it is valid").catalog
         };
         let told = differences(&catalog(old), &catalog(new));
@@ -205,10 +209,11 @@ mod tests {
              {name: y, deliveryMode: AT_LEAST_ONCE, maxRetries: 2, maxInFlight: 8, ackTimeoutMs: 9, deadLetterCapacity: 4, \
              retryBackoff: {multiplier: 2, maxMs: 90, jitter: 0.5}, onRetryExhausted: disconnect, ack: native, \
              overflowAction: SPILL_TO_DISK, spill: {maxBytesPerClient: 10, maxBytesPerTopic: 20, onFull: disconnect}}], \
-             sessionRetentionMs: 1, slowClient: {softMessages: 2}}",
+             sessionRetentionMs: 1, slowClient: {softMessages: 2}, authRequired: true}",
             &expect![[r#"
                 /a sessionRetentionMs: 30000 -> 1
                 /a slowClient: None -> Some(SlowClient { soft: Step { messages: Some(2), bytes: None }, hard: Step { messages: None, bytes: None }, eviction: Unsubscribe, patience: 10s })
+                /a authRequired: false -> true
                 /a x overflowAction: RejectNew -> DropOldest
                 /a x coalesce: false -> true
                 /a x maxFrequency: None -> Some(Frequency { interval: 500ms })
@@ -223,6 +228,7 @@ mod tests {
                 /a x metadata: WhenAcked -> Full
                 /a x clientPublish: Deny -> Relay
                 /a x allowPolling: true -> false
+                /a x authRequired: false -> true
                 /a x echo: true -> false
                 /a y overflowAction: RejectNew -> Spill
                 /a y maxInFlight: 1 -> 8
@@ -235,6 +241,7 @@ mod tests {
                 /a y spill.maxBytesPerTopic: None -> Some(20)
                 /a y spill.onFull: Reject -> Disconnect
                 /a y ack: Event -> Native
+                /a y authRequired: false -> true
             "#]],
         );
         check(

@@ -240,6 +240,16 @@ pub enum Problem {
         /// Who may do what with that file.
         mode: u32,
     },
+    /// A setting that does what it says, which is hardly what is wanted. A warning.
+    #[error("{key} is {found}: {why}")]
+    Unwise {
+        /// The key.
+        key: &'static str,
+        /// What it is.
+        found: &'static str,
+        /// Why it is a bad idea.
+        why: &'static str,
+    },
     /// The catalog does not take it.
     #[error("{0}")]
     Catalog(#[from] CatalogError),

@@ -5,8 +5,10 @@
 
 use std::fmt::Write as _;
 
-use Kind::{Block, Choice, Decimal, Flag, Later, List, MustBeFalse, Number, Optional, Path, Secret, Text, Texts, Word};
-use Section::{Admin, Backoff, File, Log, Namespace, Policy, Server, SlowClient, Spill, Tls, Topic};
+use Kind::{Block, Choice, Decimal, Flag, Later, List, Number, Optional, Path, Secret, Secrets, Text, Texts, Word};
+use Section::{
+    Admin, AuthFailures, AuthHook, Backoff, File, Jwt, Log, Namespace, Policy, Server, SlowClient, Spill, Tls, Topic,
+};
 
 /// One key of the file.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,12 @@ pub enum Section {
     Server,
     /// Under `tls`.
     Tls,
+    /// Under `jwt`.
+    Jwt,
+    /// Under `authHook`.
+    AuthHook,
+    /// Under `authFailures`.
+    AuthFailures,
     /// In an entry of `namespaces`.
     Namespace,
     /// In an entry of `namespaces`, for all its topics, or in an entry of `topics`, for that one.
@@ -50,13 +58,31 @@ pub enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 11] = [File, Server, Tls, Namespace, SlowClient, Policy, Backoff, Spill, Topic, Admin, Log];
+    const ALL: [Self; 14] = [
+        File,
+        Server,
+        Tls,
+        Jwt,
+        AuthHook,
+        AuthFailures,
+        Namespace,
+        SlowClient,
+        Policy,
+        Backoff,
+        Spill,
+        Topic,
+        Admin,
+        Log,
+    ];
 
     fn place(self) -> &'static str {
         match self {
             File => "at the top of the file",
             Server => "under `servers.<name>`",
             Tls => "under `tls`",
+            Jwt => "under `jwt`",
+            AuthHook => "under `authHook`",
+            AuthFailures => "under `authFailures`",
             Namespace => "in an entry of `namespaces`",
             Policy => "in an entry of `namespaces` or of `topics`",
             SlowClient => "under `slowClient`",
@@ -105,8 +131,6 @@ pub enum Kind {
         /// What holds without it.
         default: bool,
     },
-    /// `false`: what `true` would ask for is not in this build.
-    MustBeFalse,
     /// One of several words, the first of which holds without it.
     Choice {
         /// The words.
@@ -126,11 +150,13 @@ pub enum Kind {
     },
     /// A text that is never shown, or none.
     Secret,
+    /// Names, each with a text that is never shown.
+    Secrets,
     /// The path of a file, or none.
     Path,
     /// A text, or a list of texts that count together.
     Texts {
-        /// What holds without it.
+        /// What holds without it; empty where that is none.
         default: &'static str,
     },
     /// A list, described by the text.
@@ -192,7 +218,13 @@ pub const KEYS: &[Key] = &[
     key(Server, "transport", choice(&["WS", "WSS"]), "Plain, or TLS as `tls` says."),
     key(Server, "tls", Block, "Certificate and key; must be given where `transport` is WSS."),
     key(Server, "engineIoTransport", choice(&["WEBSOCKET_OR_POLLING", "WEBSOCKET_ONLY"]), "Which Engine.IO transports a client may use."),
-    key(Server, "auth", Choice { of: &["NONE"], later: &["TOKEN"] }, "How clients prove who they are."),
+    key(Server, "auth", choice(&["NONE", "TOKEN"]), "How clients prove who they are: not at all, or by a token that one of `staticTokens`, `jwt` and `authHook` accepts, asked in this order."),
+    key(Server, "staticTokens", Secrets, "Tokens of one principal each, as `name: token` or `name: sha256:<64 hexadecimal digits>`; better `${ENV}` or a digest than the token itself."),
+    key(Server, "jwt", Block, "Tokens signed by someone else (JSON Web Tokens)."),
+    key(Server, "authHook", Block, "Someone to ask about a token, over HTTP."),
+    key(Server, "tokenQuery", Flag { default: false }, "Whether a token may stand in the query of the handshake, as `?token=`."),
+    key(Server, "authTimeoutMs", number(1, DAY_MS, 10_000), "How long a client may stay without a token where one is required, and how long the check of one may take."),
+    key(Server, "authFailures", Block, "How many wrong tokens an address may offer before its next ones are refused unchecked."),
     key(Server, "allowedOrigins", List("origins, such as `https://example.org`, or `*`"), "The origins browsers may connect from, also sent as CORS headers to polling clients; without it origins are not checked."),
     key(Server, "maxConnections", number(1, U32, 10_000), "How many connections may be open at once; more are answered 503, and with TLS closed before the handshake."),
     key(Server, "maxPayloadBytes", number(1, MAX_PAYLOAD, 65_536), "The largest payload a client may publish; more is answered `PAYLOAD_TOO_LARGE`."),
@@ -213,11 +245,6 @@ pub const KEYS: &[Key] = &[
     key(Server, "spillMaxBytes", number(LEAST_STORE, PIB, 4 << 30), "How much disk that directory may take, in files of 16 MiB. Said by one server, it holds for all that share it."),
     key(Server, "spillMinFreeBytes", number(0, PIB, 512 << 20), "How much of the disk it leaves free, whoever takes the rest. Said by one server, it holds for all that share the directory."),
     key(Server, "namespaces", List("namespaces"), "The namespaces it serves; at least one."),
-    later(Server, "jwt", "Tokens signed by someone else."),
-    later(Server, "staticTokens", "Tokens written in the file."),
-    later(Server, "tokenQuery", "Whether a token may stand in the query."),
-    later(Server, "authFailures", "How many wrong tokens an address may offer."),
-    later(Server, "authTimeoutMs", "How long a client may stay without a token."),
     later(Server, "trustedProxies", "Whose forwarding headers are believed."),
     later(Server, "maxConnectionsPerIp", "How many connections one address may have."),
     later(Server, "inboundRate", "How many events a client may send."),
@@ -231,9 +258,29 @@ pub const KEYS: &[Key] = &[
     key(Tls, "handshakeTimeoutMs", number(1, DAY_MS, 10_000), "How long a handshake may take."),
     key(Tls, "maxHandshakes", number(1, U16, 256), "How many handshakes may go on at once; more connections wait, and the oldest handshake gives way to them after a second."),
 
+    key(Jwt, "algorithm", Word { of: &["HS256", "RS256", "ES256", "EdDSA"] }, "How tokens are signed; must be given. A token that says otherwise is refused."),
+    key(Jwt, "keyPath", Path, "The file with the one key: a public key in PEM, or with HS256 the secret, a newline at its end not counted. Relative to the configuration. It, `jwksPath` or `secret` must be given."),
+    key(Jwt, "jwksPath", Path, "The file with a set of keys in JSON (JWKS), from which a token chooses by its `kid`."),
+    key(Jwt, "secret", Secret, "The secret of HS256, of 32 bytes or more."),
+    key(Jwt, "issuer", Texts { default: "" }, "The issuers (`iss`) that are believed; without it any, and none."),
+    key(Jwt, "audience", Texts { default: "" }, "The audiences (`aud`) of which a token must name one; without it a token that names any is refused."),
+    key(Jwt, "leewayMs", number(0, 600_000, 5000), "How far the clocks of issuer and server may lie apart, for `exp` and `nbf`; counted in whole seconds."),
+    key(Jwt, "requireExpiry", Flag { default: true }, "Whether a token without `exp` is refused."),
+    key(Jwt, "principalClaim", Text { default: Some("sub") }, "The claim that names the principal."),
+    key(Jwt, "rulesClaim", Text { default: Some("streamfence") }, "The claim that lists what its holder may do."),
+    key(Jwt, "withoutRules", choice(&["allow", "deny"]), "What a token without that claim may do: everything, or nothing."),
+
+    key(AuthHook, "url", Text { default: None }, "Where each question is posted to, such as `http://127.0.0.1:8080/authorize`; `https://` too."),
+    key(AuthHook, "caCertsPemPath", Path, "The file with the certificates in PEM that vouch for an `https` URL, without it those that the system trusts; relative to the configuration."),
+    key(AuthHook, "timeoutMs", number(1, 60_000, 2000), "How long an answer may take; then the token is refused."),
+    key(AuthHook, "maxConcurrent", number(1, 4096, 64), "How many questions may be open at once. Sixteen times as many wait for their turn, within the same time; what comes beyond is refused."),
+    key(AuthHook, "cacheMs", number(0, 3_600_000, 2000), "How long an answer holds for the same token and wish; a refusal for a fifth of it. 0 asks every time."),
+
+    key(AuthFailures, "max", number(0, U16, 20), "How many; 0 is any number."),
+    key(AuthFailures, "windowMs", number(1, DAY_MS / 24, 60_000), "Within how long. An address that offers more is refused for as long, and each time again for twice as long, up to 15 minutes."),
+
     key(Namespace, "path", Text { default: None }, "Its path, such as `/feed`; once in the file."),
     key(Namespace, "topics", List("names, or `{name: .., <policy keys>}`"), "Its topics; at least one."),
-    key(Namespace, "authRequired", MustBeFalse, "Whether clients must prove who they are."),
     key(Namespace, "sessionRetentionMs", number(0, DAY_MS, 30_000), "How long a lost session waits for its client, where the client asked for that; 0 is not at all."),
     key(Namespace, "slowClient", Block, "What happens to a client that stays behind, over all its topics of the namespace."),
 
@@ -257,6 +304,7 @@ pub const KEYS: &[Key] = &[
     key(Policy, "coalesceKey", Texts { default: "topic" }, "What makes two messages versions of one value, unless their publisher gives a key: `topic`, or a JSON pointer into the payload such as `/symbol`, or a list of them such as `[/symbol, /venue]`."),
     key(Policy, "coalesceFallback", choice(&["reject", "dropOldest"]), "What gives way when a COALESCE lane is full of other keys: the new message, or the oldest."),
     key(Policy, "allowPolling", Flag { default: true }, "Whether clients that poll may subscribe."),
+    key(Policy, "authRequired", Flag { default: false }, "Whether a client must prove who it is: in an entry of `namespaces` to stay there for longer than `authTimeoutMs`, and to subscribe or publish to its topics; in an entry of `topics` for that one. Needs `auth: TOKEN`."),
     key(Policy, "inboundAckPolicy", choice(&["ACK_ON_RECEIPT", "ACK_AFTER_HANDLER_SUCCESS"]), "When a client's publish is answered."),
     key(Policy, "clientPublish", choice(&["deny", "relay", "handler"]), "What becomes of a message a client publishes."),
     key(Policy, "echo", Flag { default: true }, "Whether a relayed message also reaches its sender."),
@@ -370,7 +418,6 @@ impl Kind {
             Optional { min, max, without } => (format!("{min} to {max}"), (*without).to_owned()),
             Decimal { min, max, default } => (format!("{min} to {max}"), coded(&default.to_string())),
             Flag { default } => ("`true` or `false`".to_owned(), coded(&default.to_string())),
-            MustBeFalse => ("`false`; `true` is not in this build".to_owned(), coded("false")),
             Choice { of, later } => {
                 let mut takes = of.iter().map(|word| coded(word)).collect::<Vec<_>>().join(", ");
                 if !later.is_empty() {
@@ -380,9 +427,11 @@ impl Kind {
             }
             Word { of } => (of.iter().map(|word| coded(word)).collect::<Vec<_>>().join(", "), "none".to_owned()),
             Text { default: Some(default) } => ("a text".to_owned(), coded(default)),
+            Texts { default: "" } => ("a text, or a list of texts".to_owned(), "none".to_owned()),
             Texts { default } => ("a text, or a list of texts".to_owned(), coded(default)),
             Text { default: None } => ("a text".to_owned(), "must be given".to_owned()),
             Secret | Path => ("a text".to_owned(), "none".to_owned()),
+            Secrets => ("names, each with a text".to_owned(), "none".to_owned()),
             List(of) => (format!("a list of {of}"), String::new()),
             Block => ("a block of keys".to_owned(), String::new()),
             Later => ("not in this build".to_owned(), String::new()),

@@ -21,6 +21,7 @@ mod expand;
 
 mod block;
 
+mod auth;
 mod namespaces;
 mod resolve;
 mod slow_client;
@@ -55,8 +56,9 @@ pub use raw::Place;
 pub use resolve::{Format, parse};
 pub use schema::schema;
 pub use settings::{
-    AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings, ServerSettings, Settings,
-    SpillSettings, TlsClientAuth, TlsProtocol, TlsSettings, UnknownServer,
+    AdminSettings, AuthFailureSettings, AuthHookSettings, AuthSettings, EngineIoTransport, JwtAlgorithm, JwtKeySource,
+    JwtSettings, Listen, LogFormat, LogLevel, LogSettings, Secret, ServerSettings, Settings, SpillSettings,
+    StaticToken, TlsClientAuth, TlsProtocol, TlsSettings, UnknownServer,
 };
 pub use source::Source;
 pub use watch::{News, Watch};

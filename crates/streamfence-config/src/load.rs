@@ -9,7 +9,7 @@ use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::expand::Reference;
 use crate::resolve::{Format, parse_in};
 use crate::secrets;
-use crate::settings::{Settings, SpillSettings, TlsClientAuth};
+use crate::settings::{JwtKeySource, Settings, SpillSettings, TlsClientAuth};
 use crate::source::Source;
 
 /// The most bytes a configuration may have.
@@ -20,7 +20,7 @@ const MAX_REFERRED_BYTES: u64 = 64 * 1024;
 /// Reads a configuration file; its extension says what it is written in.
 ///
 /// `${NAME}` is asked of the environment, `${file:path}` of the file system, from the directory of the configuration. The
-/// files of `tls` and the directories of `spillRootPath` are found from there too; they are not opened.
+/// files of `tls`, `jwt` and `authHook` and the directories of `spillRootPath` are found from there too; they are not opened.
 ///
 /// # Errors
 /// Everything that is wrong with the file, each with its place.
@@ -77,6 +77,14 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             TlsClientAuth::Optional { authorities } | TlsClientAuth::Required { authorities } => {
                 *authorities = directory.join(&*authorities);
             }
+        }
+    }
+    for auth in settings.servers.iter_mut().filter_map(|server| server.auth.as_mut()) {
+        if let Some(JwtKeySource::File(path) | JwtKeySource::Jwks(path)) = auth.jwt.as_mut().map(|jwt| &mut jwt.keys) {
+            *path = directory.join(&path);
+        }
+        if let Some(path) = auth.hook.as_mut().and_then(|hook| hook.ca_certs.as_mut()) {
+            *path = directory.join(&path);
         }
     }
     settings.sources = sources.take();

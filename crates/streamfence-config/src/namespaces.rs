@@ -20,6 +20,8 @@ pub(crate) struct Resolved {
     pub(crate) draft: Namespace,
     /// Whether any of its topics overflows to disk.
     pub(crate) spills: bool,
+    /// Where it is said that clients must prove who they are.
+    pub(crate) requiring_auth: Vec<(String, Place)>,
 }
 
 /// The namespaces of one server, which would spill to this store.
@@ -68,10 +70,11 @@ fn namespace(node: Node, mut part: String, store: StoreId, paths: &mut Taken, re
     let backoff = block.block("retryBackoff", &[Section::Backoff], &part, report);
     let room = block.block("spill", &[Section::Spill], &part, report);
     let retention = Duration::from_millis(block.number("sessionRetentionMs"));
-    let mut namespace = Namespace::new(&path).session_retention(retention);
+    let mut namespace = Namespace::new(&path).session_retention(retention).auth_required(block.flag("authRequired"));
     let mut is_any_acked = false;
     let mut is_any_confirmed = false;
     let mut spills = false;
+    let mut requiring_auth: Vec<_> = requires_auth(&block, &part).into_iter().collect();
     let mut most = slow_client::Most::default();
     for entry in entries {
         let Some((name, own)) = topic(entry, &part, &mut names, report) else { continue };
@@ -81,6 +84,7 @@ fn namespace(node: Node, mut part: String, store: StoreId, paths: &mut Taken, re
         let is_confirmed = is_acked || policy.number("receiptWindow") > 0;
         is_any_acked |= is_acked;
         is_any_confirmed |= is_confirmed;
+        requiring_auth.extend(requires_auth(&own, &part));
         let is_spilling = policy.text("overflowAction") == SPILL;
         spills |= is_spilling;
         let lanes = if name.ends_with('*') { policy.number("maxTopics") } else { 1 };
@@ -136,7 +140,13 @@ fn namespace(node: Node, mut part: String, store: StoreId, paths: &mut Taken, re
     if let Some(ladder) = slow_client::resolve(&block, most, &part, report) {
         namespace = namespace.slow_client(ladder);
     }
-    Resolved { path, draft: namespace, spills }
+    Resolved { path, draft: namespace, spills, requiring_auth }
+}
+
+/// Where a block says that clients must prove who they are, if it does.
+fn requires_auth(block: &Block, part: &str) -> Option<(String, Place)> {
+    let at = block.place_of("authRequired")?;
+    block.flag("authRequired").then(|| (part.to_owned(), at))
 }
 
 /// The overflow that goes to disk.
@@ -345,6 +355,7 @@ fn draft(topic: Topic, policy: &Block, backoff: &Block, is_acked: bool) -> Topic
         .max_queued_messages(policy.number("maxQueuedMessagesPerClient") as u32)
         .max_queued_bytes(policy.number("maxQueuedBytesPerClient"))
         .allow_polling(policy.flag("allowPolling"))
+        .auth_required(policy.flag("authRequired"))
         .echo(policy.flag("echo"))
         .wire(match policy.text("wire") {
             "topicEvent" => Wire::TopicEvent,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use streamfence_core::{Catalog, CatalogBuilder};
 
+use crate::auth;
 use crate::block::{Block, Report};
 use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::expand::Lookup;
@@ -142,6 +143,7 @@ fn server(
     let mut block = Block::read(node, &[Section::Server], &part, report);
     let listen = listen(&block, &part, addresses, report);
     let tls = tls::resolve(&block, &part, report);
+    let auth = auth::resolve(&mut block, &part, report);
     let allowed_origins = allowed_origins(&mut block, &part, report);
     let spill = stores.wish(&name, &block);
     let namespaces = match block.take("namespaces") {
@@ -161,6 +163,9 @@ fn server(
             Vec::new()
         }
     };
+    if block.is_sound {
+        auth::check_required(&block, &namespaces, &part, report);
+    }
     if namespaces.iter().any(|namespace| namespace.spills) {
         stores.claim(&name, &part, &block, &spill, report);
     } else {
@@ -170,6 +175,7 @@ fn server(
     ServerSettings {
         listen,
         tls,
+        auth,
         engine_io_transport: match block.text("engineIoTransport") {
             "WEBSOCKET_OR_POLLING" => EngineIoTransport::WebsocketOrPolling,
             "WEBSOCKET_ONLY" => EngineIoTransport::WebsocketOnly,

@@ -103,13 +103,14 @@ pub(crate) fn default(key: &Key) -> Option<Tree> {
         Kind::Number { default, .. } => Some(Tree::number(default)),
         Kind::Decimal { default, .. } => Some(Tree::number(default)),
         Kind::Flag { default } => Some(Tree::Flag(default)),
-        Kind::MustBeFalse => Some(Tree::Flag(false)),
         Kind::Choice { of, .. } => Some(Tree::text(of[0])),
         Kind::Text { default } => default.map(Tree::text),
+        Kind::Texts { default: "" } => None,
         Kind::Texts { default } => Some(Tree::text(default)),
         Kind::Optional { .. }
         | Kind::Word { .. }
         | Kind::Secret
+        | Kind::Secrets
         | Kind::Path
         | Kind::List(_)
         | Kind::Block
@@ -132,7 +133,6 @@ fn takes(key: &Key) -> Vec<(&'static str, Tree)> {
             ("maximum", Tree::number(max)),
         ]),
         Kind::Flag { .. } => or_reference(vec![("type", Tree::text("boolean"))]),
-        Kind::MustBeFalse => or_reference(vec![("const", Tree::Flag(false))]),
         Kind::Choice { of, .. } | Kind::Word { of } => or_reference(vec![("enum", Tree::texts(of.iter().copied()))]),
         Kind::Text { .. } | Kind::Secret | Kind::Path => vec![is_text, ("minLength", Tree::number(1))],
         Kind::Texts { .. } => {
@@ -141,6 +141,11 @@ fn takes(key: &Key) -> Vec<(&'static str, Tree)> {
                 vec![("type", Tree::text("array")), ("minItems", Tree::number(1)), ("items", Tree::block(text()))];
             vec![("anyOf", Tree::List(vec![Tree::block(text()), Tree::block(list)]))]
         }
+        Kind::Secrets => vec![
+            ("type", Tree::text("object")),
+            ("minProperties", Tree::number(1)),
+            ("additionalProperties", Tree::block([is_text, ("minLength", Tree::number(1))])),
+        ],
         Kind::List(_) | Kind::Block => inside(key).map(holds).unwrap_or_default(),
         Kind::Later => vec![("not", Tree::Block(Vec::new()))],
     }

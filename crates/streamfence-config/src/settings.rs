@@ -10,6 +10,12 @@ use streamfence_core::{Catalog, CatalogBuilder, Namespace, StoreId};
 use crate::error::ConfigError;
 use crate::source::Source;
 
+mod auth;
+
+pub use auth::{
+    AuthFailureSettings, AuthHookSettings, AuthSettings, JwtAlgorithm, JwtKeySource, JwtSettings, Secret, StaticToken,
+};
+
 /// A whole, valid file.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -92,6 +98,8 @@ pub struct ServerSettings {
     pub listen: Listen,
     /// How it speaks TLS, if it does.
     pub tls: Option<TlsSettings>,
+    /// How clients prove who they are; `None` where nobody is asked.
+    pub auth: Option<AuthSettings>,
     /// Which Engine.IO transports a client may use.
     pub engine_io_transport: EngineIoTransport,
     /// The HTTP path of Socket.IO: starts with `/`, ends without.

@@ -57,6 +57,29 @@ fn file_with(section: Section, name: &str, value: &str) -> String {
     match section {
         Section::File if name == "watch" => file(&format!("{name}: {value}")),
         Section::File => format!("{name}: {value}\n"),
+        // What is said of tokens means something only where they are wanted.
+        Section::Server if value == "TOKEN" => server(&format!("{name}: {value}\nstaticTokens: {{a: b}}")),
+        Section::Server if name == "staticTokens" || name == "static_tokens" => {
+            server(&format!("auth: TOKEN\n{name}: {value}"))
+        }
+        Section::Server if name.contains("oken") || name.starts_with("auth") && name != "auth" => {
+            server(&format!("auth: TOKEN\nstaticTokens: {{a: b}}\n{name}: {value}"))
+        }
+        Section::Jwt => {
+            let rest = match name {
+                "algorithm" => "jwksPath: keys.json",
+                "keyPath" | "key_path" | "jwksPath" | "jwks_path" | "secret" => "algorithm: HS256",
+                _ => "algorithm: RS256, jwksPath: keys.json",
+            };
+            server(&format!("auth: TOKEN\njwt: {{{rest}, {name}: {value}}}"))
+        }
+        Section::AuthHook => {
+            let rest = if name == "url" { "" } else { "url: http://localhost, " };
+            server(&format!("auth: TOKEN\nauthHook: {{{rest}{name}: {value}}}"))
+        }
+        Section::AuthFailures => {
+            server(&format!("auth: TOKEN\nstaticTokens: {{a: b}}\nauthFailures: {{{name}: {value}}}"))
+        }
         Section::Server if value == "WSS" => server(&format!("{name}: {value}\ntls: {TLS_FILES}}}")),
         Section::Server => server(&format!("{name}: {value}")),
         Section::Tls => {
@@ -67,6 +90,9 @@ fn file_with(section: Section, name: &str, value: &str) -> String {
             };
             let asks = if ["optional", "required"].contains(&value) { ", clientCaPemPath: ca.pem" } else { "" };
             server(&format!("transport: WSS\ntls: {rest}, {name}: {value}{asks}}}"))
+        }
+        Section::Policy if name == "authRequired" => {
+            namespace(&format!("topics: [a]\n{name}: {value}")) + "    auth: TOKEN\n    staticTokens: {a: b}\n"
         }
         Section::Namespace | Section::Policy => namespace(&format!("topics: [a]\n{name}: {value}")),
         // With what makes the limits and the word of the ladder one that can be kept.
@@ -105,6 +131,7 @@ fn defaults_are_those_of_the_contract() {
                 port: 3000,
             },
             tls: None,
+            auth: None,
             engine_io_transport: WebsocketOrPolling,
             path: "/socket.io",
             allowed_origins: None,
@@ -189,6 +216,7 @@ fn defaults_are_those_of_the_contract() {
             client_publish: Deny,
             inbound_ack: OnReceipt,
             allow_polling: true,
+            auth_required: false,
             echo: true,
             max_topics: 10000,
             is_removed: false,
@@ -390,11 +418,12 @@ fn all_errors_of_a_file_are_told_at_once() {
             f.yaml:6:24: engineIoTransport is "websocket"; wanted WEBSOCKET_OR_POLLING or WEBSOCKET_ONLY (servers.s)
             f.yaml:7:5: unknown key "maxRetries"; it stands in an entry of `namespaces` or of `topics` (servers.s)
             f.yaml:8:5: unknown key "maxPayloadByte"; the nearest is `maxPayloadBytes` (servers.s)
-            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, tls, engineIoTransport, auth, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, spillRootPath, spillMaxBytes, spillMinFreeBytes, namespaces (servers.s)
+            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, tls, engineIoTransport, auth, staticTokens, jwt, authHook, tokenQuery, authTimeoutMs, authFailures, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, spillRootPath, spillMaxBytes, spillMinFreeBytes, namespaces (servers.s)
             f.yaml:11:5: `pingIntervalMs` is `ping_interval_ms` again in another spelling; wanted one of the two (servers.s)
             f.yaml:12:10: `privateKeyPemPath` is missing; wanted a text (servers.s.tls)
             f.yaml:12:21: protocol is "x"; wanted TLSv1.3 or TLSv1.2 (servers.s.tls)
-            f.yaml:13:5: `jwt` is not in this build; wanted no such key (servers.s)
+            f.yaml:13:10: `algorithm` is missing; wanted HS256, RS256, ES256 or EdDSA; it is not taken from the tokens (servers.s.jwt)
+            f.yaml:13:10: `keyPath` is missing; wanted it, `jwksPath` or `secret`, and one of them alone (servers.s.jwt)
             f.yaml:14:21: stallTimeoutMs is 1.5; wanted a whole number from 1 to 86400000 (servers.s)
         "#]],
     );
@@ -684,12 +713,6 @@ fn every_word_of_a_choice_has_its_effect_and_every_later_word_is_refused_as_such
             assert!(errors.contains(&format!("{} {word} is not in this build; wanted", key.name)), "{errors}");
         }
     }
-    check(
-        &file_with(Section::Namespace, "authRequired", "true"),
-        expect![[r#"
-        f.yaml:6:23: authRequired true is not in this build; wanted false (servers.s.namespaces[0])
-    "#]],
-    );
     check(
         &file_with(Section::Policy, "coalesceKey", "[/symbol, '', 7]"),
         expect![[r#"

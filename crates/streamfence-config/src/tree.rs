@@ -147,6 +147,10 @@ impl Tree {
                 let entries: Vec<_> = list.iter().map(Self::yaml_scalar).collect();
                 format!("[{}]", entries.join(", "))
             }
+            Self::Block(block) => {
+                let entries = block.iter().map(|(key, value)| format!("{}: {}", yaml_text(key), value.yaml_scalar()));
+                format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+            }
             other => other.json_scalar(),
         }
     }

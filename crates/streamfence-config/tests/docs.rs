@@ -43,6 +43,9 @@ system, so that a crowd that comes back is served in order. Where no place comes
 gives way once it has had a second: clients that begin one and never finish it do not keep others out. Every failed
 handshake is counted, `streamfence_tls_handshakes_failed_total{reason}`.
 
+`auth: TOKEN` has a server take tokens; [`auth.md`](auth.md) says which, what they allow, and how the authorisation hook is
+asked.
+
 `overflowAction: SPILL_TO_DISK` lets lanes overflow to `spillRootPath`; [`spill.md`](spill.md) says what that does, how much
 room it takes and what a full disk does.
 ";

@@ -346,8 +346,8 @@ fn to_frame(what: Transmit) -> Option<Bytes> {
             let text = format!("{}: {message}", code.as_str());
             encode(kind::ERROR, topic.as_deref().unwrap_or_default(), &[text.as_bytes()])
         }
-        // Sessions that survive a connection, and unsubscribing, have no words on this wire.
-        Transmit::Unsubscribed { .. } | Transmit::Session { .. } => return None,
+        // Sessions that survive a connection, names, and unsubscribing have no words on this wire.
+        Transmit::Unsubscribed { .. } | Transmit::Session { .. } | Transmit::Authenticated { .. } => return None,
     })
 }
 

@@ -40,6 +40,8 @@ pub struct NamespaceEntry {
     pub session_retention: Duration,
     /// What happens to a client that stays behind, if anything.
     pub slow_client: Option<SlowClient>,
+    /// Whether a client must prove who it is to stay in it.
+    pub auth_required: bool,
     /// Whether a reload took it away; its id is not given to another.
     pub is_removed: bool,
     topics: HashMap<Arc<str>, TopicId>,
@@ -94,6 +96,8 @@ pub struct Class {
     pub inbound_ack: InboundAck,
     /// Whether a client that polls may subscribe.
     pub allow_polling: bool,
+    /// Whether a client must prove who it is to subscribe or publish.
+    pub auth_required: bool,
     /// Whether a relayed message also reaches its sender.
     pub echo: bool,
     /// How many topics may be made from it at once, where it is a pattern.
@@ -257,6 +261,7 @@ impl Catalog {
             path: path.clone(),
             session_retention: namespace.session_retention,
             slow_client: namespace.slow_client,
+            auth_required: namespace.draft.auth_required.unwrap_or(false),
             is_removed: false,
             topics: HashMap::new(),
             order: Vec::new(),
@@ -293,6 +298,7 @@ impl Catalog {
                 client_publish: draft.client_publish.unwrap_or_default(),
                 inbound_ack: draft.inbound_ack.unwrap_or_default(),
                 allow_polling: draft.allow_polling.unwrap_or(true),
+                auth_required: draft.auth_required.unwrap_or(false),
                 echo: draft.echo.unwrap_or(true),
                 max_topics: draft.max_topics.unwrap_or(MAX_TOPICS),
                 is_removed: false,
@@ -336,6 +342,7 @@ impl Catalog {
                 path: entry.path.clone(),
                 session_retention: kept.unwrap_or(entry).session_retention,
                 slow_client: kept.unwrap_or(entry).slow_client,
+                auth_required: kept.unwrap_or(entry).auth_required,
                 is_removed: kept.is_none(),
                 topics: HashMap::new(),
                 order: Vec::new(),
@@ -453,7 +460,7 @@ impl Draft {
 }
 
 /// Event names that are Socket.IO's or ours: a topic of that name could not be told from them.
-pub const RESERVED_NAMES: [&str; 18] = [
+pub const RESERVED_NAMES: [&str; 19] = [
     "connect",
     "connect_error",
     "disconnect",
@@ -471,6 +478,7 @@ pub const RESERVED_NAMES: [&str; 18] = [
     "gap",
     "session",
     "authenticate",
+    "authenticated",
     "topic-message",
 ];
 

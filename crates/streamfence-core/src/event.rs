@@ -3,7 +3,7 @@
 //! One event per message would be a second message, so losses are events when they begin and when they end, with
 //! counts; counters count every message.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -77,6 +77,31 @@ pub enum Event {
         transport: Transport,
         /// Who it is, where the application has said so.
         principal: Option<Arc<str>>,
+    },
+    /// A client that was nobody has said who it is.
+    Authenticated {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// The client.
+        client: ClientId,
+        /// Who it is.
+        principal: Arc<str>,
+    },
+    /// A client showed no token, or a wrong one, where it takes one.
+    AuthRejected {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// Where it is, as far as that is known.
+        address: Option<IpAddr>,
+        /// Why, for people. Never the token.
+        reason: Arc<str>,
+    },
+    /// A client showed a token that nobody looked at: too many wrong ones came from its address.
+    AuthRateLimited {
+        /// The namespace.
+        namespace: Arc<str>,
+        /// Where it is.
+        address: IpAddr,
     },
     /// A client left a namespace.
     Disconnected {
@@ -427,11 +452,13 @@ pub enum CloseReason {
     SlowClient,
     /// The client had as much on disk as it may have, where that costs the connection.
     SpillFull,
+    /// The client has not said who it is in time, or what it said is good no more.
+    AuthRejected,
 }
 
 impl CloseReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Client,
         Self::Transport,
         Self::Heartbeat,
@@ -444,6 +471,7 @@ impl CloseReason {
         Self::RetriesExhausted,
         Self::SlowClient,
         Self::SpillFull,
+        Self::AuthRejected,
     ];
 
     /// Whether the connection was lost rather than ended by somebody's wish: then the client may come back.
@@ -453,7 +481,7 @@ impl CloseReason {
             // A transport that ends without a goodbye in the namespace is a lost one, however politely it ended.
             Self::Client | Self::Transport | Self::Heartbeat | Self::Stalled | Self::Replaced => true,
             // Whom the fence itself has cut has left before its link closes: this is said of the others on that link.
-            Self::RetriesExhausted | Self::SlowClient | Self::SpillFull => true,
+            Self::RetriesExhausted | Self::SlowClient | Self::SpillFull | Self::AuthRejected => true,
             Self::Protocol | Self::Server | Self::ShuttingDown | Self::Removed => false,
         }
     }
@@ -474,6 +502,7 @@ impl CloseReason {
             Self::RetriesExhausted => "retries_exhausted",
             Self::SlowClient => "slow_client",
             Self::SpillFull => "spill_full",
+            Self::AuthRejected => "auth_rejected",
         }
     }
 }

@@ -113,6 +113,7 @@ pub(crate) struct Draft {
     pub(crate) client_publish: Option<ClientPublish>,
     pub(crate) inbound_ack: Option<InboundAck>,
     pub(crate) allow_polling: Option<bool>,
+    pub(crate) auth_required: Option<bool>,
     pub(crate) echo: Option<bool>,
     pub(crate) max_topics: Option<u32>,
     pub(crate) spill: Option<SpillRules>,
@@ -144,6 +145,7 @@ impl Draft {
             client_publish: self.client_publish.or(parent.client_publish),
             inbound_ack: self.inbound_ack.or(parent.inbound_ack),
             allow_polling: self.allow_polling.or(parent.allow_polling),
+            auth_required: self.auth_required.or(parent.auth_required),
             echo: self.echo.or(parent.echo),
             max_topics: self.max_topics.or(parent.max_topics),
             spill: self.spill.or(parent.spill),
@@ -275,6 +277,14 @@ macro_rules! settings {
             #[must_use]
             pub fn allow_polling(mut self, yes: bool) -> Self {
                 self.draft.allow_polling = Some(yes);
+                self
+            }
+
+            /// Whether a client must prove who it is: said of a namespace, to stay in it and for its topics; of a topic, to
+            /// subscribe or publish to that one. Default: no.
+            #[must_use]
+            pub fn auth_required(mut self, yes: bool) -> Self {
+                self.draft.auth_required = Some(yes);
                 self
             }
 

@@ -109,6 +109,15 @@ pub enum Transmit {
         /// What it missed.
         gap: Gap,
     },
+    /// It is known now who the client is.
+    Authenticated {
+        /// The namespace to say it in.
+        namespace: NamespaceId,
+        /// Who it is.
+        principal: Arc<str>,
+        /// The question this answers.
+        request: Option<RequestId>,
+    },
     /// A client's wish is done. Said only to a client that asked for an answer.
     Done {
         /// The namespace to say it in.
@@ -141,6 +150,7 @@ impl Transmit {
             | Self::Unsubscribed { namespace, .. }
             | Self::Session { namespace, .. }
             | Self::Gap { namespace, .. }
+            | Self::Authenticated { namespace, .. }
             | Self::Done { namespace, .. }
             | Self::Error { namespace, .. } => *namespace,
         }
@@ -157,7 +167,7 @@ impl Transmit {
         match self {
             Self::Message { message, .. } => message.frames(),
             // The event, and the acknowledgement that carries the same object.
-            Self::Subscribed { .. } | Self::Unsubscribed { .. } | Self::Error { .. } => 2,
+            Self::Subscribed { .. } | Self::Unsubscribed { .. } | Self::Authenticated { .. } | Self::Error { .. } => 2,
             Self::Session { .. } | Self::Gap { .. } | Self::Done { .. } => 1,
         }
     }
@@ -212,6 +222,10 @@ impl fmt::Debug for Secret {
 pub enum ErrorCode {
     /// No such topic in this namespace.
     UnknownTopic,
+    /// No token, or a wrong one, where one is wanted.
+    AuthRejected,
+    /// Too many wrong tokens came from where the client is.
+    AuthRateLimited,
     /// A client that polls, where polling is not allowed.
     TransportRejected,
     /// More bytes than `maxPayloadBytes`.
@@ -248,6 +262,9 @@ impl ErrorCode {
             CloseReason::RetriesExhausted => {
                 (Self::RetriesExhausted, "a message was not acked after its last retry; ack what you have handled")
             }
+            CloseReason::AuthRejected => {
+                (Self::AuthRejected, "it is not known, or not any more, who you are; connect again with a good token")
+            }
             CloseReason::ShuttingDown => (Self::ShuttingDown, "the server is stopping; connect again in a while"),
             _ => return None,
         })
@@ -258,6 +275,8 @@ impl ErrorCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnknownTopic => "UNKNOWN_TOPIC",
+            Self::AuthRejected => "AUTH_REJECTED",
+            Self::AuthRateLimited => "AUTH_RATE_LIMITED",
             Self::TransportRejected => "TRANSPORT_REJECTED",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
@@ -323,7 +342,7 @@ mod tests {
             assert!(why.contains("; "), "what happened; what to do: {why}");
         }
         let reasons: Vec<_> = told.into_iter().map(|(reason, _)| reason).collect();
-        use CloseReason::{RetriesExhausted, ShuttingDown, SlowClient, SpillFull};
-        assert_eq!(reasons, [ShuttingDown, RetriesExhausted, SlowClient, SpillFull]);
+        use CloseReason::{AuthRejected, RetriesExhausted, ShuttingDown, SlowClient, SpillFull};
+        assert_eq!(reasons, [ShuttingDown, RetriesExhausted, SlowClient, SpillFull, AuthRejected]);
     }
 }

@@ -113,7 +113,7 @@ fn what_nobody_said_is_the_default() {
     assert_eq!(class.policy.limits, Limits::default());
     assert_eq!((class.wire, class.metadata), (Wire::TopicEvent, Metadata::WhenAcked));
     assert_eq!((class.client_publish, class.inbound_ack), (ClientPublish::Handler, InboundAck::OnReceipt));
-    assert!(class.allow_polling && class.echo);
+    assert!(class.allow_polling && class.echo && !class.auth_required);
     assert_eq!((&class.coalesce_key, class.on_subscribe), (&CoalesceKey::Topic, OnSubscribe::Nothing));
 }
 
@@ -247,12 +247,20 @@ fn what_keeps_its_name_keeps_its_id_when_a_catalog_follows_another() {
     let first = build(vec![Namespace::new("/a").topic("x").topic("y*"), Namespace::new("/b").topic("x")]);
     let next = build(vec![
         Namespace::new("/c").topic("x"),
-        Namespace::new("/a").topic("new").topic("y*").topic("yz*").session_retention(Duration::ZERO),
+        Namespace::new("/a")
+            .topic("new")
+            .topic("y*")
+            .topic_with(Topic::new("yz*").auth_required(false))
+            .session_retention(Duration::ZERO)
+            .auth_required(true),
     ]);
     let next = next.following(&first);
     assert_eq!(ids(&next), ["0.0 /a x (gone)", "0.1 /a y*", "1.2 /b x (gone)", "2.3 /c x", "0.4 /a new", "0.5 /a yz*"]);
     let a = next.namespace("/a").expect("it is still there");
     assert_eq!(next.namespace_entry(a).session_retention, Duration::ZERO);
+    assert!(next.namespace_entry(a).auth_required && !next.namespace_entry(NamespaceId(2)).auth_required);
+    let asking = |name| next.class(next.topic(a, name).expect("it is there")).auth_required;
+    assert_eq!(["new", "y*", "yz*"].map(asking), [true, true, false]);
     assert!(next.topic(a, "x").is_none() && next.namespace("/b").is_none());
     assert!(next.namespace_entry(NamespaceId(1)).is_removed);
     assert!(matches!(next.find(a, "yz1"), Some(Found::Pattern(class)) if &*class.name == "yz*"));

@@ -10,9 +10,9 @@ use prometheus_client::registry::Unit;
 use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, SpillRefusal, SpillStats, TopicStats};
 
 use Source::{
-    Acks, Active, Age, Build, CertificateExpiry, CertificateLoads, ConfigGeneration, ConfigReloaded, ConfigReloads,
-    Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow, Sessions, SlowClients, SpillRefused, Stats,
-    StoreLevel, StoreTimes, StoreTotal, Survey,
+    Acks, Active, Age, AuthRateLimited, AuthRejected, Build, CertificateExpiry, CertificateLoads, ConfigGeneration,
+    ConfigReloaded, ConfigReloads, Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow, Sessions,
+    SlowClients, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
 };
 
 /// What all names begin with.
@@ -55,6 +55,10 @@ pub(crate) enum Source {
     SlowClients,
     /// Its sessions that survived a connection, by what became of them.
     Sessions,
+    /// Clients that showed no good token where it takes one.
+    AuthRejected,
+    /// Tokens nobody looked at.
+    AuthRateLimited,
     /// Connections that came to nothing for want of TLS, by reason.
     HandshakesFailed,
     /// When the certificate of a server expires.
@@ -103,7 +107,7 @@ impl Family {
             Stats(_) | Survey(_) | Age => &["namespace", "topic"],
             Overflow | SpillRefused => &["namespace", "topic", "reason"],
             Acks => &["namespace", "topic", "outcome"],
-            Connected | Active | SlowClients => &["namespace"],
+            Connected | Active | SlowClients | AuthRejected | AuthRateLimited => &["namespace"],
             Disconnected => &["namespace", "reason"],
             Sessions => &["namespace", "outcome"],
             HandshakesFailed => &["reason"],
@@ -121,8 +125,10 @@ impl Family {
 
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
-            Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | HandshakesFailed
-            | CertificateLoads | ConfigReloads | StoreTotal(_) => MetricType::Counter,
+            Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | AuthRejected
+            | AuthRateLimited | HandshakesFailed | CertificateLoads | ConfigReloads | StoreTotal(_) => {
+                MetricType::Counter
+            }
             Survey(_) | Age | Active | SlowClients | CertificateExpiry | ConfigReloaded | ConfigGeneration | Links
             | Memory(_) | StoreLevel(_) => MetricType::Gauge,
             StoreTimes => MetricType::Histogram,
@@ -148,6 +154,9 @@ pub static FAMILIES: &[Family] = &[
     family("links", Links, "Connections of fenced clients, by how messages reach them: `splice` below the websocket, `emit` by the Socket.IO library."),
     family("slow_clients", SlowClients, "Clients that have stayed above a soft limit of their namespace (`slowClient`)."),
     family("sessions", Sessions, "Sessions that were kept for a client that lost its connection, by what became of them."),
+
+    family("auth_rejected", AuthRejected, "Clients that showed no token where a namespace or topic wants one, or a wrong one."),
+    family("auth_rate_limited", AuthRateLimited, "Tokens that nobody looked at, because too many wrong ones had come from the same address."),
 
     family("tls_handshakes_failed", HandshakesFailed, "Connections that came to nothing because no TLS came about, by reason."),
     measured("tls_certificate_expiry_timestamp", Unit::Seconds, CertificateExpiry, "When the certificate of a server, named by its address, expires, in Unix time."),

@@ -125,6 +125,16 @@ impl Observer for Metrics {
                     namespace.slow_ended.fetch_add(1, Relaxed);
                 }
             }
+            Event::AuthRejected { namespace, .. } => {
+                if let Some(namespace) = self.totals.namespace(namespace) {
+                    namespace.auth_rejected.fetch_add(1, Relaxed);
+                }
+            }
+            Event::AuthRateLimited { namespace, .. } => {
+                if let Some(namespace) = self.totals.namespace(namespace) {
+                    namespace.auth_rate_limited.fetch_add(1, Relaxed);
+                }
+            }
             Event::HandshakeFailed { reason, .. } => {
                 if let Some(index) = HandshakeFailure::ALL.iter().position(|known| known == reason) {
                     self.totals.handshakes_failed[index].fetch_add(1, Relaxed);
@@ -201,6 +211,9 @@ struct Namespace {
     connected: AtomicU64,
     /// In the order of [`CloseReason::ALL`].
     disconnected: [AtomicU64; CloseReason::ALL.len()],
+    /// Refusals for want of a good token, and those by which nobody looked.
+    auth_rejected: AtomicU64,
+    auth_rate_limited: AtomicU64,
     /// Clients that became slow, and that ceased to be.
     slow_began: AtomicU64,
     slow_ended: AtomicU64,
@@ -328,7 +341,13 @@ impl Collector for Totals {
                     }
                 }
                 Source::Build => metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?,
-                Source::Connected | Source::Disconnected | Source::Active | Source::SlowClients | Source::Sessions => {
+                Source::Connected
+                | Source::Disconnected
+                | Source::Active
+                | Source::SlowClients
+                | Source::Sessions
+                | Source::AuthRejected
+                | Source::AuthRateLimited => {
                     for namespace in &known.namespaces {
                         namespace.encode(family, &mut metric)?;
                     }
@@ -350,6 +369,8 @@ impl Namespace {
         let disconnected = self.disconnected.each_ref().map(|count| count.load(Relaxed));
         match family.source {
             Source::Connected => counter(metric, &labels, self.connected.load(Relaxed)),
+            Source::AuthRejected => counter(metric, &labels, self.auth_rejected.load(Relaxed)),
+            Source::AuthRateLimited => counter(metric, &labels, self.auth_rate_limited.load(Relaxed)),
             Source::Disconnected => {
                 for (reason, count) in CloseReason::ALL.into_iter().zip(disconnected) {
                     counter(metric, &[labels[0], ("reason", reason.as_str())], count)?;

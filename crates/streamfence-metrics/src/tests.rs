@@ -238,6 +238,8 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_links` | gauge | `tier` | Connections of fenced clients, by how messages reach them: `splice` below the websocket, `emit` by the Socket.IO library. |
         | `streamfence_slow_clients` | gauge | `namespace` | Clients that have stayed above a soft limit of their namespace (`slowClient`). |
         | `streamfence_sessions_total` | counter | `namespace`, `outcome` | Sessions that were kept for a client that lost its connection, by what became of them. |
+        | `streamfence_auth_rejected_total` | counter | `namespace` | Clients that showed no token where a namespace or topic wants one, or a wrong one. |
+        | `streamfence_auth_rate_limited_total` | counter | `namespace` | Tokens that nobody looked at, because too many wrong ones had come from the same address. |
         | `streamfence_tls_handshakes_failed_total` | counter | `reason` | Connections that came to nothing because no TLS came about, by reason. |
         | `streamfence_tls_certificate_expiry_timestamp_seconds` | gauge | `server` | When the certificate of a server, named by its address, expires, in Unix time. |
         | `streamfence_tls_certificate_loads_total` | counter | `server`, `outcome` | How often a server has taken up certificate and key (`loaded`, with its start or a reload), or found them unusable and kept what it had (`refused`). |

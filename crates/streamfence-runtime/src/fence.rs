@@ -249,7 +249,12 @@ impl Fence {
 
     /// Ends a client's session, whether or not the client reads. `false` when there is no such client.
     pub async fn disconnect(&self, client: ClientId) -> bool {
-        let answers = self.ask_all(|answer| Control::Disconnect(client, CloseReason::Server, answer)).await;
+        self.disconnect_for(client, CloseReason::Server).await
+    }
+
+    /// The same for a reason that has a name: the client is told it, and so are the listeners; for adapters.
+    pub async fn disconnect_for(&self, client: ClientId, reason: CloseReason) -> bool {
+        let answers = self.ask_all(|answer| Control::Disconnect(client, reason, answer)).await;
         answers.into_iter().any(|was_here| was_here)
     }
 

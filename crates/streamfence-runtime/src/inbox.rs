@@ -40,6 +40,15 @@ pub enum Input {
         /// Who it is, where the application has said so.
         principal: Option<Arc<str>>,
     },
+    /// It is known now who a client is that has joined as nobody.
+    Identify {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// Who it is.
+        principal: Arc<str>,
+        /// What to answer by.
+        request: Option<RequestId>,
+    },
     /// A client left a namespace.
     Leave {
         /// The namespace.
@@ -149,7 +158,7 @@ impl Input {
             Self::Subscribe { .. } | Self::Unsubscribe { .. } | Self::Publish { .. } => INBOX_ITEMS,
             Self::Ack { .. } | Self::AckUpTo { .. } | Self::Nack { .. } | Self::Tell { .. } => INBOX_MOST,
             // What begins or ends a thing, of which there are few.
-            Self::Open(_) | Self::Join { .. } | Self::Leave { .. } | Self::End(_) => usize::MAX,
+            Self::Open(_) | Self::Join { .. } | Self::Identify { .. } | Self::Leave { .. } | Self::End(_) => usize::MAX,
         }
     }
 
@@ -172,6 +181,7 @@ impl fmt::Debug for Input {
         f.write_str(match self {
             Self::Open(_) => "Open",
             Self::Join { .. } => "Join",
+            Self::Identify { .. } => "Identify",
             Self::Leave { .. } => "Leave",
             Self::Subscribe { .. } => "Subscribe",
             Self::Unsubscribe { .. } => "Unsubscribe",

@@ -1,6 +1,6 @@
 //! What an application implements to hear of events. All methods default to nothing.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use streamfence_core::{
@@ -48,6 +48,12 @@ pub trait Listener: Send + Sync + 'static {
     fn on_reload_refused(&self, reason: &str) {}
     /// A client joined a namespace.
     fn on_connected(&self, namespace: &str, client: ClientId, transport: Transport, principal: Option<&str>) {}
+    /// A client that was nobody has said who it is.
+    fn on_authenticated(&self, namespace: &str, client: ClientId, principal: &str) {}
+    /// A client showed no token, or a wrong one, where it takes one.
+    fn on_auth_rejected(&self, namespace: &str, address: Option<IpAddr>, reason: &str) {}
+    /// A client showed a token that nobody looked at: too many wrong ones came from its address.
+    fn on_auth_rate_limited(&self, namespace: &str, address: IpAddr) {}
     /// A client left a namespace.
     fn on_disconnected(&self, namespace: &str, client: ClientId, reason: CloseReason) {}
     /// A client that asked for it has lost its connection and is waited for.
@@ -106,6 +112,11 @@ pub trait Listener: Send + Sync + 'static {
             Event::Connected { namespace, client, transport, principal } => {
                 self.on_connected(namespace, *client, *transport, principal.as_deref());
             }
+            Event::Authenticated { namespace, client, principal } => {
+                self.on_authenticated(namespace, *client, principal);
+            }
+            Event::AuthRejected { namespace, address, reason } => self.on_auth_rejected(namespace, *address, reason),
+            Event::AuthRateLimited { namespace, address } => self.on_auth_rate_limited(namespace, *address),
             Event::Disconnected { namespace, client, reason } => self.on_disconnected(namespace, *client, *reason),
             Event::SessionDetached { namespace, client } => self.on_session_detached(namespace, *client),
             Event::SessionResumed { namespace, client } => self.on_session_resumed(namespace, *client),

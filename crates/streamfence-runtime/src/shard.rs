@@ -241,6 +241,15 @@ impl Shard {
             Input::Join { namespace, client, transport, session, principal } => {
                 self.join(key, Newcomer { namespace, client, transport, wish: session, principal }, now);
             }
+            Input::Identify { namespace, principal, request } => {
+                if let Some(session) = self.session(key, namespace)
+                    && !self.hub.identify(session, &principal, request, at)
+                {
+                    let message = "this session is somebody else's; connect again".into();
+                    let code = ErrorCode::AuthRejected;
+                    self.hub.tell(session, Transmit::Error { namespace, code, message, topic: None, request }, at);
+                }
+            }
             Input::Leave { namespace, reason } => self.leave(key, namespace, reason, now),
             Input::Subscribe { namespace, topic, wishes, request } => {
                 if let Some(session) = self.session(key, namespace) {

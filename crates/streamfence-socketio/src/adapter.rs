@@ -7,8 +7,10 @@ use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler;
+use streamfence_auth::TokenValidator;
 use streamfence_runtime::{EncoderInUse, Fence};
 
+use crate::auth::{Gate, Watch};
 use crate::connection::Shared;
 use crate::engine;
 use crate::layer::FenceLayer;
@@ -47,7 +49,13 @@ impl SocketIoAdapter {
     /// Starts an adapter of a fence.
     #[must_use]
     pub fn builder(fence: Fence) -> AdapterBuilder {
-        AdapterBuilder { fence, options: ServerOptions::default(), namespaces: None, entrances: HashMap::new() }
+        AdapterBuilder {
+            fence,
+            options: ServerOptions::default(),
+            namespaces: None,
+            entrances: HashMap::new(),
+            validator: None,
+        }
     }
 }
 
@@ -57,6 +65,7 @@ pub struct AdapterBuilder {
     options: ServerOptions,
     namespaces: Option<Vec<String>>,
     entrances: HashMap<String, Register>,
+    validator: Option<Arc<dyn TokenValidator>>,
 }
 
 impl AdapterBuilder {
@@ -86,6 +95,47 @@ impl AdapterBuilder {
         self
     }
 
+    /// Looks at the tokens that clients show, when they come in and with a wish; without one none is looked at.
+    ///
+    /// A wrong token is refused wherever it is shown, with `AUTH_REJECTED`. Which namespaces and topics want one is said
+    /// with [`auth_required`](streamfence_core::Namespace::auth_required). The principal of a token is that of the
+    /// client, and stands in the extensions as a [`Principal`](crate::Principal) when the application's middleware is
+    /// called, which may have another word for it.
+    ///
+    /// ```
+    /// use streamfence_auth::{Asked, AuthDecision, TokenValidator, Validating};
+    /// use streamfence_runtime::{Fence, Namespace};
+    /// use streamfence_socketio::SocketIoAdapter;
+    ///
+    /// #[derive(Debug)]
+    /// struct Guests;
+    ///
+    /// impl TokenValidator for Guests {
+    ///     fn validate<'a>(&'a self, asked: Asked<'a>) -> Validating<'a> {
+    ///         Box::pin(async move {
+    ///             // A real one looks the token up, and compares in constant time.
+    ///             match asked.token.expose().strip_prefix("guest-") {
+    ///                 Some(name) => AuthDecision::accept(name),
+    ///                 None => AuthDecision::reject("no guest"),
+    ///             }
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let feed = Namespace::new("/feed").topic("snapshot").auth_required(true);
+    /// let fence = Fence::builder().namespace(feed).build()?;
+    /// let (layer, _io) = SocketIoAdapter::builder(fence).token_validator(Guests).build()?;
+    /// # drop(layer);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn token_validator(mut self, validator: impl TokenValidator) -> Self {
+        self.validator = Some(Arc::new(validator));
+        self
+    }
+
     /// Builds the layer, and the handle for the application's own namespaces.
     ///
     /// # Errors
@@ -105,7 +155,8 @@ impl AdapterBuilder {
         let (engine, io) = engine::build(&self.options);
         let options = LiveOptions::new(self.options);
         let layer = FenceLayer::live(engine, options.clone());
-        let shared = Arc::new(Shared { fence: self.fence, options });
+        let gate = Gate::new(self.validator, self.fence.clone(), options.clone());
+        let shared = Arc::new(Shared { fence: self.fence, options, gate, watch: Watch::default() });
         let namespaces = Namespaces::new(io.clone(), shared, layer.served(), serves_all);
         for path in paths {
             let id = find(&path)?;

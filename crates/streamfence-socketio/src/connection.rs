@@ -14,7 +14,9 @@ use streamfence_core::{
 };
 use streamfence_runtime::{Fence, Input, Link, SessionWish, parse_session_id};
 
+use crate::auth::{Gate, Identity, Papers, Watch};
 use crate::callbacks::{Answer, Callbacks};
+use crate::line::Line;
 use crate::link::LinkState;
 use crate::options::LiveOptions;
 use crate::outlet::SocketIoOutlet;
@@ -24,6 +26,8 @@ use crate::outlet::SocketIoOutlet;
 pub(crate) struct Shared {
     pub(crate) fence: Fence,
     pub(crate) options: LiveOptions,
+    pub(crate) gate: Gate,
+    pub(crate) watch: Watch,
 }
 
 /// A connection that has come as far as a fenced namespace.
@@ -116,13 +120,14 @@ impl Connection {
         socket: SocketRef,
         shard: Option<usize>,
         session: Option<SessionWish>,
-        principal: Option<Arc<str>>,
+        identity: Option<Identity>,
     ) -> Arc<Member> {
         let member = Arc::new(Member {
             namespace,
             socket,
             session,
-            principal,
+            papers: Mutex::new(Papers::new(identity)),
+            line: Mutex::default(),
             link: self.link_to(shard),
             connection: Arc::downgrade(self),
             state: Mutex::new(MemberState::default()),
@@ -131,6 +136,11 @@ impl Connection {
         let mut members = self.members();
         members.retain(|(other, _)| *other != namespace);
         members.push((namespace, member.clone()));
+        drop(members);
+        let is_required = self.shared.fence.catalog().namespace_entry(namespace).auth_required;
+        if is_required || self.shared.gate.has_validator() {
+            self.shared.watch.add(&member, &self.shared);
+        }
         member
     }
 
@@ -168,8 +178,10 @@ pub(crate) struct Member {
     pub(crate) socket: SocketRef,
     /// Whether the client wants a session that survives the connection.
     session: Option<SessionWish>,
-    /// Who the client is, where the application has said so.
-    principal: Option<Arc<str>>,
+    /// What the client has shown of who it is.
+    papers: Mutex<Papers>,
+    /// What it wishes for while its token is looked at.
+    line: Mutex<Line>,
     /// To the shard that serves it.
     pub(crate) link: Link,
     connection: Weak<Connection>,
@@ -209,10 +221,11 @@ impl Member {
     /// The client has joined: it is told now what it asked for before.
     pub(crate) fn join(&self) {
         let Some(connection) = self.connection() else { return };
+        let principal = self.papers().identity().map(|identity| identity.name.clone());
         let mut state = self.lock();
         state.has_joined = true;
         let transport = connection.state.transport();
-        state.client = Some(self.link.join(self.namespace, transport, self.session, self.principal.clone()));
+        state.client = Some(self.link.join(self.namespace, transport, self.session, principal));
         for input in state.early.drain(..) {
             // A refusal for want of room is told to the client by the link itself.
             let _ = self.link.push(input);
@@ -251,6 +264,16 @@ impl Member {
         self.callbacks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the client has shown of who it is. To be locked alone.
+    pub(crate) fn papers(&self) -> MutexGuard<'_, Papers> {
+        self.papers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The wishes that wait. To be locked alone.
+    pub(crate) fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Passes on that the client has a message.
     pub(crate) fn push_ack(&self, topic: TopicId, id: MessageId) {
         self.push(Input::Ack { namespace: self.namespace, topic, id });
@@ -275,10 +298,14 @@ impl Member {
     /// since a topic has one lane.
     pub(crate) fn give_back(&self, topic: TopicId) {
         self.lock().topics.retain(|other| *other != topic);
+        self.papers().give_back(topic);
     }
 
     /// Passes on what the client said, in order.
     pub(crate) fn push(&self, input: Input) {
+        if let Input::Unsubscribe { topic, .. } = &input {
+            self.papers().give_back(topic.id);
+        }
         let mut state = self.lock();
         if let Input::Unsubscribe { topic, .. } = &input {
             // Given back in the order of the wishes, not of the answers: the next wish may take it again at once.

@@ -234,7 +234,7 @@ impl Door {
     /// Opens a session that polls.
     async fn handshake<B>(self: &Arc<Self>, request: Request<B>) -> Answer {
         let link = self.admit(Transport::Polling, &request)?;
-        let mut parts = detached(request.into_parts().0);
+        let mut parts = detached(request.into_parts().0, self.options.now().token_query);
         parts.extensions.insert(Arc::clone(&link));
         parts.extensions.insert(Arc::new(SessionGuard(Arc::clone(&link))));
         let response = self.ask(Request::from_parts(parts, Full::default())).await;
@@ -250,7 +250,7 @@ impl Door {
     /// Waits for the packets of a session that polls.
     async fn poll<B>(self: &Arc<Self>, link: &Arc<LinkState>, request: Request<B>) -> Answer {
         let _waiting = Waiting::begin(link);
-        let parts = detached(request.into_parts().0);
+        let parts = detached(request.into_parts().0, self.options.now().token_query);
         let response = self.ask(Request::from_parts(parts, Full::default())).await;
         if response.status() == StatusCode::OK {
             link.saw_payload(response.body());
@@ -317,7 +317,7 @@ impl Door {
         let is_new = link.transport() == Transport::WebSocket;
         let accept = HeaderValue::from_str(accept).map_err(|_| Refusal::BadRequest)?;
         let upgrade = hyper::upgrade::on(&mut request);
-        let mut parts = detached(request.into_parts().0);
+        let mut parts = detached(request.into_parts().0, self.options.now().token_query);
         let door = Arc::clone(self);
         tokio::spawn(async move {
             let stream = match upgrade.await {

@@ -6,10 +6,13 @@ mod adapter;
 mod namespaces;
 pub mod options;
 
+mod auth;
 mod callbacks;
 mod client;
 mod connection;
 mod handlers;
+mod heard;
+mod line;
 mod outgoing;
 mod outlet;
 mod principal;

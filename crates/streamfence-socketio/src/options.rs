@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use streamfence_auth::FailureLimit;
 use streamfence_core::Tier;
 
 pub use self::change::{Change, Effect};
@@ -52,6 +53,17 @@ pub struct ServerOptions {
     pub connect_timeout: Duration,
     /// The largest payload a client may publish. More is answered; more than [`Self::max_packet_bytes`] cuts it off.
     pub max_payload_bytes: u32,
+    /// Whether tokens are looked at, where there is a validator.
+    pub takes_tokens: bool,
+    /// How long a client may be nobody, in a namespace that wants to know who it is.
+    pub auth_timeout: Duration,
+    /// How long a validator may take to say whether a token is good; after that it is not.
+    pub validation_timeout: Duration,
+    /// How many wrong tokens an address may show; `None` is any number. A client whose address is not known is not
+    /// limited.
+    pub auth_failures: Option<FailureLimit>,
+    /// Whether a token may stand in the query of a client's first request, where proxies and logs may see it.
+    pub token_query: bool,
     /// Which origins a browser may connect from; empty checks nothing, `*` allows all.
     pub allowed_origins: Vec<String>,
     /// How long a stopping server waits for its clients.
@@ -113,6 +125,11 @@ impl Default for ServerOptions {
             ping_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(10),
             max_payload_bytes: 65_536,
+            takes_tokens: true,
+            auth_timeout: Duration::from_secs(10),
+            validation_timeout: Duration::from_secs(5),
+            auth_failures: Some(FailureLimit::default()),
+            token_query: false,
             allowed_origins: Vec::new(),
             shutdown_drain: Duration::from_secs(10),
             max_subscriptions_per_client: 64,

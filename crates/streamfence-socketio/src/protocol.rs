@@ -8,6 +8,8 @@ mod wish;
 pub(crate) use answer::{Answer, ack_packet, connect_packet, event_packet};
 pub(crate) use farewell::Farewell;
 pub(crate) use packet::SocketIoEncoder;
+#[cfg(feature = "fuzzing")]
+pub(crate) use wish::Topics;
 pub(crate) use wish::{
-    Ack, Acked, BadWish, Nack, Publish, Subscribe, Topics, Unsubscribe, is_json, parse, session_wish,
+    Ack, Acked, Authenticate, BadWish, Nack, Publish, Subscribe, Unsubscribe, is_json, no_token, parse, session_wish,
 };

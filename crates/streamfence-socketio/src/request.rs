@@ -8,6 +8,8 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
 
+use crate::auth::take_from_query;
+
 /// What a well-formed request wants.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Wanted<'a> {
@@ -106,7 +108,12 @@ pub(crate) fn is_below(path: &str, root: &str) -> bool {
 ///
 /// A session keeps the head of its first request for as long as it lives; hyper's slices of it would keep a whole read
 /// buffer. What only the handshake needed is left out, and what came beside the headers is kept.
-pub(crate) fn detached(parts: Parts) -> Parts {
+///
+/// A token never shows in it: a header that may hold one is marked, and where the query may, it is taken out of there.
+pub(crate) fn detached(mut parts: Parts, token_query: bool) -> Parts {
+    if token_query {
+        take_from_query(&mut parts);
+    }
     let mut own = Request::new(()).into_parts().0;
     own.method = parts.method;
     own.version = parts.version;
@@ -115,7 +122,8 @@ pub(crate) fn detached(parts: Parts) -> Parts {
     own.headers = HeaderMap::with_capacity(parts.headers.keys().filter(|name| is_kept(name)).count());
     for (name, value) in parts.headers.iter().filter(|(name, _)| is_kept(name)) {
         let name = HeaderName::from_bytes(name.as_str().as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+        if let (Ok(name), Ok(mut value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+            value.set_sensitive(SENSITIVE.contains(&name));
             own.headers.append(name, value);
         }
     }
@@ -149,6 +157,8 @@ fn websocket_key<B>(request: &Request<B>) -> Option<&HeaderValue> {
     headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_upgrade && !key.is_empty())
 }
 
+/// Headers that `Debug` does not show.
+const SENSITIVE: [HeaderName; 2] = [header::AUTHORIZATION, header::COOKIE];
 /// Headers that mean nothing once the handshake is done.
 const LEFT_OUT: [HeaderName; 14] = [
     header::ACCEPT,
@@ -242,10 +252,20 @@ mod tests {
     fn a_kept_head_has_what_an_application_may_ask_for() {
         let (mut parts, ()) = upgrade("/socket.io/?EIO=4&transport=websocket&room=1").into_parts();
         parts.extensions.insert(7_u8);
-        let own = detached(parts);
+        let own = detached(parts, false);
         assert_eq!(own.uri.query(), Some("EIO=4&transport=websocket&room=1"));
         assert_eq!(own.headers.len(), 1);
         assert_eq!(own.headers["authorization"], "Bearer token");
         assert_eq!(own.extensions.get::<u8>(), Some(&7));
+        assert!(!format!("{own:?}").contains("Bearer"), "{own:?}");
+    }
+
+    #[test]
+    fn a_kept_head_has_no_token_in_its_query_where_one_may_stand_there() {
+        let uri = "/socket.io/?EIO=4&token=hunter2&transport=websocket";
+        let kept = |token_query| detached(upgrade(uri).into_parts().0, token_query);
+        assert_eq!(kept(true).uri.query(), Some("EIO=4&transport=websocket"));
+        assert!(!format!("{:?}", kept(true)).contains("hunter2"));
+        assert_eq!(kept(false).uri.query(), Some("EIO=4&token=hunter2&transport=websocket"), "it is no token there");
     }
 }

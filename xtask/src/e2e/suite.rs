@@ -24,6 +24,7 @@ const ALONE: &[&str] = &["3-stuck-clients", "5-bursts", "6-gone", "6-spill"];
 /// Suites about what passes over a connection: they run once more where the Socket.IO library emits every message.
 const BOTH_TIERS: &[&str] = &[
     "1-contract",
+    "10-auth",
     "2-at-least-once",
     "3-stuck-clients",
     "4-slow-reader",

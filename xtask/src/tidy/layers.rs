@@ -22,8 +22,26 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "streamfence-auth",
-        may_use: &["thiserror"],
-        because: "who may do what is decided without a socket and without a configuration",
+        may_use: &[
+            "arc-swap",
+            "bytes",
+            "http",
+            "http-body-util",
+            // The hook is a client of whoever decides, and of nobody else.
+            "hyper-rustls",
+            "hyper-util",
+            "jsonwebtoken",
+            "ring",
+            "rustls-native-certs",
+            "serde",
+            "serde_json",
+            "sha2",
+            "subtle",
+            "thiserror",
+            "tokio",
+            "tokio-rustls",
+        ],
+        because: "who may do what is decided without a client's connection and without a configuration",
     },
     Layer {
         name: "streamfence-metrics",

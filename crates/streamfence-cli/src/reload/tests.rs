@@ -11,6 +11,7 @@ use streamfence_socketio::ServerOptions;
 
 use super::*;
 use crate::args::{Args, Command};
+use crate::auth::Validators;
 
 /// A configuration in a directory that goes with it.
 struct File(PathBuf);
@@ -128,6 +129,7 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
     let mut stores = Stores::open(&[], &metrics).unwrap_or_else(|why| panic!("{}", why.why()));
     let fence = Fence::from_catalog(held.catalog.clone()).observer(Arc::new(metrics.clone())).shards(2);
     let fence = fence.build().expect("the catalog is valid");
+    let mut validators = Validators::new(&held.servers).expect("there are none");
     let mut servers = Vec::new();
     for server in &held.servers {
         let starting = Server::builder(fence.clone()).options(options(server)).namespaces(server.namespaces.clone());
@@ -166,7 +168,8 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
         let is_good = luck.is_multiple_of(2);
         file.write(&if is_good { generation(number + 1) } else { spoilt(number + 1, luck >> 1) });
         let level = Level::fixed();
-        let reload = Reload { args: &args, fence: &fence, servers: &servers, stores: &mut stores, level: &level };
+        let (stores, validators) = (&mut stores, &mut validators);
+        let reload = Reload { args: &args, fence: &fence, servers: &servers, stores, validators, level: &level };
         held = reload.run(held).await;
         if is_good {
             (number, applied) = (number + 1, applied + 1);

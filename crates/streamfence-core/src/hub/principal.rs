@@ -4,9 +4,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Hub;
-use crate::message::SessionKey;
+use crate::event::Event;
+use crate::message::{RequestId, SessionKey};
+use crate::output::Transmit;
 
 /// The sessions of each principal that has any.
 #[derive(Debug, Default)]
@@ -35,6 +38,31 @@ impl Hub {
         self.principals.0.get(principal).map_or(&[], Vec::as_slice)
     }
 
+    /// A client says who it is after it has joined, and is told so. A session is one principal's for good: `false` when
+    /// it is somebody else's, or gone.
+    pub fn identify(
+        &mut self,
+        key: SessionKey,
+        principal: &Arc<str>,
+        request: Option<RequestId>,
+        now: Instant,
+    ) -> bool {
+        self.advance(now);
+        let Some(session) = self.session(key) else { return false };
+        let (client, namespace) = (session.client(), session.namespace());
+        match self.principal_of(key) {
+            Some(known) if known != principal => return false,
+            Some(_) => {}
+            None => {
+                self.enlist(key, principal);
+                let namespace = self.path(namespace);
+                self.books.push_event(Event::Authenticated { namespace, client, principal: principal.clone() });
+            }
+        }
+        self.tell(key, Transmit::Authenticated { namespace, principal: principal.clone(), request }, now);
+        true
+    }
+
     /// Notes whose a new session is.
     pub(super) fn enlist(&mut self, key: SessionKey, principal: &Arc<str>) {
         let sessions = self.principals.0.entry(principal.clone()).or_default();
@@ -58,8 +86,6 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::*;
 

@@ -14,6 +14,7 @@
 //! subscribe | subscribe u window=1 | unsubscribe u     without a topic: the first of the client's namespace
 //! subscribe t freq=2                                   and of each key two values a second at most
 //! join bob /feed | join bob /feed with ann             on a link of its own, or on ann's; as=amy says who it is
+//! identify as=amy                                      says later who it is
 //! leave | close                                        the session, or its link with all sessions
 //! retain 10s | return                                  the session outlives its link; it gets a new one, without room
 //! tell                                                 an answer that is no subscription
@@ -255,6 +256,12 @@ impl Stage {
                 }
             }
             "leave" => self.hub.leave(session, CloseReason::Client, now),
+            "identify" => {
+                let principal = command.option("as").expect("identify as=somebody").into();
+                if !self.hub.identify(session, &principal, None, now) {
+                    self.say(actor, &format!("is not {principal}"));
+                }
+            }
             "close" => self.hub.close(link, CloseReason::Transport, now),
             "tell" => {
                 let namespace = self.actors[actor].namespace;
@@ -459,6 +466,7 @@ impl Stage {
             Event::Connected { client, namespace, principal: Some(principal), .. } => {
                 (client, format!("joined {namespace} as {principal}"))
             }
+            Event::Authenticated { client, principal, .. } => (client, format!("is {principal}")),
             Event::Disconnected { client, reason, .. } => (client, format!("left ({})", reason.as_str())),
             Event::SessionDetached { client, .. } => (client, "is waited for".to_owned()),
             Event::SessionResumed { client, .. } => (client, "is back".to_owned()),

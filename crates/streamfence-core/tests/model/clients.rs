@@ -410,6 +410,7 @@ pub(crate) fn heard(what: &Transmit) -> (usize, Said) {
         }
         Transmit::Done { namespace, .. } => (namespace, Said::Done),
         Transmit::Session { .. } => unreachable!("nobody asked for a ticket"),
+        Transmit::Authenticated { .. } => unreachable!("nobody said who it is"),
         Transmit::Gap { namespace, topic, gap } => {
             let (from, to, count) = (gap.from.0, gap.to.0, gap.count as usize);
             (namespace, Said::Gap { topic: topic.id.index as usize, from, to, count, reason: gap.reason })

@@ -36,6 +36,28 @@ fn a_message_reaches_all_sessions_of_a_principal_and_no_other() {
 }
 
 #[test]
+fn whoever_says_later_who_it_is_is_reached_from_then_on_and_stays_who_it_is() {
+    check(
+        best_effort(Overflow::DropOldest),
+        "subscribe, room 9, offer a whose=amy, identify as=amy, offer b whose=amy, identify as=tim, identify as=amy,
+         offer c whose=tim, leave, identify as=amy, offer d whose=amy",
+        expect![[r#"
+            0s  told: subscribed to t after 0
+            0s  nobody is there for a
+            0s  is amy
+            0s  told: is amy
+            0s  sent b
+            0s  is not tim
+            0s  told: is amy
+            0s  nobody is there for c
+            0s  left (client)
+            0s  is not amy
+            0s  nobody is there for d
+        "#]],
+    );
+}
+
+#[test]
 fn sessions_of_a_principal_come_and_go() {
     check(
         best_effort(Overflow::DropOldest),

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use streamfence_auth::FailureLimit;
+
 use super::{Address, ClientAuth, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion};
 
 /// From when on a changed option holds.
@@ -64,6 +66,11 @@ impl ServerOptions {
             ping_timeout,
             connect_timeout,
             max_payload_bytes,
+            takes_tokens,
+            auth_timeout,
+            validation_timeout,
+            auth_failures,
+            token_query,
             allowed_origins,
             shutdown_drain,
             max_subscriptions_per_client,
@@ -98,6 +105,12 @@ impl ServerOptions {
         changes.take("connectTimeoutMs", &mut held.connect_timeout, connect_timeout, NeedsRestart);
         let effect = within(*max_payload_bytes <= built.max_payload_bytes, Live);
         changes.take("maxPayloadBytes", &mut held.max_payload_bytes, max_payload_bytes, effect);
+        changes.take("auth", &mut held.takes_tokens, takes_tokens, NewConnections);
+        changes.take("authTimeoutMs", &mut held.auth_timeout, auth_timeout, Live);
+        // Of the same key.
+        held.validation_timeout = *validation_timeout;
+        changes.take("authFailures", &mut held.auth_failures, auth_failures, Live);
+        changes.take("tokenQuery", &mut held.token_query, token_query, NewConnections);
         changes.take("allowedOrigins", &mut held.allowed_origins, allowed_origins, Live);
         changes.take("shutdownDrainMs", &mut held.shutdown_drain, shutdown_drain, Live);
         let most = &mut held.max_subscriptions_per_client;
@@ -210,6 +223,15 @@ impl Shown for ClientAuth {
             Self::Optional { authorities } => format!("optional, by {}", authorities.display()),
             Self::Required { authorities } => format!("required, by {}", authorities.display()),
         }
+    }
+}
+
+impl Shown for Option<FailureLimit> {
+    fn shown(&self) -> String {
+        self.map_or_else(
+            || "none".to_owned(),
+            |FailureLimit { max, window }| format!("{max} in {} ms", window.as_millis()),
+        )
     }
 }
 

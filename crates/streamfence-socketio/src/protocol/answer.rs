@@ -67,6 +67,12 @@ impl Answer {
                 is_ok: true,
                 request: None,
             },
+            Transmit::Authenticated { principal, request, .. } => Self {
+                event: Some("authenticated"),
+                fields: format!(r#""principal":{}"#, json(principal)),
+                is_ok: true,
+                request: *request,
+            },
             Transmit::Done { request, .. } => {
                 Self { event: None, fields: String::new(), is_ok: true, request: Some(*request) }
             }

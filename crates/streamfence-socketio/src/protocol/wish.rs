@@ -8,10 +8,13 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use streamfence_auth::Token;
 use streamfence_core::{Frequency, Secret, Wishes};
 use streamfence_runtime::{SessionWish, parse_session_id};
 
-/// `subscribe {topic | topics, window?, maxFrequency?}`.
+use crate::auth::TokenField;
+
+/// `subscribe {topic | topics, window?, maxFrequency?, token?}`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Subscribe<'a> {
     #[serde(borrow)]
@@ -21,6 +24,8 @@ pub(crate) struct Subscribe<'a> {
     #[serde(rename = "maxFrequency")]
     max_frequency: Option<f64>,
     recover: Option<IgnoredAny>,
+    #[serde(borrow)]
+    token: Option<TokenField<'a>>,
 }
 
 /// `unsubscribe {topic | topics}`.
@@ -31,7 +36,14 @@ pub(crate) struct Unsubscribe<'a> {
     topics: Option<Vec<String>>,
 }
 
-/// `publish {topic, payload, key?, ttlMs?}`.
+/// `authenticate {token}`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Authenticate<'a> {
+    #[serde(borrow)]
+    token: Option<TokenField<'a>>,
+}
+
+/// `publish {topic, payload, key?, ttlMs?, token?}`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Publish<'a> {
     #[serde(borrow)]
@@ -42,6 +54,8 @@ pub(crate) struct Publish<'a> {
     pub(crate) key: Option<Cow<'a, str>>,
     #[serde(rename = "ttlMs")]
     pub(crate) ttl_ms: Option<std::num::NonZeroU32>,
+    #[serde(borrow)]
+    token: Option<TokenField<'a>>,
 }
 
 /// `ack {topic, messageId | messageIds | upTo}`.
@@ -115,15 +129,35 @@ fn parse_secret(text: &str) -> Option<Secret> {
 pub(crate) struct BadWish(pub(crate) String);
 
 impl<'a> Subscribe<'a> {
-    /// The topics, and what is asked for all of them.
-    pub(crate) fn understood(self) -> Result<(Topics<'a>, Wishes), BadWish> {
+    /// The topics, what is asked for all of them, and the token for them.
+    pub(crate) fn understood(self) -> Result<(Topics<'a>, Wishes, Option<Token>), BadWish> {
         refuse_unbuilt("recover", self.recover.as_ref())?;
         let max_frequency = match self.max_frequency.map(Frequency::hertz) {
             None => None,
             Some(Ok(frequency)) => Some(frequency),
             Some(Err(_)) => return Err(BadWish("maxFrequency: wanted a number of hertz above 0".into())),
         };
-        Ok((Topics::of(self.topic, self.topics)?, Wishes { window: self.window, max_frequency }))
+        let topics = Topics::of(self.topic, self.topics)?;
+        Ok((topics, Wishes { window: self.window, max_frequency }, read(self.token)?))
+    }
+}
+
+impl Authenticate<'_> {
+    /// The token.
+    pub(crate) fn token(self) -> Result<Token, BadWish> {
+        read(self.token)?.ok_or_else(no_token)
+    }
+}
+
+/// What is wrong with a wish that is nothing but a token; what was found may be it, and is not said.
+pub(crate) fn no_token() -> BadWish {
+    BadWish("token: wanted a text".into())
+}
+
+impl Publish<'_> {
+    /// The token for it.
+    pub(crate) fn token(&self) -> Result<Option<Token>, BadWish> {
+        read(self.token)
     }
 }
 
@@ -194,6 +228,10 @@ impl<'a> Topics<'a> {
     }
 }
 
+fn read(token: Option<TokenField<'_>>) -> Result<Option<Token>, BadWish> {
+    token.map_or(Ok(None), |token| token.read().map_err(|_| no_token()))
+}
+
 fn refuse_unbuilt(key: &str, value: Option<&IgnoredAny>) -> Result<(), BadWish> {
     match value {
         None => Ok(()),
@@ -246,11 +284,15 @@ mod tests {
     fn wishes_are_read_as_the_contract_has_them() {
         let one: Subscribe<'_> = parse(r#"["subscribe",{"topic":"a","window":4}]"#).expect("it is well formed");
         let wishes = Wishes { window: std::num::NonZeroU16::new(4), max_frequency: None };
-        assert_eq!(one.understood(), Ok((Topics::One("a".into()), wishes)));
+        let (topics, wished, token) = one.understood().expect("it makes sense");
+        assert_eq!((topics, wished), (Topics::One("a".into()), wishes));
+        assert!(token.is_none());
         let many: Subscribe<'_> =
-            parse(r#"["subscribe",{"topics":["a","b"],"maxFrequency":2.5}]"#).expect("it is well formed");
+            parse(r#"["subscribe",{"topics":["a","b"],"maxFrequency":2.5,"token":"t"}]"#).expect("it is well formed");
         let wishes = Wishes { window: None, max_frequency: Frequency::hertz(2.5).ok() };
-        assert_eq!(many.understood(), Ok((Topics::Many(vec!["a".into(), "b".into()]), wishes)));
+        let (topics, wished, token) = many.understood().expect("it makes sense");
+        assert_eq!((topics, wished), (Topics::Many(vec!["a".into(), "b".into()]), wishes));
+        assert_eq!(token.expect("it has one").expose(), "t");
         let publish: Publish<'_> =
             parse(r#"["publish",{"topic":"a","payload":{ "n": 1 },"key":"k"}]"#).expect("it is well formed");
         assert_eq!(publish.payload.get(), r#"{ "n": 1 }"#);
@@ -282,7 +324,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        let wrong: [(&str, &str); 10] = [
+        let wrong: [(&str, &str); 11] = [
+            (r#"["subscribe",{"topic":"a","token":7}]"#, "token: wanted a text"),
             (r#"["subscribe"]"#, "no payload"),
             (r#"["subscribe",7]"#, "invalid type"),
             (r#"["subscribe",{}]"#, "wanted topic or topics"),

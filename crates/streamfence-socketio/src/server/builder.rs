@@ -6,6 +6,7 @@ use std::sync::Arc;
 use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::ConnectHandler;
+use streamfence_auth::TokenValidator;
 use streamfence_core::Event;
 use streamfence_runtime::Fence;
 use tokio::net::TcpListener;
@@ -70,6 +71,13 @@ impl ServerBuilder {
         T: Send + Sync + 'static,
     {
         self.adapter = self.adapter.on_connect(path, handler);
+        self
+    }
+
+    /// Looks at the tokens that clients show: [`AdapterBuilder::token_validator`].
+    #[must_use]
+    pub fn token_validator(mut self, validator: impl TokenValidator) -> Self {
+        self.adapter = self.adapter.token_validator(validator);
         self
     }
 

@@ -23,3 +23,4 @@ mod sockets;
 mod splice;
 mod subscriptions;
 mod tls;
+mod tokens;

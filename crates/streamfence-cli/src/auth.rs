@@ -1,0 +1,169 @@
+//! Whom the servers believe: the validators that the file asks for, and others in their place when it is read again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use streamfence_auth::{
+    FailureLimit, HttpHook, HttpHookOptions, JwtAlgorithm, JwtKeyError, JwtKeys, JwtOptions, JwtValidator,
+    LiveValidator, StaticTokens, TokenValidator, ValidatorChain,
+};
+use streamfence_config::{AuthSettings, JwtKeySource, JwtSettings, ServerSettings, Settings};
+use streamfence_socketio::ServerOptions;
+
+use crate::exit::Failure;
+
+/// The validators of each server, by its name. A server that wants no tokens has some that know none.
+pub(crate) struct Validators(HashMap<String, Believed>);
+
+struct Believed {
+    live: LiveValidator,
+    /// Part of it, where there are signed tokens: its keys are in files that change by themselves.
+    jwt: Option<Arc<JwtValidator>>,
+}
+
+/// What a reload puts in their place, made before anything changes.
+pub(crate) struct Successors(Vec<(String, Successor)>);
+
+enum Successor {
+    Chain(Chain),
+    Keys(JwtKeys),
+}
+
+struct Chain {
+    all: ValidatorChain,
+    jwt: Option<Arc<JwtValidator>>,
+}
+
+impl Validators {
+    pub(crate) fn new(servers: &[ServerSettings]) -> Result<Self, Failure> {
+        let believed = |server: &ServerSettings| {
+            let Chain { all, jwt } = chain(server)?;
+            Ok((server.name.clone(), Believed { live: LiveValidator::new(all), jwt }))
+        };
+        Ok(Self(servers.iter().map(believed).collect::<Result<_, Failure>>()?))
+    }
+
+    pub(crate) fn of(&self, server: &ServerSettings) -> LiveValidator {
+        self.0[&server.name].live.clone()
+    }
+
+    /// Makes what another file asks for, and reads the keys of signed tokens again. A server that wants no tokens any more
+    /// knows those it knew until it is started again.
+    pub(crate) fn successors(&self, old: &Settings, new: &Settings) -> Result<Successors, Failure> {
+        let mut successors = Vec::new();
+        for server in new.servers.iter().filter(|server| self.0.contains_key(&server.name)) {
+            let Some(auth) = &server.auth else { continue };
+            let known = old.server(&server.name).ok().and_then(|old| old.auth.as_ref());
+            let successor = match (known, &auth.jwt) {
+                (Some(known), jwt) if has_sources_of(known, auth) => match jwt {
+                    Some(jwt) => Successor::Keys(keys(server, jwt)?),
+                    None => continue,
+                },
+                _ => Successor::Chain(chain(server)?),
+            };
+            successors.push((server.name.clone(), successor));
+        }
+        Ok(Successors(successors))
+    }
+
+    /// From now on the servers believe these; clients whose token is good no more are told so within a few seconds.
+    pub(crate) fn replace(&mut self, Successors(successors): Successors) {
+        for (server, successor) in successors {
+            let Some(believed) = self.0.get_mut(&server) else { continue };
+            match (successor, &believed.jwt) {
+                (Successor::Chain(Chain { all, jwt }), _) => {
+                    believed.live.replace(all);
+                    believed.jwt = jwt;
+                }
+                (Successor::Keys(keys), Some(jwt)) => {
+                    if jwt.set_keys(keys) {
+                        tracing::info!(code = "jwt_keys", server, "tokens are believed by other keys from now on");
+                    }
+                }
+                (Successor::Keys(_), None) => {}
+            }
+        }
+    }
+}
+
+/// What a server believes by another file, with all else that it says of tokens as it was.
+fn with_sources_of(held: AuthSettings, new: &AuthSettings) -> AuthSettings {
+    let AuthSettings { static_tokens, jwt, hook, .. } = new.clone();
+    AuthSettings { static_tokens, jwt, hook, ..held }
+}
+
+/// What of the options of a server is about tokens.
+pub(crate) fn options(auth: Option<&AuthSettings>) -> ServerOptions {
+    let defaults = ServerOptions::default();
+    match auth {
+        None => ServerOptions { takes_tokens: false, ..defaults },
+        Some(auth) => ServerOptions {
+            takes_tokens: true,
+            auth_timeout: auth.timeout,
+            validation_timeout: auth.timeout,
+            token_query: auth.token_query,
+            auth_failures: auth.failures.map(|limit| FailureLimit { max: limit.max, window: limit.window }),
+            ..defaults
+        },
+    }
+}
+
+fn has_sources_of(known: &AuthSettings, new: &AuthSettings) -> bool {
+    with_sources_of(known.clone(), new) == *known
+}
+
+/// Static tokens, then signed ones, then somebody to ask: what costs least comes first.
+fn chain(server: &ServerSettings) -> Result<Chain, Failure> {
+    let Some(auth) = &server.auth else { return Ok(Chain { all: ValidatorChain::default(), jwt: None }) };
+    let mut all: Vec<Arc<dyn TokenValidator>> = Vec::new();
+    if !auth.static_tokens.is_empty() {
+        let tokens = auth.static_tokens.iter().map(|known| (known.principal.as_str(), known.token.expose()));
+        all.push(Arc::new(StaticTokens::new(tokens).map_err(|why| refused(server, "staticTokens", &why))?));
+    }
+    let jwt = auth.jwt.as_ref().map(|jwt| jwt_validator(server, jwt).map(Arc::new)).transpose()?;
+    if let Some(jwt) = &jwt {
+        all.push(Arc::clone(jwt) as _);
+    }
+    if let Some(hook) = &auth.hook {
+        let options = HttpHookOptions {
+            url: hook.url.clone(),
+            timeout: hook.timeout,
+            max_concurrent: hook.max_concurrent,
+            cache: hook.cache,
+        };
+        all.push(Arc::new(HttpHook::new(options).map_err(|why| refused(server, "authHook.url", &why))?));
+    }
+    Ok(Chain { all: all.into_iter().collect(), jwt })
+}
+
+fn jwt_validator(server: &ServerSettings, settings: &JwtSettings) -> Result<JwtValidator, Failure> {
+    let options = JwtOptions {
+        issuers: settings.issuers.clone(),
+        audiences: settings.audiences.clone(),
+        leeway: settings.leeway,
+        require_expiry: settings.require_expiry,
+        principal_claim: settings.principal_claim.clone(),
+        rules_claim: settings.rules_claim.clone(),
+        allow_without_rules: settings.allow_without_rules,
+    };
+    Ok(JwtValidator::new(keys(server, settings)?, options))
+}
+
+fn keys(server: &ServerSettings, settings: &JwtSettings) -> Result<JwtKeys, Failure> {
+    let algorithm = match settings.algorithm {
+        streamfence_config::JwtAlgorithm::Hs256 => JwtAlgorithm::Hs256,
+        streamfence_config::JwtAlgorithm::Rs256 => JwtAlgorithm::Rs256,
+        streamfence_config::JwtAlgorithm::Es256 => JwtAlgorithm::Es256,
+        streamfence_config::JwtAlgorithm::EdDsa => JwtAlgorithm::EdDsa,
+    };
+    let (place, keys): (_, Result<JwtKeys, JwtKeyError>) = match &settings.keys {
+        JwtKeySource::Secret(secret) => ("jwt.secret".to_owned(), JwtKeys::secret(secret.expose().as_bytes())),
+        JwtKeySource::File(file) => (format!("jwt.keyPath {}", file.display()), JwtKeys::read_key(algorithm, file)),
+        JwtKeySource::Jwks(file) => (format!("jwt.jwksPath {}", file.display()), JwtKeys::read_jwks(algorithm, file)),
+    };
+    keys.map_err(|why| refused(server, &place, &why))
+}
+
+fn refused(server: &ServerSettings, place: &str, why: &dyn std::fmt::Display) -> Failure {
+    Failure::Config(format!("server {}: {place}: {why}", server.name))
+}

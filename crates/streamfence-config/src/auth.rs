@@ -1,0 +1,241 @@
+//! How clients prove who they are: tokens in the file, signed tokens, someone to ask. Never a key file: whether its key
+//! is one is for whoever loads it.
+
+use std::time::Duration;
+
+use crate::block::{Block, Report};
+use crate::error::Problem;
+use crate::keys::Section;
+use crate::namespaces::Resolved;
+use crate::raw::{Node, Place, Value, shown};
+use crate::settings::{
+    AuthFailureSettings, AuthHookSettings, AuthSettings, JwtAlgorithm, JwtKeySource, JwtSettings, Secret, StaticToken,
+};
+
+/// What a server says of tokens; `None` where it wants none.
+pub(crate) fn resolve(server: &mut Block, part: &str, report: &mut Report<'_>) -> Option<AuthSettings> {
+    let is_wanted = server.text("auth") == "TOKEN";
+    if !is_wanted {
+        warn_without_auth(server, part, report);
+    }
+    let sources = ["staticTokens", "jwt", "authHook"];
+    if let Some(at) = server.place_of("auth")
+        && is_wanted
+        && server.is_sound
+        && sources.iter().all(|key| server.place_of(key).is_none())
+    {
+        let wanted = "it, `jwt` or `authHook`, because auth is TOKEN".to_owned();
+        report.error(part, at, Problem::Missing { key: "staticTokens".to_owned(), wanted });
+    }
+    if let Some(at) = server.place_of("tokenQuery")
+        && is_wanted
+        && server.flag("tokenQuery")
+    {
+        let why = "a token in a query is written down by proxies and browsers; `auth.token` is not";
+        report.warning(part, at, Problem::Unwise { key: "tokenQuery", found: "true", why });
+    }
+    // Read even where they have no effect: what is wrong with them is wrong.
+    let static_tokens = server.take("staticTokens").map(|node| static_tokens(node, part, report)).unwrap_or_default();
+    let jwt = server.place_of("jwt").and_then(|_| {
+        let block = server.block("jwt", &[Section::Jwt], part, report);
+        jwt(&block, &format!("{part}.jwt"), report)
+    });
+    let hook = server.place_of("authHook").and_then(|_| {
+        let block = server.block("authHook", &[Section::AuthHook], part, report);
+        hook(&block, &format!("{part}.authHook"), report)
+    });
+    let failures = server.block("authFailures", &[Section::AuthFailures], part, report);
+    is_wanted.then(|| AuthSettings {
+        static_tokens,
+        jwt,
+        hook,
+        token_query: server.flag("tokenQuery"),
+        timeout: Duration::from_millis(server.number("authTimeoutMs")),
+        failures: match failures.number("max") {
+            0 => None,
+            max => Some(AuthFailureSettings {
+                max: max as u32,
+                window: Duration::from_millis(failures.number("windowMs")),
+            }),
+        },
+    })
+}
+
+/// Checks that who must prove something can, and says where nobody must.
+pub(crate) fn check_required(server: &Block, namespaces: &[Resolved], part: &str, report: &mut Report<'_>) {
+    let mut requiring = namespaces.iter().flat_map(|namespace| &namespace.requiring_auth);
+    if server.text("auth") != "TOKEN" {
+        for (part, at) in requiring {
+            let wanted = "false, because the server's auth is NONE".to_owned();
+            let (key, found) = ("authRequired".to_owned(), "true".to_owned());
+            report.error(part, *at, Problem::WrongValue { key, found, wanted });
+        }
+    } else if let Some(at) = server.place_of("auth")
+        && requiring.next().is_none()
+    {
+        let why = "nothing has authRequired, so a client that shows no token may do everything";
+        report.warning(part, at, Problem::Unwise { key: "auth", found: "TOKEN", why });
+    }
+}
+
+/// Says of keys about tokens that nobody is asked for one.
+fn warn_without_auth(server: &Block, part: &str, report: &mut Report<'_>) {
+    for key in ["staticTokens", "jwt", "authHook", "tokenQuery", "authTimeoutMs", "authFailures"] {
+        if let Some(at) = server.place_of(key) {
+            report.warning(part, at, Problem::NoEffect { key, why: "auth is NONE, so nobody is asked for a token" });
+        }
+    }
+}
+
+fn static_tokens(node: Node, part: &str, report: &mut Report<'_>) -> Vec<StaticToken> {
+    let Value::Block(entries) = node.value else { return Vec::new() };
+    let part = format!("{part}.staticTokens");
+    if entries.is_empty() {
+        let wanted = "at least one, as `name: token`".to_owned();
+        report.error(&part, node.at, Problem::Missing { key: "token".to_owned(), wanted });
+    }
+    let mut tokens: Vec<StaticToken> = Vec::with_capacity(entries.len());
+    for (name, mut node) in entries {
+        // Never the value, which is a secret or was meant to be one.
+        let mut refuse = |at: Place, key: &str, found: String, wanted: &str| {
+            let problem = Problem::WrongValue { key: key.to_owned(), found, wanted: wanted.to_owned() };
+            report.error(&part, at, problem);
+        };
+        if name.value.is_empty() || name.value.len() > MAX_PRINCIPAL_BYTES || name.value.contains(char::is_control) {
+            let wanted = "1 to 128 bytes without control characters";
+            refuse(name.at, "a principal", shown(&name.value), wanted);
+            continue;
+        }
+        let key = format!("the token of {}", shown(&name.value));
+        if !report.expand(&part, &mut node) {
+            continue;
+        }
+        let mut refuse = |found: String, wanted: &str| {
+            let problem = Problem::WrongValue { key: key.clone(), found, wanted: wanted.to_owned() };
+            report.error(&part, node.at, problem);
+        };
+        let token = match &node.value {
+            Value::Text(text) if !text.value.is_empty() => &text.value,
+            _ => {
+                refuse("not a text, or an empty one".to_owned(), "a text in quotes");
+                continue;
+            }
+        };
+        if let Some(digest) = token.strip_prefix("sha256:")
+            && !(digest.len() == 64 && digest.bytes().all(|digit| digit.is_ascii_hexdigit()))
+        {
+            refuse("not a digest".to_owned(), "`sha256:` and 64 hexadecimal digits");
+        } else if let Some(other) = tokens.iter().find(|other| is_same(other.token.expose(), token)) {
+            refuse(format!("that of {} too", shown(&other.principal)), "one of its own");
+        } else {
+            // A digest tells nobody the token.
+            if !token.starts_with("sha256:") {
+                report.secret(&part, "a token", &node);
+            }
+            tokens.push(StaticToken { token: Secret::from(token.as_str()), principal: name.value });
+        }
+    }
+    tokens
+}
+
+/// Digests are the same in letters of any size, tokens are not.
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || (one.starts_with("sha256:") && one.eq_ignore_ascii_case(other))
+}
+
+/// The most bytes a name may have that stands in every event about a client.
+const MAX_PRINCIPAL_BYTES: usize = 128;
+
+/// `None` where it says what cannot be, which is reported.
+fn jwt(block: &Block, part: &str, report: &mut Report<'_>) -> Option<JwtSettings> {
+    if !block.is_sound {
+        return None;
+    }
+    let algorithm = match block.word("algorithm") {
+        Some("HS256") => JwtAlgorithm::Hs256,
+        Some("RS256") => JwtAlgorithm::Rs256,
+        Some("ES256") => JwtAlgorithm::Es256,
+        Some("EdDSA") => JwtAlgorithm::EdDsa,
+        Some(other) => unreachable!("the table of keys has no algorithm {other}"),
+        None => {
+            let wanted = "HS256, RS256, ES256 or EdDSA; it is not taken from the tokens".to_owned();
+            report.error(part, block.at, Problem::Missing { key: "algorithm".to_owned(), wanted });
+            JwtAlgorithm::Hs256
+        }
+    };
+    let sources = [
+        block.secret("secret").map(|secret| JwtKeySource::Secret(Secret::from(secret))),
+        block.path("keyPath").map(JwtKeySource::File),
+        block.path("jwksPath").map(JwtKeySource::Jwks),
+    ];
+    let mut given = sources.into_iter().flatten();
+    let (first, second) = (given.next(), given.next());
+    if first.is_none() || second.is_some() {
+        let wanted = "it, `jwksPath` or `secret`, and one of them alone".to_owned();
+        report.error(part, block.at, Problem::Missing { key: "keyPath".to_owned(), wanted });
+    } else if let Some(at) = block.place_of("secret")
+        && algorithm != JwtAlgorithm::Hs256
+    {
+        let (key, found) = ("secret".to_owned(), "given".to_owned());
+        let wanted = "keyPath or jwksPath, because only HS256 has a secret".to_owned();
+        report.error(part, at, Problem::WrongValue { key, found, wanted });
+    }
+    let texts = |key| match block.place_of(key) {
+        Some(_) => block.texts(key).into_iter().map(str::to_owned).collect(),
+        None => Vec::new(),
+    };
+    Some(JwtSettings {
+        algorithm,
+        keys: first?,
+        issuers: texts("issuer"),
+        audiences: texts("audience"),
+        leeway: Duration::from_millis(block.number("leewayMs")),
+        require_expiry: block.flag("requireExpiry"),
+        principal_claim: block.text("principalClaim").to_owned(),
+        rules_claim: block.text("rulesClaim").to_owned(),
+        allow_without_rules: match block.text("withoutRules") {
+            "allow" => true,
+            "deny" => false,
+            other => unreachable!("the table of keys has no rule {other}"),
+        },
+    })
+}
+
+/// `None` where it says what cannot be, which is reported.
+fn hook(block: &Block, part: &str, report: &mut Report<'_>) -> Option<AuthHookSettings> {
+    if !block.is_sound {
+        return None;
+    }
+    let url = block.text("url");
+    if !is_url(url) {
+        let at = block.place_of("url").unwrap_or(block.at);
+        // Not the value: what is wrong with it may be that it holds a password.
+        let found = "not such a URL".to_owned();
+        let wanted = "`http://` or `https://`, a host and a path, without a user, a fragment or a space".to_owned();
+        report.error(part, at, Problem::WrongValue { key: "url".to_owned(), found, wanted });
+        return None;
+    }
+    let ca_certs = block.path("caCertsPemPath");
+    if let Some(at) = block.place_of("caCertsPemPath")
+        && url.starts_with("http://")
+    {
+        let why = "the url is one without TLS";
+        report.warning(part, at, Problem::NoEffect { key: "caCertsPemPath", why });
+    }
+    Some(AuthHookSettings {
+        url: url.to_owned(),
+        ca_certs,
+        timeout: Duration::from_millis(block.number("timeoutMs")),
+        max_concurrent: block.number("maxConcurrent") as u16,
+        cache: Duration::from_millis(block.number("cacheMs")),
+    })
+}
+
+fn is_url(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else { return false };
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    !host.is_empty()
+        && !host.starts_with(':')
+        && !host.contains('@')
+        && text.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
+}

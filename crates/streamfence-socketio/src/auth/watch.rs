@@ -1,0 +1,190 @@
+//! Looks after clients whose time may be over: who never said who it is, whose token has expired or was taken away.
+//! Never a client's wishes.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use streamfence_core::CloseReason;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::gate::{Refused, Shown, is_over};
+use super::token::client_address;
+use crate::connection::{Member, Shared};
+
+/// The clients that are looked after, as many as there are. The task that does so begins with the first of them.
+#[derive(Default)]
+pub(crate) struct Watch {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    members: Vec<Weak<Member>>,
+    is_running: bool,
+}
+
+/// What is to be done about a client.
+enum Look {
+    Fine,
+    /// It is to go, for a reason the operator is told the first time.
+    Evict(Option<&'static str>),
+    /// Its tokens are to be looked at again.
+    Ask(Vec<Arc<Shown>>),
+}
+
+/// How often the clients are looked at; a tenth of what a token may take to lose its sessions.
+const TICK: Duration = Duration::from_millis(500);
+/// How many tokens are looked at at once, when all are.
+const ASKED_AT_ONCE: usize = 256;
+/// How long nobody needs to know of a token whether it is still good, and how long to wait before asking again.
+const LONGEST_DOUBT: Duration = Duration::from_secs(4);
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often a client is asked to leave before its connection is cut.
+const PATIENCE: u32 = 3;
+
+impl Watch {
+    /// Looks after one more client until it is gone.
+    pub(crate) fn add(&self, member: &Arc<Member>, shared: &Arc<Shared>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.members.push(Arc::downgrade(member));
+        if !std::mem::replace(&mut state.is_running, true) {
+            tokio::spawn(run(Arc::downgrade(shared)));
+        }
+    }
+
+    /// Takes all that are still there.
+    fn take(&self) -> Vec<Arc<Member>> {
+        let members = std::mem::take(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner).members);
+        members.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn put_back(&self, members: &[Arc<Member>]) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.members.extend(members.iter().map(Arc::downgrade));
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+/// Looks after the clients of an adapter until that is gone.
+async fn run(shared: Weak<Shared>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(shared) = shared.upgrade() else { return };
+        let (mut evicted, mut asked) = (Vec::new(), Vec::new());
+        let members = shared.watch.take();
+        for member in &members {
+            match look(&shared, member) {
+                Look::Fine => {}
+                Look::Evict(reason) => evicted.push((member.clone(), reason)),
+                Look::Ask(tokens) => asked.push((Arc::downgrade(member), tokens)),
+            }
+        }
+        shared.watch.put_back(&members);
+        drop(members);
+        if !asked.is_empty() {
+            tokio::spawn(ask_again(shared.clone(), asked));
+        }
+        for (member, reason) in evicted {
+            evict(&shared, &member, reason).await;
+        }
+    }
+}
+
+fn look(shared: &Shared, member: &Member) -> Look {
+    let (now, revision) = (Instant::now(), shared.gate.revision());
+    let is_required = shared.fence.catalog().namespace_entry(member.namespace).auth_required;
+    let mut papers = member.papers();
+    if papers.eviction.is_some() {
+        return Look::Evict(None);
+    }
+    if papers.shown().any(|shown| is_over(&shown.grant)) {
+        return Look::Evict(Some("the token has expired"));
+    }
+    if is_required && papers.identity().is_none() {
+        let since = *papers.nobody_since.get_or_insert(now);
+        if now >= since + shared.options.now().auth_timeout {
+            return Look::Evict(Some("no token in time"));
+        }
+    }
+    let is_old =
+        |shown: &&Arc<Shown>| shown.revision != revision && !shown.is_asked_again.swap(true, Ordering::Relaxed);
+    let old: Vec<_> = papers.shown().filter(is_old).cloned().collect();
+    if old.is_empty() { Look::Fine } else { Look::Ask(old) }
+}
+
+/// Has the validator look again at tokens that it has accepted once. A client with one that is good no more is to go.
+async fn ask_again(shared: Arc<Shared>, asked: Vec<(Weak<Member>, Vec<Arc<Shown>>)>) {
+    let tokens =
+        asked.into_iter().flat_map(|(member, tokens)| tokens.into_iter().map(move |old| (member.clone(), old)));
+    let asking = stream::iter(tokens).for_each_concurrent(ASKED_AT_ONCE, |(member, old)| {
+        let shared = shared.clone();
+        async move {
+            if member.strong_count() == 0 {
+                return;
+            }
+            let answer = ask_patiently(&shared, &old).await;
+            let Some(member) = member.upgrade() else { return };
+            // It may have shown another one meanwhile.
+            if !member.papers().shown().any(|shown| Arc::ptr_eq(shown, &old)) {
+                return;
+            }
+            match answer {
+                Ok(new) if new.grant.principal == old.grant.principal => member.papers().renew(&old, &Arc::new(new)),
+                Ok(_) => evict(&shared, &member, Some("the token is somebody else's now")).await,
+                Err((_, why)) => evict(&shared, &member, Some(&why)).await,
+            }
+        }
+    });
+    asking.await;
+}
+
+/// Asks again whoever could not say, as long as there is time: it may be busy, with so many tokens at once.
+async fn ask_patiently(shared: &Shared, old: &Shown) -> Result<Shown, (Refused, Arc<str>)> {
+    let until = Instant::now() + LONGEST_DOUBT;
+    loop {
+        match tokio::time::timeout_at(until, shared.gate.ask(old.question.clone())).await {
+            Ok(Err((Refused::Silence, _))) if Instant::now() + PAUSE < until => tokio::time::sleep(PAUSE).await,
+            Ok(answer) => return answer,
+            Err(_elapsed) => return Err((Refused::Silence, "nobody could say whether it is still good".into())),
+        }
+    }
+}
+
+/// Tells a client to go; the operator is told why the first time. The next tick tries again, should it still be there.
+async fn evict(shared: &Shared, member: &Member, reason: Option<&str>) {
+    let tries = {
+        let mut papers = member.papers();
+        let tries = papers.eviction.map_or(0, |tries| tries + 1);
+        papers.eviction = Some(tries);
+        tries
+    };
+    let Some(connection) = member.connection() else { return };
+    // It has left, and its name may be that of a connection it has come back on.
+    if !connection.member(member.namespace).is_some_and(|there| std::ptr::eq(&*there, member)) {
+        return;
+    }
+    if tries == 0
+        && let Some(reason) = reason
+    {
+        let namespace = shared.fence.catalog().namespace_entry(member.namespace).path.clone();
+        shared.gate.tell(&namespace, client_address(&connection.state), &reason.into());
+    }
+    let is_gone = match member.client() {
+        Some(client) => shared.fence.disconnect_for(client, CloseReason::AuthRejected).await,
+        None => false,
+    };
+    // It may go by another name, because it came back to a session and does not read that it has.
+    if !is_gone && tries >= PATIENCE {
+        connection.state.kill(CloseReason::AuthRejected);
+    }
+}
