@@ -227,8 +227,12 @@ test("a signed token is good for what it says, until it expires or its key is an
   assert.equal((await ended)[0][0].code, "AUTH_REJECTED", "its time is over");
 
   const gone = Promise.all([ann, eve].map((socket) => next(socket, "disconnect")));
-  assert.equal(await server.reload(config, { "key.pem": "no key" }), "reload_refused");
-  assert.equal(await server.reload(config, { "key.pem": pem(new_) }), "reloaded");
+  server.write("key.pem", "no key");
+  await server.says("jwt_keys_refused");
+  assert.equal(await server.reload(config), "reload_refused");
+  assert.ok(ann.connected && eve.connected, "the old key holds");
+  server.write("key.pem", pem(new_));
+  await server.says("jwt_keys_reloaded");
   await within("the sessions of the old key end", gone, SOON_GONE_MS);
   await as(tokens.foreign);
 });
@@ -282,7 +286,22 @@ test("a token in the query is none where it may not stand there, and one elsewhe
   const server = await serve(t, yaml({ ann }), [ann]);
   const socket = await connect(t, server.url(), "/feed", { query: { token: ann } });
   assert.equal(codeOf(await socket.emitWithAck("subscribe", { topic: "tick" })), "AUTH_REJECTED");
-  const open_ = await serve(t, yaml({ ann }).replace("auth: TOKEN", "auth: NONE").replaceAll("authRequired: true", "authRequired: false"), [ann]);
-  const anybody = await connect(t, open_.url(), "/feed", { auth: { token: "anything" } });
+});
+
+test("a reload may begin to ask for tokens, and gives everybody time to show one", async (t) => {
+  const { ann } = tokensOf("ann");
+  const asks = yaml({ ann }, { authTimeoutMs: 1000 });
+  const asksNobody = asks.replace("auth: TOKEN", "auth: NONE").replaceAll("authRequired: true", "authRequired: false");
+  const server = await serve(t, asksNobody, [ann]);
+  const [anybody, other] = await Promise.all(["anything", ann].map((token) => connect(t, server.url(), "/feed", { auth: { token } })));
   await subscribe(anybody, "tick", { token: "anything else" });
+  const ends = Promise.all([next(anybody, "error"), next(anybody, "disconnect")]);
+  assert.equal(await server.reload(asks), "reloaded");
+  assert.equal(codeOf(await other.emitWithAck("authenticate", { token: ann })), "OK");
+  const [[{ code }], [reason]] = await ends;
+  assert.deepEqual([code, reason], ["AUTH_REJECTED", "io server disconnect"]);
+  await subscribe(other, "tick");
+  assert.equal(await server.reload(asksNobody), "reloaded");
+  const again = await connect(t, server.url(), "/feed", { auth: { token: "anything" } });
+  await subscribe(again, "tick");
 });

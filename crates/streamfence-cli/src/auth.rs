@@ -1,11 +1,12 @@
 //! Whom the servers believe: the validators that the file asks for, and others in their place when it is read again.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use streamfence_auth::{
     FailureLimit, HttpHook, HttpHookOptions, JwtAlgorithm, JwtKeyError, JwtKeys, JwtOptions, JwtValidator,
-    LiveValidator, StaticTokens, TokenValidator, ValidatorChain,
+    LiveValidator, StaticTokens, ValidatorChain,
 };
 use streamfence_config::{AuthSettings, JwtKeySource, JwtSettings, ServerSettings, Settings};
 use streamfence_socketio::ServerOptions;
@@ -19,6 +20,8 @@ struct Believed {
     live: LiveValidator,
     /// Part of it, where there are signed tokens: its keys are in files that change by themselves.
     jwt: Option<Arc<JwtValidator>>,
+    /// What is wrong with the file of its keys, as far as that was said.
+    said: Option<String>,
 }
 
 /// What a reload puts in their place, made before anything changes.
@@ -38,7 +41,7 @@ impl Validators {
     pub(crate) fn new(servers: &[ServerSettings]) -> Result<Self, Failure> {
         let believed = |server: &ServerSettings| {
             let Chain { all, jwt } = chain(server)?;
-            Ok((server.name.clone(), Believed { live: LiveValidator::new(all), jwt }))
+            Ok((server.name.clone(), Believed { live: LiveValidator::new(all), jwt, said: None }))
         };
         Ok(Self(servers.iter().map(believed).collect::<Result<_, Failure>>()?))
     }
@@ -47,15 +50,14 @@ impl Validators {
         self.0[&server.name].live.clone()
     }
 
-    /// Makes what another file asks for, and reads the keys of signed tokens again. A server that wants no tokens any more
-    /// knows those it knew until it is started again.
+    /// Makes what another file asks for, and reads the keys of signed tokens again.
     pub(crate) fn successors(&self, old: &Settings, new: &Settings) -> Result<Successors, Failure> {
         let mut successors = Vec::new();
         for server in new.servers.iter().filter(|server| self.0.contains_key(&server.name)) {
             let Some(auth) = &server.auth else { continue };
             let known = old.server(&server.name).ok().and_then(|old| old.auth.as_ref());
             let successor = match (known, &auth.jwt) {
-                (Some(known), jwt) if has_sources_of(known, auth) => match jwt {
+                (Some(known), jwt) if has_same_sources(known, auth) => match jwt {
                     Some(jwt) => Successor::Keys(keys(server, jwt)?),
                     None => continue,
                 },
@@ -66,30 +68,61 @@ impl Validators {
         Ok(Successors(successors))
     }
 
-    /// From now on the servers believe these; clients whose token is good no more are told so within a few seconds.
-    pub(crate) fn replace(&mut self, Successors(successors): Successors) {
+    /// From now on the servers believe these; clients whose token is good no more are told so within a few seconds. The
+    /// servers that believe somebody else than before.
+    pub(crate) fn replace(&mut self, Successors(successors): Successors) -> Vec<String> {
+        let mut changed = Vec::new();
         for (server, successor) in successors {
             let Some(believed) = self.0.get_mut(&server) else { continue };
-            match (successor, &believed.jwt) {
-                (Successor::Chain(Chain { all, jwt }), _) => {
+            match successor {
+                Successor::Chain(Chain { all, jwt }) => {
                     believed.live.replace(all);
                     believed.jwt = jwt;
+                    changed.push(server);
                 }
-                (Successor::Keys(keys), Some(jwt)) => {
-                    if jwt.set_keys(keys) {
-                        tracing::info!(code = "jwt_keys", server, "tokens are believed by other keys from now on");
+                Successor::Keys(keys) => believed.set_keys(&server, keys),
+            }
+        }
+        changed
+    }
+
+    /// Reads the keys of signed tokens again. Where they are none the old ones hold, and the log has the reason, once.
+    pub(crate) fn read_keys(&mut self, settings: &Settings) {
+        for server in &settings.servers {
+            let Some(jwt) = server.auth.as_ref().and_then(|auth| auth.jwt.as_ref()) else { continue };
+            let Some(believed) = self.0.get_mut(&server.name) else { continue };
+            match keys(server, jwt) {
+                Ok(keys) => {
+                    believed.said = None;
+                    believed.set_keys(&server.name, keys);
+                }
+                Err(why) => {
+                    let why = why.why().to_owned();
+                    if believed.said.as_ref() != Some(&why) {
+                        tracing::error!(code = "jwt_keys_refused", "the old keys hold: {why}");
+                        believed.said = Some(why);
                     }
                 }
-                (Successor::Keys(_), None) => {}
             }
         }
     }
 }
 
-/// What a server believes by another file, with all else that it says of tokens as it was.
-fn with_sources_of(held: AuthSettings, new: &AuthSettings) -> AuthSettings {
-    let AuthSettings { static_tokens, jwt, hook, .. } = new.clone();
-    AuthSettings { static_tokens, jwt, hook, ..held }
+impl Believed {
+    fn set_keys(&self, server: &str, keys: JwtKeys) {
+        if self.jwt.as_ref().is_some_and(|jwt| jwt.set_keys(keys)) {
+            tracing::info!(code = "jwt_keys_reloaded", server, "tokens are believed by other keys from now on");
+        }
+    }
+}
+
+/// The files of keys, which change by themselves.
+pub(crate) fn key_files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
+    let jwt = settings.servers.iter().filter_map(|server| server.auth.as_ref()?.jwt.as_ref());
+    jwt.filter_map(|jwt| match &jwt.keys {
+        JwtKeySource::Secret(_) => None,
+        JwtKeySource::File(file) | JwtKeySource::Jwks(file) => Some(file.clone()),
+    })
 }
 
 /// What of the options of a server is about tokens.
@@ -108,21 +141,21 @@ pub(crate) fn options(auth: Option<&AuthSettings>) -> ServerOptions {
     }
 }
 
-fn has_sources_of(known: &AuthSettings, new: &AuthSettings) -> bool {
-    with_sources_of(known.clone(), new) == *known
+fn has_same_sources(known: &AuthSettings, new: &AuthSettings) -> bool {
+    (&known.static_tokens, &known.jwt, &known.hook) == (&new.static_tokens, &new.jwt, &new.hook)
 }
 
 /// Static tokens, then signed ones, then somebody to ask: what costs least comes first.
 fn chain(server: &ServerSettings) -> Result<Chain, Failure> {
     let Some(auth) = &server.auth else { return Ok(Chain { all: ValidatorChain::default(), jwt: None }) };
-    let mut all: Vec<Arc<dyn TokenValidator>> = Vec::new();
+    let mut all = ValidatorChain::new();
     if !auth.static_tokens.is_empty() {
         let tokens = auth.static_tokens.iter().map(|known| (known.principal.as_str(), known.token.expose()));
-        all.push(Arc::new(StaticTokens::new(tokens).map_err(|why| refused(server, "staticTokens", &why))?));
+        all = all.then(StaticTokens::new(tokens).map_err(|why| refused(server, "staticTokens", &why))?);
     }
     let jwt = auth.jwt.as_ref().map(|jwt| jwt_validator(server, jwt).map(Arc::new)).transpose()?;
     if let Some(jwt) = &jwt {
-        all.push(Arc::clone(jwt) as _);
+        all = all.then(Arc::clone(jwt));
     }
     if let Some(hook) = &auth.hook {
         let options = HttpHookOptions {
@@ -130,10 +163,11 @@ fn chain(server: &ServerSettings) -> Result<Chain, Failure> {
             timeout: hook.timeout,
             max_concurrent: hook.max_concurrent,
             cache: hook.cache,
+            ca_certificates: hook.ca_certs.clone(),
         };
-        all.push(Arc::new(HttpHook::new(options).map_err(|why| refused(server, "authHook.url", &why))?));
+        all = all.then(HttpHook::new(options).map_err(|why| refused(server, "authHook", &why))?);
     }
-    Ok(Chain { all: all.into_iter().collect(), jwt })
+    Ok(Chain { all, jwt })
 }
 
 fn jwt_validator(server: &ServerSettings, settings: &JwtSettings) -> Result<JwtValidator, Failure> {

@@ -9,6 +9,9 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::args::LogFormat;
 use crate::exit::Failure;
 
+/// What writes down every message at the level `trace`, and so the tokens in them, whatever was asked for.
+const QUIET: [&str; 3] = ["tungstenite=debug", "tungstenite::protocol=debug", "tungstenite::protocol::frame=debug"];
+
 /// What decides which lines are written, for as long as the process runs.
 pub(crate) struct Level {
     /// `None` where the command line has said it: then the file does not count.
@@ -27,9 +30,6 @@ impl Level {
         self.filter.as_ref().is_some_and(|set| set(quiet(EnvFilter::new(level.as_str()))))
     }
 }
-
-/// What writes down every message at the level `trace`, and so the tokens in them, whatever was asked for.
-const QUIET: [&str; 3] = ["tungstenite=debug", "tungstenite::protocol=debug", "tungstenite::protocol::frame=debug"];
 
 /// Starts logging at the level that the command line names, or else the configuration. Only the first call of a process
 /// counts.
@@ -61,10 +61,10 @@ pub(crate) fn start(format: LogFormat, asked: Option<&str>, configured: LogLevel
     Ok(Level { filter: asked.is_none().then_some(filter) })
 }
 
+/// The same without those who would write down what must not be shown.
 fn quiet(filter: EnvFilter) -> EnvFilter {
-    let add =
-        |filter: EnvFilter, quiet: &&str| filter.add_directive(quiet.parse().expect("a directive of ours can be read"));
-    QUIET.iter().fold(filter, add)
+    let directive = |directive: &str| directive.parse().expect("a directive of ours can be read");
+    QUIET.iter().fold(filter, |filter, quiet| filter.add_directive(directive(quiet)))
 }
 
 /// Writes an event on one line, whatever the names in it that are a client's: a line break in one would begin a line that

@@ -25,21 +25,17 @@ pub(crate) struct Reload<'a> {
     pub(crate) level: &'a Level,
 }
 
-/// A server, and what becomes of it.
-type Planned<'a> = (String, Plan<'a>);
-
-/// What a file asks for, all of it found to be good.
-struct Good<'a> {
-    new: Settings,
-    plans: Vec<Planned<'a>>,
-    successors: Successors,
+/// Each server and what becomes of it, and whom they believe.
+struct Planned<'a> {
+    servers: Vec<(String, Plan<'a>)>,
+    validators: Successors,
 }
 
 impl<'a> Reload<'a> {
     /// Reads the file again; says what holds now.
     pub(crate) async fn run(mut self, old: Settings) -> Settings {
         match self.find_good(&old).await {
-            Ok(good) => self.apply(old, good).await,
+            Ok((new, planned)) => self.apply(old, new, planned).await,
             Err(why) => {
                 tracing::error!(code = "reload_refused", "nothing was changed: {}", why.why());
                 self.fence.announce(&Event::ReloadRefused { reason: why.why().into() });
@@ -49,27 +45,32 @@ impl<'a> Reload<'a> {
     }
 
     /// The new settings and what becomes of each server, all of it found to be good before anything changes.
-    async fn find_good(&mut self, old: &Settings) -> Result<Good<'a>, Failure> {
+    async fn find_good(&mut self, old: &Settings) -> Result<(Settings, Planned<'a>), Failure> {
         let new = settings(self.args, self.stores.settings())?;
-        let mut plans = Vec::new();
+        let validators = self.validators.successors(old, &new)?;
+        let mut servers = Vec::new();
         for (server, running) in old.servers.iter().zip(self.servers) {
             if let Ok(settings) = new.server(&server.name) {
                 let plan = running.plan(&options(settings)).await;
                 let plan = plan.map_err(|why| Failure::Listen(format!("server {}: {why}", server.name)))?;
-                plans.push((server.name.clone(), plan));
+                servers.push((server.name.clone(), plan));
             }
         }
-        let successors = self.validators.successors(old, &new)?;
         // What was opened where another directory cannot be had waits for the next time.
         self.stores.open_more(&new.spill_stores, self.fence).await?;
-        Ok(Good { new, plans, successors })
+        Ok((new, Planned { servers, validators }))
     }
 
-    async fn apply(&mut self, old: Settings, Good { new, plans, successors }: Good<'a>) -> Settings {
+    async fn apply(&mut self, old: Settings, new: Settings, planned: Planned<'a>) -> Settings {
         for warning in &new.warnings {
             tracing::warn!(code = "config", "{warning}");
         }
-        for (name, plan) in plans {
+        // Before anybody's token is asked for that was not before.
+        for server in self.validators.replace(planned.validators) {
+            // Not what has changed: these are secrets.
+            tell(&format!("servers.{server}.auth"), "the tokens believed", "others", Effect::Live);
+        }
+        for (name, plan) in planned.servers {
             for Change { key, from, to, effect } in plan.carry_out() {
                 tell(&format!("servers.{name}.{key}"), &from, &to, effect);
             }
@@ -82,7 +83,6 @@ impl<'a> Reload<'a> {
         for what in needs_restart(&old, &new) {
             tracing::warn!(code = "needs_restart", "{what} has changed; that takes effect with a restart");
         }
-        self.validators.replace(successors);
         self.fence.reload(&new.catalog).await;
         for (server, running) in old.servers.iter().zip(self.servers) {
             if let Ok(settings) = new.server(&server.name) {

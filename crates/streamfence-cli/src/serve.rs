@@ -123,19 +123,13 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
         };
         if is_config {
-            settings = Reload {
-                args,
-                fence: &fence,
-                servers: &servers,
-                stores: &mut stores,
-                validators: &mut validators,
-                level,
-            }
-            .run(settings)
-            .await;
+            let (stores, validators) = (&mut stores, &mut validators);
+            let reload = Reload { args, fence: &fence, servers: &servers, stores, validators, level };
+            settings = reload.run(settings).await;
             watching.follow(&settings, &servers);
         }
         are_certificates_good = reload::certificates(&servers).await;
+        validators.read_keys(&settings);
     }
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");

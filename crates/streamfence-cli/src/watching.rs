@@ -7,6 +7,7 @@ use streamfence_socketio::Server;
 use tokio::sync::mpsc;
 
 use crate::args::ServeArgs;
+use crate::auth::key_files;
 
 /// Watches the files of a configuration, where that is wanted.
 pub(crate) struct Watching {
@@ -48,15 +49,15 @@ impl Watching {
             self.watch = None;
             return;
         }
-        let certificates = certificates(servers);
+        let others = certificates(servers).into_iter().chain(key_files(settings));
         if let Some(watch) = &self.watch {
-            watch.follow(&self.tried, certificates);
+            watch.follow(&self.tried, others);
             return;
         }
         let tell = self.tell.clone();
         // Nobody is told any more once the server has ended.
         let tell = move |news| drop(tell.blocking_send(news));
-        match Watch::start(&self.tried, certificates, tell) {
+        match Watch::start(&self.tried, others, tell) {
             Ok(watch) => self.watch = Some(watch),
             Err(why) => {
                 tracing::warn!(code = "not_watching", %why, "files are not watched; SIGHUP has them read again");
@@ -64,7 +65,7 @@ impl Watching {
         }
     }
 
-    /// Waits until something is to be read again: `true` for the configuration, and `false` for certificates alone. May
+    /// Waits until something is to be read again: `true` for the configuration, `false` for certificates and keys alone. May
     /// be dropped and called again.
     pub(crate) async fn changed(&mut self) -> bool {
         loop {

@@ -93,7 +93,7 @@ impl Gate {
 
     /// What changes when accepted tokens may be good no more.
     pub(crate) fn revision(&self) -> u64 {
-        self.validator.as_ref().map_or(0, |validator| validator.revision())
+        self.validator.as_ref().map_or(0, TokenValidator::revision)
     }
 
     /// Asks about a token that a client shows. What is refused is told to whoever listens, and counted against the

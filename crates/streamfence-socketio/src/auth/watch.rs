@@ -107,14 +107,17 @@ fn look(shared: &Shared, member: &Member) -> Look {
     if papers.eviction.is_some() {
         return Look::Evict(None);
     }
-    if papers.shown().any(|shown| is_over(&shown.grant)) {
-        return Look::Evict(Some("the token has expired"));
-    }
     if is_required && papers.identity().is_none() {
         let since = *papers.nobody_since.get_or_insert(now);
         if now >= since + shared.options.now().auth_timeout {
             return Look::Evict(Some("no token in time"));
         }
+    }
+    if !shared.gate.takes_tokens() {
+        return Look::Fine;
+    }
+    if papers.shown().any(|shown| is_over(&shown.grant)) {
+        return Look::Evict(Some("the token has expired"));
     }
     let is_old =
         |shown: &&Arc<Shown>| shown.revision != revision && !shown.is_asked_again.swap(true, Ordering::Relaxed);

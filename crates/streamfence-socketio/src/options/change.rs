@@ -105,9 +105,14 @@ impl ServerOptions {
         changes.take("connectTimeoutMs", &mut held.connect_timeout, connect_timeout, NeedsRestart);
         let effect = within(*max_payload_bytes <= built.max_payload_bytes, Live);
         changes.take("maxPayloadBytes", &mut held.max_payload_bytes, max_payload_bytes, effect);
-        changes.take("auth", &mut held.takes_tokens, takes_tokens, NewConnections);
+        let word = |takes_tokens: bool| if takes_tokens { "TOKEN" } else { "NONE" }.to_owned();
+        if held.takes_tokens != *takes_tokens {
+            let (from, to) = (word(held.takes_tokens), word(*takes_tokens));
+            changes.0.push(Change { key: "auth", from, to, effect: Live });
+            held.takes_tokens = *takes_tokens;
+        }
         changes.take("authTimeoutMs", &mut held.auth_timeout, auth_timeout, Live);
-        // Of the same key.
+        // In the file it is the same as the one above, and told with it.
         held.validation_timeout = *validation_timeout;
         changes.take("authFailures", &mut held.auth_failures, auth_failures, Live);
         changes.take("tokenQuery", &mut held.token_query, token_query, NewConnections);
@@ -196,6 +201,12 @@ impl Shown for Option<Password> {
     }
 }
 
+impl Shown for Option<FailureLimit> {
+    fn shown(&self) -> String {
+        self.map_or("none".to_owned(), |limit| format!("{} in {} ms", limit.max, limit.window.as_millis()))
+    }
+}
+
 impl Shown for EngineTransport {
     fn shown(&self) -> String {
         match self {
@@ -223,15 +234,6 @@ impl Shown for ClientAuth {
             Self::Optional { authorities } => format!("optional, by {}", authorities.display()),
             Self::Required { authorities } => format!("required, by {}", authorities.display()),
         }
-    }
-}
-
-impl Shown for Option<FailureLimit> {
-    fn shown(&self) -> String {
-        self.map_or_else(
-            || "none".to_owned(),
-            |FailureLimit { max, window }| format!("{max} in {} ms", window.as_millis()),
-        )
     }
 }
 

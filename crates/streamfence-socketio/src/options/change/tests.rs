@@ -74,7 +74,7 @@ fn each_option_says_from_when_on_a_change_of_it_holds() {
             ("pingTimeoutMs", NeedsRestart),
             ("connectTimeoutMs", NeedsRestart),
             ("maxPayloadBytes", Live),
-            ("auth", NewConnections),
+            ("auth", Live),
             ("authTimeoutMs", Live),
             ("authFailures", Live),
             ("tokenQuery", NewConnections),
@@ -99,6 +99,8 @@ fn values_are_shown_as_the_file_writes_them_and_secrets_are_not() {
     let told = |key| changes.iter().find(|change| change.key == key).map(|change| [&*change.from, &*change.to]);
     assert_eq!(told("headerTimeoutMs"), Some(["10000", "1000"]));
     assert_eq!(told("allowedOrigins"), Some(["[]", "[https://example.com]"]));
+    assert_eq!(told("auth"), Some(["TOKEN", "NONE"]));
+    assert_eq!(told("authFailures"), Some(["20 in 60000 ms", "none"]));
     assert_eq!(told("tls.protocol"), Some(["TLSv1.3", "TLSv1.2"]));
     assert_eq!(told("host and port"), Some(["0.0.0.0:3000", "unix:/run/feed.sock"]));
     assert_eq!(told("tls.clientAuth"), Some(["none", "required, by ca.pem"]));
