@@ -111,24 +111,26 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
 
     let mut watching = Watching::start(args, &settings, &servers);
     // What has replaced certificates since they were read is not told of.
-    let mut are_certificates_good = reload::certificates(&servers).await;
+    let mut are_certificates_good = reload::certificates(&servers, false).await;
     loop {
-        let is_config = tokio::select! {
+        let (is_config, is_asked) = tokio::select! {
             () = signals.next() => break,
-            () = hung_up(&mut hangup) => true,
-            is_config = watching.changed() => is_config,
+            () = hung_up(&mut hangup) => (true, true),
+            is_config = watching.changed() => (is_config, false),
             // One that is not valid yet may be some day, and nothing of its file changes then.
-            () = tokio::time::sleep(TRY_AGAIN), if !are_certificates_good => false,
+            () = tokio::time::sleep(TRY_AGAIN), if !are_certificates_good => (false, false),
             // Its clients hear nothing more; whoever supervises us starts a process that works.
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
         };
         if is_config {
+            watching.note();
             let (stores, validators) = (&mut stores, &mut validators);
             let reload = Reload { args, fence: &fence, servers: &servers, stores, validators, level };
             settings = reload.run(settings).await;
             watching.follow(&settings, &servers);
         }
-        are_certificates_good = reload::certificates(&servers).await;
+        // Whoever asks again hears again what is wrong with them.
+        are_certificates_good = reload::certificates(&servers, is_asked && !are_certificates_good).await;
         validators.read_keys(&settings);
     }
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();

@@ -240,7 +240,7 @@ pub const KEYS: &[Key] = &[
     key(File, "servers", Block, "The servers, each under a name of its own; at least one."),
     key(File, "admin", Block, "The address of publish API, metrics and health."),
     key(File, "log", Block, "What is logged, and how."),
-    key(File, "watch", Flag { default: true }, "Whether this file, the files it refers to and those of `tls` are watched, and taken up when they change; without it they are read again on `SIGHUP` alone."),
+    key(File, "watch", Flag { default: true }, "Whether this file, the files it refers to and those of `tls` and `jwt` are watched, and taken up when they change; without it they are read again on `SIGHUP` alone."),
 
     key(Server, "host", Text { default: Some("0.0.0.0") }, "The address to listen on; `unix:/path` is a Unix socket and takes no port."),
     key(Server, "port", number(0, U16, 3000), "The port to listen on; 0 lets the system choose."),

@@ -223,6 +223,7 @@ impl<L: Listener> AcceptLoop<L> {
                 self.door.admit(stream, peer);
             }
             Some(tls) => {
+                tls.handshakes.allow(tls.acceptor.max_handshakes());
                 let place = tls.handshakes.place().await;
                 let (stream, peer) = self.listener.accept().await?;
                 self.door.admit_by_tls(&tls.acceptor, tls.handshakes.begin(place), stream, peer);

@@ -141,7 +141,7 @@ impl ServerOptions {
 
 impl TlsOptions {
     fn take(&mut self, new: &Self, changes: &mut Changes) {
-        use Effect::{NeedsRestart, NewConnections};
+        use Effect::NewConnections;
         let Self {
             cert_chain,
             private_key,
@@ -158,7 +158,7 @@ impl TlsOptions {
         changes.take("tls.protocol", &mut self.oldest_version, oldest_version, NewConnections);
         changes.take("tls.clientAuth", &mut self.client_auth, client_auth, NewConnections);
         changes.take("tls.handshakeTimeoutMs", &mut self.handshake_timeout, handshake_timeout, NewConnections);
-        changes.take("tls.maxHandshakes", &mut self.max_handshakes, max_handshakes, NeedsRestart);
+        changes.take("tls.maxHandshakes", &mut self.max_handshakes, max_handshakes, NewConnections);
     }
 }
 

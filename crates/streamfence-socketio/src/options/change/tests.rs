@@ -68,7 +68,7 @@ fn each_option_says_from_when_on_a_change_of_it_holds() {
             ("tls.protocol", NewConnections),
             ("tls.clientAuth", NewConnections),
             ("tls.handshakeTimeoutMs", NewConnections),
-            ("tls.maxHandshakes", NeedsRestart),
+            ("tls.maxHandshakes", NewConnections),
             ("path", NeedsRestart),
             ("engineIoTransport", Live),
             ("maxConnections", Live),
