@@ -13,6 +13,7 @@ mod demo;
 mod events;
 mod explain;
 mod inspect;
+mod limits;
 mod log;
 mod memory;
 mod reload;

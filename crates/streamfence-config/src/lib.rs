@@ -22,6 +22,7 @@ mod expand;
 mod block;
 
 mod auth;
+mod limits;
 mod namespaces;
 mod resolve;
 mod slow_client;
@@ -51,6 +52,7 @@ pub use difference::{Difference, differences};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use expand::{Lookup, Reference};
 pub use keys::{KEYS, Key, Kind, Section, reference};
+pub use limits::{InboundRateSettings, LimitSettings, RateSettings};
 pub use load::{MAX_FILE_BYTES, load, load_beside, read_config};
 pub use raw::Place;
 pub use resolve::{Format, parse};

@@ -18,6 +18,9 @@ names. It is checked whole and then applied whole, or not at all; the log says w
 changed and from when on it holds, and what of it needs a restart (`needs_restart`). [`reload.md`](reload.md) says what can
 change while a server runs, and how certificates are replaced.
 
+[`limits.md`](limits.md) says what an address and a client may have, what is answered beyond it, and whose word about
+addresses is taken.
+
 `memoryBudgetBytes` bounds what messages take over all clients: each counts once with 256 bytes for what lies around it,
 from its publish until nobody holds it any more, and each entry of a client's lane counts 48 bytes. All servers of a file
 share one budget: the sum of what they give. Where none gives any it is half of what the control group of the process may
