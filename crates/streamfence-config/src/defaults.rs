@@ -84,6 +84,11 @@ fn nested(key: &Key, level: Level, page: &mut String) {
             level.deeper().line(&format!("{SERVER}:"), page);
             block(of, level.deeper().deeper(), page);
         }
+        // Within a comment, on one line: nothing there is to be read key by key.
+        Inside::Blocks(of) if level.is_comment => {
+            let entry = keys(of).filter_map(|key| Some((key.name.to_owned(), value(key)?))).collect();
+            level.deeper().line(&format!("- {}", Tree::Block(entry).yaml_scalar()), page);
+        }
         Inside::Blocks(of) => {
             let mut entry = String::new();
             block(of, level.deeper().deeper(), &mut entry);
@@ -131,7 +136,7 @@ fn value(key: &Key) -> Option<Tree> {
     }
     Some(match (key.kind, inside(key)) {
         (Kind::Block | Kind::List(_), Some(Inside::NamesOrBlocks(_))) => Tree::texts([TOPIC]),
-        (Kind::Block | Kind::List(_), Some(Inside::Texts)) => Tree::texts(["https://example.org"]),
+        (Kind::Block | Kind::List(_), Some(Inside::Texts)) => Tree::texts([example(key)]),
         (Kind::Block | Kind::List(_), _) => return None,
         (Kind::Optional { min, .. }, _) => Tree::number(min),
         (Kind::Word { of }, _) => Tree::text(of[0]),
@@ -152,6 +157,8 @@ fn example(key: &Key) -> &'static str {
         "certChainPemPath" => "chain.pem",
         "privateKeyPemPath" => "key.pem",
         "clientCaPemPath" => "clients.pem",
+        "allowedOrigins" => "https://example.org",
+        "trustedProxies" => "10.0.0.0/8",
         "caCertsPemPath" => "authorities.pem",
         "keyPath" => "key.pem",
         "jwksPath" => "keys.json",
