@@ -84,6 +84,11 @@ fn nested(key: &Key, level: Level, page: &mut String) {
             level.deeper().line(&format!("{SERVER}:"), page);
             block(of, level.deeper().deeper(), page);
         }
+        // Within a comment, on one line: nothing there is to be read key by key.
+        Inside::Blocks(of) if level.is_comment => {
+            let entry = keys(of).filter_map(|key| Some((key.name.to_owned(), value(key)?))).collect();
+            level.deeper().line(&format!("- {}", Tree::Block(entry).yaml_scalar()), page);
+        }
         Inside::Blocks(of) => {
             let mut entry = String::new();
             block(of, level.deeper().deeper(), &mut entry);
@@ -118,7 +123,7 @@ fn is_silent(key: &Key) -> bool {
     let is_part_of_the_frame = matches!((key.section, key.name), (Section::Namespace, "path" | "topics"));
     let is_extra_block = matches!(key.kind, Kind::Block) && key.section != Section::File;
     let has_no_default = default(key).is_none() && !matches!(key.kind, Kind::Block | Kind::List(_));
-    let is_extra_list = matches!(inside(key), Some(Inside::Texts | Inside::Blocks(&[Section::PrincipalRate])));
+    let is_extra_list = matches!(inside(key), Some(Inside::Texts));
     // Warned of where nobody is asked for a token.
     let is_of_tokens = matches!((key.section, key.name), (Section::Server, "tokenQuery" | "authTimeoutMs"));
     (is_of_tokens || is_extra_block || has_no_default || is_extra_list) && !is_part_of_the_frame
@@ -131,13 +136,7 @@ fn value(key: &Key) -> Option<Tree> {
     }
     Some(match (key.kind, inside(key)) {
         (Kind::Block | Kind::List(_), Some(Inside::NamesOrBlocks(_))) => Tree::texts([TOPIC]),
-        (Kind::List(_), Some(Inside::Blocks(of))) if of == [Section::PrincipalRate] => {
-            let rate =
-                [("messages", 1), ("perMs", 1000), ("burst", 1)].map(|(key, number)| (key, Tree::number(number)));
-            Tree::List(vec![Tree::block([("name", Tree::text("somebody"))].into_iter().chain(rate))])
-        }
-        (Kind::List(_), Some(Inside::Texts)) if key.name == "trustedProxies" => Tree::texts(["10.0.0.0/8"]),
-        (Kind::Block | Kind::List(_), Some(Inside::Texts)) => Tree::texts(["https://example.org"]),
+        (Kind::Block | Kind::List(_), Some(Inside::Texts)) => Tree::texts([example(key)]),
         (Kind::Block | Kind::List(_), _) => return None,
         (Kind::Optional { min, .. }, _) => Tree::number(min),
         (Kind::Word { of }, _) => Tree::text(of[0]),
@@ -158,6 +157,8 @@ fn example(key: &Key) -> &'static str {
         "certChainPemPath" => "chain.pem",
         "privateKeyPemPath" => "key.pem",
         "clientCaPemPath" => "clients.pem",
+        "allowedOrigins" => "https://example.org",
+        "trustedProxies" => "10.0.0.0/8",
         "caCertsPemPath" => "authorities.pem",
         "keyPath" => "key.pem",
         "jwksPath" => "keys.json",

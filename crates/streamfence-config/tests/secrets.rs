@@ -47,3 +47,21 @@ fn a_secret_everybody_may_read_is_warned_of() {
     // Without a secret a file may be for everybody.
     assert_eq!(warnings("", 0o644, 0o644), [""; 0]);
 }
+
+#[test]
+fn tokens_everybody_may_read_are_warned_of_and_digests_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f.yaml");
+    let digest = "0".repeat(64);
+    for (tokens, wanted) in [(format!("{{a: {SECRET}, b: other}}"), 1), (format!("{{a: 'sha256:{digest}'}}"), 0)] {
+        let namespaces = "namespaces: [{path: /n, topics: [a], authRequired: true}]";
+        write(&path, &format!("servers: {{s: {{auth: TOKEN, staticTokens: {tokens}, {namespaces}}}}}"), 0o644);
+        let said: Vec<_> = load(&path).unwrap().warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said.iter().filter(|said| said.contains("a token is a secret in this file")).count(),
+            wanted,
+            "{said:?}"
+        );
+        assert!(!said.concat().contains(SECRET));
+    }
+}

@@ -68,14 +68,14 @@ fn call_names(address: &str) {
         format!(r#"42/feed,["subscribe",{{"topic":"room/{nasty}"}}]"#),
         format!(r#"42/feed,["publish",{{"topic":"room/{nasty}","payload":"{nasty}","key":"{nasty}"}}]"#),
         format!(r#"42/feed,["ack",{{"topic":"{nasty}","messageId":"{nasty}"}}]"#),
-        format!(r#"42/feed,["{nasty}",1]"#),
         format!("40/n\u{1b}[31m,{{\"token\":\"{nasty}\"}}"),
         "42/feed,1[\"subscribe\",{\"topic\":\"tick\"}]".to_owned(),
     ] {
         socket.say(&packet);
     }
     socket.hear("43/feed,1[");
-    for broken in [format!("42/feed,[\"x\r\n{FORGED}\u{1b}[31m"), format!("4\r\n{FORGED}\u{1b}[31m")] {
+    let event = format!(r#"42/feed,["{nasty}",1]"#);
+    for broken in [event, format!("42/feed,[\"x\r\n{FORGED}\u{1b}[31m"), format!("4\r\n{FORGED}\u{1b}[31m")] {
         let mut cut = Socket::join(address, "/feed");
         cut.say(&broken);
         cut.end();
