@@ -110,8 +110,9 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     }
 
     let mut watching = Watching::start(args, &settings, &servers);
-    // What has replaced certificates since they were read is not told of.
+    // What has replaced certificates and keys since they were read is not told of.
     let mut are_certificates_good = reload::certificates(&servers, false).await;
+    validators.read_keys(&settings);
     loop {
         let (is_config, is_asked) = tokio::select! {
             () = signals.next() => break,
