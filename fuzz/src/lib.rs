@@ -7,10 +7,12 @@ mod config;
 mod hub;
 mod seam;
 mod spill;
+mod token;
 mod wish;
 
 pub use config::config;
 pub use hub::hub;
 pub use seam::seam;
 pub use spill::spill;
+pub use token::token;
 pub use wish::wish;

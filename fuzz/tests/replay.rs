@@ -24,6 +24,11 @@ fn spill() {
 }
 
 #[test]
+fn token() {
+    replay("token", streamfence_fuzz::token);
+}
+
+#[test]
 fn config() {
     replay("config", streamfence_fuzz::config);
 }

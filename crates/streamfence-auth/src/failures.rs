@@ -1,5 +1,6 @@
 //! How many wrong tokens an address may offer.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,6 @@ impl Default for FailureLimit {
 /// assert_eq!(limiter.refused_for(address, now), Some(Duration::from_secs(60)));
 /// assert_eq!(limiter.refused_for(address, now + Duration::from_secs(60)), None);
 /// ```
-#[derive(Debug)]
 pub struct FailureLimiter<S = RandomState> {
     limit: FailureLimit,
     /// What the times of entries count from.
@@ -148,6 +148,12 @@ impl<S: BuildHasher> FailureLimiter<S> {
     fn millis(&self, now: Instant) -> u64 {
         // From 1 on, so that an entry that ends at 0 has ended.
         1 + whole_millis(now.saturating_duration_since(self.origin))
+    }
+}
+
+impl<S> fmt::Debug for FailureLimiter<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FailureLimiter").field("limit", &self.limit).finish_non_exhaustive()
     }
 }
 

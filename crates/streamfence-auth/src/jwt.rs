@@ -67,7 +67,8 @@ impl Default for JwtOptions {
 /// ```
 ///
 /// `topics` and `actions` (`connect`, `subscribe`, `publish`) are patterns and actions of a
-/// [`GlobRule`](crate::GlobRule); without them all are meant. A token whose list is anything else is refused.
+/// [`GlobRule`](crate::GlobRule); without them all are meant. A token whose list is anything else is refused. One that
+/// is good is accepted whatever is asked, and its rules say what for ([`Access::allows`](crate::Access::allows)).
 ///
 /// The cryptography is ring's. It is offered to the crate `jsonwebtoken` as the provider of the process with the first
 /// keys; where the application has installed one of its own before, that one is used.
@@ -122,16 +123,12 @@ impl JwtValidator {
         has_changed
     }
 
-    fn decide(&self, asked: &Asked<'_>) -> AuthDecision {
-        match self.grant(asked) {
-            Ok(decision) => decision,
-            Err(why) => AuthDecision::reject(why),
-        }
+    fn decide(&self, token: &str) -> AuthDecision {
+        self.read(token).unwrap_or_else(AuthDecision::reject)
     }
 
-    fn grant(&self, asked: &Asked<'_>) -> Result<AuthDecision, &'static str> {
+    fn read(&self, token: &str) -> Result<AuthDecision, &'static str> {
         let Current { keys, validation, .. } = &**self.current.load();
-        let token = asked.token.expose();
         if token.len() > MAX_TOKEN_BYTES {
             return Err("the token is longer than 16384 bytes");
         }
@@ -148,14 +145,14 @@ impl JwtValidator {
         }
         let key = keys.find(header.kid.as_deref())?;
         let claims = decode::<Map<String, Value>>(token, key, validation).map_err(|why| reason(why.kind()))?.claims;
-        claims::grant(&claims, &self.options, asked)
+        claims::grant(&claims, &self.options).map(AuthDecision::Accept)
     }
 }
 
 impl TokenValidator for JwtValidator {
     fn validate<'a>(&'a self, asked: Asked<'a>) -> Validating<'a> {
         // A signature takes a tenth of a millisecond at most to check: less than to hand it to another thread.
-        Box::pin(async move { self.decide(&asked) })
+        Box::pin(async move { self.decide(asked.token.expose()) })
     }
 
     fn revision(&self) -> u64 {

@@ -12,7 +12,8 @@ use crate::token::Token;
 /// It is asked outside every shard and every lock, so it may take its time; whoever asks has a time limit and takes
 /// silence for a refusal.
 pub trait TokenValidator: fmt::Debug + Send + Sync + 'static {
-    /// Decides about one wish of one client.
+    /// Decides whether a token is good, and what for. Whoever asks looks whether that [allows](Access::allows) the wish:
+    /// a good token that is not good for this is no wrong one, and is not counted against its holder.
     fn validate<'a>(&'a self, asked: Asked<'a>) -> Validating<'a>;
 
     /// A number that changes whenever a token that was accepted may be refused now: clients that are in are then asked
@@ -123,6 +124,26 @@ pub enum Access {
     Rules(Arc<dyn Rules>),
     /// The validator wants to be asked for each wish.
     Ask,
+}
+
+impl Access {
+    /// Whether it allows this, as far as that is known: where the validator wants to be asked, it has been for this wish.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use streamfence_auth::{Access, Action, GlobRule, GlobRules};
+    ///
+    /// let access = Access::Rules(Arc::new(GlobRules::from_iter([GlobRule::new("/feed")])));
+    /// assert!(access.allows("/feed", Some("news"), Action::Subscribe));
+    /// assert!(!access.allows("/chat", None, Action::Connect));
+    /// ```
+    #[must_use]
+    pub fn allows(&self, namespace: &str, topic: Option<&str>, action: Action) -> bool {
+        match self {
+            Self::All | Self::Ask => true,
+            Self::Rules(rules) => rules.allow(namespace, topic, action),
+        }
+    }
 }
 
 /// What a token allows, known once it is read.

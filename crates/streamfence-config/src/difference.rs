@@ -172,7 +172,8 @@ mod tests {
 
     fn check(old: &str, new: &str, expected: &Expect) {
         let catalog = |namespaces: &str| {
-            let file = format!("servers: {{s: {{port: 0, namespaces: [{namespaces}]}}}}");
+            let file =
+                format!("servers: {{s: {{port: 0, auth: TOKEN, staticTokens: {{a: b}}, namespaces: [{namespaces}]}}}}");
             parse(&file, Format::Yaml, "f.yaml", &|_| Err("no references".to_owned())).expect("it is valid").catalog
         };
         let told = differences(&catalog(old), &catalog(new));
@@ -208,10 +209,11 @@ mod tests {
              {name: y, deliveryMode: AT_LEAST_ONCE, maxRetries: 2, maxInFlight: 8, ackTimeoutMs: 9, deadLetterCapacity: 4, \
              retryBackoff: {multiplier: 2, maxMs: 90, jitter: 0.5}, onRetryExhausted: disconnect, ack: native, \
              overflowAction: SPILL_TO_DISK, spill: {maxBytesPerClient: 10, maxBytesPerTopic: 20, onFull: disconnect}}], \
-             sessionRetentionMs: 1, slowClient: {softMessages: 2}}",
+             sessionRetentionMs: 1, slowClient: {softMessages: 2}, authRequired: true}",
             &expect![[r#"
                 /a sessionRetentionMs: 30000 -> 1
                 /a slowClient: None -> Some(SlowClient { soft: Step { messages: Some(2), bytes: None }, hard: Step { messages: None, bytes: None }, eviction: Unsubscribe, patience: 10s })
+                /a authRequired: false -> true
                 /a x overflowAction: RejectNew -> DropOldest
                 /a x coalesce: false -> true
                 /a x maxFrequency: None -> Some(Frequency { interval: 500ms })
@@ -226,6 +228,7 @@ mod tests {
                 /a x metadata: WhenAcked -> Full
                 /a x clientPublish: Deny -> Relay
                 /a x allowPolling: true -> false
+                /a x authRequired: false -> true
                 /a x echo: true -> false
                 /a y overflowAction: RejectNew -> Spill
                 /a y maxInFlight: 1 -> 8
@@ -238,6 +241,7 @@ mod tests {
                 /a y spill.maxBytesPerTopic: None -> Some(20)
                 /a y spill.onFull: Reject -> Disconnect
                 /a y ack: Event -> Native
+                /a y authRequired: false -> true
             "#]],
         );
         check(

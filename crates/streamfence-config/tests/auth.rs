@@ -335,6 +335,16 @@ fn key_files_are_found_beside_the_file() {
 }
 
 #[test]
+fn the_example_of_the_page_is_valid() {
+    let page = include_str!("../../../docs/auth.md");
+    let example = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let settings = read(&example.replace("DASHBOARD_TOKEN", "SECRET")).unwrap();
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    let auth = settings.servers[0].auth.as_ref().unwrap();
+    assert!(auth.jwt.is_some() && auth.hook.is_some() && auth.static_tokens.len() == 2);
+}
+
+#[test]
 fn a_timeout_of_tokens_is_a_time() {
     assert_eq!(auth("staticTokens: {a: b}\nauth_timeout_ms: 250").timeout, Duration::from_millis(250));
 }

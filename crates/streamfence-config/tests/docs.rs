@@ -44,8 +44,8 @@ gives way once it has had a second: clients that begin one and never finish it d
 handshake is counted, `streamfence_tls_handshakes_failed_total{reason}`.
 
 `auth: TOKEN` has clients show tokens, which `staticTokens`, `jwt` and `authHook` are asked about in this order; what wants
-one has `authRequired: true`, and [`protocol.md`](protocol.md#who-a-client-is) says where a client shows it. All of it can
-change while the server runs. Tokens that a reload takes away, or whose key it does, end their sessions within 5 s; the
+one has `authRequired: true`, [`protocol.md`](protocol.md#who-a-client-is) says where a client shows it, and [`auth.md`](auth.md) what tokens
+allow and how the hook is asked. All of it can change while the server runs. Tokens that a reload takes away, or whose key it does, end their sessions within 5 s; the
 files of keys are read again when they change, and where one holds no key the old one stays and the log says why
 (`jwt_keys_refused`). A reload that makes a server ask for tokens gives the clients that are in `authTimeoutMs` to show one.
 Each refused token is a line in the log (`auth_rejected`, with namespace, address and reason) and counted

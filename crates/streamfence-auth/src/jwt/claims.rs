@@ -9,27 +9,17 @@ use serde_json::{Map, Value};
 use super::{JwtOptions, leeway_seconds};
 use crate::glob_rules::{GlobRule, GlobRules};
 use crate::principal::is_principal;
-use crate::validator::{Access, Action, Asked, AuthDecision, Grant, Rules as _};
+use crate::validator::{Access, Action, Grant};
 
-/// What the claims grant, if they allow what is asked.
-pub(super) fn grant(
-    claims: &Map<String, Value>,
-    options: &JwtOptions,
-    asked: &Asked<'_>,
-) -> Result<AuthDecision, &'static str> {
+/// What the claims grant, and to whom.
+pub(super) fn grant(claims: &Map<String, Value>, options: &JwtOptions) -> Result<Grant, &'static str> {
     let principal = match claims.get(&options.principal_claim) {
         Some(Value::String(name)) if is_principal(name) => name,
         Some(_) => return Err("the principal in the token is not a text of 1 to 128 bytes without control characters"),
         None => return Err("the token names no principal"),
     };
     let access = match claims.get(&options.rules_claim) {
-        Some(rules) => {
-            let rules = rules_of(rules).ok_or("what the token allows is not a list of rules")?;
-            if !rules.allow(asked.namespace, asked.topic, asked.action) {
-                return Err("the token does not allow that");
-            }
-            Access::Rules(Arc::new(rules))
-        }
+        Some(rules) => Access::Rules(Arc::new(rules_of(rules).ok_or("what the token allows is not a list of rules")?)),
         None if options.allow_without_rules => Access::All,
         None => return Err("the token does not say what it allows"),
     };
@@ -38,7 +28,7 @@ pub(super) fn grant(
         // Beyond what the clock can tell, it is for ever.
         SystemTime::UNIX_EPOCH.checked_add(end)
     });
-    Ok(AuthDecision::Accept(Grant { principal: principal.as_str().into(), expires, access }))
+    Ok(Grant { principal: principal.as_str().into(), expires, access })
 }
 
 /// A time as it was validated: of a fraction the nearest whole second.
