@@ -83,7 +83,6 @@ impl<'a> Reload<'a> {
         for what in needs_restart(&old, &new) {
             tracing::warn!(code = "needs_restart", "{what} has changed; that takes effect with a restart");
         }
-        self.validators.replace(successors);
         self.fence.reload(&new.catalog).await;
         for (server, running) in old.servers.iter().zip(self.servers) {
             if let Ok(settings) = new.server(&server.name) {

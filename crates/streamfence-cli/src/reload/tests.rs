@@ -130,7 +130,6 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
     let mut stores = Stores::open(&[], &metrics).unwrap_or_else(|why| panic!("{}", why.why()));
     let fence = Fence::from_catalog(held.catalog.clone()).observer(Arc::new(metrics.clone())).shards(2);
     let fence = fence.build().expect("the catalog is valid");
-    let mut validators = Validators::new(&held.servers).expect("there are none");
     let mut servers = Vec::new();
     for server in &held.servers {
         let starting = Server::builder(fence.clone()).options(options(server)).namespaces(server.namespaces.clone());
