@@ -161,6 +161,7 @@ test("a wrong key and an expired certificate replace nothing, and say why", asyn
   // With SIGHUP too, and the rest of the configuration holds all the same.
   assert.equal(await server.reload(secure(", handshakeTimeoutMs: 9000")), "reload_refused");
   assert.equal(await server.reload(secure().replace("maxInFlight: 16", "maxInFlight: 8")), "reloaded");
+  assert.match((await server.says("tls_still_refused")).reason, /the certificate has expired on/);
   assert.equal(await shown(t, server), fingerprint(identities[0]));
   const later = makeIdentity({ until: 60 });
   server.write("chain.pem", later.chain);
@@ -236,6 +237,26 @@ test("a secret in a file of its own belongs to the configuration", async (t) => 
   await server.metricIs(GENERATION, {}, 2);
   const line = server.log.map((line) => JSON.parse(line)).find((line) => line.key === "/feed tick ttlMs");
   assert.deepEqual([line.from, line.to], ["Some(1000)", "Some(2000)"]);
+});
+
+test("keys of signed tokens and tokens themselves are taken up, and no secret is told", async (t) => {
+  const tokens = (ann) => `    auth: TOKEN
+    jwt: {algorithm: HS256, keyPath: jwt.key}
+    staticTokens: {ann: ${ann}}
+`;
+  const secret = (letter) => letter.repeat(32);
+  const files = { "jwt.key": secret("a") };
+  const server = await startServer(t, plain(64, { server: tokens("first-token") }), { files });
+  server.write("jwt.key", "too short");
+  await server.says("jwt_keys_refused");
+  server.write("jwt.key", secret("b"));
+  await server.says("jwt_keys_reloaded");
+  server.write("streamfence.yaml", plain(64, { server: tokens("other-token") }));
+  await server.metricIs(GENERATION, {}, 2);
+  const line = server.log.map((line) => JSON.parse(line)).find((line) => line.key === "servers.feed.auth");
+  assert.equal(line.effect, "live");
+  await connect(t, server.url(), "/feed", { auth: { token: "other-token" } });
+  assert.ok(!server.log.some((line) => /first-token|other-token|aaaa|bbbb/.test(line)));
 });
 
 test("what is not watched is read with a signal alone", async (t) => {

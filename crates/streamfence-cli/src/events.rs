@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use streamfence_runtime::core::{SpillHealth, StoreId, UnsubscribeReason};
+use streamfence_runtime::core::{RefusalReason, SpillHealth, StoreId, UnsubscribeReason};
 use streamfence_runtime::{ClientId, CloseReason, GiveUpReason, Listener, MessageId};
 
 use crate::spill::Names;
@@ -51,6 +51,11 @@ impl Listener for EventLog {
         }
     }
 
+    fn on_refused(&self, reason: RefusalReason, client: Option<IpAddr>, count: u64) {
+        let (reason, address) = (reason.as_str(), client.map(|client| client.to_string()));
+        tracing::info!(code = "refused", reason, address, count, "a limit did not let something in");
+    }
+
     fn on_auth_rejected(&self, namespace: &str, address: Option<IpAddr>, reason: &str) {
         let address = address.map_or("unknown".to_owned(), |address| address.to_string());
         tracing::info!(code = "auth_rejected", namespace, address, reason, "a client was refused");
@@ -73,7 +78,10 @@ impl Listener for EventLog {
     }
 
     fn on_disconnected(&self, namespace: &str, client: ClientId, reason: CloseReason) {
-        if matches!(reason, CloseReason::SlowClient | CloseReason::RetriesExhausted | CloseReason::SpillFull) {
+        if matches!(
+            reason,
+            CloseReason::SlowClient | CloseReason::RetriesExhausted | CloseReason::SpillFull | CloseReason::RateLimited
+        ) {
             let reason = reason.as_str();
             tracing::warn!(code = "client_evicted", namespace, %client, reason, "a client was disconnected");
         }

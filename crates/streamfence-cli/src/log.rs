@@ -8,6 +8,9 @@ use tracing_subscriber::EnvFilter;
 use crate::args::LogFormat;
 use crate::exit::Failure;
 
+/// What writes down every message at the level `trace`, and so the tokens in them, whatever was asked for.
+const QUIET: [&str; 3] = ["tungstenite=debug", "tungstenite::protocol=debug", "tungstenite::protocol::frame=debug"];
+
 /// What decides which lines are written, for as long as the process runs.
 pub(crate) struct Level {
     /// `None` where the command line has said it: then the file does not count.
@@ -26,9 +29,6 @@ impl Level {
         self.filter.as_ref().is_some_and(|set| set(quiet(EnvFilter::new(level.as_str()))))
     }
 }
-
-/// What writes down every message at the level `trace`, and so the tokens in them, whatever was asked for.
-const QUIET: [&str; 3] = ["tungstenite=debug", "tungstenite::protocol=debug", "tungstenite::protocol::frame=debug"];
 
 /// Starts logging at the level that the command line names, or else the configuration. Only the first call of a process
 /// counts.

@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod events;
 mod inspect;
+mod limits;
 mod log;
 mod memory;
 mod reload;

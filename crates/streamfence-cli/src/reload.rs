@@ -113,8 +113,9 @@ impl<'a> Reload<'a> {
     }
 }
 
-/// Reads the files of TLS of all servers again. Whether all of them are good.
-pub(crate) async fn certificates(servers: &[Server]) -> bool {
+/// Reads the files of TLS of all servers again. Whether all of them are good; the log has from the servers what is not, once
+/// for each reason, and from here `again`.
+pub(crate) async fn certificates(servers: &[Server], again: bool) -> bool {
     let mut are_good = true;
     for server in servers {
         match server.reload_tls().await {
@@ -123,8 +124,13 @@ pub(crate) async fn certificates(servers: &[Server]) -> bool {
                 tracing::info!(code = "tls_reloaded", address, "new connections are shown the new certificate");
             }
             Ok(false) => {}
-            // The log has it from the server, once for each reason.
-            Err(_) => are_good = false,
+            Err(why) => {
+                are_good = false;
+                if again {
+                    let (address, reason) = (server.address().to_string(), why.to_string());
+                    tracing::warn!(code = "tls_still_refused", address, reason, "the certificate stays as it was");
+                }
+            }
         }
     }
     are_good

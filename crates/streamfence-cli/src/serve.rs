@@ -22,7 +22,7 @@ use crate::log::Level;
 use crate::reload::Reload;
 use crate::spill::Stores;
 use crate::watching::Watching;
-use crate::{auth, demo, log, memory, reload, say};
+use crate::{auth, demo, limits, log, memory, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings(&args, &[])?;
@@ -111,24 +111,26 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
 
     let mut watching = Watching::start(args, &settings, &servers);
     // What has replaced certificates since they were read is not told of.
-    let mut are_certificates_good = reload::certificates(&servers).await;
+    let mut are_certificates_good = reload::certificates(&servers, false).await;
     loop {
-        let is_config = tokio::select! {
+        let (is_config, is_asked) = tokio::select! {
             () = signals.next() => break,
-            () = hung_up(&mut hangup) => true,
-            is_config = watching.changed() => is_config,
+            () = hung_up(&mut hangup) => (true, true),
+            is_config = watching.changed() => (is_config, false),
             // One that is not valid yet may be some day, and nothing of its file changes then.
-            () = tokio::time::sleep(TRY_AGAIN), if !are_certificates_good => false,
+            () = tokio::time::sleep(TRY_AGAIN), if !are_certificates_good => (false, false),
             // Its clients hear nothing more; whoever supervises us starts a process that works.
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
         };
         if is_config {
+            watching.note();
             let (stores, validators) = (&mut stores, &mut validators);
             let reload = Reload { args, fence: &fence, servers: &servers, stores, validators, level };
             settings = reload.run(settings).await;
             watching.follow(&settings, &servers);
         }
-        are_certificates_good = reload::certificates(&servers).await;
+        // Whoever asks again hears again what is wrong with them.
+        are_certificates_good = reload::certificates(&servers, is_asked && !are_certificates_good).await;
         validators.read_keys(&settings);
     }
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
@@ -252,6 +254,12 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
         allowed_origins: settings.allowed_origins.clone().unwrap_or_default(),
         shutdown_drain: settings.shutdown_drain,
         max_subscriptions_per_client: settings.max_subscriptions_per_client,
+        trusted_proxies: limits::trusted_proxies(&settings.limits),
+        proxy_protocol: settings.limits.proxy_protocol,
+        max_connections_per_ip: settings.limits.max_connections_per_ip,
+        handshakes_per_ip: settings.limits.handshakes_per_ip.as_ref().map(limits::rate),
+        max_pending_connections: settings.limits.max_pending_connections,
+        inbound_rate: settings.limits.inbound_rate.as_ref().map(limits::inbound_rate),
         ..auth::options(settings.auth.as_ref())
     }
 }

@@ -14,7 +14,9 @@ pub(crate) struct Watching {
     /// The configuration, where it is a file that may be watched.
     file: Option<PathBuf>,
     watch: Option<Watch>,
-    /// What was last made of the configuration's files: the same again is nothing new.
+    /// What holds was read from these.
+    held: Vec<Source>,
+    /// What was last tried, whatever became of it: the same again is nothing new.
     tried: Vec<Source>,
     tell: mpsc::Sender<News>,
     news: mpsc::Receiver<News>,
@@ -25,26 +27,23 @@ impl Watching {
     pub(crate) fn start(args: &ServeArgs, settings: &Settings, servers: &[Server]) -> Self {
         let (tell, news) = mpsc::channel(MOST_NEWS);
         let file = args.config.clone().filter(|_| !args.no_watch);
-        let mut watching = Self { file, watch: None, tried: Vec::new(), tell, news };
-        watching.watch(settings, settings.sources.clone(), servers);
+        let mut watching = Self { file, watch: None, held: Vec::new(), tried: Vec::new(), tell, news };
+        watching.follow(settings, servers);
         watching
+    }
+
+    /// Notes what the files hold, before they are read again: where they are refused, that is what was.
+    pub(crate) fn note(&mut self) {
+        let now = |source: &Source| Source::read(source.path()).unwrap_or_else(|_| source.clone());
+        self.tried = self.held.iter().map(now).collect();
     }
 
     /// Watches the files of what holds after a reload, whatever became of it.
     pub(crate) fn follow(&mut self, settings: &Settings, servers: &[Server]) {
-        let mut tried = settings.sources.clone();
-        // Where it was refused, what holds was read from what the file held before.
-        if let Some(file) = self.file.clone()
-            && let Some(first) = tried.iter_mut().find(|source| source.path() == file)
-            && let Ok(now) = Source::read(file)
-        {
-            *first = now;
+        if settings.sources != self.held {
+            self.held.clone_from(&settings.sources);
+            self.tried.clone_from(&settings.sources);
         }
-        self.watch(settings, tried, servers);
-    }
-
-    fn watch(&mut self, settings: &Settings, tried: Vec<Source>, servers: &[Server]) {
-        self.tried = tried;
         if self.file.is_none() || !settings.watch {
             self.watch = None;
             return;

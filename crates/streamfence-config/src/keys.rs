@@ -9,6 +9,7 @@ use Kind::{Block, Choice, Decimal, Flag, Later, List, Number, Optional, Path, Se
 use Section::{
     Admin, AuthFailures, AuthHook, Backoff, File, Jwt, Log, Namespace, Policy, Server, SlowClient, Spill, Tls, Topic,
 };
+use Section::{EventRate, HandshakeRate, InboundEvents, InboundRate, PrincipalRate};
 
 /// One key of the file.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,16 @@ pub enum Section {
     File,
     /// Under `servers.<name>`.
     Server,
+    /// Under `handshakesPerIp`.
+    HandshakeRate,
+    /// Under `inboundRate`.
+    InboundRate,
+    /// Under `inboundRate.events`.
+    InboundEvents,
+    /// Under one of them.
+    EventRate,
+    /// In an entry of `inboundRate.principals`.
+    PrincipalRate,
     /// Under `tls`.
     Tls,
     /// Under `jwt`.
@@ -58,9 +69,14 @@ pub enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 19] = [
         File,
         Server,
+        HandshakeRate,
+        InboundRate,
+        InboundEvents,
+        EventRate,
+        PrincipalRate,
         Tls,
         Jwt,
         AuthHook,
@@ -79,6 +95,11 @@ impl Section {
         match self {
             File => "at the top of the file",
             Server => "under `servers.<name>`",
+            HandshakeRate => "under `handshakesPerIp`",
+            InboundRate => "under `inboundRate`",
+            InboundEvents => "under `inboundRate.events`",
+            EventRate => "under an event of `inboundRate.events`",
+            PrincipalRate => "in an entry of `inboundRate.principals`",
             Tls => "under `tls`",
             Jwt => "under `jwt`",
             AuthHook => "under `authHook`",
@@ -196,6 +217,15 @@ const fn limit(max: u64) -> Kind {
     Optional { min: 1, max, without: "none" }
 }
 
+/// A number of a rate that must be given.
+const fn needed() -> Kind {
+    Optional { min: 1, max: U32, without: "must be given" }
+}
+
+const fn burst(without: &'static str) -> Kind {
+    Optional { min: 1, max: U32, without }
+}
+
 const fn choice(of: &'static [&'static str]) -> Kind {
     Choice { of, later: &[] }
 }
@@ -210,7 +240,7 @@ pub const KEYS: &[Key] = &[
     key(File, "servers", Block, "The servers, each under a name of its own; at least one."),
     key(File, "admin", Block, "The address of publish API, metrics and health."),
     key(File, "log", Block, "What is logged, and how."),
-    key(File, "watch", Flag { default: true }, "Whether this file, the files it refers to and those of `tls` are watched, and taken up when they change; without it they are read again on `SIGHUP` alone."),
+    key(File, "watch", Flag { default: true }, "Whether this file, the files it refers to and those of `tls` and `jwt` are watched, and taken up when they change; without it they are read again on `SIGHUP` alone."),
 
     key(Server, "host", Text { default: Some("0.0.0.0") }, "The address to listen on; `unix:/path` is a Unix socket and takes no port."),
     key(Server, "port", number(0, U16, 3000), "The port to listen on; 0 lets the system choose."),
@@ -245,9 +275,36 @@ pub const KEYS: &[Key] = &[
     key(Server, "spillMaxBytes", number(LEAST_STORE, PIB, 4 << 30), "How much disk that directory may take, in files of 16 MiB. Said by one server, it holds for all that share it."),
     key(Server, "spillMinFreeBytes", number(0, PIB, 512 << 20), "How much of the disk it leaves free, whoever takes the rest. Said by one server, it holds for all that share the directory."),
     key(Server, "namespaces", List("namespaces"), "The namespaces it serves; at least one."),
-    later(Server, "trustedProxies", "Whose forwarding headers are believed."),
-    later(Server, "maxConnectionsPerIp", "How many connections one address may have."),
-    later(Server, "inboundRate", "How many events a client may send."),
+    key(Server, "trustedProxies", List("addresses, networks such as `10.0.0.0/8`, or `unix` for whoever connects over a Unix socket"), "Who is believed when it says where a client is (`X-Forwarded-For`); without it, a client is where its connection comes from."),
+    key(Server, "proxyProtocol", Flag { default: false }, "Whether those proxies begin each connection with a header of the PROXY protocol, version 1 or 2; one that does not is closed."),
+    key(Server, "maxConnectionsPerIp", limit(U32), "How many connections one address (IPv6: one /64) may have; more are answered 429."),
+    key(Server, "handshakesPerIp", Block, "How many connections one address may open in a while; more are answered 429."),
+    key(Server, "maxPendingConnections", limit(U32), "How many connections there may be that have joined no namespace yet; more are answered 503."),
+    key(Server, "inboundRate", Block, "How often a client may subscribe, unsubscribe and publish; more is answered `RATE_LIMITED`. Acks are never counted."),
+
+    key(HandshakeRate, "count", needed(), "How many connections, over time."),
+    key(HandshakeRate, "perMs", number(1, DAY_MS, 1000), "In how much time."),
+    key(HandshakeRate, "burst", burst("as many as `count`"), "How many at once, after a time of silence."),
+
+    key(InboundRate, "messages", needed(), "How many wishes of one connection, over time."),
+    key(InboundRate, "perMs", number(1, DAY_MS, 1000), "In how much time."),
+    key(InboundRate, "burst", burst("as many as `messages`"), "How many at once, after a time of silence."),
+    key(InboundRate, "events", Block, "Events that are counted on their own, each with a rate of its own."),
+    key(InboundRate, "principals", List("`{name, messages, perMs, burst}`"), "Clients that have another rate, for everything they want."),
+    key(InboundRate, "maxRefusedPerMinute", limit(U32), "How many wishes may be refused within a minute before that costs the connection."),
+
+    key(InboundEvents, "subscribe", Block, "The rate of `subscribe`; one for several topics counts once."),
+    key(InboundEvents, "unsubscribe", Block, "The rate of `unsubscribe`."),
+    key(InboundEvents, "publish", Block, "The rate of `publish`."),
+
+    key(EventRate, "messages", needed(), "How many, over time."),
+    key(EventRate, "perMs", number(1, DAY_MS, 1000), "In how much time."),
+    key(EventRate, "burst", burst("as many as `messages`"), "How many at once, after a time of silence."),
+
+    key(PrincipalRate, "name", Text { default: None }, "Who it is for, as its token or the application says."),
+    key(PrincipalRate, "messages", needed(), "How many wishes of one connection, over time."),
+    key(PrincipalRate, "perMs", number(1, DAY_MS, 1000), "In how much time."),
+    key(PrincipalRate, "burst", burst("as many as `messages`"), "How many at once, after a time of silence."),
 
     key(Tls, "certChainPemPath", Text { default: None }, "The file with the certificates in PEM, the server's own first; relative to the configuration."),
     key(Tls, "privateKeyPemPath", Text { default: None }, "The file with the key of the first certificate in PEM, readable by the server alone; relative to the configuration."),

@@ -22,6 +22,7 @@ mod expand;
 mod block;
 
 mod auth;
+mod limits;
 mod namespaces;
 mod resolve;
 mod slow_client;
@@ -40,6 +41,7 @@ pub use difference::{Difference, differences};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use expand::{Lookup, Reference};
 pub use keys::{KEYS, Key, Kind, Section, reference};
+pub use limits::{InboundRateSettings, LimitSettings, RateSettings};
 pub use load::{MAX_FILE_BYTES, load, load_beside};
 pub use raw::Place;
 pub use resolve::{Format, parse};

@@ -15,6 +15,7 @@ use crate::block::{Block, Report};
 use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::expand::Lookup;
 use crate::keys::Section;
+use crate::limits;
 use crate::namespaces;
 use crate::raw::{self, Node, Place, Value, shown};
 use crate::settings::{AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings};
@@ -143,6 +144,7 @@ fn server(
     let tls = tls::resolve(&block, &part, report);
     let auth = auth::resolve(&mut block, &part, report);
     let allowed_origins = allowed_origins(&mut block, &part, report);
+    let limits = limits::resolve(&mut block, &part, report);
     let spill = stores.wish(&name, &block);
     let namespaces = match block.take("namespaces") {
         Some(Node { value: Value::List(list), .. }) if !list.is_empty() => {
@@ -181,6 +183,7 @@ fn server(
         },
         path: http_path(&block, &part, report),
         allowed_origins,
+        limits,
         max_connections: block.number("maxConnections") as u32,
         max_payload_bytes: block.number("maxPayloadBytes"),
         max_subscriptions_per_client: block.number("maxSubscriptionsPerClient") as u32,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use streamfence_core::{Catalog, CatalogBuilder, Namespace, StoreId};
 
 use crate::error::ConfigError;
+use crate::limits::LimitSettings;
 use crate::source::Source;
 
 mod auth;
@@ -108,6 +109,8 @@ pub struct ServerSettings {
     pub allowed_origins: Option<Vec<String>>,
     /// How many connections may be open at once.
     pub max_connections: u32,
+    /// What one address and one client may want, where it says so.
+    pub limits: LimitSettings,
     /// The largest payload a client may publish.
     pub max_payload_bytes: u64,
     /// How many topics of a namespace one client may subscribe to.

@@ -59,6 +59,10 @@ impl Fingerprint {
 
     /// What a file holds now, as far as anybody reads it.
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
+        // A pipe would be waited for, and is empty once it was read.
+        if !path.metadata()?.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
         let mut bytes = Vec::new();
         File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
         Ok(Self::of(&bytes))

@@ -81,7 +81,20 @@ fn file_with(section: Section, name: &str, value: &str) -> String {
             server(&format!("auth: TOKEN\nstaticTokens: {{a: b}}\nauthFailures: {{{name}: {value}}}"))
         }
         Section::Server if value == "WSS" => server(&format!("{name}: {value}\ntls: {TLS_FILES}}}")),
+        Section::Server if name.starts_with("proxy") => server(&format!("{name}: {value}\ntrustedProxies: [unix]")),
         Section::Server => server(&format!("{name}: {value}")),
+        Section::HandshakeRate => server(&format!("handshakesPerIp: {}", rate("count", name, value))),
+        Section::InboundRate => server(&format!("inboundRate: {}", rate("messages", name, value))),
+        Section::InboundEvents => server(&format!("inboundRate: {{messages: 1, events: {{{name}: {value}}}}}")),
+        Section::EventRate => {
+            let rate = rate("messages", name, value);
+            server(&format!("inboundRate: {{messages: 1, events: {{publish: {rate}}}}}"))
+        }
+        Section::PrincipalRate => {
+            let named = if name == "name" { "messages: 7".to_owned() } else { "name: ann".to_owned() };
+            let rate = rate("messages", name, value).replacen('{', &format!("{{{named}, "), 1);
+            server(&format!("inboundRate: {{messages: 1, principals: [{rate}]}}"))
+        }
         Section::Tls => {
             let rest = match name {
                 "certChainPemPath" | "cert_chain_pem_path" => "{privateKeyPemPath: key.pem",
@@ -115,6 +128,12 @@ fn file_with(section: Section, name: &str, value: &str) -> String {
     }
 }
 
+/// A rate in which one key has one value, and that has what it needs.
+fn rate(count: &str, name: &str, value: &str) -> String {
+    let rest = if name == count || name == "name" { String::new() } else { format!(", {count}: 7") };
+    format!("{{{name}: {value}{rest}}}")
+}
+
 /// Whether the key stands in the frame that [`file_with`] puts around it.
 fn is_in_frame(section: Section, name: &str) -> bool {
     matches!((section, name), (Section::Server, "namespaces") | (Section::Namespace, "path" | "topics"))
@@ -136,6 +155,15 @@ fn defaults_are_those_of_the_contract() {
             path: "/socket.io",
             allowed_origins: None,
             max_connections: 10000,
+            limits: LimitSettings {
+                trusted_proxies: [],
+                trusts_unix: false,
+                proxy_protocol: false,
+                max_connections_per_ip: None,
+                handshakes_per_ip: None,
+                max_pending_connections: None,
+                inbound_rate: None,
+            },
             max_payload_bytes: 65536,
             max_subscriptions_per_client: 64,
             ping_interval: 25s,
@@ -418,7 +446,7 @@ fn all_errors_of_a_file_are_told_at_once() {
             f.yaml:6:24: engineIoTransport is "websocket"; wanted WEBSOCKET_OR_POLLING or WEBSOCKET_ONLY (servers.s)
             f.yaml:7:5: unknown key "maxRetries"; it stands in an entry of `namespaces` or of `topics` (servers.s)
             f.yaml:8:5: unknown key "maxPayloadByte"; the nearest is `maxPayloadBytes` (servers.s)
-            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, tls, engineIoTransport, auth, staticTokens, jwt, authHook, tokenQuery, authTimeoutMs, authFailures, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, spillRootPath, spillMaxBytes, spillMinFreeBytes, namespaces (servers.s)
+            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, tls, engineIoTransport, auth, staticTokens, jwt, authHook, tokenQuery, authTimeoutMs, authFailures, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, spillRootPath, spillMaxBytes, spillMinFreeBytes, namespaces, trustedProxies, proxyProtocol, maxConnectionsPerIp, handshakesPerIp, maxPendingConnections, inboundRate (servers.s)
             f.yaml:11:5: `pingIntervalMs` is `ping_interval_ms` again in another spelling; wanted one of the two (servers.s)
             f.yaml:12:10: `privateKeyPemPath` is missing; wanted a text (servers.s.tls)
             f.yaml:12:21: protocol is "x"; wanted TLSv1.3 or TLSv1.2 (servers.s.tls)

@@ -6,6 +6,7 @@
 //! one that is being written is waited for. Never what is in a file: that is for whoever loads it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,13 +125,16 @@ struct Watcher<F> {
     tell: F,
     /// What tells of changes, where the system does; and the directories it was asked for.
     system: Option<RecommendedWatcher>,
-    directories: BTreeSet<PathBuf>,
+    directories: BTreeMap<PathBuf, Inode>,
     /// What of each file was told last, or known from the beginning; `None` where it could never be read.
     config: BTreeMap<PathBuf, Option<Fingerprint>>,
     others: BTreeMap<PathBuf, Option<Fingerprint>>,
     /// Files of which was told that they cannot be read.
     unreadable: BTreeSet<PathBuf>,
 }
+
+/// Which directory a path leads to: another one may be in its place since it was asked for.
+type Inode = (u64, u64);
 
 /// What files hold now, or why they cannot be read.
 type Seen = BTreeMap<PathBuf, Result<Fingerprint, String>>;
@@ -142,7 +146,7 @@ impl<F: FnMut(News)> Watcher<F> {
             rung,
             tell,
             system: None,
-            directories: BTreeSet::new(),
+            directories: BTreeMap::new(),
             config: BTreeMap::new(),
             others: BTreeMap::new(),
             unreadable: BTreeSet::new(),
@@ -200,20 +204,24 @@ impl<F: FnMut(News)> Watcher<F> {
     /// Has the system tell of the directories in which something decides what the files hold.
     fn follow_directories(&mut self) {
         let Some(system) = &mut self.system else { return };
-        let wanted: BTreeSet<_> =
-            self.config.keys().chain(self.others.keys()).flat_map(|path| directories(path)).collect();
-        for gone in self.directories.difference(&wanted) {
-            // One that is not there any more is not watched either.
-            let _gone = system.unwatch(gone);
-        }
-        let mut followed: BTreeSet<_> = self.directories.intersection(&wanted).cloned().collect();
-        for new in wanted.difference(&self.directories) {
+        let paths = self.config.keys().chain(self.others.keys());
+        let wanted: BTreeSet<_> = paths.flat_map(|path| directories(path)).collect();
+        let wanted: BTreeMap<_, _> =
+            wanted.into_iter().filter_map(|path| Some((path.clone(), inode(&path)?))).collect();
+        self.directories.retain(|path, inode| {
+            let is_wanted = wanted.get(path) == Some(inode);
+            if !is_wanted {
+                // One that is not there any more is not watched either.
+                let _gone = system.unwatch(path);
+            }
+            is_wanted
+        });
+        for (path, inode) in wanted {
             // One that cannot be watched is tried again, and its files looked at meanwhile.
-            if system.watch(new, RecursiveMode::NonRecursive).is_ok() {
-                followed.insert(new.clone());
+            if !self.directories.contains_key(&path) && system.watch(&path, RecursiveMode::NonRecursive).is_ok() {
+                self.directories.insert(path, inode);
             }
         }
-        self.directories = followed;
     }
 
     /// Looks at all files; tells what has changed once it has been the same for a moment.
@@ -270,7 +278,9 @@ impl<F: FnMut(News)> Watcher<F> {
                 }
             }
         }
-        let config = take_over(&mut self.config, seen);
+        // While one of its files cannot be read the configuration cannot either; the others are of several owners.
+        let is_whole = self.config.keys().all(|path| matches!(seen.get(path), Some(Ok(_))));
+        let config = is_whole && take_over(&mut self.config, seen);
         let others = take_over(&mut self.others, seen);
         if config || others {
             (self.tell)(News::Changed { config, others });
@@ -278,17 +288,14 @@ impl<F: FnMut(News)> Watcher<F> {
     }
 }
 
-/// Notes what the files of one kind hold now, and whether that is something else than before. While one of them cannot be
-/// read nothing is noted: they belong together.
+/// Notes what the files of one kind hold now, those that can be read, and whether that is something else than before.
 fn take_over(known: &mut BTreeMap<PathBuf, Option<Fingerprint>>, seen: &Seen) -> bool {
-    if known.keys().any(|path| !matches!(seen.get(path), Some(Ok(_)))) {
-        return false;
-    }
     let mut has_changed = false;
     for (path, old) in known {
-        let now = seen.get(path).and_then(|seen| seen.as_ref().ok()).copied();
-        has_changed |= *old != now;
-        *old = now;
+        if let Some(Ok(now)) = seen.get(path) {
+            has_changed |= *old != Some(*now);
+            *old = Some(*now);
+        }
     }
     has_changed
 }
@@ -325,6 +332,10 @@ fn directories(path: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
+fn inode(directory: &Path) -> Option<Inode> {
+    directory.metadata().ok().map(|found| (found.dev(), found.ino()))
+}
+
 fn parent(path: &Path) -> Option<PathBuf> {
     let parent = path.parent()?;
     Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
@@ -336,7 +347,7 @@ const DEBOUNCE: Duration = Duration::from_millis(250);
 const POLL: Duration = Duration::from_secs(5);
 const POLL_ALONE: Duration = Duration::from_secs(2);
 /// The least between two looks.
-const PACE: Duration = Duration::from_millis(50);
+const PACE: Duration = Duration::from_millis(250);
 /// How often a file may change while it is waited for, before others get their turn.
 const MOST_LOOKS: usize = 40;
 /// How many links one path may lead over, as many as Linux follows.

@@ -18,6 +18,9 @@ names. It is checked whole and then applied whole, or not at all; the log says w
 changed and from when on it holds, and what of it needs a restart (`needs_restart`). [`reload.md`](reload.md) says what can
 change while a server runs, and how certificates are replaced.
 
+[`limits.md`](limits.md) says what an address and a client may have, what is answered beyond it, and whose word about
+addresses is taken.
+
 `memoryBudgetBytes` bounds what messages take over all clients: each counts once with 256 bytes for what lies around it,
 from its publish until nobody holds it any more, and each entry of a client's lane counts 48 bytes. All servers of a file
 share one budget: the sum of what they give. Where none gives any it is half of what the control group of the process may
@@ -44,11 +47,10 @@ gives way once it has had a second: clients that begin one and never finish it d
 handshake is counted, `streamfence_tls_handshakes_failed_total{reason}`.
 
 `auth: TOKEN` has clients show tokens, which `staticTokens`, `jwt` and `authHook` are asked about in this order; what wants
-one has `authRequired: true`, [`protocol.md`](protocol.md#who-a-client-is) says where a client shows it, and [`auth.md`](auth.md) what tokens
-allow and how the hook is asked. All of it can change while the server runs. Tokens that a reload takes away, or whose key it does, end their sessions within 5 s; the
-files of keys are read again when they change, and where one holds no key the old one stays and the log says why
-(`jwt_keys_refused`). A reload that makes a server ask for tokens gives the clients that are in `authTimeoutMs` to show one.
-Each refused token is a line in the log (`auth_rejected`, with namespace, address and reason) and counted
+one has `authRequired: true`. [`protocol.md`](protocol.md#who-a-client-is) says where a client shows it, and
+[`auth.md`](auth.md) what tokens there are, what they allow, and how the hook is asked. All of it can change while the server
+runs: a reload that makes a server ask for tokens gives the clients that are in `authTimeoutMs` to show one. Each refused
+token is a line in the log (`auth_rejected`, with namespace, address and reason) and counted
 (`streamfence_auth_rejected_total`, `streamfence_auth_rate_limited_total`).
 
 `overflowAction: SPILL_TO_DISK` lets lanes overflow to `spillRootPath`; [`spill.md`](spill.md) says what that does, how much

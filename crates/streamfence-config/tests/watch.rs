@@ -153,6 +153,21 @@ fn a_link_far_away_that_leads_elsewhere_is_told_of() {
 }
 
 #[test]
+fn a_directory_that_is_made_anew_is_watched_as_the_one_before() {
+    let directory = Directory::new();
+    directory.write("etc/f.yaml", &config(1));
+    directory.write("key.pem", "a key");
+    let (_settings, _watch, news) = watch(&directory.at("etc/f.yaml"), &directory.at("key.pem"));
+    directory.write("staged/f.yaml", &config(2));
+    fs::rename(directory.at("etc"), directory.at("gone")).expect("the directory is writable");
+    fs::rename(directory.at("staged"), directory.at("etc")).expect("the directory is writable");
+    let until_config = || while next(&news) != CONFIG {};
+    until_config();
+    directory.write("etc/f.yaml", &config(3));
+    until_config();
+}
+
+#[test]
 fn a_file_that_a_value_refers_to_belongs_to_the_configuration() {
     let directory = Directory::new();
     directory.write("f.yaml", &config(1).replace("port: 1", "port: '${file:secrets/port}'"));
@@ -202,6 +217,20 @@ fn a_file_that_cannot_be_read_is_told_of_once_and_what_belongs_to_it_waits() {
     // Back as it was: nothing to tell, before what is told next.
     directory.write("port", "1\n");
     directory.write("key.pem", "a third key");
+    assert_eq!(next(&news), OTHERS);
+}
+
+#[test]
+fn another_file_that_is_gone_keeps_back_no_others() {
+    let directory = Directory::new();
+    directory.write("f.yaml", &config(1));
+    directory.write("key.pem", "a key");
+    directory.write("jwks.json", "{}");
+    let (settings, watch, news) = watch(&directory.at("f.yaml"), &directory.at("key.pem"));
+    watch.follow(&settings.sources, ["key.pem", "jwks.json"].map(|name| directory.at(name)));
+    fs::remove_file(directory.at("jwks.json")).expect("it is there");
+    assert!(matches!(next(&news), News::Unreadable { file, .. } if file == directory.at("jwks.json")));
+    directory.write("key.pem", "another key");
     assert_eq!(next(&news), OTHERS);
 }
 

@@ -3,10 +3,13 @@
 //! One event per message would be a second message, so losses are events when they begin and when they end, with
 //! counts; counters count every message.
 
+mod refusal;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use self::refusal::RefusalReason;
 use crate::message::{ClientId, MessageId};
 use crate::output::ErrorCode;
 use crate::spill::{SpillHealth, StoreId};
@@ -59,6 +62,16 @@ pub enum Event {
         peer: Option<SocketAddr>,
         /// Why.
         reason: HandshakeFailure,
+    },
+    /// Somebody or something was not let in, because a limit says so. The first of a reason is told at once, those of the
+    /// next second together.
+    Refused {
+        /// Why.
+        reason: RefusalReason,
+        /// The address it came from, where one is known and they are not several.
+        client: Option<IpAddr>,
+        /// How many they were.
+        count: u64,
     },
     /// Another catalog holds.
     Reloaded,
@@ -454,11 +467,13 @@ pub enum CloseReason {
     SpillFull,
     /// The client has not said who it is in time, or what it said is good no more.
     AuthRejected,
+    /// The client wanted more than it may, again and again, where that costs the connection.
+    RateLimited,
 }
 
 impl CloseReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Client,
         Self::Transport,
         Self::Heartbeat,
@@ -472,6 +487,7 @@ impl CloseReason {
         Self::SlowClient,
         Self::SpillFull,
         Self::AuthRejected,
+        Self::RateLimited,
     ];
 
     /// Whether the connection was lost rather than ended by somebody's wish: then the client may come back.
@@ -482,7 +498,7 @@ impl CloseReason {
             Self::Client | Self::Transport | Self::Heartbeat | Self::Stalled | Self::Replaced => true,
             // Whom the fence itself has cut has left before its link closes: this is said of the others on that link.
             Self::RetriesExhausted | Self::SlowClient | Self::SpillFull | Self::AuthRejected => true,
-            Self::Protocol | Self::Server | Self::ShuttingDown | Self::Removed => false,
+            Self::Protocol | Self::Server | Self::ShuttingDown | Self::Removed | Self::RateLimited => false,
         }
     }
 
@@ -503,6 +519,7 @@ impl CloseReason {
             Self::SlowClient => "slow_client",
             Self::SpillFull => "spill_full",
             Self::AuthRejected => "auth_rejected",
+            Self::RateLimited => "rate_limited",
         }
     }
 }

@@ -35,7 +35,9 @@ pub mod testing;
 
 pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, Found, NamespaceEntry};
-pub use event::{CloseReason, Event, GiveUpReason, HandshakeFailure, Tier, Transport, UnsubscribeReason};
+pub use event::{
+    CloseReason, Event, GiveUpReason, HandshakeFailure, RefusalReason, Tier, Transport, UnsubscribeReason,
+};
 pub use gap::{Gap, LossReason};
 pub use hub::{Fanout, Hub, Pressure, PressureCost, Relief, Reload};
 pub use in_flight::InFlight;

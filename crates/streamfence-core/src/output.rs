@@ -230,8 +230,10 @@ pub enum ErrorCode {
     TransportRejected,
     /// More bytes than `maxPayloadBytes`.
     PayloadTooLarge,
-    /// More subscriptions than a client may have.
+    /// More subscriptions than a client may have, or more connections than an address may.
     LimitExceeded,
+    /// More in a while than a client or an address may want.
+    RateLimited,
     /// The topic takes no messages from clients, or its handler failed.
     PublishRejected,
     /// An event with a payload that is not what the contract says.
@@ -280,6 +282,7 @@ impl ErrorCode {
             Self::TransportRejected => "TRANSPORT_REJECTED",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
+            Self::RateLimited => "RATE_LIMITED",
             Self::PublishRejected => "PUBLISH_REJECTED",
             Self::BadRequest => "BAD_REQUEST",
             Self::BackPressure => "BACK_PRESSURE",

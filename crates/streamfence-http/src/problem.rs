@@ -43,6 +43,10 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN_HOST", detail)
     }
 
+    pub(crate) fn vetoed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "PUBLISH_REJECTED", detail)
+    }
+
     pub(crate) fn shutting_down() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "the server drains and takes no further messages")
     }

@@ -56,6 +56,7 @@ pub(crate) async fn publish(
             Err(Problem::unknown_topic(why.to_string()))
         }
         Err(why @ PublishError::TooManyTopics { .. }) => Err(Problem::limit_exceeded(why.to_string())),
+        Err(why @ PublishError::Vetoed { .. }) => Err(Problem::vetoed(why.to_string())),
         Err(PublishError::ShuttingDown) => Err(Problem::shutting_down()),
         Err(why) => Err(Problem::internal(why.to_string())),
     }

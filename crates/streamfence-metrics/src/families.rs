@@ -11,8 +11,8 @@ use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, SpillRefusal, SpillSta
 
 use Source::{
     Acks, Active, Age, AuthRateLimited, AuthRejected, Build, CertificateExpiry, CertificateLoads, ConfigGeneration,
-    ConfigReloaded, ConfigReloads, Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow, Sessions,
-    SlowClients, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
+    ConfigReloaded, ConfigReloads, Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow, Refused,
+    Sessions, SlowClients, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
 };
 
 /// What all names begin with.
@@ -61,6 +61,8 @@ pub(crate) enum Source {
     AuthRateLimited,
     /// Connections that came to nothing for want of TLS, by reason.
     HandshakesFailed,
+    /// What limits did not let in, by reason.
+    Refused,
     /// When the certificate of a server expires.
     CertificateExpiry,
     /// How often one was taken up, or not, by outcome.
@@ -110,7 +112,7 @@ impl Family {
             Connected | Active | SlowClients | AuthRejected | AuthRateLimited => &["namespace"],
             Disconnected => &["namespace", "reason"],
             Sessions => &["namespace", "outcome"],
-            HandshakesFailed => &["reason"],
+            HandshakesFailed | Refused => &["reason"],
             CertificateExpiry => &["server"],
             CertificateLoads => &["server", "outcome"],
             ConfigReloads => &["outcome"],
@@ -126,7 +128,7 @@ impl Family {
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
             Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | AuthRejected
-            | AuthRateLimited | HandshakesFailed | CertificateLoads | ConfigReloads | StoreTotal(_) => {
+            | AuthRateLimited | Refused | HandshakesFailed | CertificateLoads | ConfigReloads | StoreTotal(_) => {
                 MetricType::Counter
             }
             Survey(_) | Age | Active | SlowClients | CertificateExpiry | ConfigReloaded | ConfigGeneration | Links
@@ -158,6 +160,7 @@ pub static FAMILIES: &[Family] = &[
     family("auth_rejected", AuthRejected, "Clients that showed no token where a namespace or topic wants one, or a wrong one."),
     family("auth_rate_limited", AuthRateLimited, "Tokens that nobody looked at, because too many wrong ones had come from the same address."),
 
+    family("refused", Refused, "Connections, requests and wishes of clients that a limit did not let in, by which one ([limits.md](limits.md)); counted within a second."),
     family("tls_handshakes_failed", HandshakesFailed, "Connections that came to nothing because no TLS came about, by reason."),
     measured("tls_certificate_expiry_timestamp", Unit::Seconds, CertificateExpiry, "When the certificate of a server, named by its address, expires, in Unix time."),
     family("tls_certificate_loads", CertificateLoads, "How often a server has taken up certificate and key (`loaded`, with its start or a reload), or found them unusable and kept what it had (`refused`)."),

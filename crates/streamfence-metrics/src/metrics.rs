@@ -13,8 +13,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
 use prometheus_client::registry::Registry;
 use streamfence_core::{
-    Catalog, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Observer, SpillStats, StoreId, Tier, TopicId,
-    TopicStats,
+    Catalog, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Observer, RefusalReason, SpillStats, StoreId,
+    Tier, TopicId, TopicStats,
 };
 
 use crate::disk::Disk;
@@ -140,6 +140,11 @@ impl Observer for Metrics {
                     self.totals.handshakes_failed[index].fetch_add(1, Relaxed);
                 }
             }
+            Event::Refused { reason, count, .. } => {
+                if let Some(index) = RefusalReason::ALL.iter().position(|known| known == reason) {
+                    self.totals.refused[index].fetch_add(*count, Relaxed);
+                }
+            }
             Event::TlsLoaded { address, expires } => {
                 let expires = expires.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
                 self.totals.write().certificates.insert(address.clone(), expires);
@@ -174,6 +179,8 @@ struct Totals {
     known: RwLock<Known>,
     /// In the order of [`HandshakeFailure::ALL`].
     handshakes_failed: [AtomicU64; HandshakeFailure::ALL.len()],
+    /// In the order of [`RefusalReason::ALL`].
+    refused: [AtomicU64; RefusalReason::ALL.len()],
     reloads: Mutex<Reloads>,
 }
 
@@ -308,6 +315,11 @@ impl Collector for Totals {
                 Source::Memory(level) => metric.encode_gauge(&level(&known.memory))?,
                 Source::HandshakesFailed => {
                     for (reason, count) in HandshakeFailure::ALL.into_iter().zip(&self.handshakes_failed) {
+                        counter(&mut metric, &[("reason", reason.as_str())], count.load(Relaxed))?;
+                    }
+                }
+                Source::Refused => {
+                    for (reason, count) in RefusalReason::ALL.into_iter().zip(&self.refused) {
                         counter(&mut metric, &[("reason", reason.as_str())], count.load(Relaxed))?;
                     }
                 }

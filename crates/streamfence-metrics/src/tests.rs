@@ -8,8 +8,8 @@ use expect_test::expect;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use streamfence_core::{
-    Catalog, ClientId, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Namespace, Observer, SpillStats,
-    StoreId, TopicId, TopicStats, Transport,
+    Catalog, ClientId, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Namespace, Observer, RefusalReason,
+    SpillStats, StoreId, TopicId, TopicStats, Transport,
 };
 
 use crate::{FAMILIES, Metrics, reference};
@@ -240,6 +240,7 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_sessions_total` | counter | `namespace`, `outcome` | Sessions that were kept for a client that lost its connection, by what became of them. |
         | `streamfence_auth_rejected_total` | counter | `namespace` | Clients that showed no token where a namespace or topic wants one, or a wrong one. |
         | `streamfence_auth_rate_limited_total` | counter | `namespace` | Tokens that nobody looked at, because too many wrong ones had come from the same address. |
+        | `streamfence_refused_total` | counter | `reason` | Connections, requests and wishes of clients that a limit did not let in, by which one ([limits.md](limits.md)); counted within a second. |
         | `streamfence_tls_handshakes_failed_total` | counter | `reason` | Connections that came to nothing because no TLS came about, by reason. |
         | `streamfence_tls_certificate_expiry_timestamp_seconds` | gauge | `server` | When the certificate of a server, named by its address, expires, in Unix time. |
         | `streamfence_tls_certificate_loads_total` | counter | `server`, `outcome` | How often a server has taken up certificate and key (`loaded`, with its start or a reload), or found them unusable and kept what it had (`refused`). |
@@ -376,6 +377,21 @@ fn handshakes_are_counted_by_why_they_failed_and_certificates_shown_by_when_they
         streamfence_tls_certificate_loads_total{server="127.0.0.1:443",outcome="refused"} 1
     "#]]
     .assert_eq(&tls);
+}
+
+#[test]
+fn refusals_are_counted_by_their_limit() {
+    let metrics = Metrics::new(&Catalog::default());
+    for (reason, count) in [(RefusalReason::Rate, 1), (RefusalReason::Origin, 1), (RefusalReason::Rate, 40)] {
+        metrics.on_event(&Event::Refused { reason, client: None, count });
+    }
+    let page = moved(&metrics.encode());
+    let refused: String = page.lines().filter(|line| line.contains("refused")).map(|l| l.to_owned() + "\n").collect();
+    expect![[r#"
+        streamfence_refused_total{reason="origin"} 1
+        streamfence_refused_total{reason="rate"} 41
+    "#]]
+    .assert_eq(&refused);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use streamfence_core::{Catalog, CatalogBuilder, CatalogError, Namespace, Observe
 
 use crate::fence::Fence;
 use crate::fence::start::FenceParts;
+use crate::hooks::Hooks;
 use crate::listener::Listener;
 use crate::spill_pump::{Charge, OpenSpill};
 
@@ -19,6 +20,7 @@ pub struct FenceBuilder {
     shards: Option<usize>,
     memory_budget: Option<u64>,
     stores: Vec<(StoreId, OpenSpill)>,
+    hooks: Vec<Arc<dyn Hooks>>,
 }
 
 impl FenceBuilder {
@@ -44,6 +46,13 @@ impl FenceBuilder {
     #[must_use]
     pub fn listener(mut self, listener: impl Listener) -> Self {
         self.listeners.push(Arc::new(listener));
+        self
+    }
+
+    /// Adds somebody who may say no; those that were added before are asked first.
+    #[must_use]
+    pub fn hooks(mut self, hooks: impl Hooks) -> Self {
+        self.hooks.push(Arc::new(hooks));
         self
     }
 
@@ -100,8 +109,8 @@ impl FenceBuilder {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shards = self.shards.unwrap_or_else(cores).max(1);
         let epoch = random_epoch().ok_or(BuildError::NoRandomness)?;
-        let Self { observers, listeners, memory_budget, stores, .. } = self;
-        Ok(Fence::start(FenceParts { catalog, epoch, shards, memory_budget, observers, listeners, stores }))
+        let Self { observers, listeners, memory_budget, stores, hooks, .. } = self;
+        Ok(Fence::start(FenceParts { catalog, epoch, shards, memory_budget, observers, listeners, stores, hooks }))
     }
 }
 

@@ -4,12 +4,14 @@ pub(crate) mod start;
 
 use std::any::Any;
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use streamfence_core::{
-    Body, Catalog, ClientId, CloseReason, CoalesceKey, Event, MemoryUse, Message, MessageId, NamespaceId, TopicEntry,
+    Body, Catalog, ClientId, CloseReason, CoalesceKey, Event, MemoryUse, Message, MessageId, NamespaceId,
+    RefusalReason, TopicEntry,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -21,9 +23,11 @@ use crate::dead_letters::{DeadLetter, DeadLetters, Which};
 use crate::directory::{Directory, FindError, Topic};
 use crate::encoder::{Encoder, PlainEncoder};
 use crate::handler::{ClientMessage, HandlerError, Handlers};
+use crate::hooks::{HookChain, Hooks, Veto, Vetoed};
 use crate::link::{Link, ReadyList};
 use crate::listener::Listener;
 use crate::payload::Payload;
+use crate::refusals::Refusals;
 use crate::report::{Ballot, PublishError, PublishReport, Vote};
 use crate::to::To;
 use crate::watch::Watchers;
@@ -65,6 +69,8 @@ struct Inner {
     encoder: OnceLock<Arc<dyn Encoder>>,
     watchers: Arc<Watchers>,
     handlers: Arc<Handlers>,
+    hooks: HookChain,
+    refusals: Arc<Refusals>,
     is_closing: AtomicBool,
     failed: watch::Sender<bool>,
     budget: Option<Arc<Budget>>,
@@ -108,6 +114,7 @@ impl Fence {
     pub fn try_publish(&self, namespace: &str, topic: &str, payload: Payload) -> Result<MessageId, PublishError> {
         let topic = self.topic(namespace, topic)?;
         self.refuse_when_closing()?;
+        self.refuse_when_vetoed(&topic, &payload)?;
         let permits = self
             .0
             .shards
@@ -404,6 +411,35 @@ impl Fence {
         self.0.watchers.event(event);
     }
 
+    /// Asks the hooks what one of them may forbid; for adapters.
+    ///
+    /// # Errors
+    /// [`Vetoed`], when one does.
+    pub fn ask(&self, question: impl Fn(&dyn Hooks) -> Result<(), Veto>) -> Result<(), Vetoed> {
+        self.0.hooks.ask(question)
+    }
+
+    /// Whether it has hooks at all; for adapters.
+    #[must_use]
+    pub fn has_hooks(&self) -> bool {
+        !self.0.hooks.is_empty()
+    }
+
+    /// Counts somebody or something that a limit did not let in; for adapters. Those of one second are told together.
+    pub fn refused(&self, reason: RefusalReason, client: Option<IpAddr>) {
+        self.0.refusals.count(reason, client);
+    }
+
+    fn refuse_when_vetoed(&self, topic: &Topic, payload: &Payload) -> Result<(), PublishError> {
+        let entry = &topic.entry;
+        let asked = self.ask(|hooks| hooks.on_broadcast(&entry.class.path, &entry.name, payload));
+        asked.map_err(|vetoed| {
+            let reason = if vetoed.has_panicked { RefusalReason::HookPanicked } else { RefusalReason::Veto };
+            self.refused(reason, None);
+            PublishError::Vetoed { why: vetoed.veto }
+        })
+    }
+
     pub(crate) async fn publish_message(
         &self,
         topic: Topic,
@@ -411,6 +447,7 @@ impl Fence {
         audience: Audience,
     ) -> Result<PublishReport, PublishError> {
         self.refuse_when_closing()?;
+        self.refuse_when_vetoed(&topic, &payload)?;
         // Every publisher asks the shards in the same order, so none waits for another in a circle.
         let mut permits = Vec::with_capacity(self.0.shards.len());
         for shard in &self.0.shards {

@@ -29,7 +29,9 @@ mod link;
 mod outlet;
 
 mod handler;
+mod hooks;
 mod listener;
+mod refusals;
 mod watch;
 
 #[cfg(any(test, feature = "test-util"))]
@@ -41,6 +43,7 @@ pub use directory::FindError;
 pub use encoder::{Encoder, PlainEncoder};
 pub use fence::{EncoderInUse, Fence};
 pub use handler::{ClientMessage, HandlerError};
+pub use hooks::{Asking, Hooks, Veto, Vetoed};
 pub use inbox::{InboxFull, Input, SessionWish};
 pub use link::Link;
 pub use listener::Listener;
@@ -51,8 +54,8 @@ pub use spill_pump::Charge;
 pub use streamfence_core as core;
 pub use streamfence_core::{
     AckStyle, AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, Eviction, Exhaustion,
-    GiveUpReason, HandshakeFailure, InboundAck, MessageId, Metadata, Namespace, Observer, OnSubscribe, Overflow, Room,
-    SlowClient, Topic, Wire,
+    GiveUpReason, HandshakeFailure, InboundAck, MessageId, Metadata, Namespace, Observer, OnSubscribe, Overflow,
+    RefusalReason, Room, SlowClient, Topic, Wire,
 };
 pub use tickets::parse_session_id;
 pub use to::To;

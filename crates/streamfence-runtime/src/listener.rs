@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, Event, GiveUpReason, HandshakeFailure, MessageId, SpillHealth, StoreId,
-    UnsubscribeReason, event::Transport,
+    ClientId, CloseReason, ErrorCode, Event, GiveUpReason, HandshakeFailure, MessageId, RefusalReason, SpillHealth,
+    StoreId, UnsubscribeReason, event::Transport,
 };
 
 /// Hears of edges: who came and went, who began to lose messages, who never acked.
@@ -42,6 +42,8 @@ pub trait Listener: Send + Sync + 'static {
     fn on_tls_reload_refused(&self, address: &str, reason: &str) {}
     /// A connection to a server came to nothing, because no TLS came about.
     fn on_handshake_failed(&self, address: &str, peer: Option<SocketAddr>, reason: HandshakeFailure) {}
+    /// So many were not let in, because a limit says so.
+    fn on_refused(&self, reason: RefusalReason, client: Option<IpAddr>, count: u64) {}
     /// Another catalog holds.
     fn on_reloaded(&self) {}
     /// A new catalog was not taken, and the old one holds.
@@ -107,6 +109,7 @@ pub trait Listener: Send + Sync + 'static {
             Event::TlsLoaded { address, expires } => self.on_tls_loaded(address, *expires),
             Event::TlsReloadRefused { address, reason } => self.on_tls_reload_refused(address, reason),
             Event::HandshakeFailed { address, peer, reason } => self.on_handshake_failed(address, *peer, *reason),
+            Event::Refused { reason, client, count } => self.on_refused(*reason, *client, *count),
             Event::Reloaded => self.on_reloaded(),
             Event::ReloadRefused { reason } => self.on_reload_refused(reason),
             Event::Connected { namespace, client, transport, principal } => {

@@ -6,6 +6,8 @@ use serde::Serialize;
 use streamfence_core::{Fanout, MessageId, SpillRefusal};
 use tokio::sync::Notify;
 
+use crate::hooks::Veto;
+
 /// What became of a published message: `matched = admitted + rejected`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PublishReport {
@@ -69,6 +71,12 @@ pub enum PublishError {
     Overloaded {
         /// How many wait.
         queued: usize,
+    },
+    /// A hook of the application did not want it.
+    #[error("vetoed: {why}")]
+    Vetoed {
+        /// What it said.
+        why: Veto,
     },
     /// The fence drains.
     #[error("shutting down: the fence takes no further messages")]

@@ -155,8 +155,10 @@ impl AdapterBuilder {
         let (engine, io) = engine::build(&self.options);
         let options = LiveOptions::new(self.options);
         let layer = FenceLayer::live(engine, options.clone());
+        let refusals = layer.admission().refusals().clone();
+        refusals.set_fence(self.fence.clone());
         let gate = Gate::new(self.validator, self.fence.clone(), options.clone());
-        let shared = Arc::new(Shared { fence: self.fence, options, gate, watch: Watch::default() });
+        let shared = Arc::new(Shared { fence: self.fence, options, refusals, gate, watch: Watch::default() });
         let namespaces = Namespaces::new(io.clone(), shared, layer.served(), serves_all);
         for path in paths {
             let id = find(&path)?;

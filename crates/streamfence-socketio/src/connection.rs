@@ -16,16 +16,19 @@ use streamfence_runtime::{Fence, Input, Link, SessionWish, parse_session_id};
 
 use crate::auth::{Gate, Identity, Papers, Watch};
 use crate::callbacks::{Answer, Callbacks};
+use crate::inbound::Inbound;
 use crate::line::Line;
 use crate::link::LinkState;
 use crate::options::LiveOptions;
 use crate::outlet::SocketIoOutlet;
+use crate::refusals::Refusals;
 
 /// What all connections of an adapter have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) fence: Fence,
     pub(crate) options: LiveOptions,
+    pub(crate) refusals: Refusals,
     pub(crate) gate: Gate,
     pub(crate) watch: Watch,
 }
@@ -36,6 +39,8 @@ pub(crate) struct Shared {
 pub(crate) struct Connection {
     pub(crate) state: Arc<LinkState>,
     pub(crate) shared: Arc<Shared>,
+    /// What it has wanted of late.
+    pub(crate) inbound: Inbound,
     links: Mutex<Vec<Link>>,
     members: Mutex<Members>,
 }
@@ -49,6 +54,7 @@ impl Connection {
         let connection = Arc::new(Self {
             state: state.clone(),
             shared: shared.clone(),
+            inbound: Inbound::new(),
             links: Mutex::default(),
             members: Mutex::default(),
         });
@@ -243,6 +249,11 @@ impl Member {
             matches!(self.session, Some(SessionWish::Resume { .. })) && self.has_session(&self.connection()?.shared);
         let state = self.lock();
         state.client.filter(|_| state.has_ticket || !may_change)
+    }
+
+    /// Who the client is, where that is known.
+    pub(crate) fn principal(&self) -> Option<Arc<str>> {
+        self.papers().identity().map(|identity| identity.name.clone())
     }
 
     /// Whether it has a session that would survive its connection.

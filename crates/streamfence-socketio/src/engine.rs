@@ -42,5 +42,5 @@ const HEADROOM_PACKETS: usize = 128;
 /// What the library keeps for each websocket to read into: an event as clients send it. The stream below reads ahead
 /// without keeping anything, so that many events still come with one call to the kernel.
 const READ_BUFFER_BYTES: usize = 1024;
-/// How many attachments a packet from a client may have.
-const MAX_INCOMING_ATTACHMENTS: usize = 256;
+/// How many attachments a packet from a client may have: as many as the common clients read in one.
+const MAX_INCOMING_ATTACHMENTS: usize = 10;

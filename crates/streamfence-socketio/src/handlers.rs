@@ -10,11 +10,13 @@ use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 use streamfence_auth::Action;
-use streamfence_core::{CloseReason, ErrorCode, NamespaceId};
+use streamfence_core::{CloseReason, ErrorCode, NamespaceId, RefusalReason};
 
 use crate::auth::{Identity, NoText, Question, Shown, client_address, of_connect};
 use crate::connection::{Connection, Member, Shared};
 use crate::heard::Heard;
+use crate::hooks::may_connect;
+use crate::inbound::{MAX_DEPTH, nests_deeper_than};
 use crate::layer::Door;
 use crate::line::{Asked, Said, Wish};
 use crate::link::LinkState;
@@ -89,6 +91,10 @@ where
                 state.kill(CloseReason::Protocol);
                 return Err(Box::new(ErrorCode::BadRequest.as_str()) as _);
             }
+            if text.is_some_and(|text| nests_deeper_than(text, MAX_DEPTH)) {
+                self.shared.refusals.count(RefusalReason::TooDeep, state.client());
+                return Err(Box::new(ErrorCode::BadRequest.as_str()) as _);
+            }
             // Who its certificate says it is; a token says it better, and the application may have another word for it.
             if let Some(who) = socket.req_parts().extensions.get::<Principal>() {
                 socket.extensions.insert(who.clone());
@@ -107,9 +113,11 @@ where
             }
             let wish = text.and_then(|text| session_wish(text));
             let shard = wish.as_ref().and_then(|(shard, _)| *shard);
-            let connection = state.connection(|| Connection::open(state, &self.shared));
             let principal = socket.extensions.get::<Principal>();
             let identity = principal.map(|Principal(name)| Identity { name: name.into(), shown });
+            let name = identity.as_ref().map(|identity| &*identity.name);
+            may_connect(&self.shared, state, socket.ns(), name).map_err(|code| Box::new(code.as_str()) as _)?;
+            let connection = state.connection(|| Connection::open(state, &self.shared));
             let (socket_ref, wish) = (SocketRef::from(socket.clone()), wish.map(|(_, wish)| wish));
             // The library answers next, and nothing of this namespace may come before its answer: not even what is still
             // on its way to a session that the client had here before.

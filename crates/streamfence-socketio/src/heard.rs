@@ -8,13 +8,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use streamfence_auth::{Action, Token};
 use streamfence_core::{
-    CloseReason, Epoch, ErrorCode, MessageId, Offset, RequestId, TopicEntry, TopicId, Transmit, Transport,
-    UnsubscribeReason,
+    CloseReason, Epoch, ErrorCode, MessageId, Offset, RefusalReason, RequestId, TopicEntry, TopicId, Transmit,
+    Transport, UnsubscribeReason,
 };
 use streamfence_runtime::{FindError, Input, Payload};
 
 use crate::auth::{Permit, Question, Refused, Shown, client_address};
 use crate::connection::{Member, Shared};
+use crate::hooks::{may_publish, may_subscribe};
+use crate::inbound::refusal;
 use crate::line::{Asked, Said, Turn, Wish};
 use crate::protocol::{
     Ack, Acked, Authenticate, BadWish, Nack, Publish, Subscribe, Unsubscribe, is_json, no_token, parse,
@@ -40,6 +42,10 @@ type Answers = HashMap<Arc<str>, Result<Arc<Shown>, Refused>>;
 impl Heard<'_> {
     /// Hears one thing that a client says. Called in the library's reader, so it does not wait.
     pub(crate) fn hear(&self, said: Said) {
+        if let Some((code, why)) = refusal(self.member, self.shared, said.wish.counted(), &said.text) {
+            let request = self.member.ask(said.asked.sender, said.asked.id, None).next();
+            return self.member.refuse(code, &why, None, request);
+        }
         let turn = if said.wish.waits() { self.member.line().enter(said) } else { Turn::Now(said) };
         match turn {
             Turn::Now(said) => {
@@ -104,8 +110,10 @@ impl Heard<'_> {
                 let why = "maxFrequency leaves out values, and this topic leaves out none";
                 return Err((ErrorCode::BadRequest, why.to_owned()));
             }
+            may_subscribe(member, self.shared, name)?;
             let most = self.shared.options.now().max_subscriptions_per_client;
             if !member.take_subscription(topic.id, most as usize) {
+                self.count(RefusalReason::Subscriptions);
                 return Err((ErrorCode::LimitExceeded, format!("{most} subscriptions are the most a client may have")));
             }
             self.take(shown, Some(topic.id));
@@ -158,6 +166,7 @@ impl Heard<'_> {
         let size = wish.payload.get().len() + said.attachments.iter().map(Bytes::len).sum::<usize>();
         let most = self.shared.options.now().max_payload_bytes;
         if size > most as usize {
+            self.count(RefusalReason::PayloadTooLarge);
             let why = format!("the payload has {size} bytes; wanted at most {most}");
             member.refuse(ErrorCode::PayloadTooLarge, &why, name, request);
             return Ok(());
@@ -172,6 +181,13 @@ impl Heard<'_> {
                     Some(ttl) => payload.with_ttl(Duration::from_millis(ttl.get().into())),
                     None => payload,
                 };
+                match may_publish(member, self.shared, &topic.name, &payload) {
+                    Ok(()) => {}
+                    Err((code, why)) => {
+                        member.refuse(code, &why, name, request);
+                        return Ok(());
+                    }
+                }
                 member.push(Input::Publish { namespace: member.namespace, topic, payload, request });
             }
             Err(why) => member.refuse(ErrorCode::BadRequest, &why.to_string(), name, request),
@@ -269,6 +285,10 @@ impl Heard<'_> {
         if let Some(principal) = name {
             self.member.push(Input::Identify { namespace, principal, request });
         }
+    }
+
+    fn count(&self, reason: RefusalReason) {
+        self.shared.refusals.count(reason, self.address());
     }
 
     fn address(&self) -> Option<IpAddr> {

@@ -4,6 +4,7 @@
 //! it comes with. There is one library service however often a router clones the layer. Never a policy, never a topic.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
@@ -18,14 +19,16 @@ use streamfence_core::{CloseReason, Transport};
 use tower::{Layer, Service};
 use tungstenite::handshake::derive_accept_key;
 
+use crate::admission::{Admission, client_address};
 use crate::engine::Engine;
 use crate::link::state::PACKET_SEPARATOR;
 use crate::link::{LinkState, Peer, Shim, Stream};
 use crate::namespaces::Namespaces;
 use crate::options::{Change, EngineTransport, LiveOptions, ServerOptions};
-use crate::origin::Origins;
+use crate::origin::{Origins, is_polling};
 use crate::principal::Principal;
-use crate::registry::Registry;
+use crate::refusals::Refusals;
+use crate::registry::{Registry, Who};
 use crate::request::{Refusal, Wanted, detached, is_below, own_post, wanted};
 
 /// Serves Socket.IO under its path and leaves every other request to the service it wraps.
@@ -57,8 +60,9 @@ impl FenceLayer {
 
     pub(crate) fn live(engine: Engine, options: LiveOptions) -> Self {
         let registry = Registry::new(options.now().max_connections as usize);
+        let admission = Admission::new(Refusals::default());
         let path = options.now().path.as_str().into();
-        Self { door: Arc::new(Door { engine, options, path, registry, namespaces: OnceLock::new() }) }
+        Self { door: Arc::new(Door { engine, options, path, admission, registry, namespaces: OnceLock::new() }) }
     }
 
     /// Lets other options hold from now on, as far as they can under what serves already, and says what of them is
@@ -74,6 +78,11 @@ impl FenceLayer {
     /// The options, for whoever serves the layer.
     pub(crate) fn options(&self) -> &LiveOptions {
         &self.door.options
+    }
+
+    /// Who may come in, for whoever serves the layer.
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.door.admission
     }
 
     /// Keeps the fenced namespaces as long as anything is served.
@@ -157,6 +166,7 @@ pub(crate) struct Door {
     options: LiveOptions,
     /// Where Socket.IO is served, for as long as it is.
     path: Box<str>,
+    admission: Admission,
     registry: Registry,
     /// The library's handlers hold the library: whoever serves holds both.
     namespaces: OnceLock<Arc<Namespaces>>,
@@ -171,30 +181,39 @@ impl Door {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        // Looked at once: whoever was let in may read the answer, too.
+        // What holds for one request is what held when it came.
         let options = Arc::clone(&self.options.now());
-        let origins = Origins::new(&options.allowed_origins);
-        if !origins.allows(request.headers()) {
-            return Refusal::ForbiddenOrigin.response();
-        }
-        let origin = request.headers().get(header::ORIGIN).cloned();
-        let mut response = match origins.preflight(&request) {
-            Some(response) => response,
-            None => self.serve(request).await.unwrap_or_else(Refusal::response),
+        let origins = Origins(&options.allowed_origins);
+        let peer = request.extensions().get::<Peer>();
+        let client = client_address(peer, request.headers(), &options.trusted_proxies);
+        let (is_polling, origin) = (is_polling(&request), request.headers().get(header::ORIGIN).cloned());
+        let answer = match origins.preflight(&request) {
+            _ if !origins.allows(request.headers()) => Err(Refusal::ForbiddenOrigin),
+            Some(response) => Ok(response),
+            None => self.serve(&options, client, request).await,
         };
-        origins.open(origin, response.headers_mut());
+        let is_open = is_polling && !matches!(answer, Err(Refusal::ForbiddenOrigin));
+        let mut response = answer.unwrap_or_else(|refusal| {
+            if let Some(reason) = refusal.reason() {
+                self.admission.refusals().count(reason, client);
+            }
+            refusal.response()
+        });
+        if is_open {
+            origins.open(origin, response.headers_mut());
+        }
         response
     }
 
-    async fn serve<B>(self: &Arc<Self>, request: Request<B>) -> Answer
+    async fn serve<B>(self: &Arc<Self>, options: &ServerOptions, client: Option<IpAddr>, request: Request<B>) -> Answer
     where
         B: Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let allow_polling = self.options.now().engine_transport == EngineTransport::WebSocketOrPolling;
+        let allow_polling = options.engine_transport == EngineTransport::WebSocketOrPolling;
         match wanted(&request, allow_polling)? {
-            Wanted::Handshake => self.handshake(request).await,
+            Wanted::Handshake => self.handshake(options, client, request).await,
             Wanted::Poll { sid } => {
                 let link = self.find(sid, &request)?;
                 self.poll(&link, request).await
@@ -205,11 +224,11 @@ impl Door {
             }
             Wanted::WebSocket { sid, key } => {
                 let accept = derive_accept_key(key.as_bytes());
-                let link = match sid {
-                    Some(sid) => Some(self.find(sid, &request)?),
-                    None => None,
+                let (link, is_new) = match sid {
+                    Some(sid) => (self.find(sid, &request)?, false),
+                    None => (self.admit(options, Transport::WebSocket, client, &request)?, true),
                 };
-                self.upgrade(link, &accept, request)
+                self.upgrade(link, is_new, &accept, request)
             }
         }
     }
@@ -220,9 +239,19 @@ impl Door {
         if link.is_opener(who(request)) { Ok(link) } else { Err(Refusal::UnknownSession) }
     }
 
-    fn admit<B>(&self, transport: Transport, request: &Request<B>) -> Result<Arc<LinkState>, Refusal> {
+    fn admit<B>(
+        &self,
+        options: &ServerOptions,
+        transport: Transport,
+        client: Option<IpAddr>,
+        request: &Request<B>,
+    ) -> Result<Arc<LinkState>, Refusal> {
+        if self.registry.is_closed() {
+            return Err(Refusal::ShuttingDown);
+        }
         let peer = request.extensions().get::<Peer>().cloned();
-        let link = self.registry.admit(self.options.now().link_limits(), transport, peer);
+        let place = self.admission.open_session(options, client)?;
+        let link = self.registry.admit(options.link_limits(), transport, Who { peer, client, place });
         let is_closed = self.registry.is_closed();
         if let (Some(link), Some(who)) = (&link, who(request)) {
             link.set_opener(who);
@@ -231,9 +260,14 @@ impl Door {
     }
 
     /// Opens a session that polls.
-    async fn handshake<B>(self: &Arc<Self>, request: Request<B>) -> Answer {
-        let link = self.admit(Transport::Polling, &request)?;
-        let mut parts = detached(request.into_parts().0, self.options.now().token_query);
+    async fn handshake<B>(
+        self: &Arc<Self>,
+        options: &ServerOptions,
+        client: Option<IpAddr>,
+        request: Request<B>,
+    ) -> Answer {
+        let link = self.admit(options, Transport::Polling, client, &request)?;
+        let mut parts = detached(request.into_parts().0, options.token_query);
         parts.extensions.insert(Arc::clone(&link));
         parts.extensions.insert(Arc::new(SessionGuard(Arc::clone(&link))));
         let response = self.ask(Request::from_parts(parts, Full::default())).await;
@@ -294,16 +328,13 @@ impl Door {
     }
 
     /// Answers an upgrade and hands the stream below it to the library.
-    fn upgrade<B>(self: &Arc<Self>, polling: Option<Arc<LinkState>>, accept: &str, mut request: Request<B>) -> Answer
+    fn upgrade<B>(self: &Arc<Self>, link: Arc<LinkState>, is_new: bool, accept: &str, mut request: Request<B>) -> Answer
     where
         B: Send + 'static,
     {
-        let link = match polling {
-            Some(link) if link.begin_upgrade() => link,
-            Some(_) => return Err(Refusal::BadRequest),
-            None => self.admit(Transport::WebSocket, &request)?,
-        };
-        let is_new = link.transport() == Transport::WebSocket;
+        if !is_new && !link.begin_upgrade() {
+            return Err(Refusal::BadRequest);
+        }
         let accept = HeaderValue::from_str(accept).map_err(|_| Refusal::BadRequest)?;
         let upgrade = hyper::upgrade::on(&mut request);
         let mut parts = detached(request.into_parts().0, self.options.now().token_query);

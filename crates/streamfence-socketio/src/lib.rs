@@ -3,6 +3,8 @@
 //! Read the modules in this order.
 
 mod adapter;
+mod admission;
+mod inbound;
 mod namespaces;
 pub mod options;
 
@@ -12,6 +14,7 @@ mod client;
 mod connection;
 mod handlers;
 mod heard;
+mod hooks;
 mod line;
 mod outgoing;
 mod outlet;
@@ -26,6 +29,7 @@ pub mod registry;
 pub mod server;
 
 mod origin;
+mod refusals;
 mod request;
 mod verbatim;
 
@@ -34,7 +38,9 @@ mod verbatim;
 pub mod fuzzing;
 
 pub use adapter::{AdapterBuilder, AdapterError, SocketIoAdapter};
+pub use admission::{Rate, TrustedProxies, client_address};
 pub use client::FencedSocket;
+pub use inbound::InboundRate;
 pub use layer::{FenceLayer, FenceService};
 pub use options::{
     Address, Change, ClientAuth, Effect, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion,

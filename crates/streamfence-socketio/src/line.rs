@@ -6,6 +6,8 @@ use bytes::Bytes;
 use engineioxide::Str;
 use socketioxide::extract::AckSender;
 
+use crate::inbound::Counted;
+
 /// What a client said, as it came.
 pub(crate) struct Said {
     pub(crate) wish: Wish,
@@ -92,6 +94,17 @@ impl Said {
 }
 
 impl Wish {
+    /// As what its rate is counted; acks are not.
+    pub(crate) fn counted(self) -> Option<Counted> {
+        match self {
+            Self::Subscribe => Some(Counted::Subscribe),
+            Self::Unsubscribe => Some(Counted::Unsubscribe),
+            Self::Publish => Some(Counted::Publish),
+            Self::Authenticate => Some(Counted::Authenticate),
+            Self::Ack | Self::Nack => None,
+        }
+    }
+
     /// Whether it waits for the wishes before it. An ack wishes for nothing.
     pub(crate) fn waits(self) -> bool {
         !matches!(self, Self::Ack | Self::Nack)

@@ -5,6 +5,7 @@ mod live;
 mod tls;
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub use self::change::{Change, Effect};
 pub(crate) use self::live::LiveOptions;
 pub use self::tls::{ClientAuth, Password, TlsOptions, TlsVersion};
 
+use crate::admission::{Rate, TrustedProxies};
+use crate::inbound::InboundRate;
 use crate::link::{LinkLimits, Tuning};
 
 /// The options of one server. [`Default`] gives those of the configuration file.
@@ -70,6 +73,19 @@ pub struct ServerOptions {
     pub shutdown_drain: Duration,
     /// How many topics one client may subscribe to.
     pub max_subscriptions_per_client: u32,
+    /// Whose word about the address of a client is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Whether those proxies say in the PROXY protocol, version 1 or 2, who each connection is from. Only for a
+    /// [`Server`](crate::Server).
+    pub proxy_protocol: bool,
+    /// How many sessions one address may have, and a third of how many streams; IPv6 by its first 64 bits.
+    pub max_connections_per_ip: Option<NonZeroU32>,
+    /// How many sessions one address may open in a while.
+    pub handshakes_per_ip: Option<Rate>,
+    /// How many sessions there may be that have joined no namespace yet.
+    pub max_pending_connections: Option<NonZeroU32>,
+    /// How often a client may want something.
+    pub inbound_rate: Option<InboundRate>,
 }
 
 /// Where a server listens.
@@ -133,6 +149,12 @@ impl Default for ServerOptions {
             allowed_origins: Vec::new(),
             shutdown_drain: Duration::from_secs(10),
             max_subscriptions_per_client: 64,
+            trusted_proxies: TrustedProxies::default(),
+            proxy_protocol: false,
+            max_connections_per_ip: None,
+            handshakes_per_ip: None,
+            max_pending_connections: None,
+            inbound_rate: None,
         }
     }
 }

@@ -8,31 +8,19 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 
-/// The origins a server accepts.
+/// The origins a server accepts now.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Origins<'a> {
-    allowed: &'a [String],
-}
+pub(crate) struct Origins<'a>(pub(crate) &'a [String]);
 
-impl<'a> Origins<'a> {
-    pub(crate) fn new(allowed: &'a [String]) -> Self {
-        Self { allowed }
-    }
-
+impl Origins<'_> {
     /// Whether a request's origin is accepted: exactly one of the list, or anything where there is no list.
-    pub(crate) fn allows(&self, headers: &HeaderMap) -> bool {
-        match headers.get(header::ORIGIN) {
-            Some(origin) => {
-                self.allowed.is_empty()
-                    || self.allowed.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes())
-            }
-            None => true,
-        }
+    pub(crate) fn allows(self, headers: &HeaderMap) -> bool {
+        self.0.is_empty() || headers.get_all(header::ORIGIN).iter().all(|origin| self.has_any() || self.lists(origin))
     }
 
     /// The answer to a browser that asks before it polls.
-    pub(crate) fn preflight<B>(&self, request: &Request<B>) -> Option<Response<Full<Bytes>>> {
-        if request.method() != Method::OPTIONS || self.allowed.is_empty() {
+    pub(crate) fn preflight<B>(self, request: &Request<B>) -> Option<Response<Full<Bytes>>> {
+        if request.method() != Method::OPTIONS || self.0.is_empty() || !is_polling(request) {
             return None;
         }
         let mut response = Response::new(Full::default());
@@ -46,58 +34,116 @@ impl<'a> Origins<'a> {
         Some(response)
     }
 
-    /// Lets the page of an accepted origin read an answer.
-    pub(crate) fn open(&self, origin: Option<HeaderValue>, response: &mut HeaderMap) {
-        if self.allowed.is_empty() {
+    /// Lets the page of an accepted origin read an answer; with what the browser knows of us only where the origin is on
+    /// the list by its name.
+    pub(crate) fn open(self, origin: Option<HeaderValue>, response: &mut HeaderMap) {
+        if self.0.is_empty() {
             return;
         }
         response.append(header::VARY, HeaderValue::from(HeaderName::from_static("origin")));
-        if let Some(origin) = origin {
-            response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        match origin {
+            Some(origin) if self.lists(&origin) => {
+                response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+                response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            }
+            Some(_) if self.has_any() => {
+                response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            }
+            _ => {}
         }
     }
+
+    fn lists(self, origin: &HeaderValue) -> bool {
+        origin != "*" && self.0.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+    }
+
+    fn has_any(self) -> bool {
+        self.0.iter().any(|allowed| allowed == "*")
+    }
+}
+
+/// Whether a request polls: what a websocket says is no business of CORS.
+pub(crate) fn is_polling<B>(request: &Request<B>) -> bool {
+    request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "transport=polling"))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn from(origin: Option<&'static str>) -> HeaderMap {
-        origin.map(|origin| (header::ORIGIN, HeaderValue::from_static(origin))).into_iter().collect()
+    const LIST: &[&str] = &["https://example.com", "http://localhost:8080"];
+
+    fn list(origins: &[&str]) -> Vec<String> {
+        origins.iter().map(|origin| (*origin).to_owned()).collect()
+    }
+
+    fn from(origin: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_str(origin).expect("a header"))])
     }
 
     #[test]
     fn only_the_listed_origin_and_no_origin_are_allowed() {
-        let allowed = ["https://example.com".to_owned()];
-        let origins = Origins::new(&allowed);
-        for (origin, is_allowed) in [
-            (None, true),
-            (Some("https://example.com"), true),
-            (Some("https://evil.example"), false),
-            (Some("https://evil-example.com"), false),
-            (Some("https://example.com.evil.example"), false),
-            (Some("http://example.com"), false),
-            (Some("null"), false),
+        let list = list(LIST);
+        let origins = Origins(&list);
+        assert!(origins.allows(&HeaderMap::new()));
+        assert!(origins.allows(&from("https://example.com")));
+        for origin in [
+            "https://evil.example",
+            "https://evil-example.com",
+            "https://example.com.evil.example",
+            "https://sub.example.com",
+            "https://example.com:443",
+            "https://example.com/",
+            "https://example.com@evil.example",
+            "https://EXAMPLE.com",
+            "http://example.com",
+            "http://localhost:80801",
+            "http://localhost",
+            "null",
+            "*",
+            "",
         ] {
-            assert_eq!(origins.allows(&from(origin)), is_allowed, "{origin:?}");
+            assert!(!origins.allows(&from(origin)), "{origin}");
+        }
+        let mut two = from("https://example.com");
+        two.append(header::ORIGIN, HeaderValue::from_static("https://evil.example"));
+        assert!(!origins.allows(&two), "each of two");
+        let null = vec!["null".to_owned()];
+        assert!(Origins(&null).allows(&from("null")), "where it is listed");
+    }
+
+    proptest! {
+        /// Whatever is put before or behind a listed origin makes it another one.
+        #[test]
+        fn nothing_but_the_listed_text_is_allowed(before in "[!-~]{0,8}", which in 0_usize..2, after in "[!-~]{0,8}") {
+            let (list, origin) = (list(LIST), format!("{before}{}{after}", LIST[which]));
+            prop_assert_eq!(Origins(&list).allows(&from(&origin)), LIST.contains(&origin.as_str()));
         }
     }
 
     #[test]
     fn no_list_checks_nothing_and_a_star_allows_all() {
-        for list in [vec![], vec!["*".into()]] {
-            assert!(Origins::new(&list).allows(&from(Some("https://anything.example"))));
+        for list in [vec![], list(&["*"])] {
+            assert!(Origins(&list).allows(&from("https://anything.example")));
         }
     }
 
     #[test]
-    fn an_answer_is_open_to_its_own_origin() {
-        let mut headers = HeaderMap::new();
-        let allowed = ["https://example.com".to_owned()];
-        let origins = Origins::new(&allowed);
-        origins.open(Some(HeaderValue::from_static("https://example.com")), &mut headers);
-        assert_eq!(headers["access-control-allow-origin"], "https://example.com");
-        assert_eq!(headers["vary"], "origin");
+    fn an_answer_is_open_to_its_own_origin_and_to_any_without_credentials() {
+        let list = list(&["https://example.com", "*"]);
+        let opened = |origin: &'static str| {
+            let mut headers = HeaderMap::new();
+            Origins(&list).open(Some(HeaderValue::from_static(origin)), &mut headers);
+            assert_eq!(headers["vary"], "origin");
+            headers
+        };
+        let known = opened("https://example.com");
+        assert_eq!(known["access-control-allow-origin"], "https://example.com");
+        assert_eq!(known["access-control-allow-credentials"], "true");
+        let anybody = opened("https://anything.example");
+        assert_eq!(anybody["access-control-allow-origin"], "*");
+        assert!(!anybody.contains_key("access-control-allow-credentials"));
     }
 }

@@ -3,11 +3,13 @@
 //! It is bounded: whoever finds it full is turned away at the door. Never a session's content.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use streamfence_core::{CloseReason, Transport};
 use tokio::sync::Notify;
 
+use crate::admission::SessionPlace;
 use crate::link::{LinkLimits, LinkState, Peer};
 
 /// The connections of one layer. Clones share it.
@@ -33,11 +35,22 @@ struct Links {
     sessions: HashMap<Box<str>, Arc<LinkState>>,
 }
 
+/// Who is let in.
+#[derive(Debug)]
+pub(crate) struct Who {
+    pub(crate) peer: Option<Peer>,
+    /// Where it is, behind proxies too.
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) place: SessionPlace,
+}
+
 /// A connection's place in its registry.
 #[derive(Debug)]
 pub(crate) struct Registered {
     id: u64,
     shared: Weak<Shared>,
+    /// What it takes of the limits at the door.
+    place: SessionPlace,
 }
 
 impl Registry {
@@ -96,22 +109,22 @@ impl Registry {
     }
 
     /// Takes a new connection in, if there is a place left and it is not closed.
-    pub(crate) fn admit(&self, limits: LinkLimits, transport: Transport, peer: Option<Peer>) -> Option<Arc<LinkState>> {
+    pub(crate) fn admit(&self, limits: LinkLimits, transport: Transport, who: Who) -> Option<Arc<LinkState>> {
         let mut links = self.shared.links();
         if links.is_closed || links.living.len() >= links.capacity {
             return None;
         }
         let id = links.next_id;
         links.next_id += 1;
-        let registered = Registered { id, shared: Arc::downgrade(&self.shared) };
-        let link = Arc::new(LinkState::new(limits, transport, peer, registered));
+        let registered = Registered { id, shared: Arc::downgrade(&self.shared), place: who.place };
+        let link = Arc::new(LinkState::new(limits, transport, (who.peer, who.client), registered));
         links.living.insert(id, Arc::downgrade(&link));
         Some(link)
     }
 
     /// A place in no registry.
     pub(crate) fn unregistered(&self) -> Registered {
-        Registered { id: u64::MAX, shared: Weak::new() }
+        Registered { id: u64::MAX, shared: Weak::new(), place: SessionPlace::uncounted() }
     }
 
     /// Makes a connection findable by its session id. It must have been given the id before.
@@ -131,7 +144,13 @@ impl Registry {
 }
 
 impl Registered {
+    /// It has joined a namespace.
+    pub(crate) fn join(&self) {
+        self.place.join();
+    }
+
     pub(crate) fn forget(&self, sid: Option<&str>) {
+        self.place.release();
         let Some(shared) = self.shared.upgrade() else { return };
         let forgotten = {
             let mut links = shared.links();
@@ -167,32 +186,37 @@ mod tests {
         tier: Tier::Emit,
     };
 
+    fn somebody() -> Who {
+        Who { peer: None, client: None, place: SessionPlace::uncounted() }
+    }
+
     #[test]
     fn a_full_registry_turns_away_until_one_ends() {
         let registry = Registry::new(1);
-        let link = registry.admit(LIMITS, Transport::WebSocket, None).expect("there is a place");
-        assert!(registry.admit(LIMITS, Transport::WebSocket, None).is_none());
+        let link = registry.admit(LIMITS, Transport::WebSocket, somebody()).expect("there is a place");
+        assert!(registry.admit(LIMITS, Transport::WebSocket, somebody()).is_none());
         link.end(CloseReason::Client);
-        assert!(registry.admit(LIMITS, Transport::WebSocket, None).is_some());
+        assert!(registry.admit(LIMITS, Transport::WebSocket, somebody()).is_some());
     }
 
     #[test]
     fn less_room_ends_nobody_and_more_is_there_at_once() {
         let registry = Registry::new(2);
-        let [one, two] = [(); 2].map(|()| registry.admit(LIMITS, Transport::WebSocket, None).expect("room for two"));
+        let [one, two] =
+            [(); 2].map(|()| registry.admit(LIMITS, Transport::WebSocket, somebody()).expect("room for two"));
         registry.set_capacity(1);
         assert_eq!(registry.len(), 2);
         one.end(CloseReason::Client);
-        assert!(registry.admit(LIMITS, Transport::WebSocket, None).is_none(), "one is as many as there may be");
+        assert!(registry.admit(LIMITS, Transport::WebSocket, somebody()).is_none(), "one is as many as there may be");
         registry.set_capacity(2);
-        assert!(registry.admit(LIMITS, Transport::WebSocket, None).is_some());
+        assert!(registry.admit(LIMITS, Transport::WebSocket, somebody()).is_some());
         drop(two);
     }
 
     #[test]
     fn a_session_is_found_until_it_ends() {
         let registry = Registry::new(4);
-        let link = registry.admit(LIMITS, Transport::Polling, None).expect("there is a place");
+        let link = registry.admit(LIMITS, Transport::Polling, somebody()).expect("there is a place");
         link.set_session("abc", || ());
         registry.name(&link);
         assert!(registry.find("abc").is_some_and(|found| Arc::ptr_eq(&found, &link)));

@@ -2,11 +2,14 @@
 //!
 //! Nothing is answered with a 101 that would be closed right after: all checks of an upgrade are here.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
+use streamfence_core::RefusalReason;
 
 use crate::auth::take_from_query;
 
@@ -37,6 +40,12 @@ pub(crate) enum Refusal {
     TooSlow,
     TooMuch,
     TooManyConnections,
+    /// So many of the address live already.
+    TooManyFromAddress,
+    /// So many of the address came of late; there is a place again after this.
+    TooManyHandshakes(Duration),
+    /// So many have joined nothing yet.
+    TooManyPending,
     /// The server takes no more clients.
     ShuttingDown,
 }
@@ -56,22 +65,58 @@ impl Refusal {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, ""),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, ""),
             Self::TooMuch => (StatusCode::TOO_MANY_REQUESTS, ""),
-            Self::TooManyConnections | Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, ""),
+            Self::TooManyFromAddress => {
+                let body = r#"{"code":"LIMIT_EXCEEDED","message":"too many connections from this address"}"#;
+                (StatusCode::TOO_MANY_REQUESTS, body)
+            }
+            Self::TooManyHandshakes(_) => {
+                let body = r#"{"code":"RATE_LIMITED","message":"too many new connections from this address"}"#;
+                (StatusCode::TOO_MANY_REQUESTS, body)
+            }
+            Self::TooManyConnections | Self::TooManyPending | Self::ShuttingDown => {
+                (StatusCode::SERVICE_UNAVAILABLE, "")
+            }
         };
         let mut response = Response::new(Full::from(body));
         *response.status_mut() = status;
         if !body.is_empty() {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        if self == Self::ShuttingDown {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS));
+        let retry_after = match self {
+            Self::TooManyFromAddress | Self::TooManyPending | Self::ShuttingDown => Some(RETRY_AFTER_SECS),
+            Self::TooManyHandshakes(wait) => Some(wait.as_secs() + 1),
+            _ => None,
+        };
+        if let Some(secs) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, secs.into());
         }
         response
     }
+
+    /// What it is counted as, if it is.
+    pub(crate) fn reason(self) -> Option<RefusalReason> {
+        Some(match self {
+            Self::ForbiddenOrigin => RefusalReason::Origin,
+            Self::UnknownSession => RefusalReason::UnknownSession,
+            Self::TooLarge => RefusalReason::BodyTooLarge,
+            Self::TooSlow => RefusalReason::BodyTimeout,
+            Self::TooMuch => RefusalReason::Unread,
+            Self::TooManyConnections => RefusalReason::Full,
+            Self::TooManyFromAddress => RefusalReason::ConnectionsPerIp,
+            Self::TooManyHandshakes(_) => RefusalReason::HandshakeRate,
+            Self::TooManyPending => RefusalReason::Pending,
+            Self::UnknownTransport
+            | Self::BadMethod
+            | Self::BadRequest
+            | Self::UnsupportedProtocol
+            | Self::UnsupportedEncoding => RefusalReason::BadRequest,
+            Self::ShuttingDown => return None,
+        })
+    }
 }
 
-/// When whoever comes while the server stops is to come again: when those that were told to go are back as well.
-const RETRY_AFTER_SECS: &str = "5";
+/// When whoever finds no place is to come again: also when a server stops, since those that were told to go come back then.
+const RETRY_AFTER_SECS: u64 = 5;
 
 /// Reads what a request wants.
 pub(crate) fn wanted<B>(request: &Request<B>, allow_polling: bool) -> Result<Wanted<'_>, Refusal> {

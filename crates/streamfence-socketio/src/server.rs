@@ -7,6 +7,7 @@ mod door;
 mod health;
 mod listener;
 mod places;
+mod proxy_protocol;
 mod reload;
 mod tls;
 
@@ -88,6 +89,7 @@ impl Server {
         let door = Door {
             service: layer.layer(health),
             options: layer.options().clone(),
+            admission: layer.admission().clone(),
             places: Arc::clone(&places),
             accepting: stopped,
             address: address.to_string().into(),
@@ -221,6 +223,7 @@ impl<L: Listener> AcceptLoop<L> {
                 self.door.admit(stream, peer);
             }
             Some(tls) => {
+                tls.handshakes.allow(tls.acceptor.max_handshakes());
                 let place = tls.handshakes.place().await;
                 let (stream, peer) = self.listener.accept().await?;
                 self.door.admit_by_tls(&tls.acceptor, tls.handshakes.begin(place), stream, peer);

@@ -50,7 +50,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "streamfence-config",
-        may_use: &["streamfence-core", "serde", "serde-saphyr", "schemars", "notify", "thiserror"],
+        may_use: &["streamfence-core", "ipnet", "serde", "serde-saphyr", "schemars", "notify", "thiserror"],
         because: "it turns text into settings and nothing else: no sockets, no metrics",
     },
     Layer {
@@ -87,6 +87,8 @@ const LAYERS: &[Layer] = &[
             "http-body-util",
             "hyper",
             "hyper-util",
+            // Networks of proxies that are trusted.
+            "ipnet",
             // Keys under a password; rustls reads all others.
             "pkcs8",
             "serde",

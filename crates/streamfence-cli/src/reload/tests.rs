@@ -11,7 +11,6 @@ use streamfence_socketio::ServerOptions;
 
 use super::*;
 use crate::args::{Args, Command};
-use crate::auth::Validators;
 
 /// A configuration in a directory that goes with it.
 struct File(PathBuf);
@@ -143,7 +142,11 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
         async move {
             let mut looks = 0_u32;
             let mut last = 0;
+            // Often, and not all the time: the edits want the CPU, too.
+            let mut often = tokio::time::interval(std::time::Duration::from_millis(1));
+            often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             while !is_over.load(Ordering::SeqCst) {
+                often.tick().await;
                 let json = Payload::raw_json("1".to_owned()).expect("it is JSON");
                 fence.publish("/one", "tick", json).await.expect("the topic is in all of them");
                 let catalog = catalog_of(&fence);
@@ -184,7 +187,7 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
     }
     is_over.store(true, Ordering::SeqCst);
     let looks = onlooker.await.expect("nothing was mixed");
-    assert!(applied > 300 && refused > 300 && looks > 100, "{applied} applied, {refused} refused, {looks} looks");
+    assert!(applied > 300 && refused > 300 && looks > 10, "{applied} applied, {refused} refused, {looks} looks");
     let page = metrics.encode();
     for wanted in [
         format!("streamfence_config_reloads_total{{outcome=\"applied\"}} {applied}"),

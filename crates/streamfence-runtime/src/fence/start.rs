@@ -13,8 +13,10 @@ use crate::command::{CONTROL_SLOTS, Control, NewStore, PUBLISH_SLOTS};
 use crate::dead_letters::DeadLetters;
 use crate::directory::Directory;
 use crate::handler::Handlers;
+use crate::hooks::{HookChain, Hooks};
 use crate::link::ReadyList;
 use crate::listener::Listener;
+use crate::refusals::Refusals;
 use crate::shard::{Shard, ShardParts};
 use crate::spill_pump::{Charge, OpenSpill, SpillPump};
 use crate::watch::Watchers;
@@ -28,11 +30,12 @@ pub(crate) struct FenceParts {
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     pub(crate) listeners: Vec<Arc<dyn Listener>>,
     pub(crate) stores: Vec<(StoreId, OpenSpill)>,
+    pub(crate) hooks: Vec<Arc<dyn Hooks>>,
 }
 
 impl Fence {
     pub(crate) fn start(parts: FenceParts) -> Self {
-        let FenceParts { catalog, epoch, shards, memory_budget, observers, listeners, stores } = parts;
+        let FenceParts { catalog, epoch, shards, memory_budget, observers, listeners, stores, hooks } = parts;
         let watchers = Arc::new(Watchers::new(observers));
         for listener in listeners {
             watchers.add_listener(listener);
@@ -41,6 +44,8 @@ impl Fence {
         let budget = memory_budget.map(|bytes| Arc::new(Budget::new(bytes, shards)));
         let dead_letters = Arc::new(DeadLetters::default());
         let handlers = Arc::new(Handlers::default());
+        let hooks = HookChain::new(hooks);
+        let refusals = Arc::new(Refusals::new(watchers.clone()));
         let (failed, _) = watch::channel(false);
         Self(Arc::new_cyclic(|fence: &Weak<Inner>| {
             let start_shard = |index| {
@@ -85,6 +90,8 @@ impl Fence {
                 encoder: OnceLock::new(),
                 watchers: watchers.clone(),
                 handlers: handlers.clone(),
+                hooks,
+                refusals,
                 is_closing: AtomicBool::new(false),
                 failed: failed.clone(),
                 budget: budget.clone(),

@@ -10,14 +10,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use streamfence_auth::Token;
 
-use crate::link::{LinkState, Peer};
+use crate::link::LinkState;
 
 /// Whose failures are counted: where the client is, as far as that is known.
 pub(crate) fn client_address(link: &LinkState) -> Option<IpAddr> {
-    match link.peer()? {
-        Peer::Tcp(address) => Some(address.ip()),
-        Peer::Unix | Peer::Memory => None,
-    }
+    link.client()
 }
 
 /// The token a client shows when it enters a namespace: in the auth of its CONNECT, in the head of its first request, or

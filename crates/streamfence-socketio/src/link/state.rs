@@ -5,6 +5,7 @@
 mod traffic;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::{Wake, Waker};
@@ -47,6 +48,7 @@ pub struct LinkLimits {
 pub struct LinkState {
     limits: LinkLimits,
     peer: Option<Peer>,
+    client: Option<IpAddr>,
     traffic: Mutex<Traffic>,
     /// Whether the kernel said no. Written under the lock of `traffic`, read without.
     is_kernel_full: AtomicBool,
@@ -94,11 +96,17 @@ struct End {
 }
 
 impl LinkState {
-    pub(crate) fn new(limits: LinkLimits, transport: Transport, peer: Option<Peer>, registered: Registered) -> Self {
+    pub(crate) fn new(
+        limits: LinkLimits,
+        transport: Transport,
+        (peer, client): (Option<Peer>, Option<IpAddr>),
+        registered: Registered,
+    ) -> Self {
         let is_websocket = transport == Transport::WebSocket;
         Self {
             limits,
             peer,
+            client,
             traffic: Mutex::new(Traffic::new(&limits)),
             is_kernel_full: AtomicBool::new(false),
             is_poll_waiting: AtomicBool::new(false),
@@ -128,7 +136,7 @@ impl LinkState {
     /// A connection that no registry knows, for tests and for streams that did not come through the layer.
     #[must_use]
     pub fn detached(limits: LinkLimits, transport: Transport) -> Self {
-        Self::new(limits, transport, None, Registry::new(1).unregistered())
+        Self::new(limits, transport, (None, None), Registry::new(1).unregistered())
     }
 
     /// Notes who opened this connection.
@@ -261,6 +269,12 @@ impl LinkState {
     #[must_use]
     pub fn peer(&self) -> Option<&Peer> {
         self.peer.as_ref()
+    }
+
+    /// The address of the client, behind trusted proxies too, where it is known.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
     }
 
     /// Why it was killed, if it was.

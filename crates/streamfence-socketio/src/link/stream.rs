@@ -20,6 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::encrypted::Encrypted;
 use super::halves::{Reader, Writer, of_any, of_tcp, of_unix};
 use super::tune::Tuning;
+use crate::admission::StreamPlace;
 
 /// Who is at the other end of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +61,8 @@ pub struct Stream {
     rewind: Bytes,
     /// The place of this connection under the accept loop's limit.
     _permit: Option<OwnedSemaphorePermit>,
+    /// And under that of its address.
+    _place: Option<StreamPlace>,
 }
 
 #[derive(Debug)]
@@ -136,9 +139,16 @@ impl Stream {
         self
     }
 
+    /// The same stream, counted against its address until it is dropped.
+    #[must_use]
+    pub(crate) fn counted(mut self, place: Option<StreamPlace>) -> Self {
+        self._place = place;
+        self
+    }
+
     /// Its two directions. Only [`Inbound::poll_read`] gives what the HTTP side has read too much.
     pub(crate) fn split(self) -> (Inbound, Writer) {
-        let Self { kind, rewind, _permit } = self;
+        let Self { kind, rewind, _permit, _place } = self;
         let (reader, writer) = match kind {
             Kind::Tcp(stream) => of_tcp(stream),
             Kind::Unix(stream) => of_unix(stream),
@@ -147,7 +157,7 @@ impl Stream {
             Kind::Tls(stream) => of_any(stream),
             Kind::Opaque(stream) => of_any(stream),
         };
-        (Inbound { reader, rewind, _permit }, writer)
+        (Inbound { reader, rewind, _permit, _place }, writer)
     }
 
     fn rewound(mut self, rewind: Bytes) -> Self {
@@ -157,7 +167,7 @@ impl Stream {
     }
 
     fn of(kind: Kind) -> Self {
-        Self { kind, rewind: Bytes::new(), _permit: None }
+        Self { kind, rewind: Bytes::new(), _permit: None, _place: None }
     }
 }
 
@@ -192,6 +202,7 @@ pub(crate) struct Inbound {
     /// What was read and not yet taken: by the HTTP side, or ahead.
     rewind: Bytes,
     _permit: Option<OwnedSemaphorePermit>,
+    _place: Option<StreamPlace>,
 }
 
 impl Inbound {

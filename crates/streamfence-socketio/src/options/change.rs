@@ -1,11 +1,14 @@
 //! What another set of options changes in a server that runs, key by key, and from when on.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use streamfence_auth::FailureLimit;
 
 use super::{Address, ClientAuth, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion};
+use crate::admission::{Rate, TrustedProxies};
+use crate::inbound::InboundRate;
 
 /// From when on a changed option holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +77,12 @@ impl ServerOptions {
             allowed_origins,
             shutdown_drain,
             max_subscriptions_per_client,
+            trusted_proxies,
+            proxy_protocol,
+            max_connections_per_ip,
+            handshakes_per_ip,
+            max_pending_connections,
+            inbound_rate,
         } = new;
         // The library's own limits stay as they were built; less than those can be had, more cannot.
         let within = |fits: bool, effect| if fits { effect } else { NeedsRestart };
@@ -120,13 +129,19 @@ impl ServerOptions {
         changes.take("shutdownDrainMs", &mut held.shutdown_drain, shutdown_drain, Live);
         let most = &mut held.max_subscriptions_per_client;
         changes.take("maxSubscriptionsPerClient", most, max_subscriptions_per_client, Live);
+        changes.take("trustedProxies", &mut held.trusted_proxies, trusted_proxies, Live);
+        changes.take("proxyProtocol", &mut held.proxy_protocol, proxy_protocol, NewConnections);
+        changes.take("maxConnectionsPerIp", &mut held.max_connections_per_ip, max_connections_per_ip, Live);
+        changes.take("handshakesPerIp", &mut held.handshakes_per_ip, handshakes_per_ip, Live);
+        changes.take("maxPendingConnections", &mut held.max_pending_connections, max_pending_connections, Live);
+        changes.take("inboundRate", &mut held.inbound_rate, inbound_rate, Live);
         (held, changes.0)
     }
 }
 
 impl TlsOptions {
     fn take(&mut self, new: &Self, changes: &mut Changes) {
-        use Effect::{NeedsRestart, NewConnections};
+        use Effect::NewConnections;
         let Self {
             cert_chain,
             private_key,
@@ -143,7 +158,7 @@ impl TlsOptions {
         changes.take("tls.protocol", &mut self.oldest_version, oldest_version, NewConnections);
         changes.take("tls.clientAuth", &mut self.client_auth, client_auth, NewConnections);
         changes.take("tls.handshakeTimeoutMs", &mut self.handshake_timeout, handshake_timeout, NewConnections);
-        changes.take("tls.maxHandshakes", &mut self.max_handshakes, max_handshakes, NeedsRestart);
+        changes.take("tls.maxHandshakes", &mut self.max_handshakes, max_handshakes, NewConnections);
     }
 }
 
@@ -175,7 +190,13 @@ macro_rules! shown_as_displayed {
         }
     })* };
 }
-shown_as_displayed!(Address, String, bool, u32, u64);
+shown_as_displayed!(Address, String, bool, u32, u64, TrustedProxies, Rate, InboundRate, NonZeroU32);
+
+impl<T: Shown> Shown for Option<T> {
+    fn shown(&self) -> String {
+        self.as_ref().map_or_else(|| "none".to_owned(), Shown::shown)
+    }
+}
 
 impl Shown for Duration {
     fn shown(&self) -> String {
@@ -195,9 +216,9 @@ impl Shown for Vec<String> {
     }
 }
 
-impl Shown for Option<Password> {
+impl Shown for Password {
     fn shown(&self) -> String {
-        if self.is_some() { "a password" } else { "none" }.to_owned()
+        "a password".to_owned()
     }
 }
 

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use streamfence_core::{Event, HandshakeFailure};
+use streamfence_core::{Event, HandshakeFailure, RefusalReason};
 use streamfence_runtime::Fence;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
@@ -17,7 +17,9 @@ use tower::ServiceExt;
 
 use super::health::Health;
 use super::places::Places;
+use super::proxy_protocol;
 use super::tls::{Acceptor, Failed, Handshake};
+use crate::admission::{Admission, StreamPlace};
 use crate::layer::FenceService;
 use crate::link::{Peer, Stream};
 use crate::options::LiveOptions;
@@ -27,6 +29,7 @@ use crate::principal::Principal;
 pub(super) struct Door {
     pub(super) service: FenceService<Health>,
     pub(super) options: LiveOptions,
+    pub(super) admission: Admission,
     pub(super) places: Arc<Places>,
     pub(super) accepting: watch::Receiver<bool>,
     /// The address, for those who are told.
@@ -39,10 +42,22 @@ impl Door {
     pub(super) fn admit(self: &Arc<Self>, stream: Stream, peer: Peer) {
         stream.tune(&self.options.now().tuning());
         let door = Arc::clone(self);
-        match self.places.take() {
-            Some(place) => tokio::spawn(async move { door.serve(stream.holding(place), peer, None).await }),
-            None => tokio::spawn(turn_away(stream)),
+        let Some(place) = self.places.take() else {
+            self.refused(RefusalReason::Full, &peer);
+            tokio::spawn(turn_away(stream, FULL));
+            return;
         };
+        tokio::spawn(async move {
+            let Some((stream, peer)) = door.introduced(stream, peer).await else { return };
+            match door.counted(&peer) {
+                Ok(counted) => door.serve(stream.holding(place).counted(counted), peer, None).await,
+                Err(TooMany) => {
+                    // Whoever is turned away keeps nobody else out meanwhile.
+                    drop(place);
+                    turn_away(stream, TOO_MANY).await;
+                }
+            }
+        });
     }
 
     /// Shakes hands over a stream, in a task of its own, and serves what comes of it.
@@ -64,16 +79,68 @@ impl Door {
         let (door, acceptor) = (Arc::clone(self), Arc::clone(acceptor));
         tokio::spawn(async move {
             let mut accepting = door.accepting.clone();
+            let handshake = async {
+                let (stream, peer) = door.introduced(stream, peer).await?;
+                let counted = door.counted(&peer).ok()?;
+                Some((acceptor.accept(stream, handshake).await, peer, counted))
+            };
             let accepted = tokio::select! {
-                accepted = acceptor.accept(stream, handshake) => accepted,
+                accepted = handshake => accepted,
                 _ = accepting.wait_for(|is_accepting| !is_accepting) => return,
             };
+            let Some((accepted, peer, counted)) = accepted else { return };
             match (accepted, door.places.take()) {
-                (Ok((stream, who)), Some(place)) => door.serve(stream.holding(place), peer, who).await,
-                (Ok((stream, _)), None) => turn_away(stream).await,
+                (Ok((stream, who)), Some(place)) => {
+                    door.serve(stream.holding(place).counted(counted), peer, who).await;
+                }
+                (Ok((stream, _)), None) => {
+                    door.refused(RefusalReason::Full, &peer);
+                    turn_away(stream, FULL).await;
+                }
                 (Err(failed), _) => door.failed(failed, &peer),
             }
         });
+    }
+
+    /// The stream behind the header of a proxy that says who it speaks for, where one is to come, and who that is.
+    async fn introduced(&self, mut stream: Stream, peer: Peer) -> Option<(Stream, Peer)> {
+        let options = Arc::clone(&self.options.now());
+        if !options.proxy_protocol || !options.trusted_proxies.have(&peer) {
+            return Some((stream, peer));
+        }
+        let why = match tokio::time::timeout(options.header_timeout, proxy_protocol::read(&mut stream)).await {
+            Ok(Ok(Some(client))) => return Some((stream, Peer::Tcp(client))),
+            Ok(Ok(None)) => return Some((stream, peer)),
+            Ok(Err(why)) => why.to_string(),
+            Err(_elapsed) => "no PROXY header came in time".to_owned(),
+        };
+        tracing::debug!(address = &*self.address, ?peer, why, "a proxy did not say who it speaks for");
+        self.refused(RefusalReason::ProxyHeader, &peer);
+        None
+    }
+
+    /// Counts a stream against the address it comes from. Those of proxies are many clients'.
+    fn counted(&self, peer: &Peer) -> Result<Option<StreamPlace>, TooMany> {
+        let options = self.options.now();
+        let Peer::Tcp(address) = peer else { return Ok(None) };
+        if options.trusted_proxies.have(peer) {
+            return Ok(None);
+        }
+        match self.admission.open_stream(&options, address.ip()) {
+            Some(place) => Ok(Some(place)),
+            None => {
+                self.refused(RefusalReason::ConnectionsPerIp, peer);
+                Err(TooMany)
+            }
+        }
+    }
+
+    fn refused(&self, reason: RefusalReason, peer: &Peer) {
+        let client = match peer {
+            Peer::Tcp(address) => Some(address.ip()),
+            Peer::Unix | Peer::Memory => None,
+        };
+        self.admission.refusals().count(reason, client);
     }
 
     fn failed(&self, Failed { reason, why }: Failed, peer: &Peer) {
@@ -90,6 +157,7 @@ impl Door {
 
     /// Speaks HTTP until the end of the connection, or until it is something else, with whoever its certificate names.
     async fn serve(&self, stream: Stream, peer: Peer, who: Option<Principal>) {
+        let client = peer.clone();
         let service = ServiceExt::<hyper::Request<Incoming>>::map_request(
             self.service.clone(),
             move |mut request: hyper::Request<Incoming>| {
@@ -110,25 +178,38 @@ impl Door {
         let mut accepting = self.accepting.clone();
         let stopping = accepting.wait_for(|is_accepting| !is_accepting);
         tokio::select! {
-            ended = connection.as_mut() => return log_end(ended),
+            ended = connection.as_mut() => return self.ended(ended, &client),
             _ = stopping => connection.as_mut().graceful_shutdown(),
         }
-        log_end(connection.await);
+        self.ended(connection.await, &client);
+    }
+
+    /// Notes what a connection's HTTP part has ended with.
+    fn ended(&self, ended: hyper::Result<()>, peer: &Peer) {
+        let Err(error) = ended else { return };
+        tracing::debug!(%error, "a connection ended in its HTTP part");
+        let reason = if error.is_parse_too_large() {
+            RefusalReason::HeaderTooLarge
+        } else if error.is_parse() {
+            RefusalReason::BadRequest
+        } else if error.is_timeout() {
+            RefusalReason::HeaderTimeout
+        } else {
+            return;
+        };
+        self.refused(reason, peer);
     }
 }
 
-async fn turn_away(mut stream: Stream) {
+/// The address has as many streams as it may.
+struct TooMany;
+
+async fn turn_away(mut stream: Stream, answer: &[u8]) {
     let _turned_away = tokio::time::timeout(TURN_AWAY, async {
-        stream.write_all(FULL).await?;
+        stream.write_all(answer).await?;
         stream.shutdown().await
     })
     .await;
-}
-
-fn log_end(ended: hyper::Result<()>) {
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended in its HTTP part");
-    }
 }
 
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -136,3 +217,5 @@ const MAX_HEADERS: usize = 64;
 /// How long a connection over the limit is kept for its answer.
 const TURN_AWAY: Duration = Duration::from_secs(1);
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";

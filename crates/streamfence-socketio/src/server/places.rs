@@ -1,10 +1,10 @@
-//! How many connections a server has room for, which may change while it has some.
+//! How many of something a server has room for, which may change while it has some.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The places of the connections of a server.
+/// The places of the connections of a server, or of its handshakes.
 #[derive(Debug)]
 pub(super) struct Places {
     free: Arc<Semaphore>,
@@ -20,6 +20,11 @@ impl Places {
     /// A place, if one is free.
     pub(super) fn take(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.free).try_acquire_owned().ok()
+    }
+
+    /// Waits for a place. May be dropped and called again.
+    pub(super) async fn wait(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.free).acquire_owned().await.expect("places are never closed")
     }
 
     pub(super) fn are_taken(&self) -> bool {

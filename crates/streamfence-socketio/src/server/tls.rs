@@ -59,6 +59,11 @@ impl Acceptor {
         self.forget_refusal();
     }
 
+    /// How many handshakes may go on at once.
+    pub(super) fn max_handshakes(&self) -> u32 {
+        self.now.load().options.max_handshakes
+    }
+
     /// Whether the identity is another one than there is; fails where it may not take its place.
     pub(super) fn is_new(&self, identity: &Identity) -> Result<bool, TlsError> {
         let now = self.now.load();

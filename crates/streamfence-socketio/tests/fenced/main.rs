@@ -13,6 +13,8 @@ mod embedding;
 mod ends;
 mod examples;
 mod floods;
+mod hooks;
+mod limits;
 mod namespaces;
 mod polling;
 mod principals;

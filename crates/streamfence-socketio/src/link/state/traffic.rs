@@ -212,6 +212,7 @@ impl LinkState {
         self.poll_outbound(cx, |outbound, ledger| {
             let written = outbound.write(bytes, |frame| {
                 if let Some(packet) = packet_of(&frame) {
+                    self.note_join(&packet);
                     is_seen |= ledger.saw(packet);
                 }
             });
@@ -276,12 +277,20 @@ impl LinkState {
                 [b'b', ..] => Some(Seen::Binary),
                 _ => None,
             });
+            let packets = packets.inspect(|packet| self.note_join(packet));
             let is_seen = packets.fold(false, |is_seen, packet| traffic.ledger.saw(packet) | is_seen);
             self.note_room(&traffic);
             self.is_due(&mut traffic, is_seen)
         };
         if has_room {
             self.tell_room();
+        }
+    }
+
+    /// Notes that the client has joined a namespace, whoever's it is: it is sent a CONNECT.
+    fn note_join(&self, packet: &Seen<'_>) {
+        if let Seen::Text { head: [b'0', ..], .. } = packet {
+            self.registered.join();
         }
     }
 

@@ -41,6 +41,15 @@ fn all_other() -> ServerOptions {
         allowed_origins: vec!["https://example.com".into()],
         shutdown_drain: second,
         max_subscriptions_per_client: 1,
+        trusted_proxies: TrustedProxies::new(["10.0.0.0/8".parse().expect("a network")]).and_unix(),
+        proxy_protocol: true,
+        max_connections_per_ip: NonZeroU32::new(1),
+        handshakes_per_ip: Some(Rate::new(1, second)),
+        max_pending_connections: NonZeroU32::new(1),
+        inbound_rate: Some(InboundRate {
+            publish: Some(Rate::new(2, second)),
+            ..InboundRate::new(Rate::new(1, second))
+        }),
     }
 }
 
@@ -59,7 +68,7 @@ fn each_option_says_from_when_on_a_change_of_it_holds() {
             ("tls.protocol", NewConnections),
             ("tls.clientAuth", NewConnections),
             ("tls.handshakeTimeoutMs", NewConnections),
-            ("tls.maxHandshakes", NeedsRestart),
+            ("tls.maxHandshakes", NewConnections),
             ("path", NeedsRestart),
             ("engineIoTransport", Live),
             ("maxConnections", Live),
@@ -81,6 +90,12 @@ fn each_option_says_from_when_on_a_change_of_it_holds() {
             ("allowedOrigins", Live),
             ("shutdownDrainMs", Live),
             ("maxSubscriptionsPerClient", Live),
+            ("trustedProxies", Live),
+            ("proxyProtocol", NewConnections),
+            ("maxConnectionsPerIp", Live),
+            ("handshakesPerIp", Live),
+            ("maxPendingConnections", Live),
+            ("inboundRate", Live),
         ]
     );
     // What needs a restart is told again with every reload, everything else is done.
@@ -103,6 +118,9 @@ fn values_are_shown_as_the_file_writes_them_and_secrets_are_not() {
     assert_eq!(told("authFailures"), Some(["20 in 60000 ms", "none"]));
     assert_eq!(told("tls.protocol"), Some(["TLSv1.3", "TLSv1.2"]));
     assert_eq!(told("host and port"), Some(["0.0.0.0:3000", "unix:/run/feed.sock"]));
+    assert_eq!(told("trustedProxies"), Some(["[]", "[10.0.0.0/8, unix]"]));
+    let rate = "1 in 1000 ms, 1 at once; publish: 2 in 1000 ms, 2 at once";
+    assert_eq!(told("inboundRate"), Some(["none", rate]));
     assert_eq!(told("tls.clientAuth"), Some(["none", "required, by ca.pem"]));
 }
 

@@ -1,11 +1,12 @@
 //! How many handshakes go on at once, and which of them gives way when more want to begin.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
+
+use crate::server::places::Places;
 
 /// The handshakes of one listener.
 ///
@@ -14,8 +15,8 @@ use tokio::time::{Instant, timeout_at};
 /// handshake gives way once it has had its time: clients that never finish theirs hold up others for a moment only.
 #[derive(Debug)]
 pub(in crate::server) struct Handshakes {
-    places: Arc<Semaphore>,
-    max: usize,
+    places: Places,
+    max: u32,
     /// In the order they began. Those that are over may still be in it: it holds at most twice as many as may go on.
     going: VecDeque<Going>,
 }
@@ -35,17 +36,26 @@ pub(in crate::server) struct Handshake {
 
 impl Handshakes {
     pub(in crate::server) fn new(max: u32) -> Self {
-        let max = max.max(1) as usize;
-        Self { places: Arc::new(Semaphore::new(max)), max, going: VecDeque::new() }
+        let max = max.max(1);
+        Self { places: Places::new(max), max, going: VecDeque::new() }
+    }
+
+    /// Lets so many go on at once from now on; those that are too many come to their end.
+    pub(in crate::server) fn allow(&mut self, max: u32) {
+        let max = max.max(1);
+        if max != self.max {
+            self.places.resize(max);
+            self.max = max;
+        }
     }
 
     /// Waits for a place. May be dropped and called again.
     pub(in crate::server) async fn place(&mut self) -> OwnedSemaphorePermit {
         loop {
-            let Some(oldest) = self.oldest() else { return acquired(&self.places).await };
+            let Some(oldest) = self.oldest() else { return self.places.wait().await };
             let its_time_is_over = oldest + FAIR_TIME;
             let no_place_came = Instant::now() + TURN;
-            match timeout_at(its_time_is_over.max(no_place_came), acquired(&self.places)).await {
+            match timeout_at(its_time_is_over.max(no_place_came), self.places.wait()).await {
                 Ok(place) => return place,
                 Err(_elapsed) => self.displace_oldest(),
             }
@@ -55,7 +65,7 @@ impl Handshakes {
     /// Begins a handshake in this place.
     pub(in crate::server) fn begin(&mut self, place: OwnedSemaphorePermit) -> Handshake {
         let (give_way, displaced) = oneshot::channel();
-        if self.going.len() >= 2 * self.max {
+        if self.going.len() >= 2 * self.max as usize {
             self.going.retain(|going| !going.give_way.is_closed());
         }
         self.going.push_back(Going { since: Instant::now(), give_way });
@@ -84,10 +94,6 @@ impl Handshake {
             std::future::pending::<()>().await;
         }
     }
-}
-
-async fn acquired(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    Arc::clone(places).acquire_owned().await.expect("the places of handshakes are never closed")
 }
 
 /// What a handshake may take before it has to give way: many times what one takes around the world.

@@ -88,3 +88,19 @@ async fn waiting_may_be_given_up_and_begun_again() {
     drop(first);
     assert!(within(TURN, handshakes.place()).await.is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn more_and_fewer_may_go_on_while_some_do() {
+    let mut handshakes = Handshakes::new(1);
+    let first = begin(&mut handshakes).await;
+    handshakes.allow(3);
+    let started = Instant::now();
+    let (second, third) = (begin(&mut handshakes).await, begin(&mut handshakes).await);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    handshakes.allow(1);
+    tokio::task::yield_now().await;
+    drop((first, second));
+    assert!(within(FAIR_TIME / 2, handshakes.place()).await.is_none(), "one of one goes on");
+    drop(third);
+    assert!(within(FAIR_TIME / 2, handshakes.place()).await.is_some());
+}
