@@ -6,6 +6,7 @@
 mod config;
 mod hub;
 mod seam;
+mod service;
 mod spill;
 mod token;
 mod wish;
@@ -13,6 +14,7 @@ mod wish;
 pub use config::config;
 pub use hub::hub;
 pub use seam::seam;
+pub use service::service;
 pub use spill::spill;
 pub use token::token;
 pub use wish::wish;

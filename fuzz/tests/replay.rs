@@ -33,6 +33,11 @@ fn config() {
     replay("config", streamfence_fuzz::config);
 }
 
+#[test]
+fn service() {
+    replay("service", streamfence_fuzz::service);
+}
+
 fn replay(target: &str, run: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     let mut files: Vec<_> = fs::read_dir(&corpus)

@@ -19,6 +19,8 @@ pub(crate) enum Command {
     /// Say whether a configuration file is valid, and what is wrong with it
     #[command(alias = "validate")]
     Check(CheckArgs),
+    /// Write configurations: the schema, every default, a start for a purpose, an ancestor's file converted
+    Config(ConfigArgs),
     /// Look at what lanes have spilled to disk
     Spill(SpillArgs),
     /// Print the version
@@ -51,6 +53,69 @@ pub(crate) struct ServeArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the JSON Schema of a configuration, for editors
+    Schema(OutputArgs),
+    /// Print a configuration with every key, what it means and what holds without it
+    Defaults {
+        /// Print it as JSON, which has no comments: only keys that have a value
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Print a configuration to start from
+    Init {
+        /// What it is for
+        #[arg(long, value_name = "PRESET")]
+        preset: Preset,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Read the flat layout of the ancestors, or their old keys, and print it as a configuration
+    Convert {
+        /// The old file, YAML or JSON
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct OutputArgs {
+    /// Write to this file instead of stdout; one that is there already is left alone
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace a file that is there already
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Preset {
+    /// Prices, positions, scores: the newest value of each key
+    Ticker,
+    /// Rare and important: acked, sent again, never dropped
+    Alerts,
+    /// Rooms in which clients speak to each other
+    Chat,
+    /// Everything arrives, in order, by way of the disk where it must
+    Bulk,
+    /// Readings of which only fresh ones matter
+    Telemetry,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct SpillArgs {
     #[command(subcommand)]
     pub(crate) command: SpillCommand,
@@ -78,6 +143,15 @@ pub(crate) struct CheckArgs {
     /// The same, as `serve` takes it
     #[arg(short, long, value_name = "FILE", conflicts_with = "file")]
     config: Option<PathBuf>,
+    /// Say how much memory and disk messages may take by it at most
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Take warnings for errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print the outcome as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 impl CheckArgs {

@@ -8,8 +8,10 @@ mod exit;
 
 mod auth;
 mod check;
+mod config;
 mod demo;
 mod events;
+mod explain;
 mod inspect;
 mod limits;
 mod log;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Spill(args) => inspect::run(&args),
         Command::Version => version(),
     };

@@ -15,3 +15,9 @@ pub(crate) fn line(text: impl Display) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+/// Says something beside what was asked for, on stderr.
+#[expect(clippy::print_stderr, reason = "what a command has to say about its data is no data, and no log either")]
+pub(crate) fn aside(text: impl Display) {
+    eprintln!("{text}");
+}

@@ -1,5 +1,7 @@
 //! The binary as its users meet it: arguments in, exit codes, stdout and stderr out.
 
+#![expect(dead_code, reason = "the helpers are those of all tests of the binary")]
+
 mod process;
 
 use std::io::Write as _;

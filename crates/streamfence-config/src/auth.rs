@@ -128,6 +128,10 @@ fn static_tokens(node: Node, part: &str, report: &mut Report<'_>) -> Vec<StaticT
         } else if let Some(other) = tokens.iter().find(|other| is_same(other.token.expose(), token)) {
             refuse(format!("that of {} too", shown(&other.principal)), "one of its own");
         } else {
+            // A digest tells nobody the token.
+            if !token.starts_with("sha256:") {
+                report.secret(&part, "a token", &node);
+            }
             tokens.push(StaticToken { token: Secret::from(token.as_str()), principal: name.value });
         }
     }

@@ -5,10 +5,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::{ConfigError, Problem};
+use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::expand::{self, Lookup};
 use crate::keys::{self, Key, Kind, Section};
 use crate::raw::{Node, Place, Value, shown};
+use crate::secrets::Secret;
 
 /// What is gathered while a file is read.
 pub(crate) struct Report<'a> {
@@ -16,6 +17,8 @@ pub(crate) struct Report<'a> {
     pub(crate) lookup: Lookup<'a>,
     pub(crate) errors: Vec<ConfigError>,
     pub(crate) warnings: Vec<ConfigError>,
+    /// The secrets that were read, for whoever knows how well they are kept.
+    pub(crate) secrets: Vec<Secret>,
 }
 
 impl Report<'_> {
@@ -46,6 +49,17 @@ impl Report<'_> {
                 false
             }
         }
+    }
+
+    /// Notes that a value is a secret.
+    pub(crate) fn secret(&mut self, part: &str, key: &str, node: &Node) {
+        let Value::Text(text) = &node.value else { return };
+        self.secrets.push(Secret {
+            part: part.to_owned(),
+            key: key.to_owned(),
+            at: node.at,
+            written: text.written.clone(),
+        });
     }
 
     fn entry(&self, part: &str, at: Place, problem: Problem) -> ConfigError {
@@ -79,7 +93,9 @@ impl Block {
                 let mut spellings: Vec<(&'static Key, String)> = Vec::new();
                 for (name, value) in written {
                     let Some(key) = keys::find(sections, &name.value) else {
-                        let hint = keys::hint(sections, &name.value);
+                        // Looking for what was meant takes time, and nobody reads the thousandth guess.
+                        let is_told = report.errors.len() < ConfigErrors::MOST_TOLD;
+                        let hint = if is_told { keys::hint(sections, &name.value) } else { String::new() };
                         report.error(part, name.at, Problem::UnknownKey { key: shown(&name.value), hint });
                         continue;
                     };
@@ -279,7 +295,9 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         }
         (Kind::Choice { of, later: [] }, _) => one_of(of),
         (Kind::Choice { of, later }, _) => format!("{} ({} is not in this build)", one_of(of), one_of(later)),
-        (Kind::Text { .. } | Kind::Secret | Kind::Path, Value::Text(text)) if !text.value.is_empty() => {
+        (Kind::Text { .. } | Kind::Path, Value::Text(text)) if !text.value.is_empty() => return Some(node),
+        (Kind::Secret, Value::Text(text)) if !text.value.is_empty() => {
+            report.secret(part, key.name, &node);
             return Some(node);
         }
         (Kind::Secret, _) => {

@@ -21,6 +21,9 @@ impl ConfigErrors {
         Self(errors)
     }
 
+    /// How many of them are told where all are shown.
+    pub const MOST_TOLD: usize = 100;
+
     /// Each of them.
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
         self.0.iter()
@@ -29,13 +32,16 @@ impl ConfigErrors {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
+        for (index, error) in self.0.iter().take(Self::MOST_TOLD).enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             error.fmt(f)?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(Self::MOST_TOLD) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
     }
 }
 
@@ -215,6 +221,24 @@ pub enum Problem {
         key: &'static str,
         /// Why.
         why: &'static str,
+    },
+    /// A key of an ancestor's file that means something else here, or nothing. A note.
+    #[error("{key}: {why}")]
+    Converted {
+        /// The key.
+        key: &'static str,
+        /// What it means here.
+        why: &'static str,
+    },
+    /// A secret stands where everybody on the machine can read it. A warning.
+    #[error("{key} is a secret in {file}, which everybody may read (mode {mode:04o}); wanted 0600 or 0640")]
+    OpenSecret {
+        /// The key.
+        key: String,
+        /// The file it stands in.
+        file: String,
+        /// Who may do what with that file.
+        mode: u32,
     },
     /// A setting that does what it says, which is hardly what is wanted. A warning.
     #[error("{key} is {found}: {why}")]

@@ -49,6 +49,25 @@ pub(crate) fn expand(text: &str, lookup: Lookup<'_>) -> Result<Option<String>, P
     Ok(Some(expanded))
 }
 
+/// Every reference of a text that could be expanded.
+pub(crate) fn references(text: &str) -> Vec<Reference<'_>> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let (is_escaped, inside) = (rest[..start].ends_with('$'), &rest[start + 2..]);
+        rest = inside;
+        if let Some(length) = inside.find('}')
+            && !is_escaped
+        {
+            found.push(
+                inside[..length].strip_prefix("file:").map_or(Reference::Env(&inside[..length]), Reference::File),
+            );
+            rest = &inside[length + 1..];
+        }
+    }
+    found
+}
+
 fn is_variable_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(|first: char| first.is_ascii_digit())

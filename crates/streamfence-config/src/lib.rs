@@ -30,21 +30,33 @@ mod spill;
 mod tls;
 
 mod load;
+mod secrets;
 mod source;
 
 mod difference;
+pub mod footprint;
 pub mod watch;
+
+mod tree;
+
+mod convert;
+mod defaults;
+mod schema;
+mod shape;
 
 pub mod error;
 
+pub use convert::{Converted, convert};
+pub use defaults::{defaults, defaults_as_json};
 pub use difference::{Difference, differences};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use expand::{Lookup, Reference};
 pub use keys::{KEYS, Key, Kind, Section, reference};
 pub use limits::{InboundRateSettings, LimitSettings, RateSettings};
-pub use load::{MAX_FILE_BYTES, load, load_beside};
+pub use load::{MAX_FILE_BYTES, load, load_beside, read_config};
 pub use raw::Place;
 pub use resolve::{Format, parse};
+pub use schema::schema;
 pub use settings::{
     AdminSettings, AuthFailureSettings, AuthHookSettings, AuthSettings, EngineIoTransport, JwtAlgorithm, JwtKeySource,
     JwtSettings, Listen, LogFormat, LogLevel, LogSettings, Secret, ServerSettings, Settings, SpillSettings,

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::error::{ConfigError, ConfigErrors, Problem};
 use crate::expand::Reference;
 use crate::resolve::{Format, parse_in};
+use crate::secrets;
 use crate::settings::{JwtKeySource, Settings, SpillSettings, TlsClientAuth};
 use crate::source::Source;
 
@@ -45,12 +46,10 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             return Err(refused(Problem::UnknownExtension { found: other.unwrap_or_default().to_owned() }));
         }
     };
-    let text = read_text(path, MAX_FILE_BYTES).map_err(|why| {
-        refused(match why {
-            Unread::TooLarge => Problem::FileTooLarge { limit: MAX_FILE_BYTES },
-            Unread::Failed(why) => Problem::Unreadable { why },
-        })
-    })?;
+    let unread = |why: Unread| refused(why.problem());
+    // One file, whatever takes its place meanwhile: what is read and who may read it.
+    let file = File::open(path).map_err(|why| unread(failed(why)))?;
+    let text = read_all(&file, MAX_FILE_BYTES).map_err(unread)?;
     let sources = RefCell::new(vec![Source::holding(path, text.as_bytes())]);
     let directory = path.parent().unwrap_or(Path::new(""));
     let lookup = |reference: Reference<'_>| match reference {
@@ -67,7 +66,9 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             Err(Unread::Failed(why)) => Err(why),
         },
     };
-    let mut settings = parse_in(directory, &text, format, &name, &lookup, open)?;
+    let (mut settings, secrets) = parse_in(directory, &text, format, &name, &lookup, open)?;
+    settings.warnings.extend(secrets::warnings(&secrets, &name.as_str().into(), &file, directory));
+    settings.warnings.sort_by_key(|warning| warning.place);
     for tls in settings.servers.iter_mut().filter_map(|server| server.tls.as_mut()) {
         tls.cert_chain = directory.join(&tls.cert_chain);
         tls.private_key = directory.join(&tls.private_key);
@@ -95,11 +96,40 @@ enum Unread {
     Failed(String),
 }
 
+impl Unread {
+    /// It of the configuration itself.
+    fn problem(self) -> Problem {
+        match self {
+            Self::TooLarge => Problem::FileTooLarge { limit: MAX_FILE_BYTES },
+            Self::Failed(why) => Problem::Unreadable { why },
+        }
+    }
+}
+
+/// Reads the text of a configuration as [`load`] does, without a look at what it says.
+///
+/// # Errors
+/// That the file cannot be read, or is larger than a configuration may be.
+pub fn read_config(path: impl AsRef<Path>) -> Result<String, ConfigErrors> {
+    let path = path.as_ref();
+    read_text(path, MAX_FILE_BYTES).map_err(|why| {
+        let (file, problem) = (path.display().to_string().into(), why.problem());
+        ConfigErrors::new(vec![ConfigError { file, place: None, part: String::new(), problem }])
+    })
+}
+
+fn failed(why: std::io::Error) -> Unread {
+    Unread::Failed(why.to_string())
+}
+
 fn read_text(path: &Path, limit: u64) -> Result<String, Unread> {
-    let failed = |why: std::io::Error| Unread::Failed(why.to_string());
+    read_all(&File::open(path).map_err(failed)?, limit)
+}
+
+fn read_all(file: &File, limit: u64) -> Result<String, Unread> {
     let mut bytes = Vec::new();
     // The size a file claims may be wrong, as a device's is; what is read is not.
-    File::open(path).map_err(failed)?.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > limit {
         return Err(Unread::TooLarge);
     }

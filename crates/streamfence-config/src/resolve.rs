@@ -18,6 +18,7 @@ use crate::keys::Section;
 use crate::limits;
 use crate::namespaces;
 use crate::raw::{self, Node, Place, Value, shown};
+use crate::secrets::Secret;
 use crate::settings::{AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings};
 use crate::settings::{ServerSettings, Settings, SpillSettings};
 use crate::spill::{self, Stores};
@@ -37,10 +38,10 @@ pub enum Format {
 /// # Errors
 /// Everything that is wrong with it, each with its place. A text that is not YAML or JSON at all has one error.
 pub fn parse(text: &str, format: Format, file_name: &str, lookup: Lookup<'_>) -> Result<Settings, ConfigErrors> {
-    parse_in(Path::new(""), text, format, file_name, lookup, &[])
+    parse_in(Path::new(""), text, format, file_name, lookup, &[]).map(|(settings, _)| settings)
 }
 
-/// The same for a file in this directory, beside stores that are open.
+/// The same for a file in this directory, beside stores that are open; and what in it is a secret.
 pub(crate) fn parse_in(
     directory: &Path,
     text: &str,
@@ -48,7 +49,7 @@ pub(crate) fn parse_in(
     file_name: &str,
     lookup: Lookup<'_>,
     open: &[SpillSettings],
-) -> Result<Settings, ConfigErrors> {
+) -> Result<(Settings, Vec<Secret>), ConfigErrors> {
     let file: Arc<str> = file_name.into();
     let refused = |place, problem| {
         Err(ConfigErrors::new(vec![ConfigError { file: file.clone(), place, part: String::new(), problem }]))
@@ -61,14 +62,15 @@ pub(crate) fn parse_in(
         Ok(root) => root,
         Err((place, problem)) => return refused(place, problem),
     };
-    let mut report = Report { file: file.clone(), lookup, errors: Vec::new(), warnings: Vec::new() };
+    let mut report =
+        Report { file: file.clone(), lookup, errors: Vec::new(), warnings: Vec::new(), secrets: Vec::new() };
     let settings = file_settings(root, Stores::new(directory, open), &mut report);
     if !report.errors.is_empty() {
         return Err(ConfigErrors::new(report.errors));
     }
     report.warnings.sort_by_key(|warning| warning.place);
     match settings {
-        Ok(settings) => Ok(Settings { warnings: report.warnings, ..settings }),
+        Ok(settings) => Ok((Settings { warnings: report.warnings, ..settings }, report.secrets)),
         Err(problem) => refused(None, problem),
     }
 }

@@ -16,13 +16,14 @@ use http_body::Body;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::service::Service as _;
 use streamfence_core::{CloseReason, Transport};
+use tokio::time::Instant;
 use tower::{Layer, Service};
 use tungstenite::handshake::derive_accept_key;
 
 use crate::admission::{Admission, client_address};
 use crate::engine::Engine;
 use crate::link::state::PACKET_SEPARATOR;
-use crate::link::{LinkState, Peer, Shim, Stream};
+use crate::link::{LinkState, Peer, Shim, Stream, connects_in};
 use crate::namespaces::Namespaces;
 use crate::options::{Change, EngineTransport, LiveOptions, ServerOptions};
 use crate::origin::{Origins, is_polling};
@@ -308,6 +309,10 @@ impl Door {
             return Err(Refusal::UnsupportedEncoding);
         }
         let options = Arc::clone(&self.options.now());
+        // What is too large by its own word is not waited for.
+        if body.size_hint().lower() > options.max_packet_bytes() as u64 {
+            return Err(Refusal::TooLarge);
+        }
         let body = Limited::new(body, options.max_packet_bytes()).collect();
         let body = match tokio::time::timeout(options.body_timeout, body).await {
             Ok(Ok(body)) => body.to_bytes(),
@@ -316,6 +321,12 @@ impl Door {
             Err(_elapsed) => return Err(Refusal::TooSlow),
         };
         let is_goodbye = body.split(|&byte| byte == PACKET_SEPARATOR).any(|packet| packet == b"1");
+        if let Some(until) = link.asks_to_join(connects_in(&body)) {
+            if until > Instant::now() + options.body_timeout {
+                return Err(Refusal::TooMuch);
+            }
+            tokio::time::sleep_until(until).await;
+        }
         // What a websocket's stream does to its reader, its request does here.
         if !is_goodbye && tokio::time::timeout(options.body_timeout, link.may_read()).await.is_err() {
             return Err(Refusal::TooMuch);

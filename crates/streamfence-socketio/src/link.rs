@@ -2,6 +2,7 @@
 //!
 //! Never Socket.IO: the link knows packets by their length and their first bytes, not by their meaning.
 
+mod connects;
 mod encrypted;
 pub mod frame;
 pub mod frame_head;
@@ -17,6 +18,7 @@ pub mod state;
 pub mod stream;
 pub mod tune;
 
+pub(crate) use connects::connects_in;
 pub(crate) use encrypted::Encrypted;
 pub use frame::{Frame, FrameTracker};
 pub use frame_head::FrameHead;

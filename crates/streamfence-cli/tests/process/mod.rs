@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a command has left behind.
 #[derive(Debug)]
@@ -108,6 +108,15 @@ impl Running {
             address.is_some() || running.status().is_some_and(|status| panic!("it ended: {status}"))
         });
         address.expect("it was waited for")
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has said on stderr so far.
+    pub(crate) fn said(&self) -> String {
+        self.stderr.so_far()
     }
 
     pub(crate) fn signal(&self, name: &str) {

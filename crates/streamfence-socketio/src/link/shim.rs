@@ -3,6 +3,7 @@
 //! It sees every frame that leaves, reports room from inside its own poll, bounds what a peer that does not read can
 //! make the process keep, and cuts the connection when it is told to or when nothing moves. Never a packet's meaning.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +13,9 @@ use std::time::Duration;
 use streamfence_core::CloseReason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep_until};
 
+use super::connects::ConnectCounter;
 use super::frame::{Frame, FrameTracker};
 use super::stall::StallWatch;
 use super::state::LinkState;
@@ -26,6 +29,9 @@ pub struct Shim {
     inbound: Inbound,
     link: Arc<LinkState>,
     upgrade: Upgrade,
+    connects: ConnectCounter,
+    /// Set while the peer has asked for more than it may.
+    wait: Option<Pin<Box<Sleep>>>,
     /// Each direction looks after the time a blocked connection has: the library may have given the other up.
     reader_watch: StallWatch,
     writer_watch: StallWatch,
@@ -58,7 +64,15 @@ impl Shim {
     fn of(stream: Stream, link: Arc<LinkState>, upgrade: Upgrade) -> Self {
         let (inbound, writer) = stream.split();
         link.set_outbound(writer);
-        Self { inbound, link, upgrade, reader_watch: StallWatch::default(), writer_watch: StallWatch::default() }
+        Self {
+            inbound,
+            link,
+            upgrade,
+            connects: ConnectCounter::default(),
+            wait: None,
+            reader_watch: StallWatch::default(),
+            writer_watch: StallWatch::default(),
+        }
     }
 
     fn check_alive(&self) -> io::Result<()> {
@@ -102,6 +116,10 @@ impl AsyncRead for Shim {
         if this.link.is_reading_paused() {
             return Poll::Pending;
         }
+        if let Some(wait) = &mut this.wait {
+            std::task::ready!(wait.as_mut().poll(cx));
+            this.wait = None;
+        }
         let is_full = this.link.is_kernel_full();
         if is_full && !this.link.may_say_more() {
             return Poll::Pending;
@@ -114,6 +132,8 @@ impl AsyncRead for Shim {
             this.link.said(bytes.len() as u64);
         }
         this.watch_upgrade(bytes);
+        let until = this.link.asks_to_join(this.connects.count(bytes));
+        this.wait = until.map(|until| Box::pin(sleep_until(until)));
         Poll::Ready(Ok(()))
     }
 }

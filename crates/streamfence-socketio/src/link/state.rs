@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::traffic::Traffic;
+use super::connects::Allowance;
 use super::stream::Peer;
 use crate::connection::Connection;
 use crate::registry::{Registered, Registry};
@@ -69,6 +70,8 @@ pub struct LinkState {
     /// When a byte came from the peer, in milliseconds since it was opened.
     last_heard_ms: AtomicU64,
     is_posting: AtomicBool,
+    /// How many namespaces the peer may ask for, whatever carries it.
+    connects: Mutex<Allowance>,
     /// How many want reading to pause.
     pauses: AtomicU32,
     /// Told when reading goes on, or when the connection has ended: for requests, which have no stream to wake.
@@ -120,6 +123,7 @@ impl LinkState {
             opened: Instant::now(),
             last_heard_ms: AtomicU64::new(0),
             is_posting: AtomicBool::new(false),
+            connects: Mutex::default(),
             pauses: AtomicU32::new(0),
             resumed: Notify::new(),
             killed: OnceLock::new(),
@@ -176,6 +180,15 @@ impl LinkState {
             self.wake_reader();
             self.resumed.notify_waiters();
         }
+    }
+
+    /// Takes note that the peer asks to join so many namespaces. Says until when nothing more is to be read from it, where
+    /// those are too many.
+    pub(crate) fn asks_to_join(&self, count: u32) -> Option<Instant> {
+        if count == 0 {
+            return None;
+        }
+        self.connects.lock().unwrap_or_else(PoisonError::into_inner).spend(count, Instant::now())
     }
 
     /// Waits until the peer may say more.

@@ -323,3 +323,22 @@ impl std::task::Wake for CountWakes {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_to_join_again_and_again_is_read_no_further_for_a_while() {
+    let (mut shim, mut far, link) = pipe(1 << 20);
+    let connect = masked_text_frame("40/feed,");
+    far.write_all(&connect.repeat(1000)).await.expect("the pipe is open");
+    far.write_all(&masked_text_frame("3")).await.expect("the pipe is open");
+    let began = Instant::now();
+    let mut read = 0;
+    let mut space = [0; 1024];
+    while read < 1000 * connect.len() + 7 {
+        read += shim.read(&mut space).await.expect("nobody is cut for it");
+        let most = 128 + began.elapsed().as_millis() as usize / 20;
+        assert!(read <= most * connect.len() + 2 * space.len(), "{read} bytes after {:?}", began.elapsed());
+    }
+    // As slowly as they may come, and no slower.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(link.killed(), None);
+}
