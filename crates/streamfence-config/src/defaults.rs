@@ -118,7 +118,7 @@ fn is_silent(key: &Key) -> bool {
     let is_part_of_the_frame = matches!((key.section, key.name), (Section::Namespace, "path" | "topics"));
     let is_extra_block = matches!(key.kind, Kind::Block) && key.section != Section::File;
     let has_no_default = default(key).is_none() && !matches!(key.kind, Kind::Block | Kind::List(_));
-    let is_extra_list = matches!(inside(key), Some(Inside::Texts));
+    let is_extra_list = matches!(inside(key), Some(Inside::Texts | Inside::Blocks(&[Section::PrincipalRate])));
     // Warned of where nobody is asked for a token.
     let is_of_tokens = matches!((key.section, key.name), (Section::Server, "tokenQuery" | "authTimeoutMs"));
     (is_of_tokens || is_extra_block || has_no_default || is_extra_list) && !is_part_of_the_frame
@@ -131,6 +131,12 @@ fn value(key: &Key) -> Option<Tree> {
     }
     Some(match (key.kind, inside(key)) {
         (Kind::Block | Kind::List(_), Some(Inside::NamesOrBlocks(_))) => Tree::texts([TOPIC]),
+        (Kind::List(_), Some(Inside::Blocks(of))) if of == [Section::PrincipalRate] => {
+            let rate =
+                [("messages", 1), ("perMs", 1000), ("burst", 1)].map(|(key, number)| (key, Tree::number(number)));
+            Tree::List(vec![Tree::block([("name", Tree::text("somebody"))].into_iter().chain(rate))])
+        }
+        (Kind::List(_), Some(Inside::Texts)) if key.name == "trustedProxies" => Tree::texts(["10.0.0.0/8"]),
         (Kind::Block | Kind::List(_), Some(Inside::Texts)) => Tree::texts(["https://example.org"]),
         (Kind::Block | Kind::List(_), _) => return None,
         (Kind::Optional { min, .. }, _) => Tree::number(min),

@@ -87,6 +87,7 @@ const LAYERS: &[Layer] = &[
             "http-body-util",
             "hyper",
             "hyper-util",
+            "ipnet",
             // Networks of proxies that are trusted.
             "ipnet",
             // Keys under a password; rustls reads all others.
