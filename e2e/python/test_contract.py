@@ -32,6 +32,8 @@ servers:
     host: 127.0.0.1
     port: 0
     shutdownDrainMs: 1000
+    auth: TOKEN
+    staticTokens: {ann: a token of hers}
     namespaces:
       - path: /feed
         topics: [delta]
@@ -40,6 +42,9 @@ servers:
       - path: /relay
         topics: [chat]
         clientPublish: relay
+      - path: /members
+        topics: [chat]
+        authRequired: true
       - path: /alerts
         topics: [alert]
         deliveryMode: AT_LEAST_ONCE
@@ -135,23 +140,25 @@ class Server:
 class Client:
     """One python-socketio client in one namespace, in a thread of its own; every event goes into one queue."""
 
-    def __init__(self, server, namespace, transports):
+    def __init__(self, server, namespace, transports, auth=None):
         self.namespace = namespace
         self.events = queue.Queue()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
         try:
-            self.run(self.connect(server, transports))
+            self.run(self.connect(server, transports, auth))
         except BaseException:
             self.end()
             raise
 
-    async def connect(self, server, transports):
+    async def connect(self, server, transports, auth):
         self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=server.trusted))
         self.socket = socketio.AsyncClient(reconnection=False, http_session=self.http)
         self.socket.on("*", lambda event, *args: self.events.put((event, *args)), namespace=self.namespace)
-        await self.socket.connect(server.url, namespaces=[self.namespace], transports=transports, wait_timeout=SOON_S)
+        await self.socket.connect(
+            server.url, auth=auth, namespaces=[self.namespace], transports=transports, wait_timeout=SOON_S
+        )
 
     def run(self, what):
         return asyncio.run_coroutine_threadsafe(what, self.loop).result(2 * SOON_S)
@@ -200,8 +207,8 @@ class Contract:
         self.server = Server(self.with_tls)
         self.addCleanup(self.server.stop)
 
-    def connect(self, namespace):
-        client = Client(self.server, namespace, self.transports)
+    def connect(self, namespace, auth=None):
+        client = Client(self.server, namespace, self.transports, auth)
         self.addCleanup(client.leave)
         return client
 
@@ -261,6 +268,18 @@ class Contract:
         self.assertEqual(len({meta["messageId"] for _, meta in attempts}), 1)
         with self.assertRaises(queue.Empty):
             client.events.get(timeout=1.2)
+
+    def test_a_token_opens_the_door_and_a_wrong_one_does_not(self):
+        with self.assertRaises(socketio.exceptions.ConnectionError):
+            Client(self.server, "/members", self.transports, {"token": "wrong"})
+        member = self.connect("/members", {"token": "a token of hers"})
+        self.assertTrue(member.call("subscribe", {"topic": "chat"})["ok"])
+        nobody = self.connect("/members")
+        self.assertEqual(nobody.call("subscribe", {"topic": "chat"})["code"], "AUTH_REJECTED")
+        answer = nobody.call("authenticate", {"token": "a token of hers"})
+        self.assertEqual(answer, {"ok": True, "principal": "ann"})
+        self.assertTrue(nobody.call("subscribe", {"topic": "chat"})["ok"])
+        self.assertEqual(self.server.publish("/members", "chat", "hello")["matched"], 2)
 
     def test_unsubscribed_is_unsubscribed(self):
         client = self.connect("/feed")

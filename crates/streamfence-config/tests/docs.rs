@@ -46,8 +46,12 @@ system, so that a crowd that comes back is served in order. Where no place comes
 gives way once it has had a second: clients that begin one and never finish it do not keep others out. Every failed
 handshake is counted, `streamfence_tls_handshakes_failed_total{reason}`.
 
-`auth: TOKEN` has a server take tokens; [`auth.md`](auth.md) says which, what they allow, and how the authorisation hook is
-asked.
+`auth: TOKEN` has clients show tokens, which `staticTokens`, `jwt` and `authHook` are asked about in this order; what wants
+one has `authRequired: true`. [`protocol.md`](protocol.md#who-a-client-is) says where a client shows it, and
+[`auth.md`](auth.md) what tokens there are, what they allow, and how the hook is asked. All of it can change while the server
+runs: a reload that makes a server ask for tokens gives the clients that are in `authTimeoutMs` to show one. Each refused
+token is a line in the log (`auth_rejected`, with namespace, address and reason) and counted
+(`streamfence_auth_rejected_total`, `streamfence_auth_rate_limited_total`).
 
 `overflowAction: SPILL_TO_DISK` lets lanes overflow to `spillRootPath`; [`spill.md`](spill.md) says what that does, how much
 room it takes and what a full disk does.

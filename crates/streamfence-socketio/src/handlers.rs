@@ -95,13 +95,12 @@ where
                 self.shared.refusals.count(RefusalReason::TooDeep, state.client());
                 return Err(Box::new(ErrorCode::BadRequest.as_str()) as _);
             }
-            // Who its certificate says it is; the application may know better.
+            // Who its certificate says it is; a token says it better, and the application may have another word for it.
             if let Some(who) = socket.req_parts().extensions.get::<Principal>() {
                 socket.extensions.insert(who.clone());
             }
             let shown = self.shown(&socket, state, text.map(|text| &**text)).await?;
             if let Some(shown) = &shown {
-                // The application may have another word for whoever it is.
                 socket.extensions.insert(Principal(shown.grant.principal.to_string()));
             }
             self.application.call_middleware(socket.clone(), auth).await?;
