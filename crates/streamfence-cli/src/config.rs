@@ -14,7 +14,7 @@ pub(crate) fn run(args: &ConfigArgs) -> Result<(), Failure> {
         ConfigCommand::Schema(output) => write(&streamfence_config::schema(), output, 0o666),
         ConfigCommand::Defaults { json: false, output } => write(&streamfence_config::defaults(), output, 0o666),
         ConfigCommand::Defaults { json: true, output } => write(&streamfence_config::defaults_as_json(), output, 0o666),
-        ConfigCommand::Init { preset, output } => write(preset.text(), output, 0o666),
+        ConfigCommand::Init { preset, output } => write(&preset.text(), output, 0o666),
         ConfigCommand::Convert { file, json, output } => {
             let name = file.display().to_string();
             let invalid = |why: streamfence_config::ConfigErrors| Failure::Config(why.to_string());
@@ -41,14 +41,17 @@ pub(crate) fn run(args: &ConfigArgs) -> Result<(), Failure> {
 }
 
 impl Preset {
-    fn text(self) -> &'static str {
-        match self {
+    /// The whole file, with the limits at the door that all of them have.
+    fn text(self) -> String {
+        const PORT: &str = "    port: 3000\n";
+        let text = match self {
             Self::Ticker => include_str!("../presets/ticker.yaml"),
             Self::Alerts => include_str!("../presets/alerts.yaml"),
             Self::Chat => include_str!("../presets/chat.yaml"),
             Self::Bulk => include_str!("../presets/bulk.yaml"),
             Self::Telemetry => include_str!("../presets/telemetry.yaml"),
-        }
+        };
+        text.replacen(PORT, &format!("{PORT}{}", include_str!("../presets/door.yaml")), 1)
     }
 }
 

@@ -41,6 +41,9 @@ fn every_preset_is_valid_without_a_warning_and_is_served() {
     for preset in PRESETS {
         let text = data(&["config", "init", "--preset", preset]);
         assert!(text.starts_with("# "), "{preset} says what it is for");
+        for limit in ["maxConnectionsPerIp", "handshakesPerIp", "maxPendingConnections", "inboundRate"] {
+            assert!(text.contains(&format!("\n    {limit}: ")), "{preset} has no {limit}");
+        }
         let file = directory.write("preset.yaml", &text);
         data(&["check", "--strict", &file]);
         let mut served = Running::start(&[
