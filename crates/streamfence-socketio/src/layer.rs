@@ -370,7 +370,8 @@ impl Door {
                 parts.extensions.insert(Arc::clone(&link));
                 parts.extensions.insert(Arc::new(SessionGuard(Arc::clone(&link))));
             }
-            let shim = if is_new { Shim::new(stream, link) } else { Shim::upgrading(stream, link) };
+            // In memory of its own: the library moves it through several futures, and each of them has the size of it.
+            let shim = Box::new(if is_new { Shim::new(stream, link) } else { Shim::upgrading(stream, link) });
             // A refusal drops the stream, and that is the end of it.
             let _refused = door.engine.call((shim, Request::from_parts(parts, ()))).await;
         });
