@@ -10,7 +10,14 @@ use crate::args::LogFormat;
 use crate::exit::Failure;
 
 /// What writes down every message at the level `trace`, and so the tokens in them, whatever was asked for.
-const QUIET: [&str; 3] = ["tungstenite=debug", "tungstenite::protocol=debug", "tungstenite::protocol::frame=debug"];
+/// And what writes a line for each change of a file: of the log, too, where that lies beside the configuration.
+const QUIET: [&str; 5] = [
+    "tungstenite=debug",
+    "tungstenite::protocol=debug",
+    "tungstenite::protocol::frame=debug",
+    "notify=info",
+    "mio=info",
+];
 
 /// What decides which lines are written, for as long as the process runs.
 pub(crate) struct Level {

@@ -57,7 +57,7 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             std::env::VarError::NotPresent => "the variable is not set".to_owned(),
             std::env::VarError::NotUnicode(_) => "the variable is not UTF-8".to_owned(),
         }),
-        Reference::File(path) => match read_text(&directory.join(path), MAX_REFERRED_BYTES) {
+        Reference::File(path) => match read_regular(&directory.join(path), MAX_REFERRED_BYTES) {
             Ok(text) => {
                 sources.borrow_mut().push(Source::holding(&directory.join(path), text.as_bytes()));
                 Ok(text.trim_end_matches(['\r', '\n']).to_owned())
@@ -120,6 +120,14 @@ pub fn read_config(path: impl AsRef<Path>) -> Result<String, ConfigErrors> {
 
 fn failed(why: std::io::Error) -> Unread {
     Unread::Failed(why.to_string())
+}
+
+/// The text of a file that is read again while the server runs: a pipe that nobody writes to would be waited for.
+fn read_regular(path: &Path, limit: u64) -> Result<String, Unread> {
+    match std::fs::metadata(path).map_err(failed)?.is_file() {
+        true => read_text(path, limit),
+        false => Err(Unread::Failed("it is no regular file".to_owned())),
+    }
 }
 
 fn read_text(path: &Path, limit: u64) -> Result<String, Unread> {

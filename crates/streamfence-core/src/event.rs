@@ -536,6 +536,8 @@ pub enum UnsubscribeReason {
     Removed,
     /// The client stayed above a hard limit of its namespace and made no progress, and this was its fullest lane.
     SlowClient,
+    /// It is not known any more that the client may have it: by another token, or another configuration.
+    AuthRejected,
 }
 
 impl UnsubscribeReason {
@@ -547,6 +549,7 @@ impl UnsubscribeReason {
             Self::Server => "server",
             Self::Removed => "removed",
             Self::SlowClient => "slow_client",
+            Self::AuthRejected => "auth_rejected",
         }
     }
 }

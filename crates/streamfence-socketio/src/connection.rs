@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use smallvec::SmallVec;
 use socketioxide::extract::{AckSender, SocketRef};
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, Policy, RequestId, Ticket, TopicId, Transmit,
+    ClientId, CloseReason, ErrorCode, MessageId, NamespaceId, Policy, RequestId, Ticket, TopicEntry, TopicId, Transmit,
 };
 use streamfence_runtime::{Fence, Input, Link, SessionWish, parse_session_id};
 
@@ -205,7 +205,7 @@ struct MemberState {
     /// What the client said before it had joined.
     early: Vec<Input>,
     /// The topics it has subscribed to, so that there are not too many.
-    topics: Vec<TopicId>,
+    topics: Vec<(TopicId, Arc<str>)>,
     requests: HashMap<RequestId, Arc<Mutex<Request>>>,
     next_request: u64,
 }
@@ -297,8 +297,8 @@ impl Member {
         state.client = parse_session_id(&ticket.id).map(|(_, client)| client).or(state.client);
         for topic in &ticket.topics {
             // A wish may have come before this.
-            if !state.topics.contains(&topic.id) {
-                state.topics.push(topic.id);
+            if !state.topics.iter().any(|(other, _)| *other == topic.id) {
+                state.topics.push((topic.id, topic.name.clone()));
             }
         }
     }
@@ -308,7 +308,7 @@ impl Member {
     /// A client that has subscribed again before it could hear of the end gets a place more: there is no harm in that,
     /// since a topic has one lane.
     pub(crate) fn give_back(&self, topic: TopicId) {
-        self.lock().topics.retain(|other| *other != topic);
+        self.lock().topics.retain(|(other, _)| *other != topic);
         self.papers().give_back(topic);
     }
 
@@ -320,7 +320,7 @@ impl Member {
         let mut state = self.lock();
         if let Input::Unsubscribe { topic, .. } = &input {
             // Given back in the order of the wishes, not of the answers: the next wish may take it again at once.
-            state.topics.retain(|other| *other != topic.id);
+            state.topics.retain(|(other, _)| *other != topic.id);
         }
         if !state.has_joined {
             if state.early.len() < EARLY_INPUTS {
@@ -384,16 +384,21 @@ impl Member {
     }
 
     /// Takes a place among the subscriptions. `false` when there is none left.
-    pub(crate) fn take_subscription(&self, topic: TopicId, most: usize) -> bool {
+    pub(crate) fn take_subscription(&self, topic: &TopicEntry, most: usize) -> bool {
         let topics = &mut self.lock().topics;
-        if topics.contains(&topic) {
+        if topics.iter().any(|(other, _)| *other == topic.id) {
             return true;
         }
         if topics.len() >= most {
             return false;
         }
-        topics.push(topic);
+        topics.push((topic.id, topic.name.clone()));
         true
+    }
+
+    /// The names of the topics it has subscribed to.
+    pub(crate) fn subscriptions(&self) -> Vec<Arc<str>> {
+        self.lock().topics.iter().map(|(_, name)| name.clone()).collect()
     }
 
     pub(crate) fn connection(&self) -> Option<Arc<Connection>> {

@@ -112,11 +112,13 @@ impl Heard<'_> {
             }
             may_subscribe(member, self.shared, name)?;
             let most = self.shared.options.now().max_subscriptions_per_client;
-            if !member.take_subscription(topic.id, most as usize) {
+            // The token first: a subscription without one may be ended.
+            self.take(shown, Some(topic.id));
+            if !member.take_subscription(&topic, most as usize) {
+                member.papers().give_back(topic.id);
                 self.count(RefusalReason::Subscriptions);
                 return Err((ErrorCode::LimitExceeded, format!("{most} subscriptions are the most a client may have")));
             }
-            self.take(shown, Some(topic.id));
             Ok(Input::Subscribe { namespace: member.namespace, topic, wishes, request })
         });
         Ok(())
@@ -426,10 +428,14 @@ async fn look_at(shared: &Shared, questions: Vec<Question>, is_shown: bool, from
             continue;
         }
         let is_silent = answers.values().any(|answer| matches!(answer, Err(Refused::Silence)));
-        let answer = match is_silent {
-            true => Err(Refused::Silence),
-            false if is_shown => shared.gate.admit(question, from).await,
-            false => shared.gate.ask_for(question, from).await,
+        let are_too_many = answers.values().any(|answer| matches!(answer, Err(Refused::TooMany)));
+        // A token is one wrong token, for however many topics it is shown.
+        let is_counted = answers.values().any(|answer| matches!(answer, Err(Refused::Wrong)));
+        let answer = match (is_silent, are_too_many) {
+            (true, _) => Err(Refused::Silence),
+            (_, true) => Err(Refused::TooMany),
+            _ if is_shown && !is_counted => shared.gate.admit(question, from).await,
+            _ => shared.gate.ask_for(question, from).await,
         };
         answers.insert(topic, answer.map(Arc::new));
     }

@@ -294,6 +294,10 @@ impl fmt::Debug for JwtKeys {
 
 fn read(file: &Path) -> Result<Vec<u8>, JwtKeyError> {
     let unreadable = |why: std::io::Error| JwtKeyError::Unreadable { why: why.to_string() };
+    // Before it is opened: a pipe that nobody writes to would be waited for.
+    if !std::fs::metadata(file).map_err(unreadable)?.is_file() {
+        return Err(JwtKeyError::Unreadable { why: "it is no regular file".to_owned() });
+    }
     let mut bytes = Vec::new();
     // The size a file claims may be wrong, as a device's is; what is read is not.
     File::open(file).map_err(unreadable)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;

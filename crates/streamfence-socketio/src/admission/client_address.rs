@@ -81,8 +81,9 @@ pub fn client_address(peer: Option<&Peer>, headers: &HeaderMap, trusted: &Truste
         return nearest;
     }
     for value in headers.get_all(FORWARDED_FOR).iter().rev() {
-        for entry in value.to_str().ok()?.rsplit(',') {
-            let address = address(entry.trim())?;
+        // What stands further left may be any bytes, and says nothing of what a proxy has added.
+        for entry in value.as_bytes().rsplit(|byte| *byte == b',') {
+            let address = address(std::str::from_utf8(entry).ok()?.trim())?;
             nearest = Some(address);
             if !trusted.have_address(address) {
                 return nearest;
@@ -115,7 +116,7 @@ mod tests {
         let peer = if peer == "unix" { Peer::Unix } else { Peer::Tcp(SocketAddr::new(peer.parse().unwrap(), 1)) };
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append(FORWARDED_FOR, HeaderValue::from_str(value).unwrap());
+            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         client_address(Some(&peer), &headers, &trusted).map(|address| address.to_string())
     }
@@ -131,6 +132,8 @@ mod tests {
             ("::ffff:10.0.0.1", &["198.51.100.1"], Some("198.51.100.1")),
             ("fd00::1", &["2001:db8::1"], Some("2001:db8::1")),
             // What stands left of the first stranger was said by the stranger.
+            ("10.0.0.1", &["é, 198.51.100.1"], Some("198.51.100.1")),
+            ("10.0.0.1", &["é", "198.51.100.1"], Some("198.51.100.1")),
             ("10.0.0.1", &["1.1.1.1, 198.51.100.1"], Some("198.51.100.1")),
             ("10.0.0.1", &["1.1.1.1, 198.51.100.1, 203.0.113.7,10.9.9.9"], Some("198.51.100.1")),
             ("10.0.0.1", &["1.1.1.1", "198.51.100.1, 10.2.2.2"], Some("198.51.100.1")),

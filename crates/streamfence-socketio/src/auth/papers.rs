@@ -79,6 +79,12 @@ impl Papers {
         }
     }
 
+    /// Whether a subscription may go on: by its own token, or by who the client is now.
+    pub(super) fn stand_for(&self, topic: &TopicEntry) -> bool {
+        let is_lent = self.lent.iter().any(|(lent, _)| *lent == topic.id);
+        is_lent || !matches!(self.permit(topic, Action::Subscribe, None), Permit::Refused(..))
+    }
+
     /// Takes a token that was accepted for one wish: of a client that was nobody it says who that is from now on, and
     /// `true` says so; a subscription lasts as long as its token.
     pub(crate) fn take(&mut self, shown: &Arc<Shown>, subscription: Option<TopicId>) -> bool {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use streamfence_core::CloseReason;
+use streamfence_core::{CloseReason, UnsubscribeReason};
+use streamfence_runtime::Input;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::gate::{Refused, Shown, is_over};
@@ -80,9 +81,14 @@ async fn run(shared: Weak<Shared>) {
     loop {
         ticks.tick().await;
         let Some(shared) = shared.upgrade() else { return };
+        let catalog = shared.fence.catalog();
+        let is_wanted = catalog.topics().any(|topic| catalog.class(topic).auth_required);
         let (mut evicted, mut asked) = (Vec::new(), Vec::new());
         let members = shared.watch.take();
         for member in &members {
+            if is_wanted {
+                end_what_is_not_theirs(&shared, member);
+            }
             match look(&shared, member) {
                 Look::Fine => {}
                 Look::Evict(reason) => evicted.push((member.clone(), reason)),
@@ -97,6 +103,24 @@ async fn run(shared: Weak<Shared>) {
         for (member, reason) in evicted {
             evict(&shared, &member, reason).await;
         }
+    }
+}
+
+/// Ends the subscriptions of a client that it would not get now: it has come back with another token, the one that it was
+/// lent for a topic did not come with it, or another configuration wants to know who it is.
+fn end_what_is_not_theirs(shared: &Shared, member: &Member) {
+    let is_required = shared.fence.catalog().namespace_entry(member.namespace).auth_required;
+    if is_required && member.papers().identity().is_none() {
+        // It has time to say who it is, and leaves after that.
+        return;
+    }
+    for name in member.subscriptions() {
+        let Some(topic) = shared.fence.peek_topic(member.namespace, &name) else { continue };
+        if !topic.class.auth_required || member.papers().stand_for(&topic) {
+            continue;
+        }
+        let (namespace, reason) = (member.namespace, UnsubscribeReason::AuthRejected);
+        member.push(Input::Unsubscribe { namespace, topic, reason, request: None });
     }
 }
 

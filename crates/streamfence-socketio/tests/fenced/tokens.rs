@@ -554,6 +554,45 @@ async fn a_session_that_was_ended_for_its_token_does_not_wait() {
 }
 
 #[tokio::test]
+async fn what_a_session_comes_back_with_decides_what_it_goes_on_with() {
+    let narrow = Grant { access: Access::Rules(Arc::new(Spectator)), ..named("ann") };
+    let book = Book::of([]).with("all", named("ann")).with("narrow", narrow).with("toms", named("tom"));
+    let mut app = start(&book);
+    let mut ann = client(&app, "/feed", json!({"token": "all", "session": true})).await;
+    let ticket = ann.expect("session").await;
+    ann.subscribe("secret").await;
+    ann.subscribe("tick").await;
+    // Lent by somebody else, and not with it when it is back.
+    assert_eq!(ann.ask("subscribe", json!({"topic": "rooms.1", "token": "toms"})).await["ok"], true);
+    drop(ann);
+    app.news.left().await;
+    let session = json!({"id": ticket["id"], "secret": ticket["secret"]});
+    let mut back = client(&app, "/feed", json!({"token": "narrow", "session": session})).await;
+    assert_eq!(back.expect("session").await["topics"].as_array().map(Vec::len), Some(3));
+    assert_eq!(back.expect("unsubscribed").await, json!({"topic": "secret", "reason": "auth_rejected"}));
+    publish(&app, "secret").await;
+    publish(&app, "tick").await;
+    assert_eq!(back.event().await.0, "tick", "and it goes on with what it may have");
+}
+
+#[tokio::test]
+async fn a_reload_that_wants_to_know_who_has_a_topic_ends_the_subscriptions_of_nobody() {
+    let book = Book::of([]).with("anns", named("ann"));
+    let app = start(&book);
+    let mut nobody = client(&app, "/hall", json!({})).await;
+    let mut ann = client(&app, "/hall", json!({"token": "anns"})).await;
+    nobody.subscribe("tick").await;
+    ann.subscribe("tick").await;
+    let hall = Namespace::new("/hall").topic_with(Topic::new("tick").auth_required(true));
+    let catalog = streamfence_core::Catalog::builder().namespace(hall).build().expect("it is valid");
+    app.fence.reload(&catalog).await;
+    assert_eq!(nobody.expect("unsubscribed").await, json!({"topic": "tick", "reason": "auth_rejected"}));
+    app.publish("/hall", "tick", "1").await;
+    assert_eq!(ann.event().await.0, "tick");
+    nobody.hears_nothing().await;
+}
+
+#[tokio::test]
 async fn a_reload_that_wants_to_know_who_everybody_is_gives_them_time_to_say() {
     let book = Book::of([]).with("anns", named("ann"));
     let mut app = start_as(&book, &ServerOptions { auth_timeout: Duration::from_secs(1), ..options() });
@@ -569,6 +608,26 @@ async fn a_reload_that_wants_to_know_who_everybody_is_gives_them_time_to_say() {
     assert_eq!(app.news.left().await, CloseReason::AuthRejected);
     ann.expect("authenticated").await;
     ann.subscribe("tick").await;
+}
+
+#[tokio::test]
+async fn a_wrong_token_for_many_topics_is_one_wrong_token() {
+    let book = Book::of([]).with("anns", named("ann"));
+    let (fence, _news) = crate::app::fence(feed());
+    let options = ServerOptions {
+        address: streamfence_socketio::Address::Tcp { host: "127.0.0.1".into(), port: 0 },
+        auth_failures: Some(streamfence_auth::FailureLimit { max: 2, window: Duration::from_secs(60) }),
+        ..options()
+    };
+    let server = streamfence_socketio::Server::builder(fence).options(options).token_validator(book);
+    let server = server.start().await.expect("loopback can be bound");
+    let address = server.local_addr().expect("it is TCP");
+    let stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
+    let mut nobody = Client::join(stream, "/feed").await;
+    let answer = nobody.ask("subscribe", json!({"topics": ["tick", "secret", "open"], "token": "wrong"})).await;
+    let codes: Vec<_> = answer["results"].as_array().expect("one each").iter().map(|one| &one["code"]).collect();
+    assert_eq!(codes, ["AUTH_REJECTED"; 3]);
+    assert_eq!(nobody.ask("authenticate", json!({"token": "anns"})).await["ok"], true, "one more is looked at");
 }
 
 #[tokio::test]

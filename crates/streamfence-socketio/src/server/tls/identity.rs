@@ -227,6 +227,10 @@ fn signing_key(key: PrivateKeyDer<'static>, file: &Path) -> Result<Arc<dyn Signi
 /// What a file holds, and its mode.
 fn read(file: &Path) -> Result<(Vec<u8>, u32), TlsError> {
     let unreadable = |why| TlsError::Unreadable { file: file.to_owned(), why };
+    // Before it is opened: a pipe that nobody writes to would be waited for.
+    if !std::fs::metadata(file).map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
+    }
     let opened = File::open(file).map_err(unreadable)?;
     let mode = opened.metadata().map_err(unreadable)?.mode();
     let mut bytes = Vec::new();

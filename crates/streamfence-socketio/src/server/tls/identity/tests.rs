@@ -99,6 +99,17 @@ fn a_certificate_and_its_key_are_an_identity_without_warnings() {
 }
 
 #[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    let files = Files::with(&self_signed(&params(), &key()), &key().serialize_pem());
+    let path = files.options().private_key;
+    std::fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let error = files.error(None);
+    assert!(error.contains("key.pem") && error.contains("no regular file"), "{error}");
+}
+
+#[test]
 fn a_key_of_another_certificate_is_refused_and_both_files_are_named() {
     let files = Files::with(&self_signed(&params(), &key()), &key().serialize_pem());
     assert_eq!(files.error(None), "key.pem: is the key of no certificate in chain.pem; wanted the key of the first");
