@@ -4,12 +4,14 @@
 //! counts; counters count every message.
 
 mod refusal;
+mod unsubscribe_reason;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use self::refusal::RefusalReason;
+pub use self::unsubscribe_reason::UnsubscribeReason;
 use crate::message::{ClientId, MessageId};
 use crate::output::ErrorCode;
 use crate::spill::{SpillHealth, StoreId};
@@ -524,36 +526,6 @@ impl CloseReason {
     }
 }
 
-/// Who ended a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum UnsubscribeReason {
-    /// The client asked for it.
-    Client,
-    /// The application did.
-    Server,
-    /// A reload took the topic away.
-    Removed,
-    /// The client stayed above a hard limit of its namespace and made no progress, and this was its fullest lane.
-    SlowClient,
-    /// It is not known any more that the client may have it: by another token, or another configuration.
-    AuthRejected,
-}
-
-impl UnsubscribeReason {
-    /// The name used on the wire, in logs and in labels.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Server => "server",
-            Self::Removed => "removed",
-            Self::SlowClient => "slow_client",
-            Self::AuthRejected => "auth_rejected",
-        }
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -586,8 +558,8 @@ pub(crate) mod tests {
         for outcome in AckOutcome::ALL {
             assert_eq!(outcome.as_str(), snake_case(outcome));
         }
-        use UnsubscribeReason::{Client, Removed, Server, SlowClient};
-        for reason in [Client, Server, Removed, SlowClient] {
+        use UnsubscribeReason::{AuthRejected, Client, Removed, Server, SlowClient};
+        for reason in [Client, Server, Removed, SlowClient, AuthRejected] {
             assert_eq!(reason.as_str(), snake_case(reason));
         }
         for reason in [GiveUpReason::Exhausted, GiveUpReason::Nacked] {
