@@ -102,7 +102,7 @@ fn a_certificate_and_its_key_are_an_identity_without_warnings() {
 fn what_is_no_file_is_refused_and_not_waited_for() {
     let files = Files::with(&self_signed(&params(), &key()), &key().serialize_pem());
     let path = files.options().private_key;
-    std::fs::remove_file(&path).unwrap();
+    fs::remove_file(&path).unwrap();
     let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
     assert!(made.success());
     let error = files.error(None);
