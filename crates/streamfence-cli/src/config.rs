@@ -51,7 +51,7 @@ impl Preset {
             Self::Bulk => include_str!("../presets/bulk.yaml"),
             Self::Telemetry => include_str!("../presets/telemetry.yaml"),
         };
-        text.replacen(PORT, &format!("{PORT}{}", include_str!("door.yaml")), 1)
+        text.replacen(PORT, &format!("{PORT}{}", include_str!("../presets/door.txt")), 1)
     }
 }
 
