@@ -3,7 +3,7 @@
 //! A census goes on where it stopped, a number of sessions at a time, so that messages need not wait until all of them were
 //! looked at. What changes meanwhile is counted as it is found. Never a change of anything that is delivered.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -194,13 +194,13 @@ impl PartialEq for Ranked {
 impl Eq for Ranked {}
 
 impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
         self.key().cmp(&other.key())
     }
 }
@@ -219,18 +219,11 @@ impl Census {
         (ranked.into_iter().map(|Reverse(ranked)| ranked.summary).collect(), self.total)
     }
 
-    /// Merges the answers of several hubs.
+    /// Which of two clients comes first.
     #[must_use]
-    pub fn merge(
-        query: ClientQuery,
-        answers: impl IntoIterator<Item = (Vec<ClientSummary>, u64)>,
-    ) -> (Vec<ClientSummary>, u64) {
-        let mut all = Self::new(query);
-        for (clients, total) in answers {
-            all.total += total;
-            clients.into_iter().for_each(|summary| all.rank(summary.figures, || summary));
-        }
-        all.into_clients()
+    pub fn compare(order: ClientOrder, one: &ClientSummary, other: &ClientSummary) -> Ordering {
+        let rank = |summary: &ClientSummary| (Reverse(order.rank(&summary.figures)), summary.client.0);
+        rank(one).cmp(&rank(other))
     }
 
     /// Takes a client in, if it is among the first.
