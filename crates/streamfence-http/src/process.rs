@@ -118,6 +118,9 @@ pub enum ReloadError {
         /// Each mistake, with its place.
         errors: Vec<String>,
     },
+    /// The process is about to end.
+    #[error("the process is about to end")]
+    Stopping,
     /// There is none to be read.
     #[error(transparent)]
     NotHere(#[from] NotHere),

@@ -38,6 +38,7 @@ pub(super) async fn reload(
             Problem::mark(&mut response);
             Ok(response)
         }
+        Err(ReloadError::Stopping) => Err(Problem::shutting_down()),
         Err(ReloadError::NotHere(why)) => Err(Problem::not_available(why.to_string())),
     }
 }
