@@ -16,6 +16,7 @@ mod inspect;
 mod limits;
 mod log;
 mod memory;
+mod operator;
 mod reload;
 mod say;
 mod serve;

@@ -51,6 +51,19 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "the server drains and takes no further messages")
     }
 
+    pub(crate) fn unknown_client(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "UNKNOWN_CLIENT", detail)
+    }
+
+    pub(crate) fn config_invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "CONFIG_INVALID", detail)
+    }
+
+    /// This process has nothing of the kind.
+    pub(crate) fn not_available(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_IMPLEMENTED, "NOT_AVAILABLE", detail)
+    }
+
     /// A place may be free in a moment.
     pub(crate) fn limit_exceeded(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "LIMIT_EXCEEDED", detail)
@@ -58,6 +71,16 @@ impl Problem {
 
     pub(crate) fn internal(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", detail)
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Says of an answer that it is a problem.
+    pub(crate) fn mark(response: &mut Response) {
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
     }
 
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
@@ -68,10 +91,9 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let mut response = (status, axum::Json(self)).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        Self::mark(&mut response);
         if status == StatusCode::TOO_MANY_REQUESTS {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
