@@ -93,7 +93,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
     let mut validators = Validators::new(&settings.servers)?;
     let known = Arc::new(Known::default());
     let (operator, mut wishes) = Operator::new(args.config.clone(), Arc::clone(level), Arc::clone(&known));
-    let admin = Api::new(fence.clone(), move || metrics.encode()).process(operator);
+    let admin = Api::new(fence.clone(), move || metrics.encode()).process(operator).keep_history();
     let admin_address = serve_admin(admin, &settings.admin.listen).await?;
     let mut servers = Vec::new();
     for server in &settings.servers {

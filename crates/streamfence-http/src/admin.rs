@@ -4,6 +4,7 @@ mod clients;
 pub(crate) mod dead_letters;
 mod disconnect;
 mod drain;
+pub(crate) mod history;
 mod info;
 mod log_level;
 mod policy;
@@ -30,6 +31,7 @@ pub(crate) fn questions() -> Router<Api> {
         .route("/admin/v1/clients/{id}", get(clients::client))
         .route("/admin/v1/slow", get(clients::slow))
         .route("/admin/v1/dead-letters", get(dead_letters::list))
+        .route("/admin/v1/history", get(history::history))
         .route("/admin/v1/events", get(events::events))
 }
 

@@ -7,6 +7,7 @@ mod api;
 mod host;
 
 mod admin;
+mod dashboard;
 mod audience;
 mod events;
 mod health;

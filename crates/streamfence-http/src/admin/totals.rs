@@ -3,10 +3,10 @@
 use serde::Serialize;
 use streamfence_core::TopicStats;
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Totals {
-    published: u64,
+    pub(super) published: u64,
     received: u64,
     offered: u64,
     delivered: u64,
