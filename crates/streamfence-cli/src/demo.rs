@@ -1,51 +1,64 @@
-//! The demo: a ticker and alerts, on this machine only, and what to try next.
+//! The demo: news under several policies, clients that keep up, and some that one can start and watch. On this machine only.
+
+mod role;
+mod routes;
+mod ticker;
+mod visitors;
 
 use std::time::Duration;
 
+use axum::Router;
+use streamfence_client::{Connector, Trust};
 use streamfence_config::{Format, Settings};
-use streamfence_runtime::{Fence, Payload};
+use streamfence_runtime::Fence;
 
+use self::visitors::Visitors;
 use crate::exit::Failure;
 
 const CONFIG: &str = include_str!("demo.yaml");
 
-pub(crate) fn settings() -> Result<Settings, Failure> {
-    let nothing = |_: streamfence_config::Reference<'_>| Err("the demo refers to nothing".to_owned());
-    streamfence_config::parse(CONFIG, Format::Yaml, "demo.yaml", &nothing).map_err(Failure::other)
+/// How long a client of the demo waits for its server.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What runs where nobody has given a configuration.
+#[derive(Default)]
+pub(crate) struct Demo {
+    visitors: Visitors,
 }
 
-/// Publishes until the fence shuts down.
-pub(crate) async fn publish(fence: Fence) {
-    let mut every = tokio::time::interval(Duration::from_millis(200));
-    for tick in 0_u64.. {
-        every.tick().await;
-        if fence.is_closing() {
-            return;
-        }
-        // A price that wanders, without a random number: two waves that never quite meet.
-        let seconds = tick as f64 / 5.0;
-        let price = 100.0 + 5.0 * (seconds / 7.0).sin() + 2.0 * (seconds / 1.3).sin();
-        say(&fence, "/feed", "ticker", format!(r#"{{"symbol":"DEMO","price":{price:.2},"tick":{tick}}}"#)).await;
-        if tick % 25 == 0 {
-            let number = tick / 25 + 1;
-            say(&fence, "/alerts", "alert", format!(r#"{{"alert":{number},"text":"price is {price:.2}"}}"#)).await;
-        }
+impl Demo {
+    /// What it runs with.
+    pub(crate) fn settings() -> Result<Settings, Failure> {
+        let nothing = |_: streamfence_config::Reference<'_>| Err("the demo refers to nothing".to_owned());
+        streamfence_config::parse(CONFIG, Format::Yaml, "demo.yaml", &nothing).map_err(Failure::other)
     }
-}
 
-async fn say(fence: &Fence, namespace: &str, topic: &str, json: String) {
-    let payload = Payload::raw_json(json).expect("the demo writes JSON");
-    // A fence that shuts down between the look and the publish takes no more; the next look ends the demo.
-    let _ = fence.publish(namespace, topic, payload).await;
+    /// What the dashboard asks it.
+    pub(crate) fn routes(&self) -> Router {
+        routes::router(self.visitors.clone())
+    }
+
+    /// Begins to publish, and lets its clients in, once the server listens there.
+    pub(crate) fn begin(&self, fence: &Fence, server: &str) -> Result<(), Failure> {
+        let target = server.parse().map_err(Failure::other)?;
+        let connector = Connector::new(target, &Trust::System, PATIENCE).map_err(Failure::other)?;
+        tokio::spawn(ticker::publish(fence.clone()));
+        self.visitors.open(connector, fence);
+        Ok(())
+    }
 }
 
 /// What to open and to try, for whoever started the demo.
 pub(crate) fn guide(server: &str, admin: &str) -> String {
+    let dashboard = if admin.starts_with("unix:") { admin.to_owned() } else { format!("http://{admin}/") };
     format!(
         r#"
-StreamFence is running a demo, for this machine only.
+  Open      {dashboard}
 
-  clients   http://{server}/socket.io   namespaces /feed (topic ticker), /alerts (topic alert)
+StreamFence is running a demo, for this machine only. Open the dashboard and start a slow client: each topic of /feed has
+another policy, and shows what it does for a client that cannot keep up, while the others go on undisturbed.
+
+  clients   http://{server}/socket.io   namespaces /feed (ticker, prices, board, offers, trades), /alerts (alert)
   publish   http://{admin}/v1/publish
   numbers   http://{admin}/metrics
 
@@ -58,9 +71,6 @@ Try, in another terminal:
   2. Subscribe with any Socket.IO client (npm install socket.io-client):
      node -e 'const s=require("socket.io-client").io("http://{server}/feed");
        s.on("connect",()=>s.emit("subscribe",{{topic:"ticker"}}));s.on("ticker",m=>console.log(m))'
-
-  3. See who is connected and what was delivered, dropped and retried:
-     curl -s http://{admin}/metrics | grep -E 'active|delivered|dropped|retries'
 
 A configuration of your own: streamfence serve -c streamfence.yaml    Stop: Ctrl-C
 "#

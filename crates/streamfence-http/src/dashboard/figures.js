@@ -36,9 +36,9 @@ const FIGURES = [
     spark: (history) => history.rates({ value: (totals) => totals.retries }),
   },
   {
-    title: "Memory for messages",
+    title: "Memory",
     now: ({ info }) => (info.memory ? bytes(info.memory.usedBytes) : "–"),
-    more: ({ info }) => (info.memory ? `of ${bytes(info.memory.budgetBytes)}` : "no budget"),
+    more: ({ info }) => (info.memory ? `for messages, of ${bytes(info.memory.budgetBytes)}` : "no budget"),
     isAlarming: ({ info }) => info.memory && info.memory.usedBytes > 0.9 * info.memory.budgetBytes,
     spark: (history) => history.level((sample) => sample.memoryUsedBytes),
   },

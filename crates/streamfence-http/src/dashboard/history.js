@@ -2,6 +2,7 @@
 
 /** How many samples, of about a second each, are looked back upon. */
 const MOST = 300;
+const LEAST_MS = 500;
 
 export class History {
   #samples = [];
@@ -15,7 +16,8 @@ export class History {
     const last = this.#samples.at(-1);
     // A server that has begun anew counts from nothing.
     if (last && sample.totals.published < last.totals.published) this.#samples = [];
-    if (last && sample.at <= last.at) return;
+    // Two that lie close together make a rate of nothing but noise.
+    if (last && sample.at - last.at < LEAST_MS) return;
     this.#samples.push(sample);
     if (this.#samples.length > MOST) this.#samples.shift();
   }

@@ -23,7 +23,7 @@ export class Publisher {
       { class: "fields" },
       h("label", {}, "Topic", this.#topic.node),
       h("label", {}, "To a client", this.#to),
-      h("label", {}, "Key, where values are coalesced", this.#key),
+      h("label", {}, "Key", this.#key),
       h("label", { class: "whole" }, "Payload, JSON", this.#payload),
       h("div", { class: "buttons whole" }, h("button", { class: "main", text: "Publish" }), h("label", { class: "check" }, this.#wait, "wait for acks")),
     );

@@ -23,21 +23,21 @@ export class Topics {
         number("Deepest", (topic) => topic.depthMax, "messages in the lane that has the most"),
         number("Waiting", (topic) => topic.queued, "messages in all lanes, those on disk included"),
         { title: "Oldest", number: true, hint: "for how long the oldest message has waited", cell: (topic) => (topic.oldestMs > 0 ? span(topic.oldestMs) : "–") },
-        perSecond("Published /s", "published"),
-        perSecond("Delivered /s", "delivered"),
-        perSecond("Coalesced /s", "coalesced"),
-        perSecond("Displaced /s", "displaced"),
-        perSecond("Rejected /s", "rejected"),
-        perSecond("Expired /s", "expired"),
-        perSecond("Spilled /s", "spilled"),
-        perSecond("Retries /s", "retries"),
+        perSecond("Published", "published"),
+        perSecond("Delivered", "delivered"),
+        perSecond("Coalesced", "coalesced"),
+        perSecond("Displaced", "displaced"),
+        perSecond("Rejected", "rejected"),
+        perSecond("Expired", "expired"),
+        perSecond("Spilled", "spilled"),
+        perSecond("Retries", "retries"),
       ],
     });
     section.append(h("div", { class: "head" }, h("h2", { id: "topics-title", tabindex: -1, text: "Topics" }), this.#note), this.#table.node);
   }
 
   update({ topics, info }) {
-    say(this.#note, `${plural(info.lanes, "lane")} in ${plural(topics.length, "topic")}`);
+    say(this.#note, `${plural(info.lanes, "lane")} in ${plural(topics.length, "topic")}; from Published on, messages a second`);
     this.#table.show(topics);
   }
 }

@@ -6,8 +6,8 @@ import { span } from "./format.js";
 const KINDS = {
   slow: {
     start: "Start a slow client",
-    name: "Reads 1 KiB a second",
-    see: "of some 9 it is sent. In a few seconds its lanes are full: each topic's policy decides what gives way, and nobody else waits.",
+    name: "Reads 2 KiB a second",
+    see: "of some 13 it is sent. Within seconds its lanes are full, and each topic’s policy decides what gives way.",
   },
   silent: {
     start: "Start one that never acks",
@@ -34,7 +34,7 @@ export class Tour {
     section.className = "tour";
     section.append(
       h("h2", { id: "tour-title", text: "Watch a slow client" }),
-      h("p", { text: "Here a ticker publishes to four topics, each with another policy, and three clients keep up. Start one that does not, and look: the others go on undisturbed, what the slow one cannot take is decided by each topic’s policy, and its memory is bounded." }),
+      h("p", { text: "This is a demo. Five topics are published to, each with another policy, and some clients keep up. Start one that does not, and watch: the others go on undisturbed, and for the slow one each policy decides what it gets. Its name below leads to its lanes." }),
       h("div", { class: "buttons" }, ...this.#buttons.values()),
       this.#answer,
       list,
