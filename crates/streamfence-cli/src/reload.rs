@@ -2,12 +2,14 @@
 //!
 //! Never when: that is for whoever hears of SIGHUP, or of files that change.
 
-use streamfence_config::{LogSettings, Settings, differences};
+use streamfence_config::{AdminSettings, LogSettings, Settings, differences};
 use streamfence_core::Event;
-use streamfence_http::ChangedKey;
+use streamfence_http::{ChangedKey, Keys};
 use streamfence_runtime::Fence;
 use streamfence_socketio::{Change, Effect, Plan, Server};
 
+use crate::admin_address::AdminAddress;
+use crate::api_keys;
 use crate::args::ServeArgs;
 use crate::auth::{Successors, Validators};
 use crate::exit::Failure;
@@ -23,6 +25,7 @@ pub(crate) struct Reload<'a> {
     pub(crate) servers: &'a [Server],
     pub(crate) stores: &'a mut Stores,
     pub(crate) validators: &'a mut Validators,
+    pub(crate) admin: &'a AdminAddress,
     pub(crate) level: &'a Level,
 }
 
@@ -30,6 +33,7 @@ pub(crate) struct Reload<'a> {
 struct Planned<'a> {
     servers: Vec<(String, Plan<'a>)>,
     validators: Successors,
+    keys: Keys,
 }
 
 impl<'a> Reload<'a> {
@@ -65,6 +69,8 @@ impl<'a> Reload<'a> {
     async fn find_good(&mut self, old: &Settings) -> Result<(Settings, Planned<'a>), Failure> {
         let new = settings(self.args, self.stores.settings())?;
         let validators = self.validators.successors(old, &new)?;
+        let keys = api_keys::keys(&new.admin.keys)?;
+        self.admin.check(&keys)?;
         let mut servers = Vec::new();
         for (server, running) in old.servers.iter().zip(self.servers) {
             if let Ok(settings) = new.server(&server.name) {
@@ -73,7 +79,7 @@ impl<'a> Reload<'a> {
                 servers.push((server.name.clone(), plan));
             }
         }
-        Ok((new, Planned { servers, validators }))
+        Ok((new, Planned { servers, validators, keys }))
     }
 
     /// Every key that is not what it was.
@@ -82,6 +88,9 @@ impl<'a> Reload<'a> {
         for server in planned.validators.servers() {
             // Not what has changed: these are secrets.
             changes.push(changed(format!("servers.{server}.auth"), "the tokens believed", "others", Effect::Live));
+        }
+        if old.admin.keys != new.admin.keys {
+            changes.push(changed("admin.keys", "the keys", "others", Effect::Live));
         }
         for (name, plan) in &planned.servers {
             for Change { key, from, to, effect } in plan.changes() {
@@ -106,6 +115,9 @@ impl<'a> Reload<'a> {
         changes.iter().for_each(tell);
         // Before anybody's token is asked for that was not before.
         self.validators.replace(planned.validators);
+        if old.admin.keys != new.admin.keys {
+            self.admin.adopt(&planned.keys);
+        }
         for (_, plan) in planned.servers {
             // It was told already.
             let _changes = plan.carry_out();
@@ -128,7 +140,8 @@ impl<'a> Reload<'a> {
             server
         });
         let servers = servers.collect();
-        Settings { servers, log, catalog: new.catalog, sources: new.sources, watch: new.watch, ..old }
+        let admin = AdminSettings { listen: old.admin.listen.clone(), ..new.admin };
+        Settings { servers, admin, log, catalog: new.catalog, sources: new.sources, watch: new.watch, ..old }
     }
 }
 
@@ -191,9 +204,8 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<ChangedKey> {
         let word = |bytes: Option<u64>| bytes.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string());
         add("memoryBudgetBytes".into(), word(old.memory_budget_bytes()), word(new.memory_budget_bytes()));
     }
-    if old.admin != new.admin {
-        // Not what has changed: there may be secrets in it.
-        add("admin".into(), "as it is".into(), "another".into());
+    if old.admin.listen != new.admin.listen {
+        add("admin.host and port".into(), old.admin.listen.to_string(), new.admin.listen.to_string());
     }
     if old.log.format != new.log.format {
         let word = |settings: &Settings| format!("{:?}", settings.log.format).to_lowercase();

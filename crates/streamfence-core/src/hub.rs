@@ -222,7 +222,7 @@ impl Hub {
         let rules = self.books.catalog().namespace_entry(namespace).slow_client;
         let generation = self.generation();
         let seated = Seated {
-            session: Session::new(client, namespace).with_ladder(rules),
+            session: Session::new(client, namespace).with_ladder(rules).beginning(now),
             link,
             filed: None,
             retention: None,

@@ -98,6 +98,13 @@ impl Session {
         self
     }
 
+    /// The same for one that begins now, as far as it is seen how fast its client is.
+    #[must_use]
+    pub fn beginning(mut self, now: Instant) -> Self {
+        self.pace = Pace::begin(now);
+        self
+    }
+
     /// Opens a lane and says where it stands. A second subscription to a topic changes nothing and is `None`.
     pub fn subscribe(&mut self, topic: &Arc<TopicEntry>, wishes: Wishes) -> Option<u32> {
         if self.lane_of(topic.id).is_some() {

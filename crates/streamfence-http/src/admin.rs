@@ -15,34 +15,16 @@ mod topics;
 mod totals;
 mod unsubscribe;
 
-use axum::Router;
-use axum::routing::{get, post};
+use crate::problem::Code;
+use crate::route::Route;
 
-use crate::api::Api;
-use crate::events;
+/// What can go wrong with anything that takes a body.
+const OF_AN_ORDER: [Code; 3] = [Code::BadRequest, Code::PayloadTooLarge, Code::UnsupportedMediaType];
 
-/// What asks, and changes nothing.
-pub(crate) fn questions() -> Router<Api> {
-    Router::new()
-        .route("/admin/v1/info", get(info::info))
-        .route("/admin/v1/servers", get(servers::servers))
-        .route("/admin/v1/topics", get(topics::topics))
-        .route("/admin/v1/clients", get(clients::clients))
-        .route("/admin/v1/clients/{id}", get(clients::client))
-        .route("/admin/v1/slow", get(clients::slow))
-        .route("/admin/v1/dead-letters", get(dead_letters::list))
-        .route("/admin/v1/history", get(history::history))
-        .route("/admin/v1/events", get(events::events))
-}
-
-/// What changes something.
-pub(crate) fn orders() -> Router<Api> {
-    Router::new()
-        .route("/admin/v1/disconnect", post(disconnect::disconnect))
-        .route("/admin/v1/unsubscribe", post(unsubscribe::unsubscribe))
-        .route("/admin/v1/reload", post(reload::reload))
-        .route("/admin/v1/drain", post(drain::drain))
-        .route("/admin/v1/log-level", post(log_level::log_level))
-        .route("/admin/v1/dead-letters/replay", post(dead_letters::replay))
-        .route("/admin/v1/dead-letters/purge", post(dead_letters::purge))
+pub(crate) fn routes() -> Vec<Route> {
+    let mut routes = vec![info::route(), servers::route(), topics::route(), history::route()];
+    routes.extend(clients::routes());
+    routes.extend(dead_letters::routes());
+    routes.extend([disconnect::route(), unsubscribe::route(), reload::route(), drain::route(), log_level::route()]);
+    routes
 }

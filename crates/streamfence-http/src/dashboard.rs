@@ -13,8 +13,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::api::Api;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::process::ServerState;
+use crate::route::Route;
 
 /// A file of the dashboard.
 struct File {
@@ -61,13 +62,24 @@ static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     files.into_iter().map(|(name, text)| File { name, text, etag: etag(text) }).collect()
 });
 
+/// The page, and what it is made of. Nobody is asked for a key: it asks for one itself, where the API does.
+pub(crate) fn routes() -> [Route; 2] {
+    [
+        Route::get("/", page, "The dashboard").answers_as::<String>(StatusCode::OK, "text/html", "The page."),
+        Route::get("/dashboard/{file}", file, "A file of the dashboard")
+            .path::<String>("file", "The name of the file.")
+            .answers_as::<String>(StatusCode::OK, "text/*", "The file.")
+            .fails([Code::NotFound]),
+    ]
+}
+
 /// `GET /`: the page.
-pub(crate) async fn page(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn page(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
     serve("index.html", &api, &headers)
 }
 
 /// `GET /dashboard/{file}`: what it is made of.
-pub(crate) async fn file(
+async fn file(
     State(api): State<Api>,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -77,7 +89,7 @@ pub(crate) async fn file(
 
 fn serve(name: &str, api: &Api, headers: &HeaderMap) -> Result<Response, Problem> {
     let file = FILES.iter().find(|file| file.name == name);
-    let file = file.ok_or_else(|| Problem::not_found(format!("the dashboard has no file {name:?}")))?;
+    let file = file.ok_or_else(|| Problem::new(Code::NotFound, format!("the dashboard has no file {name:?}")))?;
     let guards: [(HeaderName, HeaderValue); 7] = [
         (CONTENT_SECURITY_POLICY, policy(&api.process.servers())),
         (ETAG, file.etag.clone()),

@@ -19,7 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use self::record::{KINDS, Record};
 use crate::admin::query::{Params, client_id};
 use crate::api::Api;
-use crate::problem::Problem;
+use crate::keys::Scope;
+use crate::problem::{Code, Problem};
+use crate::route::Route;
+use axum::http::StatusCode;
 
 /// How many may read along at once.
 const READERS: usize = 64;
@@ -56,10 +59,27 @@ struct Reader {
     _place: OwnedSemaphorePermit,
 }
 
+pub(crate) fn route() -> Route {
+    Route::get("/admin/v1/events", events, "What happens, as it happens, as server-sent events")
+        .needs(Scope::Read)
+        .query::<String>("kind", "Some kinds only, with commas between them.")
+        .query::<String>("namespace", "Those in a namespace only.")
+        .query::<String>("topic", "Those of a topic only.")
+        .query::<String>("client", "Those of a client only.")
+        .answers_as::<String>(
+            StatusCode::OK,
+            "text/event-stream",
+            "`event` is the kind, `data` is JSON: `kind`, `at` in milliseconds since 1970, and what there is to say. \
+             Whoever reads too slowly is told `event: missed` and `{\"count\": n}`.",
+        )
+        .fails([Code::BadRequest, Code::LimitExceeded])
+}
+
 pub(crate) async fn events(State(api): State<Api>, Params(wanted): Params<Wanted>) -> Result<Response, Problem> {
     let filter = Filter::new(wanted)?;
     let place = api.readers.clone().try_acquire_owned();
-    let place = place.map_err(|_| Problem::limit_exceeded(format!("{READERS} readers of events are the most")))?;
+    let place =
+        place.map_err(|_| Problem::new(Code::LimitExceeded, format!("{READERS} readers of events are the most")))?;
     let reader = Reader { events: api.fence.events(), filter, has_begun: false, _place: place };
     let events = stream::unfold(reader, async |mut reader| Some((Ok::<_, Infallible>(reader.next().await?), reader)));
     let events = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT));

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What runs the fence. Whatever is not implemented is answered `501 NOT_AVAILABLE`.
@@ -60,7 +61,7 @@ pub struct About {
 }
 
 /// A server that listens.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerState {
     /// Its name in the configuration.
@@ -79,7 +80,7 @@ pub struct ServerState {
 }
 
 /// What a reload has changed, or would.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reloaded {
     /// Whether it holds; `false` after a look.
@@ -91,7 +92,7 @@ pub struct Reloaded {
 }
 
 /// One key of the configuration that is not what it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChangedKey {
     /// The key, with the way to it.
     pub key: String,

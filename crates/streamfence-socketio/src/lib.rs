@@ -48,3 +48,6 @@ pub use options::{
 pub use principal::Principal;
 pub use server::{Plan, Server, ServerBuilder, Standing, StartError};
 pub use verbatim::Verbatim;
+
+#[cfg(doctest)]
+mod book;

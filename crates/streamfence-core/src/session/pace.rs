@@ -8,12 +8,18 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// How many messages were delivered between the last two looks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
+    /// When that was, or when it began.
     at: Option<Instant>,
     delivered: u64,
     per_second: u32,
 }
 
 impl Pace {
+    /// Nothing was delivered before this.
+    pub(super) fn begin(now: Instant) -> Self {
+        Self { at: Some(now), ..Self::default() }
+    }
+
     /// Takes in how many messages were delivered until now.
     pub(super) fn look(&mut self, delivered: impl FnOnce() -> u64, now: Instant) {
         let passed = self.at.map(|at| now.saturating_duration_since(at));

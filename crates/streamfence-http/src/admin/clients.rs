@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamfence_core::{ClientFigures, ClientOrder, LaneDetail};
 use streamfence_runtime::{Client, ClientFilter, ClientState};
@@ -9,9 +10,12 @@ use streamfence_runtime::{Client, ClientFilter, ClientState};
 use super::policy;
 use super::query::{Params, client_id, limit, unknown_client};
 use crate::api::Api;
-use crate::problem::Problem;
+use crate::keys::Scope;
+use crate::problem::{Code, Problem};
+use crate::route::Route;
+use axum::http::StatusCode;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     sort: Option<String>,
@@ -20,7 +24,7 @@ pub(super) struct Wanted {
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Clients {
     clients: Vec<Listed>,
     /// How many there are in all, whatever the limit.
@@ -28,7 +32,7 @@ pub(super) struct Clients {
 }
 
 /// What is said of a client everywhere.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Summary {
     id: String,
@@ -59,15 +63,17 @@ struct Summary {
     delivered_per_second: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ClientSummary")]
 struct Listed {
     #[serde(flatten)]
     summary: Summary,
     lanes: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ClientDetail")]
 pub(super) struct Detail {
     #[serde(flatten)]
     summary: Summary,
@@ -79,14 +85,16 @@ pub(super) struct Detail {
 }
 
 /// What its transport takes now.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ClientRoom")]
 struct Room {
     frames: u32,
     bytes: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ClientLane")]
 struct Lane {
     topic: String,
     delivery: &'static str,
@@ -107,26 +115,54 @@ struct Lane {
     retries: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LaneLimits")]
 struct Limits {
     messages: u32,
     bytes: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LaneSpilled")]
 struct Spilled {
     messages: u64,
     bytes: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "LaneDropped")]
 struct Dropped {
     displaced: u64,
     rejected: u64,
     expired: u64,
     exhausted: u64,
     lost_on_disk: u64,
+}
+
+pub(super) fn routes() -> [Route; 3] {
+    let list = |route: Route| {
+        route
+            .needs(Scope::Read)
+            .query::<String>(
+                "sort",
+                "`depth` (default), `bytes`, `age`, `drops`, `rate` or `connected`: the most of it first.",
+            )
+            .query::<String>("namespace", "Those of a namespace only.")
+            .query::<String>("topic", "Those subscribed to a topic only, or to one made from the pattern of this name.")
+            .query::<u16>("limit", "How many at most, up to 1000; 100 if it is not said.")
+            .answers::<Clients>(StatusCode::OK, "The first of them, and how many there are.")
+            .fails([Code::BadRequest, Code::UnknownTopic])
+    };
+    [
+        list(Route::get("/admin/v1/clients", clients, "Who is connected, or waited for")),
+        list(Route::get("/admin/v1/slow", slow, "Who is slow, and what that is seen by")),
+        Route::get("/admin/v1/clients/{id}", client, "One client, with all its lanes")
+            .needs(Scope::Read)
+            .path::<String>("id", "Its name, as it was told when it subscribed.")
+            .answers::<Detail>(StatusCode::OK, "As it stands now.")
+            .fails([Code::BadRequest, Code::UnknownClient]),
+    ]
 }
 
 pub(super) async fn clients(State(api): State<Api>, Params(wanted): Params<Wanted>) -> Result<Json<Clients>, Problem> {
@@ -153,7 +189,7 @@ async fn list(api: &Api, wanted: Wanted, is_slow: bool) -> Result<Json<Clients>,
     };
     let limit = limit(wanted.limit)?;
     if let Some(path) = wanted.namespace.as_deref().filter(|path| api.fence.catalog().namespace(path).is_none()) {
-        return Err(Problem::unknown_topic(format!("unknown namespace `{path}`")));
+        return Err(Problem::new(Code::UnknownTopic, format!("unknown namespace `{path}`")));
     }
     let filter = ClientFilter { namespace: wanted.namespace, topic: wanted.topic, is_slow, order, limit };
     let (clients, total) = api.fence.clients(filter).await;

@@ -7,18 +7,23 @@ use axum::Json;
 use axum::extract::State;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use streamfence_runtime::{ClientId, DeadLetter, MessageId, PublishError};
 
+use super::OF_AN_ORDER;
 use super::query::{MOST, Order, Params, client_id, limit};
 use crate::api::Api;
-use crate::problem::Problem;
+use crate::keys::Scope;
+use crate::problem::{Code, Problem};
+use crate::route::Route;
+use axum::http::StatusCode;
 
 /// How many bytes of payloads an answer has at most; letters beyond come without.
 const MOST_PAYLOAD_BYTES: u64 = 4 * 1024 * 1024;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     namespace: Option<String>,
@@ -27,8 +32,9 @@ pub(super) struct Wanted {
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "DeadLetters")]
 pub(super) struct Letters {
     /// The newest first.
     dead_letters: Vec<Letter>,
@@ -36,8 +42,9 @@ pub(super) struct Letters {
     total: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "DeadLetter")]
 struct Letter {
     namespace: String,
     topic: String,
@@ -48,6 +55,7 @@ struct Letter {
     /// In milliseconds since 1970.
     at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
     payload: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_base64: Option<String>,
@@ -56,8 +64,9 @@ struct Letter {
     payload_omitted: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DeadLetterChoice")]
 pub(super) struct Chosen {
     namespace: String,
     topic: String,
@@ -65,7 +74,8 @@ pub(super) struct Chosen {
     ids: Option<Vec<String>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeadLettersReplayed")]
 pub(super) struct Replayed {
     /// How many are dead letters no more.
     count: u64,
@@ -73,9 +83,30 @@ pub(super) struct Replayed {
     tried: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeadLettersPurged")]
 pub(super) struct Purged {
     count: u64,
+}
+
+pub(super) fn routes() -> [Route; 3] {
+    let order =
+        |route: Route| route.needs(Scope::Admin).takes::<Chosen>().fails(OF_AN_ORDER).fails([Code::UnknownTopic]);
+    [
+        Route::get("/admin/v1/dead-letters", list, "Messages that were given up and are kept, the newest first")
+            .needs(Scope::Read)
+            .query::<String>("namespace", "Those of a namespace only.")
+            .query::<String>("topic", "Those of a topic only.")
+            .query::<String>("client", "Those for a client only.")
+            .query::<u16>("limit", "How many at most, up to 1000; 100 if it is not said.")
+            .answers::<Letters>(StatusCode::OK, "The first of them, and how many there are.")
+            .fails([Code::BadRequest, Code::UnknownTopic]),
+        order(Route::post("/admin/v1/dead-letters/replay", replay, "Publish dead letters anew, each to its client"))
+            .answers::<Replayed>(StatusCode::OK, "What a lane admits is a dead letter no more.")
+            .fails([Code::PublishRejected, Code::Internal, Code::ShuttingDown]),
+        order(Route::post("/admin/v1/dead-letters/purge", purge, "Throw dead letters away"))
+            .answers::<Purged>(StatusCode::OK, "They are gone."),
+    ]
 }
 
 pub(super) async fn list(State(api): State<Api>, Params(wanted): Params<Wanted>) -> Result<Json<Letters>, Problem> {
@@ -86,7 +117,7 @@ pub(super) async fn list(State(api): State<Api>, Params(wanted): Params<Wanted>)
         (namespace, topic) => {
             let catalog = api.fence.catalog();
             if let Some(path) = namespace.as_ref().filter(|path| catalog.namespace(path).is_none()) {
-                return Err(Problem::unknown_topic(format!("unknown namespace `{path}`")));
+                return Err(Problem::new(Code::UnknownTopic, format!("unknown namespace `{path}`")));
             }
             let classes = catalog.topics().map(|topic| catalog.class(topic));
             let is_wanted = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
@@ -176,11 +207,11 @@ impl Letter {
 fn unknown(why: PublishError) -> Problem {
     match why {
         PublishError::UnknownNamespace { .. } | PublishError::UnknownTopic { .. } => {
-            Problem::unknown_topic(why.to_string())
+            Problem::new(Code::UnknownTopic, why.to_string())
         }
-        PublishError::ShuttingDown => Problem::shutting_down(),
-        PublishError::Vetoed { .. } => Problem::vetoed(why.to_string()),
-        why => Problem::internal(why.to_string()),
+        PublishError::ShuttingDown => Problem::new(Code::ShuttingDown, "the process is about to end"),
+        PublishError::Vetoed { .. } => Problem::new(Code::PublishRejected, why.to_string()),
+        why => Problem::new(Code::Internal, why.to_string()),
     }
 }
 

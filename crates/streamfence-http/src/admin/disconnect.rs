@@ -2,31 +2,45 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::OF_AN_ORDER;
 use super::query::{Order, client_id, unknown_client};
 use crate::api::Api;
-use crate::problem::Problem;
+use crate::keys::Scope;
+use crate::problem::{Code, Problem};
+use crate::route::Route;
+use axum::http::StatusCode;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct Disconnect {
     client: Option<String>,
     principal: Option<String>,
     /// For the log.
     reason: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Disconnected {
     disconnected: u64,
 }
 
+pub(super) fn route() -> Route {
+    Route::post("/admin/v1/disconnect", disconnect, "Disconnect a client, or all sessions of a principal")
+        .needs(Scope::Admin)
+        .takes::<Disconnect>()
+        .answers::<Disconnected>(StatusCode::OK, "They are gone.")
+        .fails(OF_AN_ORDER)
+        .fails([Code::UnknownClient])
+}
+
 pub(super) async fn disconnect(
     State(api): State<Api>,
-    Order(wanted): Order<Wanted>,
+    Order(wanted): Order<Disconnect>,
 ) -> Result<Json<Disconnected>, Problem> {
-    let Wanted { client, principal, reason } = wanted;
+    let Disconnect { client, principal, reason } = wanted;
     let disconnected = match (&client, &principal) {
         (Some(client), None) => {
             let client = client_id(client)?;

@@ -3,25 +3,38 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::OF_AN_ORDER;
 use super::query::Order;
 use crate::api::Api;
-use crate::problem::Problem;
+use crate::keys::Scope;
+use crate::problem::{Code, Problem};
+use crate::route::Route;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {}
+pub(super) struct Drain {}
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Draining {
     state: &'static str,
 }
 
+pub(super) fn route() -> Route {
+    Route::post("/admin/v1/drain", drain, "Take no more, flush what waits, and end, as for SIGTERM")
+        .needs(Scope::Admin)
+        .takes::<Drain>()
+        .answers::<Draining>(StatusCode::ACCEPTED, "It has begun.")
+        .fails(OF_AN_ORDER)
+        .fails([Code::NotAvailable])
+}
+
 pub(super) async fn drain(
     State(api): State<Api>,
-    Order(Wanted {}): Order<Wanted>,
+    Order(Drain {}): Order<Drain>,
 ) -> Result<(StatusCode, Json<Draining>), Problem> {
-    api.process.drain().await.map_err(|why| Problem::not_available(why.to_string()))?;
+    api.process.drain().await.map_err(|why| Problem::new(Code::NotAvailable, why.to_string()))?;
     Ok((StatusCode::ACCEPTED, Json(Draining { state: "draining" })))
 }

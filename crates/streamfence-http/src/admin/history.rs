@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use streamfence_core::TopicStats;
 use streamfence_runtime::Fence;
@@ -14,6 +16,8 @@ use tokio::time::MissedTickBehavior;
 use super::dead_letters::millis;
 use super::totals::Totals;
 use crate::api::Api;
+use crate::keys::Scope;
+use crate::route::Route;
 
 /// How many samples are kept; older ones are forgotten.
 const SAMPLES: usize = 300;
@@ -24,7 +28,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct History(Mutex<VecDeque<Sample>>);
 
 /// How it stood at one moment. Totals are since the fence began: two samples make a rate.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Sample {
     /// In milliseconds since 1970.
@@ -38,7 +42,7 @@ pub(super) struct Sample {
     totals: Totals,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Recent {
     /// How far samples lie apart, about.
@@ -47,7 +51,13 @@ pub(super) struct Recent {
     samples: Vec<Sample>,
 }
 
-pub(super) async fn history(State(api): State<Api>) -> Json<Recent> {
+pub(super) fn route() -> Route {
+    Route::get("/admin/v1/history", history, "The last five minutes, a sample a second")
+        .needs(Scope::Read)
+        .answers::<Recent>(StatusCode::OK, "What was kept; nothing where the application keeps none.")
+}
+
+async fn history(State(api): State<Api>) -> Json<Recent> {
     Json(Recent { interval_ms: INTERVAL.as_millis() as u64, samples: api.history.samples() })
 }
 

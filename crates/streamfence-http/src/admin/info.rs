@@ -2,14 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use streamfence_core::TopicStats;
 
 use super::totals::Totals;
 use crate::api::Api;
+use crate::keys::Scope;
 use crate::process::About;
+use crate::route::Route;
+use axum::http::StatusCode;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Info {
     version: String,
@@ -30,11 +34,18 @@ pub(super) struct Info {
     totals: Totals,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "MemoryUse")]
 struct Memory {
     used_bytes: u64,
     budget_bytes: u64,
+}
+
+pub(super) fn route() -> Route {
+    Route::get("/admin/v1/info", info, "The process and everything in it, in numbers")
+        .needs(Scope::Read)
+        .answers::<Info>(StatusCode::OK, "As it stands now.")
 }
 
 pub(super) async fn info(State(api): State<Api>) -> Json<Info> {

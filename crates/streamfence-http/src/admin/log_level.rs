@@ -2,32 +2,49 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::OF_AN_ORDER;
 use super::query::Order;
 use crate::api::Api;
-use crate::problem::Problem;
+use crate::keys::Scope;
+use crate::problem::{Code, Problem};
 use crate::process::LogLevelError;
+use crate::route::Route;
+use axum::http::StatusCode;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct LogLevel {
     level: String,
 }
 
-#[derive(Serialize)]
-pub(super) struct Level {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LogLevelChange {
     level: String,
     before: String,
 }
 
+pub(super) fn route() -> Route {
+    Route::post("/admin/v1/log-level", log_level, "Log from another level up, at once")
+        .needs(Scope::Admin)
+        .takes::<LogLevel>()
+        .answers::<LogLevelChange>(
+            StatusCode::OK,
+            "It holds until another is asked for, or the configuration names another.",
+        )
+        .fails(OF_AN_ORDER)
+        .fails([Code::NotAvailable])
+}
+
 pub(super) async fn log_level(
     State(api): State<Api>,
-    Order(Wanted { level }): Order<Wanted>,
-) -> Result<Json<Level>, Problem> {
+    Order(LogLevel { level }): Order<LogLevel>,
+) -> Result<Json<LogLevelChange>, Problem> {
     match api.process.set_log_level(&level) {
-        Ok(before) => Ok(Json(Level { level, before })),
+        Ok(before) => Ok(Json(LogLevelChange { level, before })),
         Err(why @ LogLevelError::Unknown { .. }) => Err(Problem::bad_request(why.to_string())),
-        Err(LogLevelError::NotHere(why)) => Err(Problem::not_available(why.to_string())),
+        Err(LogLevelError::NotHere(why)) => Err(Problem::new(Code::NotAvailable, why.to_string())),
     }
 }

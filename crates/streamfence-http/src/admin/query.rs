@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use streamfence_runtime::ClientId;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// How many things an answer has at most, and how many where nobody says.
 pub(crate) const MOST: usize = 1_000;
@@ -37,9 +37,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Order<T> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         // Asking for this type is what makes a browser ask before it lets a foreign page give orders.
         if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
-            return Err(Problem::not_json());
+            return Err(Problem::new(Code::UnsupportedMediaType, "wanted content-type application/json"));
         }
-        let body = Bytes::from_request(request, state).await.map_err(|why| Problem::too_large(why.body_text()))?;
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|why| Problem::new(Code::PayloadTooLarge, why.body_text()))?;
         let body = if body.is_empty() { b"{}".as_slice() } else { &body };
         serde_json::from_slice(body).map(Self).map_err(|why| Problem::bad_request(why.to_string()))
     }
@@ -61,5 +63,5 @@ pub(crate) fn client_id(text: &str) -> Result<ClientId, Problem> {
 
 /// Nobody is there of this name.
 pub(crate) fn unknown_client(client: ClientId) -> Problem {
-    Problem::unknown_client(format!("client {client} is not here; it may have left"))
+    Problem::new(Code::UnknownClient, format!("client {client} is not here; it may have left"))
 }

@@ -2,43 +2,45 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
+use super::OF_AN_ORDER;
 use super::query::Order;
 use crate::api::Api;
-use crate::problem::Problem;
-use crate::process::ReloadError;
+use crate::keys::Scope;
+use crate::problem::{Code, Problem};
+use crate::process::{ReloadError, Reloaded};
+use crate::route::Route;
+use axum::http::StatusCode;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Wanted {
+pub(super) struct Reload {
     #[serde(default)]
     dry_run: bool,
 }
 
-/// Why nothing was changed, each mistake for itself.
-#[derive(Serialize)]
-struct Invalid {
-    #[serde(flatten)]
-    problem: Problem,
-    errors: Vec<String>,
+pub(super) fn route() -> Route {
+    Route::post("/admin/v1/reload", reload, "Read the configuration again, or look what that would change")
+        .needs(Scope::Admin)
+        .takes::<Reload>()
+        .answers::<Reloaded>(StatusCode::OK, "Each key that is not what it was, and from when on it holds.")
+        .fails(OF_AN_ORDER)
+        .fails([Code::ConfigInvalid, Code::NotAvailable, Code::ShuttingDown])
 }
 
 pub(super) async fn reload(
     State(api): State<Api>,
-    Order(Wanted { dry_run }): Order<Wanted>,
-) -> Result<Response, Problem> {
+    Order(Reload { dry_run }): Order<Reload>,
+) -> Result<Json<Reloaded>, Problem> {
     match api.process.reload(dry_run).await {
-        Ok(reloaded) => Ok(Json(reloaded).into_response()),
+        Ok(reloaded) => Ok(Json(reloaded)),
         Err(ReloadError::Invalid { errors }) => {
-            let problem = Problem::config_invalid("the configuration is not valid; nothing was changed");
-            let status = problem.status();
-            let mut response = (status, Json(Invalid { problem, errors })).into_response();
-            Problem::mark(&mut response);
-            Ok(response)
+            let problem = Problem::new(Code::ConfigInvalid, "the configuration is not valid; nothing was changed");
+            Err(problem.with("errors", errors.into()))
         }
-        Err(ReloadError::Stopping) => Err(Problem::shutting_down()),
-        Err(ReloadError::NotHere(why)) => Err(Problem::not_available(why.to_string())),
+        Err(ReloadError::Stopping) => Err(Problem::new(Code::ShuttingDown, "the process is about to end")),
+        Err(ReloadError::NotHere(why)) => Err(Problem::new(Code::NotAvailable, why.to_string())),
     }
 }

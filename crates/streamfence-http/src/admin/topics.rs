@@ -2,20 +2,25 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use streamfence_runtime::TopicState;
 
 use super::policy;
 use super::totals::Totals;
 use crate::api::Api;
+use crate::keys::Scope;
+use crate::route::Route;
+use axum::http::StatusCode;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Topics {
     topics: Vec<Topic>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "TopicState")]
 struct Topic {
     namespace: String,
     topic: String,
@@ -30,6 +35,12 @@ struct Topic {
     spilled_lanes: u64,
     dead_letters: u64,
     totals: Totals,
+}
+
+pub(super) fn route() -> Route {
+    Route::get("/admin/v1/topics", topics, "Each topic, its lanes, and what has become of its messages")
+        .needs(Scope::Read)
+        .answers::<Topics>(StatusCode::OK, "In the order of the configuration; those made from a pattern together.")
 }
 
 pub(super) async fn topics(State(api): State<Api>) -> Json<Topics> {

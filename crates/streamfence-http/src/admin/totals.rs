@@ -1,9 +1,10 @@
 //! What has become of messages since the fence began, as answers say it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use streamfence_core::TopicStats;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Totals {
     pub(super) published: u64,

@@ -2,29 +2,43 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamfence_runtime::UnsubscribeReason;
 
+use super::OF_AN_ORDER;
 use super::query::{Order, client_id, unknown_client};
 use crate::api::Api;
-use crate::problem::Problem;
+use crate::keys::Scope;
+use crate::problem::{Code, Problem};
+use crate::route::Route;
+use axum::http::StatusCode;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct Unsubscribe {
     client: String,
     topic: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Unsubscribed {
     /// `false` where it was not subscribed.
     unsubscribed: bool,
 }
 
+pub(super) fn route() -> Route {
+    Route::post("/admin/v1/unsubscribe", unsubscribe, "End a client's subscription")
+        .needs(Scope::Admin)
+        .takes::<Unsubscribe>()
+        .answers::<Unsubscribed>(StatusCode::OK, "The client is told, with the reason `admin`.")
+        .fails(OF_AN_ORDER)
+        .fails([Code::UnknownClient])
+}
+
 pub(super) async fn unsubscribe(
     State(api): State<Api>,
-    Order(Wanted { client, topic }): Order<Wanted>,
+    Order(Unsubscribe { client, topic }): Order<Unsubscribe>,
 ) -> Result<Json<Unsubscribed>, Problem> {
     let client = client_id(&client)?;
     let unsubscribed = api.fence.unsubscribe(client, &topic, UnsubscribeReason::Admin).await;
