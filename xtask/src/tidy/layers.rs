@@ -127,6 +127,25 @@ const LAYERS: &[Layer] = &[
         because: "it mounts what it is handed: no socketioxide, no prometheus",
     },
     Layer {
+        name: "streamfence-client",
+        may_use: &[
+            "bytes",
+            "futures-util",
+            "http",
+            "http-body-util",
+            "hyper",
+            "hyper-util",
+            "percent-encoding",
+            "rustls-native-certs",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tokio-rustls",
+            "tokio-tungstenite",
+        ],
+        because: "it is the other end of the wire: what it shared with the server it could not contradict",
+    },
+    Layer {
         name: "streamfence-cli",
         may_use: &[
             "streamfence-auth",
