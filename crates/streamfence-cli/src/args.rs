@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::completions::{CompletionsArgs, ManArgs};
+use crate::publish::PublishArgs;
+use crate::subscribe::SubscribeArgs;
+
 /// Delivery control for Socket.IO servers: every client has, for every topic, a bounded queue that feels the network.
 #[derive(Debug, Parser)]
 #[command(name = "streamfence", version, propagate_version = true)]
@@ -23,6 +27,14 @@ pub(crate) enum Command {
     Config(ConfigArgs),
     /// Look at what lanes have spilled to disk
     Spill(SpillArgs),
+    /// Publish messages over HTTP, and say what became of them
+    Publish(Box<PublishArgs>),
+    /// Subscribe as a Socket.IO client, and print what comes
+    Subscribe(SubscribeArgs),
+    /// Print what completes the commands in a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
     /// Print the version
     Version,
 }

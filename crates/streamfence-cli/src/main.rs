@@ -1,13 +1,16 @@
 //! `streamfence`: delivery control for Socket.IO servers, as one binary.
 //!
 //! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid, 4 cannot listen,
-//! or not with the certificate given, or not spill where the configuration says, 130 interrupted.
+//! or not with the certificate given, or not spill where the configuration says, 5 the server cannot be reached,
+//! 6 it does not take our key or token, 7 a message was rejected, 8 what was waited for did not come in time, 130
+//! interrupted.
 
 mod args;
 mod exit;
 
 mod auth;
 mod check;
+mod completions;
 mod config;
 mod demo;
 mod events;
@@ -16,10 +19,13 @@ mod inspect;
 mod limits;
 mod log;
 mod memory;
+mod publish;
 mod reload;
+mod remote;
 mod say;
 mod serve;
 mod spill;
+mod subscribe;
 mod watching;
 
 use std::process::ExitCode;
@@ -34,6 +40,10 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Spill(args) => inspect::run(&args),
+        Command::Publish(args) => publish::run(&args),
+        Command::Subscribe(args) => subscribe::run(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Version => version(),
     };
     match outcome {

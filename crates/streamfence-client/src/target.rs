@@ -121,7 +121,7 @@ impl FromStr for Target {
 /// A word as it may stand in the path or the query of a URL.
 ///
 /// ```
-/// assert_eq!(streamfence_client::encoded("/feed a"), "%2Ffeed%20a");
+/// assert_eq!(streamfence_client::encoded("/feed a").to_string(), "%2Ffeed%20a");
 /// ```
 pub fn encoded(word: &str) -> impl fmt::Display + '_ {
     /// What needs no escape anywhere (RFC 3986).
