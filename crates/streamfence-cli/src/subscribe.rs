@@ -162,8 +162,7 @@ impl Subscriber<'_> {
 
     /// Takes in an event: whether anybody reads what we print.
     fn hear(&mut self, event: Event) -> Result<bool, Failure> {
-        let arg = event.args.first().cloned().unwrap_or_default();
-        let name = event.name.clone();
+        let (name, arg) = (event.name.clone(), event.first());
         if let Some(message) = Message::from_event(event) {
             self.got += 1;
             let goes_on = say::one_of_many(if self.args.json { shown::json(&message) } else { shown::text(&message) })?;

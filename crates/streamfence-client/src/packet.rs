@@ -2,26 +2,35 @@
 
 use bytes::Bytes;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// An event of the other side's.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Event {
     /// Its name.
     pub name: String,
-    /// What came with it. Binary arguments are placeholders of the protocol (`{"_placeholder": true, "num": 0}`).
-    pub args: Vec<Value>,
+    /// What came with it, as it was written. Binary arguments are placeholders of the protocol
+    /// (`{"_placeholder": true, "num": 0}`).
+    pub args: Vec<Box<RawValue>>,
     /// Binary arguments, by the numbers of their placeholders.
     pub attachments: Vec<Bytes>,
 }
 
+impl Event {
+    /// The first argument, read; null where there is none.
+    pub fn first(&self) -> Value {
+        self.args.first().and_then(|arg| serde_json::from_str(arg.get()).ok()).unwrap_or_default()
+    }
+}
+
 /// A packet of the other side's, for one namespace.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Packet {
     pub(crate) namespace: String,
     pub(crate) kind: Kind,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Kind {
     Connected,
     Disconnected,
@@ -59,9 +68,10 @@ pub(crate) fn read(text: &str) -> Result<Packet, &'static str> {
         '0' => Kind::Connected,
         '1' => Kind::Disconnected,
         '2' | '5' => {
-            let args: Vec<Value> = serde_json::from_str(data).map_err(|_| "an event that is no JSON array")?;
+            let args: Vec<Box<RawValue>> = serde_json::from_str(data).map_err(|_| "an event that is no JSON array")?;
             let mut args = args.into_iter();
-            let Some(Value::String(name)) = args.next() else { return Err("an event without a name") };
+            let name = args.next().and_then(|name| serde_json::from_str::<String>(name.get()).ok());
+            let Some(name) = name else { return Err("an event without a name") };
             Kind::Event(Event { name, args: args.collect(), attachments: Vec::new() }, attachments)
         }
         '3' | '6' => Kind::Answer,
@@ -101,18 +111,26 @@ mod tests {
 
     #[test]
     fn packets_are_read() {
-        assert_eq!(read(r#"0/feed,{"sid":"a"}"#), Ok(Packet { namespace: "/feed".into(), kind: Kind::Connected }));
-        assert_eq!(read("1/feed,"), Ok(Packet { namespace: "/feed".into(), kind: Kind::Disconnected }));
-        assert_eq!(read("1"), Ok(Packet { namespace: "/".into(), kind: Kind::Disconnected }));
-        let refused = Kind::ConnectError(json!({"message": "AUTH_REJECTED"}));
-        let packet = read(r#"4/feed,{"message":"AUTH_REJECTED"}"#);
-        assert_eq!(packet, Ok(Packet { namespace: "/feed".into(), kind: refused }));
-        let (namespace, event, attachments) = event_of(r#"2/feed,17["tick",{"a":1},2]"#);
+        for (text, namespace, kind) in [
+            (r#"0/feed,{"sid":"a"}"#, "/feed", "Connected"),
+            ("1/feed,", "/feed", "Disconnected"),
+            ("1", "/", "Disconnected"),
+            ("3/feed,1[]", "/feed", "Answer"),
+            (
+                r#"4/feed,{"message":"AUTH_REJECTED"}"#,
+                "/feed",
+                r#"ConnectError(Object {"message": String("AUTH_REJECTED")})"#,
+            ),
+        ] {
+            let packet = read(text).unwrap_or_else(|why| panic!("{text}: {why}"));
+            assert_eq!((packet.namespace.as_str(), format!("{:?}", packet.kind).as_str()), (namespace, kind), "{text}");
+        }
+        let (namespace, event, attachments) = event_of(r#"2/feed,17["tick",{"b":1.50, "a":2},2]"#);
         assert_eq!((namespace.as_str(), event.name.as_str(), attachments), ("/feed", "tick", 0));
-        assert_eq!(event.args, [json!({"a": 1}), json!(2)]);
+        let args: Vec<_> = event.args.iter().map(|arg| arg.get()).collect();
+        assert_eq!(args, [r#"{"b":1.50, "a":2}"#, "2"]);
         let (_, event, attachments) = event_of(r#"51-["blob",{"_placeholder":true,"num":0}]"#);
         assert_eq!((event.args.len(), attachments), (1, 1));
-        assert_eq!(read("3/feed,1[]").map(|packet| packet.kind), Ok(Kind::Answer));
     }
 
     #[test]

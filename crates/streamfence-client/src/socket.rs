@@ -36,7 +36,7 @@ impl SocketOptions {
 }
 
 /// What the other side says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Incoming {
     /// An event.
     Event(Event),

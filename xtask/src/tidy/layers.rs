@@ -137,6 +137,7 @@ const LAYERS: &[Layer] = &[
             "hyper-util",
             "percent-encoding",
             "rustls-native-certs",
+            "serde",
             "serde_json",
             "thiserror",
             "tokio",
