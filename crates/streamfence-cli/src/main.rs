@@ -10,6 +10,7 @@ mod exit;
 
 mod auth;
 mod check;
+mod clients;
 mod completions;
 mod config;
 mod demo;
@@ -25,7 +26,10 @@ mod remote;
 mod say;
 mod serve;
 mod spill;
+mod steer;
 mod subscribe;
+mod table;
+mod tail;
 mod watching;
 
 use std::process::ExitCode;
@@ -42,6 +46,15 @@ fn main() -> ExitCode {
         Command::Spill(args) => inspect::run(&args),
         Command::Publish(args) => publish::run(&args),
         Command::Subscribe(args) => subscribe::run(&args),
+        Command::Tail(args) => tail::run(&args),
+        Command::Clients(args) => clients::list(&args),
+        Command::Inspect(args) => clients::inspect(&args),
+        Command::Disconnect(args) => steer::disconnect(&args),
+        Command::Unsubscribe(args) => steer::unsubscribe(&args),
+        Command::Reload(args) => steer::reload(&args),
+        Command::Drain(args) => steer::drain(&args),
+        Command::LogLevel(args) => steer::log_level(&args),
+        Command::Dlq(args) => steer::dead_letters(&args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
         Command::Version => version(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
-use streamfence_client::{Answer, Api, ClientError, Connector, Target, Trust};
+use streamfence_client::{Answer, Api, ClientError, Connector, Target, Trust, encoded};
 
 use crate::exit::Failure;
 use crate::say;
@@ -153,6 +153,13 @@ pub(crate) fn refusal(answer: &Answer) -> Failure {
     }
 }
 
+/// A path with what is asked for of it.
+pub(crate) fn query(path: &str, wanted: &[(&str, Option<&str>)]) -> String {
+    let wanted = wanted.iter().filter_map(|(name, value)| value.map(|value| format!("{name}={}", encoded(value))));
+    let wanted = wanted.collect::<Vec<_>>().join("&");
+    if wanted.is_empty() { path.to_owned() } else { format!("{path}?{wanted}") }
+}
+
 /// A number of seconds, such as `5` or `0.5`.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || format!("found {text:?}; wanted seconds above 0, such as 5 or 0.5");
@@ -193,6 +200,12 @@ mod tests {
         assert!(matches!(answered(404, "UNKNOWN_TOPIC"), Failure::Other(why) if why == "because (UNKNOWN_TOPIC)"));
         let page = Answer { status: 200, body: "<html>".into() };
         assert!(matches!(refusal(&page), Failure::Other(why) if why.contains("is it the HTTP API")));
+    }
+
+    #[test]
+    fn what_is_asked_for_stands_in_the_query() {
+        assert_eq!(query("/a", &[("b", None)]), "/a");
+        assert_eq!(query("/a", &[("b", None), ("c", Some("/d&e")), ("f", Some("g"))]), "/a?c=%2Fd%26e&f=g");
     }
 
     #[test]
