@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::bench::BenchArgs;
 use crate::clients::{ClientsArgs, InspectArgs};
 use crate::completions::{CompletionsArgs, ManArgs};
 use crate::publish::PublishArgs;
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     LogLevel(LogLevelArgs),
     /// Look at messages that were given up, send them again or forget them
     Dlq(DlqArgs),
+    /// Put a load on a server, with slow clients in it, and say what became of the messages
+    Bench(Box<BenchArgs>),
     /// Print what completes the commands in a shell
     Completions(CompletionsArgs),
     /// Write the manual pages

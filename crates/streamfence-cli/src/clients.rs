@@ -26,7 +26,7 @@ pub(crate) struct ClientsArgs {
     #[arg(long, value_name = "N", default_value = "100")]
     limit: NonZeroU16,
     /// Only those that stay behind, and since when and why
-    #[arg(long, conflicts_with_all = ["sort", "namespace", "topic", "limit"])]
+    #[arg(long)]
     slow: bool,
     #[command(flatten)]
     operator: OperatorArgs,
@@ -57,13 +57,10 @@ pub(crate) struct InspectArgs {
 }
 
 pub(crate) fn list(args: &ClientsArgs) -> Result<(), Failure> {
-    if args.slow {
-        return args.operator.show("/admin/v1/slow", slow);
-    }
     let sort = args.sort.to_possible_value().expect("no way to sort is hidden");
     let limit = args.limit.to_string();
     let path = query(
-        "/admin/v1/clients",
+        if args.slow { "/admin/v1/slow" } else { "/admin/v1/clients" },
         &[
             ("sort", Some(sort.get_name())),
             ("namespace", args.namespace.as_deref()),
@@ -73,7 +70,7 @@ pub(crate) fn list(args: &ClientsArgs) -> Result<(), Failure> {
     );
     args.operator.show(&path, |answer| {
         let shown = answer["clients"].as_array().map_or(0, Vec::len) as u64;
-        let mut text = table(answer).to_string();
+        let mut text = if args.slow { slow(answer) } else { table(answer) }.to_string();
         if let Some(total) = answer["total"].as_u64().filter(|total| *total > shown) {
             let _ = write!(text, "{shown} of {total} clients; --limit shows more");
         }
@@ -116,7 +113,8 @@ pub(crate) fn table(answer: &Value) -> Table {
     table
 }
 
-fn slow(answer: &Value) -> String {
+/// Those that stay behind, and since when and why.
+pub(crate) fn slow(answer: &Value) -> Table {
     let mut table =
         Table::new(&["CLIENT", "NAMESPACE", "PRINCIPAL", "#DEPTH", "#BYTES", "#OLDEST", "#DROPPED", "#SINCE", "WHY"]);
     for client in answer["clients"].as_array().into_iter().flatten() {
@@ -132,7 +130,7 @@ fn slow(answer: &Value) -> String {
             plain(&client["reason"]),
         ]);
     }
-    table.to_string()
+    table
 }
 
 fn state(client: &Value) -> &'static str {

@@ -9,6 +9,7 @@ mod args;
 mod exit;
 
 mod auth;
+mod bench;
 mod check;
 mod clients;
 mod completions;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::Drain(args) => steer::drain(&args),
         Command::LogLevel(args) => steer::log_level(&args),
         Command::Dlq(args) => steer::dead_letters(&args),
+        Command::Bench(args) => bench::run(*args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
         Command::Version => version(),

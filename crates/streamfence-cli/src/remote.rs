@@ -57,6 +57,10 @@ impl TrustArgs {
 }
 
 impl AdminArgs {
+    pub(crate) fn trust(&self) -> &TrustArgs {
+        &self.trust
+    }
+
     pub(crate) fn api(&self) -> Result<Api, Failure> {
         Api::new(self.trust.connector(&self.admin)?, self.api_key.as_deref()).map_err(failure)
     }
@@ -142,6 +146,10 @@ pub(crate) fn refusal(answer: &Answer) -> Failure {
         Some(detail) => say::visible(&format!("{detail} ({code})")),
         None => format!("the server answered {}; is it the HTTP API of StreamFence?", answer.status),
     };
+    // A configuration that is not valid, mistake by mistake.
+    let errors = problem["errors"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let why = errors
+        .fold(why, |why, error| format!("{why}\n{}", error.lines().map(say::visible).collect::<Vec<_>>().join("\n")));
     match (answer.status, code) {
         (_, "PUBLISH_REJECTED" | "QUEUE_FULL" | "PAYLOAD_TOO_LARGE" | "LIMIT_EXCEEDED") => Failure::Rejected(why),
         (_, "FORBIDDEN_HOST") => Failure::Other(why),

@@ -16,7 +16,7 @@ pub(crate) struct DisconnectArgs {
     /// All clients of this principal
     #[arg(long, conflicts_with = "client")]
     principal: Option<String>,
-    /// What the client is told
+    /// Why, for the log of the server
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -159,7 +159,10 @@ impl LettersArgs {
         if !self.ids.is_empty() {
             order["ids"] = json!(self.ids);
         }
-        self.operator.order(path, &order, |answer| format!("{} {done}", plain(&answer["count"])))
+        self.operator.order(path, &order, |answer| match answer["tried"].as_u64() {
+            Some(tried) => format!("{} of {tried} {done}", plain(&answer["count"])),
+            None => format!("{} {done}", plain(&answer["count"])),
+        })
     }
 }
 

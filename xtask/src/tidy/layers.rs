@@ -165,6 +165,9 @@ const LAYERS: &[Layer] = &[
             "clap",
             "clap_complete",
             "clap_mangen",
+            "hdrhistogram",
+            // What a benchmark may open, and how long a tick of the processor's time is.
+            "rustix",
             "serde",
             "serde_json",
             "tokio",
