@@ -22,6 +22,8 @@ mod limits;
 mod log;
 mod memory;
 mod publish;
+#[cfg(test)]
+mod reference;
 mod reload;
 mod remote;
 mod say;

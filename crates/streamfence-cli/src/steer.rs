@@ -70,8 +70,8 @@ pub(crate) fn reload(args: &ReloadArgs) -> Result<(), Failure> {
             (_, true) => format!("would change, from generation {generation}:"),
             (_, false) => format!("applied as generation {generation}:"),
         };
-        let mut table = Table::new(&["KEY", "EFFECT"]);
-        changes.iter().for_each(|change| table.row([plain(&change["key"]), plain(&change["effect"])]));
+        let mut table = Table::new(&["KEY", "FROM", "TO", "EFFECT"]);
+        changes.iter().for_each(|change| table.row(["key", "from", "to", "effect"].map(|word| plain(&change[word]))));
         if changes.is_empty() { head } else { format!("{head}\n{table}") }
     })
 }

@@ -60,6 +60,8 @@ async fn tail(args: &TailArgs) -> Result<(), Failure> {
         Ok(events) => events,
         Err(answer) => return Err(refusal(&answer)),
     };
+    // Whoever reads this knows that nothing is missed from now on.
+    say::aside("reading along");
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
         let Some(told) = events.next().await.map_err(failure)? else {
