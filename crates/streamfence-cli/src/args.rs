@@ -11,6 +11,7 @@ use crate::publish::PublishArgs;
 use crate::steer::{DisconnectArgs, DlqArgs, DrainArgs, LogLevelArgs, ReloadArgs, UnsubscribeArgs};
 use crate::subscribe::SubscribeArgs;
 use crate::tail::TailArgs;
+use crate::top::TopArgs;
 
 /// Delivery control for Socket.IO servers: every client has, for every topic, a bounded queue that feels the network.
 #[derive(Debug, Parser)]
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Subscribe(SubscribeArgs),
     /// Show what happens at a server, as it happens: drops, retries, slow clients
     Tail(TailArgs),
+    /// Show a server at a glance, as it changes
+    Top(TopArgs),
     /// Show who is connected, and how far behind
     Clients(ClientsArgs),
     /// Show one client in full: its lanes, what waits in them and what was dropped

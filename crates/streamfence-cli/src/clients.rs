@@ -33,7 +33,7 @@ pub(crate) struct ClientsArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Sort {
+pub(crate) enum Sort {
     /// Messages that wait
     Depth,
     /// Bytes that wait
@@ -48,6 +48,27 @@ enum Sort {
     Connected,
 }
 
+impl Sort {
+    /// As it is said to the server.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Depth => "depth",
+            Self::Bytes => "bytes",
+            Self::Age => "age",
+            Self::Drops => "drops",
+            Self::Rate => "rate",
+            Self::Connected => "connected",
+        }
+    }
+
+    /// The one after it; the first after the last.
+    pub(crate) fn next(self) -> Self {
+        let all = Self::value_variants();
+        let at = all.iter().position(|sort| *sort == self).expect("all are there");
+        all[(at + 1) % all.len()]
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
     /// The id of a client, as `clients` shows it and the client is told with `subscribed`
@@ -57,12 +78,11 @@ pub(crate) struct InspectArgs {
 }
 
 pub(crate) fn list(args: &ClientsArgs) -> Result<(), Failure> {
-    let sort = args.sort.to_possible_value().expect("no way to sort is hidden");
     let limit = args.limit.to_string();
     let path = query(
         if args.slow { "/admin/v1/slow" } else { "/admin/v1/clients" },
         &[
-            ("sort", Some(sort.get_name())),
+            ("sort", Some(args.sort.word())),
             ("namespace", args.namespace.as_deref()),
             ("topic", args.topic.as_deref()),
             ("limit", Some(&limit)),
@@ -233,6 +253,19 @@ mod tests {
             assert!(shown.contains(wanted), "{wanted}\n{shown}");
         }
         assert!(!shown.contains("away") && !shown.contains("room") && !shown.contains("expired"), "{shown}");
+    }
+
+    #[test]
+    fn every_way_to_sort_has_its_turn() {
+        let mut sort = Sort::Depth;
+        for wanted in Sort::value_variants() {
+            assert_eq!(
+                (sort, sort.word().to_owned()),
+                (*wanted, wanted.to_possible_value().expect("it is shown").get_name().to_owned())
+            );
+            sort = sort.next();
+        }
+        assert_eq!(sort, Sort::Depth);
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod steer;
 mod subscribe;
 mod table;
 mod tail;
+mod top;
 mod watching;
 
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Publish(args) => publish::run(&args),
         Command::Subscribe(args) => subscribe::run(&args),
         Command::Tail(args) => tail::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Clients(args) => clients::list(&args),
         Command::Inspect(args) => clients::inspect(&args),
         Command::Disconnect(args) => steer::disconnect(&args),

@@ -67,6 +67,11 @@ impl AdminArgs {
 }
 
 impl OperatorArgs {
+    /// Where the API is, for people.
+    pub(crate) fn target(&self) -> String {
+        self.admin.to_string()
+    }
+
     pub(crate) fn api(&self) -> Result<Api, Failure> {
         Api::new(self.trust.connector(&self.admin)?, self.key.as_deref()).map_err(failure)
     }

@@ -166,6 +166,7 @@ const LAYERS: &[Layer] = &[
             "clap_complete",
             "clap_mangen",
             "hdrhistogram",
+            "ratatui",
             // What a benchmark may open, and how long a tick of the processor's time is.
             "rustix",
             "serde",
