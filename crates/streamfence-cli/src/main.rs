@@ -8,6 +8,8 @@
 mod args;
 mod exit;
 
+mod admin_address;
+mod api_keys;
 mod auth;
 mod bench;
 mod check;
