@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture as _;
 
+use axum::Router;
 use streamfence_config::Listen;
 use streamfence_http::{Api, Keys, loopback_hosts_only};
 use streamfence_socketio::Address;
@@ -21,8 +22,9 @@ pub(crate) struct AdminAddress {
 
 impl AdminAddress {
     /// Begins to listen. Nobody is asked for a key as long as there are none, so without any it is for this machine alone.
-    pub(crate) async fn serve(api: Api, keys: Keys, listen: &Listen) -> Result<Self, Failure> {
-        let routes = loopback_hosts_only(streamfence_http::router(api), &keys);
+    /// `more` are routes beside those of the API.
+    pub(crate) async fn serve(api: Api, more: Router, keys: Keys, listen: &Listen) -> Result<Self, Failure> {
+        let routes = loopback_hosts_only(streamfence_http::router(api).merge(more), &keys);
         let cannot_listen = |why| Failure::Listen(format!("admin: cannot listen on {listen}: {why}"));
         let (address, is_local, serving) = match listen {
             Listen::Tcp { host, port } => {

@@ -17,13 +17,14 @@ use crate::admin_address::AdminAddress;
 use crate::args::{Listen, LogFormat, ServeArgs};
 use crate::auth::Validators;
 use crate::events::EventLog;
+use crate::demo::{self, Demo};
 use crate::exit::Failure;
 use crate::log::Level;
 use crate::operator::{Known, Operator, Wish};
 use crate::reload::Reload;
 use crate::spill::Stores;
 use crate::watching::Watching;
-use crate::{api_keys, auth, demo, limits, log, memory, operator, reload, say};
+use crate::{api_keys, auth, limits, log, memory, operator, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings(&args, &[])?;
@@ -49,7 +50,7 @@ pub(crate) fn settings(args: &ServeArgs, open: &[SpillSettings]) -> Result<Setti
             .map_err(|why| Failure::Config(why.to_string()))?
             .select(&args.servers)
             .map_err(|why| Failure::Usage(why.to_string()))?,
-        None => demo::settings()?,
+        None => Demo::settings()?,
     };
     if let Some(listen) = &args.listen {
         let [server] = &mut settings.servers[..] else {
@@ -91,7 +92,9 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
     let known = Arc::new(Known::default());
     let (operator, mut wishes) = Operator::new(args.config.clone(), Arc::clone(level), Arc::clone(&known));
     let api = Api::new(fence.clone(), move || metrics.encode()).keys(keys.clone()).process(operator).keep_history();
-    let admin = AdminAddress::serve(api, keys, &settings.admin.listen).await?;
+    let demo = args.config.is_none().then(Demo::default);
+    let more = demo.as_ref().map(Demo::routes).unwrap_or_default();
+    let admin = AdminAddress::serve(api, more, keys, &settings.admin.listen).await?;
     let mut servers = Vec::new();
     for server in &settings.servers {
         let started = Server::builder(fence.clone())
@@ -106,10 +109,10 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
         servers.push(started);
     }
     known.listen(settings.servers.iter().map(|server| server.name.as_str()).zip(&servers));
-    if args.config.is_none() {
-        tokio::spawn(demo::publish(fence.clone()));
-        let server = servers.first().expect("the demo has a server").address();
-        say::line(demo::guide(&server.to_string(), &admin.address.to_string()))?;
+    if let Some(demo) = &demo {
+        let server = servers.first().expect("the demo has a server").address().to_string();
+        demo.begin(&fence, &server)?;
+        say::line(demo::guide(&server, &admin.address.to_string()))?;
     }
 
     let mut watching = Watching::start(args, &settings, &servers);

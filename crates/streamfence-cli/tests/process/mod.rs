@@ -73,6 +73,8 @@ impl Running {
         let mut child = Command::new(env!("CARGO_BIN_EXE_streamfence"))
             .args(arguments)
             .env_remove("RUST_LOG")
+            .env_remove("STREAMFENCE_TOKEN")
+            .env_remove("STREAMFENCE_KEY")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -117,6 +119,11 @@ impl Running {
     /// What it has said on stderr so far.
     pub(crate) fn said(&self) -> String {
         self.stderr.so_far()
+    }
+
+    /// What it has printed on stdout so far.
+    pub(crate) fn printed(&self) -> String {
+        self.stdout.so_far()
     }
 
     pub(crate) fn signal(&self, name: &str) {
