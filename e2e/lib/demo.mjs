@@ -1,6 +1,7 @@
 // The demo that runs without a configuration, and its dashboard in a browser.
 import assert from "node:assert/strict";
 
+import { defer } from "./defer.mjs";
 import { startDemo } from "./server.mjs";
 
 /** Starts the demo and opens its dashboard. Everything the browser complains of fails the test. */
@@ -16,7 +17,7 @@ export async function openDashboard(t, browser, server, { hash = "", isLocked = 
   page.on("console", (message) => {
     if (message.type() === "error" && !expected.some((text) => message.text().includes(text))) complaints.push(message.text());
   });
-  t.after(() => assert.deepEqual(complaints, [], "the browser has nothing to complain of"));
+  defer(t, () => assert.deepEqual(complaints, [], "the browser has nothing to complain of"));
   await page.goto(`http://${server.address("admin")}/${hash}`);
   if (!isLocked) await page.getByRole("status").getByText("running").first().waitFor();
   return page;

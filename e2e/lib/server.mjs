@@ -37,8 +37,19 @@ export async function startServer(t, yaml, { servers = ["feed"], files = {} } = 
   const file = path.join(folder, "streamfence.yaml");
   writeFileSync(file, inTier(yaml));
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text, { mode: 0o600 });
-  const args = ["serve", "-c", file, "--admin-listen", "127.0.0.1:0", "--log-format", "json"];
-  const child = spawn(BIN, args, { stdio: ["ignore", "ignore", "pipe"], cwd: folder });
+  const args = ["-c", file, "--admin-listen", "127.0.0.1:0"];
+  return serve(t, folder, args, servers);
+}
+
+/** Starts what runs without a configuration: the demo. Its server is called `demo`. */
+export function startDemo(t) {
+  assert.ok(BIN, "STREAMFENCE_BIN names the binary: run `cargo xtask e2e`");
+  const folder = mkdtempSync(path.join(os.tmpdir(), "streamfence-e2e-"));
+  return serve(t, folder, ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"], ["demo"]);
+}
+
+async function serve(t, folder, args, servers) {
+  const child = spawn(BIN, ["serve", ...args, "--log-format", "json"], { stdio: ["ignore", "ignore", "pipe"], cwd: folder });
   running.add(child);
 
   const server = new Server(child, folder);

@@ -52,7 +52,7 @@ export class Chart {
         this.#drawing,
         this.#summary,
         h("ul", { class: "legend", "aria-label": "Outcomes shown" }, ...NAMES.map((name) => this.#entry(name))),
-        h("details", {}, h("summary", { text: "The same as a table" }), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "What policies did, as a table" }, table)),
+        h("details", {}, h("summary", { text: "The same as a table" }), h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "What policies did, as a table" }, table)),
       ),
     );
     this.#drawing.addEventListener("pointermove", (event) => this.#point(event));

@@ -2,7 +2,7 @@
 import { Problem, get, post } from "./api.js";
 import { REASONS } from "./clients.js";
 import { confirm } from "./dialog.js";
-import { List, Table, h, mark, say } from "./dom.js";
+import { List, Table, h, mark, say, scrolled } from "./dom.js";
 import { bytes, count, span } from "./format.js";
 import { follow } from "./stream.js";
 import { row } from "./timeline.js";
@@ -21,15 +21,15 @@ export class ClientPage {
   #known = new Map();
   #lanes;
   #events = [];
+  #heard = 0;
   #list;
 
   constructor(place, id) {
     this.#id = id;
     this.#title.append("Client ", h("span", { class: "id", text: id }));
     this.#lanes = new Table({ label: "Lanes", keyOf: (lane) => lane.topic, none: "It is subscribed to nothing.", columns: this.#columns() });
-    const events = h("ol", { class: "timeline short", tabindex: 0, role: "region", "aria-label": "Events of this client" });
-    this.#list = new List(h("ol"), (event) => event.number, row);
-    this.#list = new List(events, (event) => event.number, row);
+    const { list, node: events } = scrolled("Events of this client", "timeline short");
+    this.#list = new List(list, (event) => event.number, row);
     this.#disconnect.addEventListener("click", () => this.#sendAway());
     place.replaceChildren(
       h("p", { class: "note" }, h("a", { href: "#/clients", text: "← All clients" })),
@@ -97,7 +97,6 @@ export class ClientPage {
       { title: "Bytes", number: true, cell: (lane) => bytes(lane.bytes) },
       { title: "In flight", number: true, cell: (lane) => (lane.window === undefined ? count(lane.inFlight) : `${lane.inFlight} of ${lane.window}`) },
       { title: "Oldest", number: true, cell: (lane) => (lane.oldestMs > 0 ? span(lane.oldestMs) : "–") },
-      { title: "On disk", number: true, cell: (lane) => (lane.spilled ? count(lane.spilled.messages ?? lane.spilled) : "–") },
       number("Delivered", (lane) => lane.delivered),
       outcome("Coalesced", "coalesced", (lane) => lane.coalesced),
       outcome("Displaced", "displaced", (lane) => lane.dropped.displaced),
@@ -139,7 +138,7 @@ export class ClientPage {
 
   #hear({ kind, data }) {
     const told = JSON.parse(data);
-    this.#events.unshift({ number: crypto.randomUUID?.() ?? Math.random(), kind, told });
+    this.#events.unshift({ number: this.#heard++, kind, told });
     this.#events.length = Math.min(this.#events.length, MOST_EVENTS);
     this.#list.show(this.#events);
   }
@@ -150,9 +149,10 @@ function depth(lane) {
   const text = h("span");
   const bar = h("span");
   const level = h("span", { class: "level", "aria-hidden": "true" }, bar);
-  const update = ({ depth, limits }) => {
+  const update = ({ depth, limits, spilled }) => {
     const share = Math.min(1, depth / limits.messages);
-    say(text, `${count(depth)} of ${count(limits.messages)}`);
+    const onDisk = spilled?.messages > 0 ? `, ${count(spilled.messages)} on disk` : "";
+    say(text, `${count(depth)} of ${count(limits.messages)}${onDisk}`);
     bar.style.width = `${(share * 100).toFixed(0)}%`;
     level.classList.toggle("full", share >= 0.9);
   };

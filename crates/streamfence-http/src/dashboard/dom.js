@@ -71,6 +71,12 @@ export class List {
   }
 }
 
+/** A place for a list that is scrolled within itself, with the keyboard too: `{node, list}`. */
+export function scrolled(label, kind) {
+  const list = h("ol");
+  return { list, node: h("div", { class: kind, tabindex: 0, role: "group", "aria-label": label }, list) };
+}
+
 /**
  * A table that is kept. A column is `{title, number?, cell}`, where `cell` draws what changes: `{node, update(item)}`, or it
  * is a function from an item to its text. The first column is the head of its row.
@@ -95,7 +101,7 @@ export class Table {
     this.#none = h("tbody", {}, h("tr", {}, h("td", { class: "none", colspan: columns.length, text: none })));
     const table = h("table", { "aria-label": label }, h("thead", {}, h("tr", {}, ...titles)), body, this.#none);
     // What is too wide is scrolled, with the keyboard too.
-    this.node = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table);
+    this.node = h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label }, table);
   }
 
   show(items) {

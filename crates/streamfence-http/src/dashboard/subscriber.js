@@ -1,6 +1,6 @@
 // The test subscriber: a client of the public server, from this page.
 import { TopicChoice } from "./choice.js";
-import { List, h, say } from "./dom.js";
+import { List, h, say, scrolled } from "./dom.js";
 import { clock, plural } from "./format.js";
 import { Socket } from "./socket.js";
 
@@ -35,9 +35,9 @@ export class Subscriber {
       if (this.#socket) this.#socket.close();
       else this.#subscribe();
     });
-    const list = h("ol", { class: "timeline short", tabindex: 0, role: "region", "aria-label": "Messages received, the newest first" });
+    const { list, node } = scrolled("Messages received, the newest first", "timeline short");
     this.#list = new List(list, (message) => message.number, row);
-    section.append(h("h3", { id: "subscriber-title", text: "Subscribe as a client" }), form, this.#answer, list);
+    section.append(h("h3", { id: "subscriber-title", text: "Subscribe as a client" }), form, this.#answer, node);
   }
 
   update({ topics, servers }) {

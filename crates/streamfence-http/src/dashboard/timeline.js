@@ -1,5 +1,5 @@
 // What happens, as it happens: the newest first, filtered here so that a filter can look back.
-import { List, h, say } from "./dom.js";
+import { List, h, say, scrolled } from "./dom.js";
 import { bytes, clock, count, span } from "./format.js";
 import { follow } from "./stream.js";
 
@@ -71,12 +71,12 @@ export class Timeline {
       this.#show();
     });
     // Not live to a screen reader: it would never be silent.
-    const list = h("ol", { class: "timeline", tabindex: 0, role: "region", "aria-label": "Events, the newest first" });
+    const { list, node } = scrolled("Events, the newest first", "timeline");
     this.#list = new List(list, (event) => event.number, row);
     section.append(
       h("div", { class: "head" }, h("h2", { id: "events-title", tabindex: -1, text: "Events" }), this.#note),
       h("div", { class: "filters" }, group, text, pause),
-      list,
+      node,
     );
   }
 

@@ -7,7 +7,7 @@ const KINDS = {
   slow: {
     start: "Start a slow client",
     name: "Reads 2 KiB a second",
-    see: "of some 13 it is sent. Within seconds its lanes are full, and each topic’s policy decides what gives way.",
+    see: "It is sent some 13 KiB. Within seconds its lanes are full, and each topic’s policy decides what gives way.",
   },
   silent: {
     start: "Start one that never acks",
@@ -30,7 +30,8 @@ export class Tour {
       this.#buttons.set(kind, button);
     }
     const list = h("ul");
-    this.#list = new List(list, (client) => client.id, (client) => this.#row(client));
+    // One whose name has become known is drawn anew, with a link.
+    this.#list = new List(list, (client) => `${client.id} ${client.clientId ?? ""}`, (client) => this.#row(client));
     section.className = "tour";
     section.append(
       h("h2", { id: "tour-title", text: "Watch a slow client" }),
