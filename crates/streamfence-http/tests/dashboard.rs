@@ -34,7 +34,7 @@ async fn every_file_is_guarded_and_of_its_kind() {
         ("/dashboard/icon.svg", "image/svg+xml"),
     ] {
         let (status, headers, body) = get(&routes, path, None).await;
-        assert_eq!((status, headers["content-type"].to_str()), (StatusCode::OK, Ok(kind)), "{path}");
+        assert_eq!((status, headers["content-type"].as_bytes()), (StatusCode::OK, kind.as_bytes()), "{path}");
         assert!(!body.is_empty(), "{path}");
         let policy = headers["content-security-policy"].to_str().expect("it is text");
         for wanted in [
@@ -66,7 +66,7 @@ async fn what_a_browser_has_is_not_sent_again() {
     for known in [etag.clone(), format!("W/{etag}"), format!("\"other\", {etag}")] {
         let (status, headers, body) = get(&routes, "/dashboard/main.js", Some(&known)).await;
         assert_eq!((status, body.as_str()), (StatusCode::NOT_MODIFIED, ""), "{known}");
-        assert_eq!(headers["etag"].to_str(), Ok(etag.as_str()));
+        assert_eq!(headers["etag"], etag);
     }
     assert_eq!(get(&routes, "/dashboard/main.js", Some("\"other\"")).await.0, StatusCode::OK);
     let (_, other, _) = get(&routes, "/dashboard/dom.js", None).await;

@@ -5,7 +5,7 @@ import { confirm } from "./dialog.js";
 import { List, Table, h, mark, say, scrolled } from "./dom.js";
 import { bytes, count, span } from "./format.js";
 import { follow } from "./stream.js";
-import { row } from "./timeline.js";
+import { remember, row } from "./timeline.js";
 import { policy } from "./topics.js";
 
 /** How many events are kept. */
@@ -138,8 +138,7 @@ export class ClientPage {
 
   #hear({ kind, data }) {
     const told = JSON.parse(data);
-    this.#events.unshift({ number: this.#heard++, kind, told });
-    this.#events.length = Math.min(this.#events.length, MOST_EVENTS);
+    remember(this.#events, { number: this.#heard++, kind, told, times: 1 }, MOST_EVENTS);
     this.#list.show(this.#events);
   }
 }

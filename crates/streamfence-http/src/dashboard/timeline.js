@@ -6,6 +6,8 @@ import { follow } from "./stream.js";
 /** How many events are kept, and how many of those shown. */
 const MOST = 1_000;
 const MOST_SHOWN = 100;
+/** What happens again to the same within this time is told once, with a number. */
+const SAME_MS = 10_000;
 
 const GROUPS = {
   "everything": () => true,
@@ -99,8 +101,7 @@ export class Timeline {
       this.#state("live");
       return;
     }
-    this.#events.unshift({ number: this.#number++, kind, told });
-    this.#events.length = Math.min(this.#events.length, MOST);
+    remember(this.#events, { number: this.#number++, kind, told, times: 1 }, MOST);
     if (this.#isDue || this.#isPaused) return;
     // A burst is drawn once.
     this.#isDue = true;
@@ -124,6 +125,19 @@ export class Timeline {
   }
 }
 
+/** Puts an event before the others, or counts it with one of the same that was just there. */
+export function remember(events, event, most) {
+  const name = ({ kind, told }) => [kind, told.namespace, told.topic, told.client].join(" ");
+  const recent = events.slice(0, 20);
+  const same = event.told.client && recent.find((other) => name(other) === name(event) && event.told.at - other.told.at < SAME_MS);
+  if (same) {
+    same.times += 1;
+    return;
+  }
+  events.unshift(event);
+  events.length = Math.min(events.length, most);
+}
+
 /** One event as an entry of a list. */
 export function row({ kind, told }) {
   const words = h("b", { class: "outcome", "data-outcome": OUTCOME[kind], text: WORDS[kind] ?? kind.replaceAll("_", " ") });
@@ -134,7 +148,10 @@ export function row({ kind, told }) {
   const more = details(told).join(", ");
   if (place || more) what.append(h("span", { text: ` ${[place, more].filter(Boolean).join(": ")}` }));
   if (client) what.append(" ", h("a", { class: "id", href: `#/clients/${client}`, text: client }));
-  return { node: h("li", {}, h("time", { datetime: new Date(told.at).toISOString(), text: clock(told.at) }), what) };
+  const times = h("b");
+  words.after(times);
+  const time = h("time", { datetime: new Date(told.at).toISOString(), text: clock(told.at) });
+  return { node: h("li", {}, time, what), update: (event) => say(times, event.times > 1 ? ` × ${count(event.times)}` : "") };
 }
 
 /** Whatever else is told, as it is named. */
