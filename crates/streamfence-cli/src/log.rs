@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use streamfence_config::LogLevel;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::args::LogFormat;
@@ -95,6 +96,10 @@ pub(crate) fn start(format: LogFormat, asked: Option<&str>, configured: LogLevel
 
 /// The same without those who would write down what must not be shown.
 fn quiet(filter: EnvFilter) -> EnvFilter {
+    // A directive of ours must not let through what the filter holds back.
+    if filter.max_level_hint().is_some_and(|most| most <= LevelFilter::INFO) {
+        return filter;
+    }
     let directive = |directive: &str| directive.parse().expect("a directive of ours can be read");
     QUIET.iter().fold(filter, |filter, quiet| filter.add_directive(directive(quiet)))
 }
@@ -144,7 +149,19 @@ fn one_line(event: &[u8], has_colour: bool) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use tracing_subscriber::EnvFilter;
+
+    use super::{one_line, quiet};
+
+    #[test]
+    fn what_must_not_be_shown_is_held_back_and_nothing_is_let_through() {
+        let quieted = |filter: &str| quiet(EnvFilter::new(filter)).to_string();
+        assert_eq!((quieted("warn"), quieted("info")), ("warn".into(), "info".into()));
+        for loud in ["trace", "debug", "info,tungstenite=trace"] {
+            assert!(quieted(loud).contains("tungstenite=debug"), "{loud}: {}", quieted(loud));
+            assert!(!quieted(loud).contains("tungstenite=trace"), "{loud}: {}", quieted(loud));
+        }
+    }
 
     #[test]
     fn an_event_is_one_line_and_nothing_a_terminal_obeys() {

@@ -79,11 +79,7 @@ async fn page(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Pr
 }
 
 /// `GET /dashboard/{file}`: what it is made of.
-async fn file(
-    State(api): State<Api>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+async fn file(State(api): State<Api>, Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     serve(&name, &api, &headers)
 }
 

@@ -21,13 +21,15 @@ pub(super) async fn publish(fence: Fence) {
         }
         let symbol = SYMBOLS[tick as usize % SYMBOLS.len()];
         say(&fence, "/feed", "ticker", json!({"symbol": "DEMO", "price": price(0, tick), "tick": tick})).await;
-        say(&fence, "/feed", "prices", json!({"symbol": symbol, "price": price(place(tick), tick), "tick": tick})).await;
+        say(&fence, "/feed", "prices", json!({"symbol": symbol, "price": price(place(tick), tick), "tick": tick}))
+            .await;
         if tick % 2 == 0 {
             let side = if price(place(tick), tick + 1) > price(place(tick), tick) { "buy" } else { "sell" };
             let offer = json!({"offer": tick, "symbol": symbol, "side": side, "price": price(place(tick), tick)});
             say(&fence, "/feed", "offers", offer).await;
             let quantity = tick * 7 % 90 + 10;
-            let trade = json!({"trade": tick / 2, "symbol": symbol, "price": price(place(tick), tick), "quantity": quantity});
+            let trade =
+                json!({"trade": tick / 2, "symbol": symbol, "price": price(place(tick), tick), "quantity": quantity});
             say(&fence, "/feed", "trades", trade).await;
         }
         if tick % 4 == 0 {
