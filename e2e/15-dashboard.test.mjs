@@ -66,7 +66,8 @@ test("a page that is opened later has the minutes before", LIMIT, async (t) => {
 });
 
 test("a slow client that is started is seen within seconds, its page says why, and it can be sent away", LIMIT, async (t) => {
-  const { page } = await openDemo(t, browser);
+  // The one answer that says that it is gone.
+  const { page } = await openDemo(t, browser, { expected: ["404"] });
   await page.getByRole("button", { name: "Start a slow client" }).click();
   const tour = page.getByRole("region", { name: "Watch a slow client" });
   const id = await tour.getByRole("link").textContent();

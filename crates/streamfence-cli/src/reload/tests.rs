@@ -133,7 +133,7 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
     let fence = fence.build().expect("the catalog is valid");
     let keys = api_keys::keys(&held.admin.keys).unwrap_or_else(|why| panic!("{}", why.why()));
     let api = streamfence_http::Api::new(fence.clone(), String::new).keys(keys.clone());
-    let admin = AdminAddress::serve(api, keys.clone(), &held.admin.listen).await;
+    let admin = AdminAddress::serve(api, axum::Router::new(), keys.clone(), &held.admin.listen).await;
     let admin = admin.unwrap_or_else(|why| panic!("{}", why.why()));
     let mut servers = Vec::new();
     for server in &held.servers {

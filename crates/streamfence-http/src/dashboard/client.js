@@ -23,6 +23,8 @@ export class ClientPage {
   #events = [];
   #heard = 0;
   #list;
+  /** A name is not given twice: who is gone does not come back under it. */
+  #isGone = false;
 
   constructor(place, id) {
     this.#id = id;
@@ -45,11 +47,13 @@ export class ClientPage {
 
   /** Looks again. */
   async update() {
+    if (this.#isGone) return;
     try {
       this.#show(await get(`admin/v1/clients/${encodeURIComponent(this.#id)}`, { signal: this.#stop.signal }));
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       if (!(error instanceof Problem) || ![400, 404].includes(error.status)) throw error;
+      this.#isGone = true;
       this.#disconnect.disabled = true;
       this.#lanes.show([]);
       say(this.#answer, "This client is not here any more; below is what was seen of it last.");
