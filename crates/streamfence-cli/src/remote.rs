@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use streamfence_client::{Answer, Api, ClientError, Connector, Target, Trust, encoded};
 
 use crate::exit::Failure;
@@ -92,8 +93,9 @@ impl OperatorArgs {
         ask: impl AsyncFnOnce(&mut Api) -> Result<Answer, ClientError>,
     ) -> Result<(), Failure> {
         let mut api = self.api()?;
-        let answer = run(async { done(ask(&mut api).await.map_err(failure)?) })?;
-        if self.json { say::line(answer) } else { say::line(text(&answer).trim_end()) }
+        let answer = run(async { ask(&mut api).await.map_err(failure) })?;
+        let text = |answer: &Answer| if self.json { as_it_is(answer) } else { text(&answer.json()) };
+        if answer.is_ok() { say::line(text(&answer).trim_end()) } else { Err(refusal(&answer)) }
     }
 }
 
@@ -141,6 +143,15 @@ pub(crate) fn is_auth(code: &str) -> bool {
 /// What the server answered, unless it is that it did not do it.
 pub(crate) fn done(answer: Answer) -> Result<Value, Failure> {
     if answer.is_ok() { Ok(answer.json()) } else { Err(refusal(&answer)) }
+}
+
+/// What the server answered, on one line, with its order of keys and its digits.
+pub(crate) fn as_it_is(answer: &Answer) -> String {
+    match serde_json::from_slice::<&RawValue>(&answer.body) {
+        // JSON that has line breaks has them between its words.
+        Ok(json) => json.get().replace(['\n', '\r'], " "),
+        Err(_) => answer.json().to_string(),
+    }
 }
 
 /// How a command ends that a server did not do.
