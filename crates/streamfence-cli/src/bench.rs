@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
+use crate::descriptors;
 use crate::exit::Failure;
 use crate::remote::{AdminArgs, failure, rate, seconds, unless_interrupted};
 use crate::say;
@@ -76,7 +77,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<(), Failure> {
     if args.clients == 0 && args.slow == 0 {
         return Err(Failure::Usage("found no clients; wanted --clients or --slow above 0".into()));
     }
-    process::raise_descriptors();
+    descriptors::take_all();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::other)?;
     let outcome = runtime.block_on(unless_interrupted(bench(Arc::new(args))));
     runtime.shutdown_background();

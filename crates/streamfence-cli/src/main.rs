@@ -17,6 +17,7 @@ mod clients;
 mod completions;
 mod config;
 mod demo;
+mod descriptors;
 mod events;
 mod explain;
 mod inspect;

@@ -171,7 +171,7 @@ const LAYERS: &[Layer] = &[
             "clap_mangen",
             "hdrhistogram",
             "ratatui",
-            // What a benchmark may open, and how long a tick of the processor's time is.
+            // How many descriptors there may be, and how long a tick of the processor's time is.
             "rustix",
             "serde",
             "serde_json",

@@ -1,8 +1,6 @@
-//! What the process of the server takes, as Linux tells of it; and what ours may have.
+//! What the process of the server takes, as Linux tells of it.
 
 use std::time::Duration;
-
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::exit::Failure;
 
@@ -47,12 +45,6 @@ impl Process {
             Failure::Usage(format!("process {}: {path} cannot be read: {why}; wanted one of this machine", self.pid))
         })
     }
-}
-
-/// Takes as many descriptors as this process may have: each client is one. With too few, connecting says so.
-pub(super) fn raise_descriptors() {
-    let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 #[cfg(all(test, target_os = "linux"))]
