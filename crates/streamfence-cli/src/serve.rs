@@ -129,10 +129,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
             // Its clients hear nothing more; whoever supervises us starts a process that works.
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
             Some(wish) = wishes.recv() => match wish {
-                Wish::Drain => {
-                    tracing::info!(code = "drained_by_admin", "somebody who operates this process has it stop");
-                    break;
-                }
+                Wish::Drain => break,
                 Wish::Reload { dry_run: true, answer } => News::Look { answer },
                 Wish::Reload { dry_run: false, answer } => News::Configuration { is_asked: true, answer: Some(answer) },
             },
