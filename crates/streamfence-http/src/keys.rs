@@ -224,8 +224,8 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// What it is called, for the log and for what is kept of it; nothing where nobody is asked.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.holder.as_ref().map(|holder| &*holder.name)
+    pub(crate) fn name(&self) -> Option<&Arc<str>> {
+        self.holder.as_ref().map(|holder| &holder.name)
     }
 
     /// The same caller, if its key may still do this: for requests that outlive a reload.

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use streamfence_runtime::{ClientId, DeadLetter, MessageId, PublishError};
 
 use super::OF_AN_ORDER;
-use super::query::{MOST, Order, Params, client_id, limit};
+use super::query::{MOST, Order, Params, by, client_id, limit};
 use crate::api::Api;
 use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
@@ -146,7 +146,7 @@ pub(super) async fn replay(
     let (namespace, topic) = (&chosen.namespace, &chosen.topic);
     tracing::info!(
         code = "dead_letters_replayed",
-        by = caller.name(),
+        by = by(&caller),
         namespace,
         topic,
         count,
@@ -170,7 +170,7 @@ pub(super) async fn purge(
     let count = count.map_err(unknown)?;
     tracing::info!(
         code = "dead_letters_purged",
-        by = caller.name(),
+        by = by(&caller),
         namespace,
         topic,
         count,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OF_AN_ORDER;
-use super::query::{Order, client_id, unknown_client};
+use super::query::{Order, by, client_id, unknown_client};
 use crate::api::Api;
 use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
@@ -56,7 +56,7 @@ pub(super) async fn disconnect(
     };
     tracing::info!(
         code = "disconnected_by_admin",
-        by = caller.name(),
+        by = by(&caller),
         client,
         principal,
         reason,

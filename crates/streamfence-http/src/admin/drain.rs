@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OF_AN_ORDER;
-use super::query::Order;
+use super::query::{Order, by};
 use crate::api::Api;
 use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
@@ -36,7 +36,7 @@ pub(super) async fn drain(
     Extension(caller): Extension<Caller>,
     Order(Drain {}): Order<Drain>,
 ) -> Result<(StatusCode, Json<Draining>), Problem> {
-    tracing::warn!(code = "drain_by_admin", by = caller.name(), "the process is to drain and end");
+    tracing::warn!(code = "drain_by_admin", by = by(&caller), "the process is to drain and end");
     api.process.drain().await.map_err(|why| Problem::new(Code::NotAvailable, why.to_string()))?;
     Ok((StatusCode::ACCEPTED, Json(Draining { state: "draining" })))
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OF_AN_ORDER;
-use super::query::Order;
+use super::query::{Order, by};
 use crate::api::Api;
 use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
@@ -45,7 +45,7 @@ pub(super) async fn log_level(
 ) -> Result<Json<LogLevelChange>, Problem> {
     match api.process.set_log_level(&level) {
         Ok(before) => {
-            let (from, by) = (&before, caller.name());
+            let (from, by) = (&before, by(&caller));
             tracing::warn!(code = "log_level_changed", from, to = level, by, "the log level has changed at once");
             Ok(Json(LogLevelChange { level, before }))
         }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::OF_AN_ORDER;
-use super::query::Order;
+use super::query::{Order, by};
 use crate::api::Api;
 use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
@@ -35,7 +35,7 @@ pub(super) async fn reload(
     Extension(caller): Extension<Caller>,
     Order(Reload { dry_run }): Order<Reload>,
 ) -> Result<Json<Reloaded>, Problem> {
-    tracing::info!(code = "reload_by_admin", by = caller.name(), dry_run, "the configuration is to be read again");
+    tracing::info!(code = "reload_by_admin", by = by(&caller), dry_run, "the configuration is to be read again");
     match api.process.reload(dry_run).await {
         Ok(reloaded) => Ok(Json(reloaded)),
         Err(ReloadError::Invalid { errors }) => {

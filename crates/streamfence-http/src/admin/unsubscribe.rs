@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use streamfence_runtime::UnsubscribeReason;
 
 use super::OF_AN_ORDER;
-use super::query::{Order, client_id, unknown_client};
+use super::query::{Order, by, client_id, unknown_client};
 use crate::api::Api;
 use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
@@ -44,6 +44,6 @@ pub(super) async fn unsubscribe(
     let client = client_id(&client)?;
     let unsubscribed = api.fence.unsubscribe(client, &topic, UnsubscribeReason::Admin).await;
     let unsubscribed = unsubscribed.ok_or_else(|| unknown_client(client))?;
-    tracing::info!(code = "unsubscribed_by_admin", by = caller.name(), %client, topic, unsubscribed, "a subscription was ended");
+    tracing::info!(code = "unsubscribed_by_admin", by = by(&caller), %client, topic, unsubscribed, "a subscription was ended");
     Ok(Json(Unsubscribed { unsubscribed }))
 }
