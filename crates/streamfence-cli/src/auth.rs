@@ -37,6 +37,14 @@ struct Chain {
     jwt: Option<Arc<JwtValidator>>,
 }
 
+impl Successors {
+    /// The servers that are to believe somebody else than before.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &str> {
+        let chains = self.0.iter().filter(|(_, successor)| matches!(successor, Successor::Chain(_)));
+        chains.map(|(server, _)| server.as_str())
+    }
+}
+
 impl Validators {
     pub(crate) fn new(servers: &[ServerSettings]) -> Result<Self, Failure> {
         let believed = |server: &ServerSettings| {
@@ -68,22 +76,18 @@ impl Validators {
         Ok(Successors(successors))
     }
 
-    /// From now on the servers believe these; clients whose token is good no more are told so within a few seconds. The
-    /// servers that believe somebody else than before.
-    pub(crate) fn replace(&mut self, Successors(successors): Successors) -> Vec<String> {
-        let mut changed = Vec::new();
+    /// From now on the servers believe these; clients whose token is good no more are told so within a few seconds.
+    pub(crate) fn replace(&mut self, Successors(successors): Successors) {
         for (server, successor) in successors {
             let Some(believed) = self.0.get_mut(&server) else { continue };
             match successor {
                 Successor::Chain(Chain { all, jwt }) => {
                     believed.live.replace(all);
                     believed.jwt = jwt;
-                    changed.push(server);
                 }
                 Successor::Keys(keys) => believed.set_keys(&server, keys),
             }
         }
-        changed
     }
 
     /// Reads the keys of signed tokens again. Where they are none the old ones hold, and the log has the reason, once.

@@ -3,6 +3,7 @@
 //! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
 
 mod audience;
+pub mod census;
 #[cfg(any(test, feature = "test-util"))]
 mod check;
 mod drain;
@@ -141,6 +142,10 @@ struct Seated {
     detached_until: Option<Instant>,
     /// Who the client is, where the application has said so.
     identity: Option<Box<Identity>>,
+    /// When it joined.
+    since: Instant,
+    /// How it was connected when it joined, or came back last.
+    transport: Transport,
 }
 
 #[derive(Debug)]
@@ -212,17 +217,19 @@ impl Hub {
         principal: Option<Arc<str>>,
         now: Instant,
     ) -> Option<SessionKey> {
-        self.advance(now);
+        let now = self.advance(now);
         self.link(link)?;
         let rules = self.books.catalog().namespace_entry(namespace).slow_client;
         let generation = self.generation();
         let seated = Seated {
-            session: Session::new(client, namespace).with_ladder(rules),
+            session: Session::new(client, namespace).with_ladder(rules).beginning(now),
             link,
             filed: None,
             retention: None,
             detached_until: None,
             identity: None,
+            since: now,
+            transport,
         };
         let index = self.sessions.insert(Generation { generation, value: seated }) as u32;
         let key = SessionKey { index, generation };

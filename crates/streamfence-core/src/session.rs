@@ -3,7 +3,9 @@
 //! A complete machine: it knows nothing of other clients, sockets, tasks or clocks. Never another session.
 
 mod ladder;
+mod pace;
 mod reload;
+mod slowness;
 mod spill;
 mod standing;
 
@@ -14,6 +16,8 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use self::ladder::Ladder;
+use self::pace::Pace;
+pub use self::slowness::{SlowReason, Slowness};
 use self::standing::take_stock;
 use crate::books::Books;
 use crate::event::CloseReason;
@@ -48,6 +52,7 @@ pub struct Session {
     ladder: Option<Box<Ladder>>,
     /// How many of the lanes have spilled and stand in their topic's log.
     spilled: u32,
+    pace: Pace,
 }
 
 /// What a session finds has to be done about its own client; the hub does it.
@@ -82,6 +87,7 @@ impl Session {
             alarm: None,
             ladder: None,
             spilled: 0,
+            pace: Pace::default(),
         }
     }
 
@@ -89,6 +95,13 @@ impl Session {
     #[must_use]
     pub fn with_ladder(mut self, rules: Option<SlowClient>) -> Self {
         self.ladder = rules.map(|rules| Box::new(Ladder::new(rules)));
+        self
+    }
+
+    /// The same for one that begins now, as far as it is seen how fast its client is.
+    #[must_use]
+    pub fn beginning(mut self, now: Instant) -> Self {
+        self.pace = Pace::begin(now);
         self
     }
 
@@ -157,6 +170,7 @@ impl Session {
         let seated = &mut self.lanes[place as usize];
         let shed = seated.lane.shed(level, wanted, most);
         books.shed(seated.lane.topic(), shed.messages);
+        seated.lane.count_shed(shed.messages);
         seated.begin_overflow(shed.messages, self.client, books);
         take_stock(&mut self.ladder, place, &seated.lane, shed.messages);
         seated.queue_up(place, &mut self.turns);
@@ -175,6 +189,7 @@ impl Session {
         let seated = &mut self.lanes[place as usize];
         let expired = seated.expire(now, self.client, books);
         let admission = decide(&mut seated.lane);
+        seated.lane.count_offer(admission);
         books.offered(message.topic.id, admission);
         let lost = match admission {
             Admission::Admitted { displaced, .. } => u64::from(displaced),
@@ -373,6 +388,9 @@ impl Session {
             room.take(frames, bytes);
             let Sending { message, attempt, awaits_ack } = seated.lane.send(clock, now);
             books.sent(self.client, &message, attempt, awaits_ack);
+            if attempt > 1 {
+                seated.lane.count_retry();
+            }
             seated.end_overflow(self.client, books);
             if let Some(ladder) = &mut self.ladder {
                 ladder.weigh(place, &seated.lane);
@@ -403,6 +421,8 @@ impl Session {
             // What comes after it may need no place in a window that is full.
             seated.queue_up(place as u32, &mut self.turns);
         }
+        let lanes = &self.lanes;
+        self.pace.look(|| lanes.iter().map(|(_, seated)| seated.lane.delivered()).sum(), now);
         any || (self.is_ready() && !was_ready)
     }
 
@@ -434,6 +454,12 @@ impl Session {
     #[must_use]
     pub fn namespace(&self) -> NamespaceId {
         self.namespace
+    }
+
+    /// How many messages were delivered to it in the last second, when that was looked at last.
+    #[must_use]
+    pub fn delivered_per_second(&self) -> u32 {
+        self.pace.per_second()
     }
 
     /// Whether it may have something to say.
@@ -507,6 +533,8 @@ impl Session {
 
     fn abandon(&self, mut lane: Lane, books: &mut Books) {
         books.abandoned(lane.topic(), lane.len() as u64);
+        #[cfg(any(test, feature = "test-util"))]
+        books.lane_closed(lane.topic(), lane.totals());
         if let Some(lost) = lane.take_lost() {
             books.overflow_ended(lane.entry(), self.client, lost);
         }

@@ -7,11 +7,13 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use serde_json::Value;
 use streamfence_runtime::Fence;
+use tokio::sync::Semaphore;
 
 use crate::keys::{Keys, Scope};
 use crate::problem::{Code, Problem};
+use crate::process::{Process, Unknown};
 use crate::route::Route;
-use crate::{health, metrics, openapi, publish};
+use crate::{admin, events, health, metrics, openapi, publish};
 
 /// What the routes work on.
 #[derive(Clone)]
@@ -19,13 +21,24 @@ pub struct Api {
     pub(crate) fence: Fence,
     pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
     keys: Keys,
+    pub(crate) process: Arc<dyn Process>,
+    /// Places for those who read events along.
+    pub(crate) readers: Arc<Semaphore>,
 }
 
 impl Api {
     /// An API of a fence that asks nobody for a key. `metrics` renders the numbers as OpenMetrics text; it is called once
     /// per scrape, after the fence has handed over its latest.
     pub fn new(fence: Fence, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self { fence, metrics: Arc::new(metrics), keys: Keys::none() }
+        let process = Arc::new(Unknown::new());
+        Self { fence, metrics: Arc::new(metrics), keys: Keys::none(), process, readers: events::places() }
+    }
+
+    /// The same with what the process around the fence tells of itself, and can be asked to do.
+    #[must_use]
+    pub fn process(mut self, process: impl Process) -> Self {
+        self.process = Arc::new(process);
+        self
     }
 
     /// The same, open only to those who have one of these keys, as long as there are any.
@@ -82,5 +95,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/openapi.json", openapi::serve, "This document").answers::<Value>(StatusCode::OK, "The document."),
     ];
     routes.extend(publish::routes());
+    routes.extend(admin::routes());
+    routes.push(events::route());
     routes
 }

@@ -4,8 +4,10 @@ mod aftermath;
 mod intake;
 mod outputs;
 mod publishing;
+mod questions;
 mod spilling;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +20,7 @@ use streamfence_core::{
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::questions::Question;
 use crate::budget::{Budget, Portion};
 use crate::command::{Control, NewStore, Publish};
 use crate::dead_letters::DeadLetters;
@@ -26,6 +29,7 @@ use crate::fence::WeakFence;
 use crate::handler::Handlers;
 use crate::inbox::{Input, SessionWish};
 use crate::link::{Link, ReadyList};
+use crate::outlet::Outlet;
 use crate::seat::{Joined, Seat};
 use crate::spill_pump::SpillPump;
 use crate::tickets::Tickets;
@@ -81,6 +85,8 @@ pub(crate) struct Shard {
     /// What is to be published next, before what is in the channel.
     next_publish: Option<Publish>,
     portion: Option<Portion>,
+    /// Bounded by whoever lets them be asked.
+    questions: VecDeque<Question>,
     is_orphaned: bool,
     /// Whether it has ended every connection for good: whoever comes now came too late.
     is_closed: bool,
@@ -120,6 +126,7 @@ impl Shard {
             drain: None,
             next_publish: None,
             portion,
+            questions: VecDeque::new(),
             is_orphaned: false,
             is_closed: false,
         }
@@ -137,8 +144,9 @@ impl Shard {
             self.hub.handle_timeout(now.into_std());
             self.tick(now);
             more_outputs = self.drain_outputs(now);
+            let more_questions = self.look_around(now);
             self.finish_drain(now);
-            if more_news || more_spill || more_publishes || more_outputs {
+            if more_news || more_spill || more_publishes || more_outputs || more_questions {
                 // The sockets have writers of their own, and this is their turn.
                 tokio::task::yield_now().await;
             } else {
@@ -410,6 +418,19 @@ impl Shard {
                 let was_here = self.disconnect(client, reason, now);
                 let _ = answer.send(was_here);
             }
+            Control::Clients(query, answer) => self.ask(query, answer),
+            Control::Client(client, answer) => {
+                let _ = answer.send(self.describe(client, now));
+            }
+            Control::Count(answer) => {
+                let _ = answer.send(self.count());
+            }
+            Control::DisconnectAll(principal, reason, answer) => {
+                let _ = answer.send(self.disconnect_all(&principal, reason, now));
+            }
+            Control::Unsubscribe(client, topic, reason, answer) => {
+                let _ = answer.send(self.unsubscribe(client, &topic, reason, now));
+            }
             Control::AddStore(NewStore { store, backend }, done) => {
                 self.parts.spill.add(store, backend);
                 let _ = done.send(());
@@ -562,6 +583,12 @@ impl Shard {
 
     fn session(&mut self, key: LinkKey, namespace: NamespaceId) -> Option<SessionKey> {
         Some(self.seat_mut(key)?.joined(namespace)?.session)
+    }
+
+    /// Where the client of a link hears.
+    fn seat_of(&self, key: LinkKey) -> Option<&dyn Outlet> {
+        let seat = self.seats.get(key.index())?.as_ref()?;
+        (seat.link.seat() == Some(key)).then_some(&*seat.outlet)
     }
 
     fn seat_mut(&mut self, key: LinkKey) -> Option<&mut Seat> {

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock, Weak};
 
 use streamfence_core::{Catalog, Epoch, Observer, SpillBackend, StoreId};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::coop::unconstrained;
 
+use super::look::QUESTIONS_AT_ONCE;
 use super::{Fence, Inner, ShardHandle, WeakFence};
 use crate::budget::Budget;
 use crate::command::{CONTROL_SLOTS, Control, NewStore, PUBLISH_SLOTS};
@@ -95,6 +96,7 @@ impl Fence {
                 is_closing: AtomicBool::new(false),
                 failed: failed.clone(),
                 budget: budget.clone(),
+                questions: Semaphore::new(QUESTIONS_AT_ONCE),
             }
         }))
     }
