@@ -8,7 +8,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use process::{Directory, Finished, PATIENCE, Running, get, post, run};
+use process::{Directory, Finished, PATIENCE, Running, run};
 use serde_json::{Value, json};
 
 const CONFIG: &str = r#"
@@ -34,12 +34,12 @@ servers:
 admin:
   port: 0
   keys:
-    ops: {keys: [a key of an operator of this test], scopes: [read, admin, publish]}
-    reader: {keys: [a key of a reader of this test], scopes: [read]}
+    ops: {keys: [the-key-of-an-operator-of-this-test], scopes: [read, admin, publish]}
+    reader: {keys: [the-key-of-a-reader-of-this-test], scopes: [read]}
 "#;
 
-const OPS: &str = "a key of an operator of this test";
-const READER: &str = "a key of a reader of this test";
+const OPS: &str = "the-key-of-an-operator-of-this-test";
+const READER: &str = "the-key-of-a-reader-of-this-test";
 
 struct Scene {
     running: Running,
@@ -134,10 +134,15 @@ fn clients_are_listed_and_looked_at() {
     assert!(listed.lines().next().is_some_and(|line| line.ends_with("WHY")) && listed.contains(&slow), "{listed}");
 
     let inspected = scene.done(&["inspect", &slow]);
-    for wanted in [format!("client         {slow}\n"), "slow           yes\n".into(), "DROP_OLDEST     16     16".into()] {
+    for wanted in
+        [format!("client         {slow}\n"), "slow           yes\n".into(), "DROP_OLDEST     16     16".into()]
+    {
         assert!(inspected.contains(&wanted), "{wanted}\n{inspected}");
     }
-    assert!(inspected.lines().last().is_some_and(|lane| lane.starts_with("tick") && lane.contains("displaced ")), "{inspected}");
+    assert!(
+        inspected.lines().last().is_some_and(|lane| lane.starts_with("tick") && lane.contains("displaced ")),
+        "{inspected}"
+    );
     assert_eq!(scene.json(&["inspect", &slow])["lanes"][0]["limits"]["messages"], 16);
     let Finished { code, stderr, .. } = scene.run(&["inspect", "AAAAAAAAAAAAAAAA"]);
     assert!(code == Some(1) && stderr.contains("UNKNOWN_CLIENT"), "{stderr}");
@@ -153,7 +158,10 @@ fn events_are_told_as_they_happen() {
     assert_eq!(code, Some(0));
     let told: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
     for (event, topic) in told.iter().zip(["tick", "other"]) {
-        assert_eq!((&event["kind"], &event["topic"], &event["client"]), (&json!("subscribed"), &json!(topic), &json!(id)));
+        assert_eq!(
+            (&event["kind"], &event["topic"], &event["client"]),
+            (&json!("subscribed"), &json!(topic), &json!(id))
+        );
     }
     let Finished { code, stdout, .. } = spoken.wait();
     let words: Vec<_> = stdout.split_whitespace().collect();
@@ -190,15 +198,15 @@ fn clients_can_be_shown_out() {
 #[test]
 fn a_reload_says_what_changes() {
     let scene = Scene::start();
-    assert_eq!(scene.done(&["reload"]), "nothing has changed; generation 1\n");
+    assert_eq!(scene.done(&["reload"]), "nothing has changed; generation 2\n");
     let changed = CONFIG.replace("maxQueuedMessagesPerClient: 16", "maxQueuedMessagesPerClient: 17");
     scene.directory.write("operate.yaml", &changed);
     let looked = scene.done(&["reload", "--dry-run"]);
-    assert!(looked.starts_with("would change, from generation 1:\nKEY"), "{looked}");
+    assert!(looked.starts_with("would change, from generation 2:\nKEY"), "{looked}");
     assert!(looked.contains("/feed tick maxQueuedMessagesPerClient   16    17  live"), "{looked}");
     assert_eq!(scene.json(&["reload", "--dry-run"])["applied"], false);
     let applied = scene.done(&["reload"]);
-    assert!(applied.starts_with("applied as generation 2:\n"), "{applied}");
+    assert!(applied.starts_with("applied as generation 3:\n"), "{applied}");
     scene.directory.write("operate.yaml", &CONFIG.replace("deliveryMode", "deliveryMood"));
     let Finished { code, stdout, stderr } = scene.run(&["reload"]);
     assert_eq!((code, stdout.as_str()), (Some(3), ""));
@@ -224,7 +232,7 @@ fn messages_that_were_given_up_are_listed_sent_again_and_forgotten() {
     let listed = scene.until(&["dlq", "list", "--topic", "alert"], |answer| answer["total"] == 2);
     let id = listed["deadLetters"][0]["id"].as_str().expect("it has an id").to_owned();
     let table = scene.done(&["dlq", "list", "--client", &client]);
-    assert!(table.lines().count() == 3 && table.contains(&id) && table.contains(r#"{"z":1,"a":2}"#), "{table}");
+    assert!(table.lines().count() == 3 && table.contains(&id) && table.contains(r#"{"a":2,"z":1}"#), "{table}");
     assert_eq!(scene.done(&["dlq", "list", "--limit", "1"]).lines().count(), 2);
     assert_eq!(scene.done(&["dlq", "purge", "/alerts", "alert", "--id", &id]), "1 forgotten\n");
     assert_eq!(scene.done(&["dlq", "replay", "/alerts", "alert", "--client", &client]), "1 of 1 sent again\n");
@@ -245,7 +253,11 @@ fn a_publisher_waits_for_acks() {
     let (_deaf, _) = scene.subscribe(&["/patient", "alert"]);
     let Finished { code, stdout, stderr } = scene.run(&[&publish[..], &["--timeout", "0.3", "--json"]].concat());
     let report: Value = serde_json::from_str(&stdout).unwrap_or_else(|why| panic!("{stdout}{stderr}: {why}"));
-    assert_eq!((code, &report["acked"]["count"], &report["acked"]["wanted"]), (Some(8), &json!(1), &json!(2)), "{stderr}");
+    assert_eq!(
+        (code, &report["acked"]["count"], &report["acked"]["wanted"]),
+        (Some(8), &json!(1), &json!(2)),
+        "{stderr}"
+    );
     assert!(stderr.contains("not acked in time"), "{stderr}");
     // One of them is enough.
     assert_eq!(scene.run(&[&publish[..], &["--acks", "1"]].concat()).code, Some(0));
@@ -289,10 +301,10 @@ fn keys_open_what_they_are_for() {
         &["bench", "/feed", "tick", "--server", &scene.open, "--clients", "1", "--duration", "0.1", "-q"],
     ];
     for command in commands {
-        for key in [&[][..], &["--api-key", "a key that nobody has got here"]] {
+        for key in [&[][..], &["--api-key", "the-key-that-nobody-has-got-here"]] {
             let Finished { code, stdout, stderr } = run(&[command, &admin, key].concat());
             assert_eq!((code, stdout.as_str()), (Some(6), ""), "{command:?}: {stderr}");
-            assert!(stderr.contains("UNAUTHORIZED") && !stderr.contains("nobody has got"), "{command:?}: {stderr}");
+            assert!(stderr.contains("UNAUTHORIZED") && !stderr.contains("nobody-has-got"), "{command:?}: {stderr}");
         }
     }
     let Finished { code, stderr, .. } = run(&["drain", "--admin", &scene.admin, "--key", READER]);
@@ -337,7 +349,8 @@ fn a_bench_says_what_became_of_its_messages() {
     assert_eq!((&said["quick"]["received"], &said["quick"]["lost"]), (&json!(3 * published), &json!(0)), "{said}");
     assert!(said["slow"]["received"].as_u64() < Some(published), "{said}");
     let latency = &said["quick"]["latencyMs"];
-    let times: Vec<_> = ["p50", "p99", "p999", "max"].iter().map(|name| latency[name].as_f64().expect("a number")).collect();
+    let times: Vec<_> =
+        ["p50", "p99", "p999", "max"].iter().map(|name| latency[name].as_f64().expect("a number")).collect();
     assert!(times[0] > 0.0 && times.is_sorted(), "{said}");
     assert_eq!(said["server"]["policies"]["published"], json!(published), "{said}");
     assert!(said["server"]["rssBytes"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{said}");
