@@ -210,7 +210,7 @@ fn a_reload_says_what_changes() {
     scene.directory.write("operate.yaml", &CONFIG.replace("deliveryMode", "deliveryMood"));
     let Finished { code, stdout, stderr } = scene.run(&["reload"]);
     assert_eq!((code, stdout.as_str()), (Some(3), ""));
-    assert!(stderr.contains(&format!("{}:14:9", scene.file)) && stderr.contains("deliveryMode"), "{stderr}");
+    assert!(stderr.contains(&format!("{}:13:9", scene.file)) && stderr.contains("deliveryMode"), "{stderr}");
 }
 
 #[test]
