@@ -16,6 +16,7 @@ servers:
   open:
     host: 127.0.0.1
     port: 0
+    shutdownDrainMs: 500
     namespaces:
       - path: /feed
         topics: [tick, other]
@@ -197,11 +198,15 @@ fn acks_are_sent_and_may_be_late() {
     acked(&mut scene, " 5");
 
     // Whoever does not ack hears as many as the window holds, and no more.
-    let mut subscriber = scene.subscribe(&["/alerts", "alert", "--count", "5", "--timeout", "1"]);
+    let mut subscriber = scene.subscribe(&["/alerts", "alert"]);
     assert_eq!(scene.publish(&["/alerts", "alert", "1", "--count", "5"]).code, Some(0));
-    let Finished { code, stdout, stderr } = subscriber.wait();
-    assert_eq!((code, payloads(&stdout).len()), (Some(8), 4), "{stderr}");
-    assert!(stderr.contains("4 of 5 messages came in time"), "{stderr}");
+    subscriber.until("the window is full", |subscriber| payloads(&subscriber.printed()).len() == 4);
+    let Finished { code, stdout, .. } = subscriber.interrupt("INT");
+    assert_eq!((code, payloads(&stdout).len()), (Some(130), 4));
+    // Nobody publishes any more.
+    let Finished { code, stderr, .. } =
+        scene.subscribe(&["/alerts", "alert", "--count", "1", "--timeout", "0.1"]).wait();
+    assert!(code == Some(8) && stderr.contains("0 of 1 messages came in time"), "{stderr}");
     // Without a count, a time is how long it listens.
     assert_eq!(scene.subscribe(&["/alerts", "alert", "--timeout", "0.1"]).wait().code, Some(0));
 }
@@ -254,18 +259,16 @@ fn what_a_lane_refuses_is_7() {
 #[test]
 fn tokens_are_shown_at_the_door() {
     let scene = Scene::start();
-    let subscribe = ["subscribe", "--server", &scene.closed, "/private", "tick", "--timeout", "0.2"];
+    let subscribe = ["subscribe", "--server", &scene.closed, "/private", "tick"];
     let Finished { code, stderr, .. } = run(&[&subscribe[..], &["--token", "wrong"]].concat());
     assert!(code == Some(6) && stderr.contains("AUTH_REJECTED") && !stderr.contains("wrong"), "{stderr}");
     let Finished { code, stderr, .. } = run(&subscribe);
     assert!(code == Some(6) && stderr.contains("AUTH_REJECTED"), "{stderr}");
-    assert_eq!(run(&[&subscribe[..], &["--token", "hunter2"]].concat()).code, Some(0));
-    let by_name = Command::new(env!("CARGO_BIN_EXE_streamfence"))
-        .args(&subscribe[..])
-        .env("STREAMFENCE_TOKEN", "hunter2")
-        .output()
-        .expect("the binary runs");
-    assert_eq!(by_name.status.code(), Some(0));
+    let mut by_name = Command::new(env!("CARGO_BIN_EXE_streamfence"));
+    by_name.args(subscribe).args(["--timeout", "0.1"]).env("STREAMFENCE_TOKEN", "hunter2");
+    assert_eq!(by_name.output().expect("the binary runs").status.code(), Some(0));
+    let mut subscriber = Running::start(&[&subscribe[..], &["--token", "hunter2"]].concat());
+    subscriber.until("it is subscribed", |subscriber| subscriber.said().starts_with("subscribed to tick"));
 }
 
 #[test]

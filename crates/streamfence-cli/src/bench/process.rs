@@ -16,8 +16,9 @@ impl Process {
     /// The process of this number.
     pub(super) fn of(pid: u32) -> Result<Self, Failure> {
         let mut process = Self { pid, rss_peak_bytes: 0 };
-        process.look()?;
-        process.cpu()?;
+        let wrong = |why: Failure| Failure::Usage(format!("{}; wanted a process of this machine", why.why()));
+        process.look().map_err(wrong)?;
+        process.cpu().map_err(wrong)?;
         Ok(process)
     }
 
@@ -41,9 +42,8 @@ impl Process {
 
     fn read(&self, what: &str) -> Result<String, Failure> {
         let path = format!("/proc/{}/{what}", self.pid);
-        std::fs::read_to_string(&path).map_err(|why| {
-            Failure::Usage(format!("process {}: {path} cannot be read: {why}; wanted one of this machine", self.pid))
-        })
+        let gone = |why| Failure::Unreachable(format!("process {}: {path} cannot be read: {why}", self.pid));
+        std::fs::read_to_string(&path).map_err(gone)
     }
 }
 
