@@ -181,8 +181,11 @@ impl Tally {
         self.published += 1;
         let mut report = answer.json();
         if !answer.is_ok() {
-            let Failure::Rejected(why) = refusal(answer) else {
-                return Err(self.cut_short(refusal(answer)));
+            let why = match refusal(answer) {
+                // Whatever there was too much of, this message was not taken.
+                Failure::Rejected(why) | Failure::Other(why) if answer.status == 429 => why,
+                Failure::Rejected(why) => why,
+                why => return Err(self.cut_short(why)),
             };
             self.refused += 1;
             self.last_refusal = Some(why);

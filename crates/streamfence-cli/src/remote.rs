@@ -167,11 +167,10 @@ pub(crate) fn refusal(answer: &Answer) -> Failure {
     let why = errors
         .fold(why, |why, error| format!("{why}\n{}", error.lines().map(say::visible).collect::<Vec<_>>().join("\n")));
     match (answer.status, code) {
-        (_, "PUBLISH_REJECTED" | "QUEUE_FULL" | "PAYLOAD_TOO_LARGE" | "LIMIT_EXCEEDED") => Failure::Rejected(why),
+        (_, "PUBLISH_REJECTED" | "QUEUE_FULL" | "PAYLOAD_TOO_LARGE") => Failure::Rejected(why),
         (_, "FORBIDDEN_HOST") => Failure::Other(why),
         (401 | 403, _) => Failure::Auth(why),
         (422, _) => Failure::Config(why),
-        (429, _) => Failure::Rejected(why),
         (503, _) => Failure::Unreachable(why),
         _ => Failure::Other(why),
     }
@@ -219,6 +218,7 @@ mod tests {
         assert!(matches!(answered(403, "PUBLISH_REJECTED"), Failure::Rejected(_)));
         assert!(matches!(answered(413, "PAYLOAD_TOO_LARGE"), Failure::Rejected(_)));
         assert!(matches!(answered(429, "QUEUE_FULL"), Failure::Rejected(_)));
+        assert!(matches!(answered(429, "LIMIT_EXCEEDED"), Failure::Other(_)));
         assert!(matches!(answered(422, "CONFIG_INVALID"), Failure::Config(_)));
         assert!(matches!(answered(503, "SHUTTING_DOWN"), Failure::Unreachable(_)));
         assert!(matches!(answered(404, "UNKNOWN_TOPIC"), Failure::Other(why) if why == "because (UNKNOWN_TOPIC)"));

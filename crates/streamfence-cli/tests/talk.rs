@@ -5,7 +5,9 @@
 mod process;
 
 use std::io::Write as _;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use process::{Directory, Finished, PATIENCE, Running, post, run};
@@ -209,6 +211,85 @@ fn acks_are_sent_and_may_be_late() {
     assert!(code == Some(8) && stderr.contains("0 of 1 messages came in time"), "{stderr}");
     // Without a count, a time is how long it listens.
     assert_eq!(scene.subscribe(&["/alerts", "alert", "--timeout", "0.1"]).wait().code, Some(0));
+}
+
+#[test]
+fn a_session_comes_back_and_hears_what_it_missed() {
+    let scene = Scene::start();
+    let relay = Relay::start(&scene.open);
+    let subscribe = ["subscribe", "--json", &relay.address, "/alerts", "alert", "--ack", "--session", "--count", "2"];
+    let mut subscriber = Running::start(&subscribe);
+    subscriber.until("it is subscribed", |subscriber| subscriber.printed().contains("\"subscribed\""));
+    assert!(!subscriber.printed().contains("secret"), "{}", subscriber.printed());
+    scene.publish(&["/alerts", "alert", "1"]);
+    subscriber.until("it hears the first", |subscriber| payloads(&subscriber.printed()) == [json!(1)]);
+    relay.cut(true);
+    subscriber.until("it has lost its connection", |subscriber| subscriber.said().contains("connecting again"));
+    let missed = scene.publish(&["/alerts", "alert", "2"]);
+    assert!(missed.stdout.contains("matched 1, admitted 1,"), "it is waited for: {missed:?}");
+    assert_eq!(payloads(&subscriber.printed()), [json!(1)]);
+    relay.cut(false);
+    let Finished { code, stdout, stderr } = subscriber.wait();
+    assert_eq!((code, payloads(&stdout)), (Some(0), vec![json!(1), json!(2)]), "{stderr}");
+    let resumed: Vec<_> = heard(&stdout)
+        .into_iter()
+        .filter(|line| line["type"] == "session")
+        .map(|line| line["resumed"].clone())
+        .collect();
+    assert_eq!(resumed, [json!(false), json!(true)]);
+
+    // Without one, a connection that is lost is the end.
+    let mut subscriber = Running::start(&["subscribe", "--json", &relay.address, "/alerts", "alert"]);
+    subscriber.until("it is subscribed", |subscriber| subscriber.printed().contains("\"subscribed\""));
+    relay.cut(true);
+    assert_eq!(subscriber.wait().code, Some(5));
+}
+
+/// A network in front of a server, which can be cut.
+struct Relay {
+    address: String,
+    wire: Arc<Mutex<Wire>>,
+}
+
+#[derive(Default)]
+struct Wire {
+    is_cut: bool,
+    /// Both ends of each connection.
+    ends: Vec<TcpStream>,
+}
+
+impl Relay {
+    fn start(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+        let address = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let wire = Arc::new(Mutex::new(Wire::default()));
+        let (shared, server) = (wire.clone(), server.to_owned());
+        // It ends with the process.
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let mut wire = shared.lock().expect("no panic");
+                let Some(server) = (!wire.is_cut).then(|| TcpStream::connect(&server).ok()).flatten() else { continue };
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let [mut from, mut to] = [from, to].map(|end| end.try_clone().expect("it can be shared"));
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+                wire.ends.extend([client, server]);
+            }
+        });
+        Self { address, wire }
+    }
+
+    /// Cuts all connections and lets no others come about, or lets them again.
+    fn cut(&self, is_cut: bool) {
+        let mut wire = self.wire.lock().expect("no panic");
+        wire.is_cut = is_cut;
+        for end in wire.ends.drain(..) {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 #[test]
