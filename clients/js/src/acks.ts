@@ -2,61 +2,38 @@
 const IDS_AT_ONCE = 256;
 
 /**
- * Acks on their way: those of one turn of the event loop go together, and those of a time without a connection wait.
+ * Acks on their way: those of one turn of the event loop go together.
  *
- * Bounded: beyond `limit` the oldest is forgotten. Its message comes again, is known, and is acked then.
+ * None waits for a connection. A session that is resumed begins with what was not acked, so a message that was handled
+ * meanwhile comes again, is known, and is acked then; without a session nobody waits for its ack.
  */
 export class Acks {
-  /** Topics and ids, in the order in which they were acked. */
-  #waiting = new Map<string, { topic: string; messageId: string }>();
-  #isOpen = false;
-  #isDue = false;
-  readonly #limit: number;
+  /** The ids of each topic, in the order in which they were acked. */
+  #waiting = new Map<string, string[]>();
   readonly #tell: (body: object) => void;
 
-  constructor(limit: number, tell: (body: object) => void) {
-    this.#limit = limit;
+  constructor(tell: (body: object) => void) {
     this.#tell = tell;
   }
 
+  /** Acks a message that came on the connection there is. */
   add(topic: string, messageId: string): void {
-    this.#waiting.set(`${messageId} ${topic}`, { topic, messageId });
-    if (this.#waiting.size > this.#limit) this.#waiting.delete(this.#waiting.keys().next().value!);
-    if (!this.#isOpen || this.#isDue) return;
-    this.#isDue = true;
-    queueMicrotask(() => {
-      this.#isDue = false;
-      this.flush();
-    });
+    if (this.#waiting.size === 0) queueMicrotask(() => this.flush());
+    const ids = this.#waiting.get(topic) ?? [];
+    this.#waiting.set(topic, ids);
+    ids.push(messageId);
   }
 
-  /** There is a connection that the acks count on. */
-  open(): void {
-    this.#isOpen = true;
-    this.flush();
-  }
-
-  /** There is none. */
-  shut(): void {
-    this.#isOpen = false;
-  }
-
-  /** Nobody waits for them any more. */
+  /** The connection is gone, and with it what was not said. */
   clear(): void {
     this.#waiting.clear();
   }
 
-  /** Sends what waits, if there is a connection. */
+  /** Says what there is to say, now. */
   flush(): void {
-    if (!this.#isOpen) return;
-    const byTopic = new Map<string, string[]>();
-    for (const { topic, messageId } of this.#waiting.values()) {
-      const ids = byTopic.get(topic) ?? [];
-      byTopic.set(topic, ids);
-      ids.push(messageId);
-    }
-    this.#waiting.clear();
-    for (const [topic, ids] of byTopic) {
+    const waiting = this.#waiting;
+    this.#waiting = new Map();
+    for (const [topic, ids] of waiting) {
       for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
         const messageIds = ids.slice(from, from + IDS_AT_ONCE);
         this.#tell(messageIds.length === 1 ? { topic, messageId: messageIds[0] } : { topic, messageIds });

@@ -5,12 +5,9 @@ import { Emitter } from "./emitter.js";
 import { FenceError } from "./errors.js";
 import { settle, type FenceOptions, type SubscribeOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
-import { Subscription, type Handler } from "./subscription.js";
+import { Subscription, type Handler, type House } from "./subscription.js";
 import { Subscriptions } from "./subscriptions.js";
 import type { Answer, Gap, Metadata, Refusal, SessionAnswer, Unsubscribed } from "./wire.js";
-
-/** How many acks wait for a connection. */
-const ACKS_KEPT = 10_000;
 
 /** Errors that answer a wish: whoever made it has them as a rejection. */
 const ANSWERS = new Set([
@@ -27,8 +24,10 @@ const ANSWERS = new Set([
 
 /** What a client tells of itself: `client.on("gap", (gap) => ..)`. */
 export interface ClientEvents {
-  /** The server hears the client. With a session, whether it is the one of before: then nothing was missed. */
-  connected: [{ resumed: boolean }];
+  /** The server hears the client. */
+  connected: [];
+  /** Follows where the server keeps a session: with `resumed` it is the one of before, and nothing was missed. */
+  session: [{ resumed: boolean; retentionMs: number }];
   /** The connection was lost. `retryInMs` is missing where no try follows. */
   disconnected: [{ reason: string; retryInMs?: number }];
   /** It is known now who the client is. */
@@ -64,8 +63,16 @@ export interface PublishOptions {
 export class FenceClient<Topics extends object = Record<string, any>> extends Emitter<ClientEvents> {
   readonly #connection: Connection;
   readonly #outbox: Outbox;
-  readonly #acks: Acks;
   readonly #subscriptions: Subscriptions;
+  readonly #house: House = {
+    connection: 0,
+    acks: new Acks((body) => this.#connection.tell("ack", body)),
+    nack: (topic, messageId, delayMs) => this.#connection.tell("nack", { topic, messageId, delayMs }),
+    failed: (error) => this.#fail(error),
+    gap: (gap) => void this.emit("gap", gap),
+  };
+  /** How many tokens are being looked at. */
+  #authenticating = 0;
   /** Who waits for a connection. */
   #awaiting: { resolve(): void; reject(error: FenceError): void }[] = [];
 
@@ -82,14 +89,14 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
     const settings = settle(options);
     const { minMs, maxMs } = settings.backoff;
     this.#connection = new Connection(url, settings, {
-      up: (session) => this.#up(session),
+      up: () => this.#up(),
+      session: (answer) => this.#session(answer),
       down: (reason, retryInMs) => this.#down(reason, retryInMs),
       heard: (event, args) => this.#heard(event, args),
       refused: (error) => this.#refused(error),
       failed: (error) => this.#fail(error),
     });
     this.#outbox = new Outbox(settings.outboxLimit, (event, body) => this.#connection.ask(event, body));
-    this.#acks = new Acks(ACKS_KEPT, (body) => this.#connection.tell("ack", body));
     this.#subscriptions = new Subscriptions(this.#outbox, new Backoff(minMs, maxMs), (ended) =>
       this.emit("unsubscribed", ended),
     );
@@ -126,12 +133,7 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
     options: SubscribeOptions = {},
   ): Promise<void> {
     this.#demandOpen();
-    const subscription = new Subscription(topic, handler, options, {
-      acks: this.#acks,
-      nack: (topic, messageId, delayMs) => this.#nack(topic, messageId, delayMs),
-      failed: (error) => this.#fail(error),
-      gap: (gap) => void this.emit("gap", gap),
-    });
+    const subscription = new Subscription(topic, handler, options, this.#house);
     this.#subscriptions.add(subscription);
     await subscription.stood;
   }
@@ -165,6 +167,7 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
     this.#demandOpen();
     const before = this.#connection.token;
     this.#connection.token = token;
+    this.#authenticating += 1;
     try {
       this.connect();
       const answer = accepted(await this.#askOnceConnected("authenticate", { token }));
@@ -172,6 +175,8 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
     } catch (error) {
       if (this.#connection.token === token) this.#connection.token = before;
       throw error;
+    } finally {
+      this.#authenticating -= 1;
     }
   }
 
@@ -183,7 +188,7 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
    */
   async close({ keepSession = false }: { keepSession?: boolean } = {}): Promise<void> {
     if (this.state === "closed") return;
-    this.#acks.flush();
+    this.#house.acks.flush();
     const wasConnected = this.state === "connected";
     const closed = this.#connection.close(!keepSession);
     this.#quit(new FenceError("CLOSED", "the client was closed"));
@@ -191,28 +196,27 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
     await closed;
   }
 
-  #up(session: SessionAnswer | undefined): void {
-    const resumed = session?.resumed ?? false;
-    // Of a session that is gone nobody waits for acks.
-    if (!resumed) this.#acks.clear();
+  #up(): void {
+    this.#house.connection += 1;
     this.#outbox.open();
-    this.#acks.open();
-    void this.#subscriptions.open(session?.topics ?? []);
+    this.#subscriptions.open();
     for (const { resolve } of this.#awaiting.splice(0)) resolve();
-    this.emit("connected", { resumed });
+    this.emit("connected");
+  }
+
+  #session({ resumed, retentionMs, topics }: SessionAnswer): void {
+    this.#subscriptions.resume(topics);
+    this.emit("session", { resumed, retentionMs });
   }
 
   #down(reason: string, retryInMs: number | undefined): void {
-    this.#acks.shut();
-    this.#subscriptions.shut();
-    this.#outbox.shut();
+    this.#leave();
     this.emit("disconnected", retryInMs === undefined ? { reason } : { reason, retryInMs });
   }
 
   #heard(event: string, args: unknown[]): void {
     const [body, second] = args;
     switch (event) {
-      case "session":
       case "subscribed":
         return;
       case "authenticated":
@@ -233,13 +237,12 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
     }
   }
 
-  #told({ code, message, topic }: Refusal): void {
-    if (!ANSWERS.has(code)) this.#fail(new FenceError(code, message, { topic }));
-  }
-
-  #nack(topic: string, messageId: string, delayMs: number): void {
-    // Without a connection nothing is said: a session that is resumed sends again what was not acked.
-    if (this.state === "connected") this.#connection.tell("nack", { topic, messageId, delayMs: Math.round(delayMs) });
+  #told(refusal: Refusal): void {
+    const { code, message, topic } = refusal;
+    const isAnswer = ANSWERS.has(code) || (code === "AUTH_REJECTED" && (topic !== undefined || this.#authenticating > 0));
+    if (isAnswer) return;
+    this.#connection.expectEnd(refusal);
+    this.#fail(new FenceError(code, message, { topic }));
   }
 
   /** Asks, and asks the next connection when this one is lost before the answer. */
@@ -268,11 +271,17 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
 
   #quit(error: FenceError): void {
     for (const { reject } of this.#awaiting.splice(0)) reject(error);
-    this.#acks.shut();
-    this.#subscriptions.shut();
+    this.#leave();
     this.#subscriptions.clear(error);
-    this.#outbox.shut();
     this.#outbox.clear(error);
+  }
+
+  /** Nothing counts on the connection there was: what is sent again comes on another. */
+  #leave(): void {
+    this.#house.connection += 1;
+    this.#house.acks.clear();
+    this.#subscriptions.shut();
+    this.#outbox.shut();
   }
 
   #fail(error: FenceError): void {

@@ -22,8 +22,10 @@ export type State =
 
 /** Who hears of a connection. */
 export interface Ears {
-  /** It is up; with a session, what the server says of it. */
-  up(session: SessionAnswer | undefined): void;
+  /** It is up. */
+  up(): void;
+  /** What the server says of the session that was asked for: at once after `up`, and never where it retains none. */
+  session(answer: SessionAnswer): void;
   /** It was lost; the next try is in so many milliseconds, if there is one. */
   down(reason: string, retryInMs: number | undefined): void;
   /** Anything that is said over it. */
@@ -57,8 +59,7 @@ export class Connection {
     this.#ears = ears;
     this.#backoff = new Backoff(settings.backoff.minMs, settings.backoff.maxMs);
     this.#socket = io(url, { ...settings.io, forceNew: true, autoConnect: false, reconnection: false });
-    // With a session it is up when the server has said what became of it.
-    this.#socket.on("connect", () => void (settings.store === undefined && this.#up(undefined)));
+    this.#socket.on("connect", () => this.#up());
     this.#socket.on("connect_error", (error) => this.#lost("connect_error", refusalOf(error)));
     this.#socket.on("disconnect", (reason) => this.#lost(reason, this.#farewell));
     this.#socket.onAny((event: string, ...args: unknown[]) => this.#heard(event, args));
@@ -103,6 +104,11 @@ export class Connection {
     });
   }
 
+  /** The server is about to disconnect the client, for this reason. */
+  expectEnd(why: Refusal): void {
+    this.#farewell = why;
+  }
+
   /** Says something that has no answer. */
   tell(event: string, body: object): void {
     this.#socket.emit(event, body);
@@ -139,23 +145,19 @@ export class Connection {
 
   #heard(event: string, args: unknown[]): void {
     if (this.#state === "closed") return;
-    if (event === "error") this.#farewell = args[0] as Refusal;
-    if (event === "session") this.#opened(args[0] as SessionAnswer);
-    this.#ears.heard(event, args);
-  }
-
-  #opened(session: SessionAnswer): void {
-    const { id, secret } = session;
+    if (event !== "session") return this.#ears.heard(event, args);
+    const answer = args[0] as SessionAnswer;
+    const { id, secret } = answer;
     void this.#keep((store) => store.save({ id, secret }));
-    if (this.#state === "connecting") this.#up(session);
+    this.#ears.session(answer);
   }
 
-  #up(session: SessionAnswer | undefined): void {
+  #up(): void {
     clearTimeout(this.#timer);
     this.#state = "connected";
     this.#upSince = performance.now();
     this.#farewell = undefined;
-    this.#ears.up(session);
+    this.#ears.up();
   }
 
   /** A try failed, or a connection was lost. */
@@ -177,7 +179,7 @@ export class Connection {
     this.#state = isRefused ? "refused" : "waiting";
     this.#farewell = undefined;
     if (before === "connected") this.#ears.down(reason, delay);
-    else if (why instanceof FenceError) this.#ears.failed(why);
+    else if (why instanceof FenceError && !isRefused) this.#ears.failed(why);
     if (isRefused) this.#ears.refused(new FenceError("AUTH_REJECTED", "the server refused the token, and there is no other"));
   }
 

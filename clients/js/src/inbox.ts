@@ -1,8 +1,8 @@
 /**
  * What waits for a handler, in order, and how many run at once.
  *
- * Bounded: beyond `limit` the oldest that is not owed gives way, and is told as lost before the next one. What is owed
- * is bounded by the server's window, which stays shut until it is acked.
+ * Bounded: beyond `limit` the oldest that is not owed gives way, and is told as lost before the next one. What is owed,
+ * for which the server waits, is bounded by the server's window.
  */
 export class Inbox<Item> {
   #waiting: Item[] = [];
@@ -33,7 +33,7 @@ export class Inbox<Item> {
     const place = this.#waiting.findIndex((item) => !this.#limits.isOwed(item));
     if (place < 0) return;
     const [item] = this.#waiting.splice(place, 1) as [Item];
-    this.#lost += this.#limits.weigh(item);
+    this.#lost += this.#limits.giveUp(item);
   }
 
   #next(): void {
@@ -55,8 +55,8 @@ interface Limits<Item> {
   concurrency: number;
   /** Whether the server waits for an ack of it. */
   isOwed(item: Item): boolean;
-  /** How many messages are lost with it. */
-  weigh(item: Item): number;
+  /** It gives way; how many messages are lost with it. */
+  giveUp(item: Item): number;
   /** What tells of `count` messages that gave way. */
   lost(count: number): Item;
 }

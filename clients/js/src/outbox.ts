@@ -45,7 +45,7 @@ export class Outbox {
 
   open(): void {
     this.#isOpen = true;
-    this.#next();
+    queueMicrotask(() => this.#next());
   }
 
   /** The connection is gone: publishes wait for the next one. */
@@ -67,7 +67,8 @@ export class Outbox {
   #push(queue: Waiting[], event: string, body: object, expires: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
       queue.push({ event, body, expires, resolve, reject });
-      this.#next();
+      // Not at once: wishes that are made behind it in the same turn go before it, if it is a publish.
+      queueMicrotask(() => this.#next());
     });
   }
 

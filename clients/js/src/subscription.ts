@@ -11,6 +11,8 @@ export type Handler<Payload> = (payload: Payload, metadata: Metadata | undefined
 
 /** What a subscription needs of its client. */
 export interface House {
+  /** Counts connections; a message is acked on the one it came on, or came again on. */
+  connection: number;
   acks: Acks;
   nack(topic: string, messageId: string, delayMs: number): void;
   failed(error: FenceError): void;
@@ -21,8 +23,8 @@ export interface House {
  * One topic of a client: its handler, what waits for it, and what it has had already.
  *
  * ```text
- * wanted ──answer──► standing ──lost connection, no session──► wanted
- *    └────refused, unsubscribed──────► ended ◄──┘
+ * wanted ──answer──► standing ──lost connection──► wanted
+ *    └──refused, unsubscribed──► ended ◄──┘
  * ```
  */
 export class Subscription<Payload = unknown> {
@@ -34,8 +36,6 @@ export class Subscription<Payload = unknown> {
   #hasStood = false;
   #stand!: (position: Position | undefined) => void;
   #refuse!: (error: FenceError) => void;
-  /** Which of the server's sessions messages belong to: an ack counts in the one that its message came in. */
-  #session = 0;
   readonly #underway = new Map<string, Item<Payload>>();
   readonly #handled: Memory<true>;
   readonly #failures: Memory<number>;
@@ -62,7 +62,7 @@ export class Subscription<Payload = unknown> {
         limit: maxWaiting,
         concurrency,
         isOwed: (item) => "metadata" in item && this.#isOwed(item),
-        weigh: (item) => ("gap" in item ? item.gap.count : 1),
+        giveUp: (item) => this.#giveUp(item),
         lost: (count) => ({ gap: { topic, count, reason: "overflow" } }),
       },
       (item) => this.#handle(item),
@@ -92,10 +92,9 @@ export class Subscription<Payload = unknown> {
     this.#stand(position);
   }
 
-  /** The server has it no longer, and is to have it again: for what came before, it waits for no ack. */
-  restart(): void {
+  /** The connection is gone, and the server is to be asked again. */
+  lose(): void {
     this.#state = "wanted";
-    this.#session += 1;
   }
 
   /** Nothing of it is handled any more; says whether it had stood. */
@@ -109,12 +108,12 @@ export class Subscription<Payload = unknown> {
   /** A message came. One that is underway or was handled is not handled again. */
   deliver(payload: Payload, metadata: Metadata | undefined): void {
     const id = metadata?.messageId;
-    const item = { payload, metadata, session: this.#session };
+    const item = { payload, metadata, connection: this.#house.connection };
     if (id !== undefined) {
       const underway = this.#underway.get(id);
       if (underway !== undefined && "metadata" in underway) {
         // It is acked for the attempt that came last.
-        underway.session = this.#session;
+        underway.connection = this.#house.connection;
         return;
       }
       if (this.#handled.get(id)) return this.#ack(item);
@@ -138,6 +137,13 @@ export class Subscription<Payload = unknown> {
     }
   }
 
+  /** Forgets a message that waits, which may come again; says how many messages the application misses by it. */
+  #giveUp(item: Item<Payload>): number {
+    if ("gap" in item) return item.gap.count;
+    if (item.metadata !== undefined) this.#underway.delete(item.metadata.messageId);
+    return 1;
+  }
+
   async #tell(gap: Gap): Promise<void> {
     this.#house.gap(gap);
     await this.options.onGap?.(gap);
@@ -157,8 +163,8 @@ export class Subscription<Payload = unknown> {
   }
 
   /** The server waits for an ack of it, or for a nack. */
-  #isOwed({ metadata, session }: Message<Payload>): boolean {
-    return metadata?.ackRequired === true && session === this.#session;
+  #isOwed({ metadata, connection }: Message<Payload>): boolean {
+    return metadata?.ackRequired === true && connection === this.#house.connection;
   }
 
   #fail(item: Item<Payload>, cause: unknown): void {
@@ -171,7 +177,7 @@ export class Subscription<Payload = unknown> {
     if (verdict === "ack") return this.#settle(item);
     this.#underway.delete(messageId);
     this.#failures.set(messageId, failures);
-    if (verdict !== "leave" && this.#isOwed(item)) this.#house.nack(this.topic, messageId, verdict.nackAfterMs);
+    if (verdict !== "leave" && this.#isOwed(item)) this.#house.nack(this.topic, messageId, Math.round(verdict.nackAfterMs));
   }
 
   #verdict(cause: unknown, failures: number, metadata: Metadata): Verdict {
@@ -189,7 +195,7 @@ export class Subscription<Payload = unknown> {
 interface Message<Payload> {
   payload: Payload;
   metadata: Metadata | undefined;
-  session: number;
+  connection: number;
 }
 
 type Item<Payload> = Message<Payload> | { gap: Gap };

@@ -10,7 +10,7 @@ const TOPICS_AT_ONCE = 256;
 /** Refusals that are about the moment and not about the topic. */
 const PASSING = new Set(["RATE_LIMITED", "BACK_PRESSURE", "AUTH_RATE_LIMITED", "NO_ANSWER"]);
 
-/** The topics a client wants, and their way to the server: after every connect the server is told what it does not know. */
+/** The topics a client wants, and their way to the server, which is asked for them on every connection. */
 export class Subscriptions {
   readonly #wanted = new Map<string, Subscription<any>>();
   readonly #outbox: Outbox;
@@ -49,27 +49,22 @@ export class Subscriptions {
     if (this.#isOpen) await this.#drop([topic]);
   }
 
-  /** There is a connection; of a session that was resumed these topics stand. */
-  async open(standing: string[]): Promise<void> {
+  /** There is a connection: asks for all, also for what a session may have kept. Asking twice changes nothing. */
+  open(): void {
     this.#isOpen = true;
-    const stands = new Set(standing);
-    const missing: Subscription<any>[] = [];
-    for (const subscription of this.#wanted.values()) {
-      if (stands.delete(subscription.topic)) {
-        subscription.stand();
-      } else {
-        subscription.restart();
-        missing.push(subscription);
-      }
-    }
-    this.#ask(missing);
-    // What is left was given back while there was no connection, or nobody here has asked for it.
-    if (stands.size > 0) await this.#drop([...stands]);
+    this.#ask([...this.#wanted.values()]);
+  }
+
+  /** A session has kept these topics: gives back what is not wanted, or no longer. */
+  resume(kept: string[]): void {
+    const unwanted = kept.filter((topic) => !this.#wanted.has(topic));
+    if (unwanted.length > 0) void this.#drop(unwanted);
   }
 
   /** The connection is gone. */
   shut(): void {
     this.#isOpen = false;
+    for (const subscription of this.#wanted.values()) subscription.lose();
     clearTimeout(this.#retry);
     this.#retry = undefined;
     this.#asked.clear();
@@ -164,7 +159,7 @@ function grouped(subscriptions: Subscription<any>[]): Map<string, Subscription<a
 
 /** The answer for one of the topics of a wish; a wish that was not understood has one for all. */
 function answerOf(answer: Answer, i: number): Answer {
-  const results = answer.ok ? (answer.results as Answer[] | undefined) : undefined;
+  const { results } = answer as { results?: Answer[] };
   return results?.[i] ?? answer;
 }
 
