@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import test, { after, before } from "node:test";
+import { fileURLToPath } from "node:url";
 
 import { serveSite, startBrowser } from "./lib/browser.mjs";
 import { scenarios } from "./lib/js/scenarios.mjs";
 import { setStage } from "./lib/js/stage.mjs";
 
-const HERE = import.meta.dirname;
+const HERE = path.dirname(fileURLToPath(import.meta.url));
 const CLIENT = path.join(HERE, "../clients/js");
 
 const PAGE = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>streamfence-client</title>
