@@ -214,6 +214,21 @@ export const scenarios = {
     equal([alerts.said.connected.length, alerts.said.session], [2, []]);
   },
 
+  async "a client that finds no server tries again, and comes in when there is one"({ client, stage, publish }) {
+    await stage.shut();
+    const alerts = client("/alerts");
+    const got = [];
+    const subscribed = alerts.subscribe("alert", (n) => void got.push(n));
+    await until("it has tried three times", () => alerts.said.error.length >= 3);
+    equal([...new Set(codes(alerts.said.error))], ["CONNECT_FAILED"]);
+    equal([alerts.said.connected, alerts.said.disconnected], [[], []], "there was nothing to lose");
+    await stage.unshut();
+    await subscribed;
+    await publish("/alerts", "alert", 1);
+    await acked(stage, ALERT, 1);
+    equal(got, [1]);
+  },
+
   async "a server that is killed and started anew finds its clients and their topics again"({ client, stage, publish }) {
     const alerts = client("/alerts");
     const [got, door] = [[], deferred()];
