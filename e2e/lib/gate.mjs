@@ -17,6 +17,7 @@ class Gate {
   #connections = new Set();
   #target;
   #isShut = false;
+  #isMute = false;
   #listener = net.createServer((from) => this.#pass(from));
 
   constructor(address) {
@@ -49,9 +50,15 @@ class Gate {
     this.cut();
   }
 
+  /** Takes the connections that come, and says nothing. */
+  mute() {
+    this.#isMute = true;
+  }
+
   /** Lets connections through again. */
   unshut() {
     this.#isShut = false;
+    this.#isMute = false;
   }
 
   async close() {
@@ -62,17 +69,20 @@ class Gate {
 
   #pass(from) {
     if (this.#isShut) return void from.resetAndDestroy();
+    if (this.#isMute) return this.#keep(from);
     const [host, port] = this.#target;
     const to = net.connect({ host, port });
     for (const [socket, other] of [[from, to], [to, from]]) {
-      this.#connections.add(socket);
-      socket.setNoDelay(true);
-      socket.on("error", () => {});
-      socket.on("close", () => {
-        this.#connections.delete(socket);
-        other.destroy();
-      });
+      this.#keep(socket);
+      socket.on("close", () => other.destroy());
     }
     from.pipe(to).pipe(from);
+  }
+
+  #keep(socket) {
+    this.#connections.add(socket);
+    socket.setNoDelay(true);
+    socket.on("error", () => {});
+    socket.on("close", () => this.#connections.delete(socket));
   }
 }

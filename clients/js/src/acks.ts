@@ -1,5 +1,5 @@
-/** How many ids one `ack` names at most. */
-const IDS_AT_ONCE = 256;
+/** How many ids one `ack` names at most: less than 4 KiB of them, which every server takes, whatever its `maxPayloadBytes`. */
+const IDS_AT_ONCE = 100;
 
 /**
  * Acks on their way: those of one turn of the event loop go together.

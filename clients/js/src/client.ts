@@ -73,8 +73,8 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
   };
   /** How many tokens are being looked at. */
   #authenticating = 0;
-  /** Who waits for a connection. */
-  #awaiting: { resolve(): void; reject(error: FenceError): void }[] = [];
+  /** What waits for a connection to be said on: the newest token. */
+  #awaiting: { resolve(): void; reject(error: FenceError): void } | undefined;
 
   /**
    * `url` ends with the path of the namespace.
@@ -200,7 +200,8 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
     this.#house.connection += 1;
     this.#outbox.open();
     this.#subscriptions.open();
-    for (const { resolve } of this.#awaiting.splice(0)) resolve();
+    this.#awaiting?.resolve();
+    this.#awaiting = undefined;
     this.emit("connected");
   }
 
@@ -230,7 +231,8 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
     }
     const subscription = this.#subscriptions.get(event);
     // A topic's event has the metadata second, if at all; with `ack: native` a callback may stand there.
-    if (subscription) return subscription.deliver(body, typeof second === "object" ? (second as Metadata) : undefined);
+    const metadata = typeof second === "object" ? ((second as Metadata | null) ?? undefined) : undefined;
+    if (subscription) return subscription.deliver(body, metadata);
     if (event === "topic-message") {
       const { metadata, payload } = body as { metadata: Metadata; payload: unknown };
       this.#subscriptions.get(metadata.topic)?.deliver(payload, metadata);
@@ -259,21 +261,27 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
 
   #connected(): Promise<void> {
     if (this.state === "connected") return Promise.resolve();
-    return new Promise((resolve, reject) => this.#awaiting.push({ resolve, reject }));
+    this.#awaiting?.reject(new FenceError("SUPERSEDED", "a newer token was shown before there was a connection"));
+    return new Promise((resolve, reject) => (this.#awaiting = { resolve, reject }));
   }
 
   #refused(error: FenceError): void {
-    for (const { reject } of this.#awaiting.splice(0)) reject(error);
+    this.#stopWaiting(error);
     this.#outbox.clear(error);
     this.#subscriptions.refuseWaiting(error);
     this.#fail(error);
   }
 
   #quit(error: FenceError): void {
-    for (const { reject } of this.#awaiting.splice(0)) reject(error);
+    this.#stopWaiting(error);
     this.#leave();
     this.#subscriptions.clear(error);
     this.#outbox.clear(error);
+  }
+
+  #stopWaiting(error: FenceError): void {
+    this.#awaiting?.reject(error);
+    this.#awaiting = undefined;
   }
 
   /** Nothing counts on the connection there was: what is sent again comes on another. */

@@ -27,6 +27,8 @@ export type ClientCode =
   | "NO_ANSWER"
   /** The client was closed. */
   | "CLOSED"
+  /** A newer token was shown while this one waited for a connection. */
+  | "SUPERSEDED"
   /** The subscription was given back before it stood. */
   | "UNSUBSCRIBED"
   /** There is no connection; the next try is on its way. */

@@ -4,6 +4,9 @@ import type { Answer } from "./wire.js";
 /** How many wishes may be unanswered at once: the server reads no further beyond 64, and refuses some beyond that. */
 const UNANSWERED = 32;
 
+/** How many wishes wait to be said; they are about topics and tokens, and few. */
+const WISHES = 1_000;
+
 /** Asks the server; rejects with `DISCONNECTED` or `NO_ANSWER`. */
 export type Ask = (event: string, body: object) => Promise<Answer>;
 
@@ -40,6 +43,10 @@ export class Outbox {
 
   wish(event: string, body: object): Promise<Answer> {
     if (!this.#isOpen) return Promise.reject(new FenceError("DISCONNECTED", "there is no connection"));
+    if (this.#wishes.length >= WISHES) {
+      const found = `${WISHES} wishes wait already to be said`;
+      return Promise.reject(new FenceError("OUTBOX_FULL", found));
+    }
     return this.#push(this.#wishes, event, body, Infinity);
   }
 

@@ -8,7 +8,7 @@ import type { Answer, Position, Unsubscribed } from "./wire.js";
 const TOPICS_AT_ONCE = 256;
 
 /** Refusals that are about the moment and not about the topic. */
-const PASSING = new Set(["RATE_LIMITED", "BACK_PRESSURE", "AUTH_RATE_LIMITED", "NO_ANSWER"]);
+const PASSING = new Set(["RATE_LIMITED", "BACK_PRESSURE", "AUTH_RATE_LIMITED", "NO_ANSWER", "OUTBOX_FULL"]);
 
 /** The topics a client wants, and their way to the server, which is asked for them on every connection. */
 export class Subscriptions {

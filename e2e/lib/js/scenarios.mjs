@@ -229,6 +229,18 @@ export const scenarios = {
     equal(got, [1]);
   },
 
+  async "a server that says nothing is left for another try, and a newer token takes an older one's place"({ client, stage }) {
+    await stage.mute();
+    const members = client("/members", { answerTimeoutMs: 500 });
+    const older = refused(members.authenticate("bob-token-of-the-tests"), "SUPERSEDED");
+    const newer = members.authenticate("ann-token-of-the-tests");
+    await older;
+    await until("it was left twice", () => members.said.error.length >= 2);
+    equal([...new Set(codes(members.said.error))], ["CONNECT_FAILED"]);
+    await stage.unshut();
+    equal(await within("the answer", newer), { principal: "ann" });
+  },
+
   async "a server that is killed and started anew finds its clients and their topics again"({ client, stage, publish }) {
     const alerts = client("/alerts");
     const [got, door] = [[], deferred()];

@@ -101,6 +101,10 @@ class Stage {
     this.#gate.shut();
   }
 
+  mute() {
+    this.#gate.mute();
+  }
+
   unshut() {
     this.#gate.unshut();
   }
