@@ -525,14 +525,23 @@ export const scenarios = {
     equal(codes(alerts.said.error), ["STORE_FAILED", "STORE_FAILED"]);
   },
 
-  async "a client that is closed has said its acks and keeps nobody waiting"({ client, stage, publish }) {
+  async "a client that is closed has said its acks"({ client, stage, publish }) {
     const alerts = client("/alerts");
-    const handled = deferred();
-    await alerts.subscribe("alert", () => handled.resolve());
+    const [came, door] = [deferred(), deferred()];
+    await alerts.subscribe("alert", () => (came.resolve(), door.promise));
     await publish("/alerts", "alert", 1);
-    await handled.promise;
-    // Behind the handler's own turn: its ack is said or about to be.
-    await null;
+    await came.promise;
+    // In the turn in which the handler succeeds, before its ack has left.
+    const closed = door.promise.then(() => alerts.close());
+    door.resolve();
+    await closed;
+    await acked(stage, ALERT, 1);
+    equal([alerts.state, alerts.said.disconnected], ["closed", [{ reason: "closed" }]]);
+  },
+
+  async "a client that is closed keeps nobody waiting"({ client, stage }) {
+    const alerts = client("/alerts");
+    await alerts.subscribe("alert", () => {});
     await stage.shut();
     await until("the client knows", () => alerts.said.disconnected.length > 0);
     const [wish, message] = [alerts.subscribe("other", () => {}), alerts.publish("alert", 2)];
