@@ -7,7 +7,7 @@ import { settle, type FenceOptions, type SubscribeOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
 import { Subscription, type Handler, type House } from "./subscription.js";
 import { Subscriptions } from "./subscriptions.js";
-import type { Answer, Gap, Metadata, Refusal, SessionAnswer, Unsubscribed } from "./wire.js";
+import type { Answer, Gap, Metadata, Position, Refusal, SessionAnswer, Unsubscribed } from "./wire.js";
 
 /** Errors that answer a wish: whoever made it has them as a rejection. */
 const ANSWERS = new Set([
@@ -123,19 +123,20 @@ export class FenceClient<Topics extends object = Record<string, any>> extends Em
    * A message that asks for an ack is acked when the handler has succeeded; what happens when it throws is the option
    * `onFailure`. A message that comes again is not handled again.
    *
-   * Fulfilled when the server has the subscription, which is the next connection if there is none. Rejected with the
-   * server's code, such as `UNKNOWN_TOPIC`; then the topic is not wanted any more. Rejected, too, with an `Error` for a
-   * topic that has a handler and a `RangeError` for an option out of its range.
+   * Fulfilled when the server has the subscription, which is the next connection if there is none, with where it begins:
+   * everything after that `offset` comes. Rejected with the server's code, such as `UNKNOWN_TOPIC`; then the topic is not
+   * wanted any more. Rejected, too, with an `Error` for a topic that has a handler and a `RangeError` for an option out of
+   * its range.
    */
   async subscribe<Topic extends keyof Topics & string>(
     topic: Topic,
     handler: Handler<Topics[Topic]>,
     options: SubscribeOptions = {},
-  ): Promise<void> {
+  ): Promise<Position> {
     this.#demandOpen();
     const subscription = new Subscription(topic, handler, options, this.#house);
     this.#subscriptions.add(subscription);
-    await subscription.stood;
+    return await subscription.stood;
   }
 
   /** Ends a subscription: nothing that waits for its handler is handled. Fulfilled when the server knows, too. */

@@ -31,12 +31,13 @@ export class Subscription<Payload = unknown> {
   readonly topic: string;
   readonly options: SubscribeOptions;
   /** Fulfilled when it stands for the first time; rejected when it ends before. */
-  readonly stood: Promise<Position | undefined>;
+  readonly stood: Promise<Position>;
   #state: "wanted" | "standing" | "ended" = "wanted";
   #hasStood = false;
-  #stand!: (position: Position | undefined) => void;
+  #stand!: (position: Position) => void;
   #refuse!: (error: FenceError) => void;
-  readonly #underway = new Map<string, Item<Payload>>();
+  /** What waits for the handler, or is with it. */
+  readonly #underway = new Map<string, Message<Payload>>();
   readonly #handled: Memory<true>;
   readonly #failures: Memory<number>;
   readonly #inbox: Inbox<Item<Payload>>;
@@ -85,7 +86,7 @@ export class Subscription<Payload = unknown> {
   }
 
   /** The server has it. */
-  stand(position?: Position): void {
+  stand(position: Position): void {
     if (this.isEnded) return;
     this.#state = "standing";
     this.#hasStood = true;
@@ -97,7 +98,7 @@ export class Subscription<Payload = unknown> {
     this.#state = "wanted";
   }
 
-  /** Nothing of it is handled any more; says whether it had stood. */
+  /** Nothing of it is handled any more. */
   end(why: FenceError): void {
     this.#state = "ended";
     this.#refuse(why);
@@ -111,7 +112,7 @@ export class Subscription<Payload = unknown> {
     const item = { payload, metadata, connection: this.#house.connection };
     if (id !== undefined) {
       const underway = this.#underway.get(id);
-      if (underway !== undefined && "metadata" in underway) {
+      if (underway !== undefined) {
         // It is acked for the attempt that came last.
         underway.connection = this.#house.connection;
         return;

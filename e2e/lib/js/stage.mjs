@@ -28,7 +28,7 @@ servers:
         topics: [alert]
         deliveryMode: AT_LEAST_ONCE
         ackTimeoutMs: 200
-        maxRetries: 2
+        maxRetries: 50
         ack: native
         wire: envelope
         sessionRetentionMs: 0
