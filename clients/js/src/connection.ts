@@ -3,7 +3,7 @@ import { io, type Socket } from "socket.io-client";
 import { Backoff } from "./backoff.js";
 import { FenceError } from "./errors.js";
 import type { Settings, TokenSource } from "./options.js";
-import type { Answer, Refusal, SessionAnswer } from "./wire.js";
+import type { Answer, Refusal, SessionAnswer, Ticket } from "./wire.js";
 
 /** Where a client's connection is. */
 export type State =
@@ -43,6 +43,10 @@ export class Connection {
   /** Shown with the next connection. */
   token: TokenSource | undefined;
   #state: State = "idle";
+  /** The token of the connection there is, or of the last try. */
+  #shown: TokenSource | undefined;
+  /** What the server gave last; the store is for the client that comes after this one. */
+  #ticket: Ticket | undefined;
   #upSince = 0;
   #farewell: Refusal | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -83,12 +87,10 @@ export class Connection {
     this.#state = "closed";
     clearTimeout(this.#timer);
     const engine = this.#socket.io.engine;
-    if (saysGoodbye) {
-      this.#socket.disconnect();
-      await this.#keep((store) => store.clear());
-    }
-    // An engine that is still on its way, or that has said no goodbye.
+    if (saysGoodbye) this.#socket.disconnect();
+    // An engine that is still on its way, or that has said no goodbye. What is written goes first.
     engine?.close();
+    if (saysGoodbye) await this.#keep((store) => store.clear());
   }
 
   /** Asks, and waits for the answer. */
@@ -115,32 +117,35 @@ export class Connection {
   }
 
   async #connect(mine: number): Promise<void> {
-    let auth: object;
+    const isOver = () => this.#try !== mine || this.#state !== "connecting";
+    this.#timer = setTimeout(() => this.#giveUp(), this.#settings.answerTimeoutMs);
+    this.#shown = this.token;
+    let auth: Record<string, unknown>;
     try {
       auth = await this.#papers();
     } catch (error) {
       const failure = new FenceError("TOKEN_FAILED", `token() failed: ${error}`, { cause: error });
-      if (this.#try === mine && this.#state === "connecting") this.#lost("token", failure);
-      return;
+      return isOver() ? undefined : this.#lost("token", failure);
     }
-    if (this.#try !== mine || this.#state !== "connecting") return;
-    this.#socket.auth = auth as Record<string, unknown>;
-    this.#timer = setTimeout(() => {
-      // Either event would come late or not at all; this try is over.
-      this.#socket.io.engine?.close();
-      this.#socket.disconnect();
-      this.#lost("timeout", new FenceError("CONNECT_FAILED", `not in within ${this.#settings.answerTimeoutMs} ms`));
-    }, this.#settings.answerTimeoutMs);
+    if (isOver()) return;
+    this.#socket.auth = auth;
     this.#socket.connect();
   }
 
   /** What a CONNECT shows. */
-  async #papers(): Promise<object> {
-    const token = typeof this.token === "function" ? await this.token() : this.token;
+  async #papers(): Promise<Record<string, unknown>> {
+    const token = typeof this.#shown === "function" ? await this.#shown() : this.#shown;
     const papers = token === undefined ? {} : { token };
     if (this.#settings.store === undefined) return papers;
-    const ticket = await this.#keep((store) => store.load());
-    return { ...papers, session: ticket ?? true };
+    this.#ticket ??= await this.#keep((store) => store.load());
+    return { ...papers, session: this.#ticket ?? true };
+  }
+
+  /** A try has taken too long: whatever it waits for would come late or not at all. */
+  #giveUp(): void {
+    this.#socket.io.engine?.close();
+    this.#socket.disconnect();
+    this.#lost("timeout", new FenceError("CONNECT_FAILED", `not in within ${this.#settings.answerTimeoutMs} ms`));
   }
 
   #heard(event: string, args: unknown[]): void {
@@ -148,7 +153,8 @@ export class Connection {
     if (event !== "session") return this.#ears.heard(event, args);
     const answer = args[0] as SessionAnswer;
     const { id, secret } = answer;
-    void this.#keep((store) => store.save({ id, secret }));
+    const ticket = (this.#ticket = { id, secret });
+    void this.#keep((store) => store.save(ticket));
     this.#ears.session(answer);
   }
 
@@ -167,7 +173,9 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#try += 1;
     const wasPutOut = reason === "connect_error" || reason === "io server disconnect";
-    const isRefused = wasPutOut && why?.code === "AUTH_REJECTED" && typeof this.token !== "function";
+    // A function may give another token next time, and another may have come meanwhile.
+    const hasOther = typeof this.token === "function" || this.token !== this.#shown;
+    const isRefused = wasPutOut && why?.code === "AUTH_REJECTED" && !hasOther;
     if (before === "connected" && performance.now() - this.#upSince > LASTED_MS) this.#backoff.reset();
     let delay: number | undefined;
     if (!isRefused) {
@@ -183,7 +191,7 @@ export class Connection {
     if (isRefused) this.#ears.refused(new FenceError("AUTH_REJECTED", "the server refused the token, and there is no other"));
   }
 
-  /** Has the store do something; that it fails costs the session and nothing else. */
+  /** Has the store do something; that it fails costs nothing on the next connection of this client. */
   async #keep<Kept>(use: (store: NonNullable<Settings["store"]>) => Kept | Promise<Kept>): Promise<Kept | undefined> {
     try {
       return this.#settings.store && (await use(this.#settings.store));

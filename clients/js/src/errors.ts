@@ -35,7 +35,7 @@ export type ClientCode =
   | "CONNECT_FAILED"
   /** The application's `token()` failed. */
   | "TOKEN_FAILED"
-  /** The application's session store failed; the session is not remembered. */
+  /** The application's session store failed; the session ends with this client. */
   | "STORE_FAILED"
   /** A handler threw; `cause` is what it threw. */
   | "HANDLER_FAILED";

@@ -491,6 +491,20 @@ export const scenarios = {
     equal(members.said.session.at(-1).resumed, true);
   },
 
+  async "a token that comes too late is asked for again"({ client }) {
+    let asked = 0;
+    const token = () => (++asked === 1 ? new Promise(() => {}) : "ann-token-of-the-tests");
+    const members = client("/members", { token, answerTimeoutMs: 500 });
+    await members.subscribe("news", () => {});
+    equal(codes(members.said.error), ["CONNECT_FAILED"]);
+  },
+
+  async "a newer token that comes while an older one is refused is shown"({ client }) {
+    const members = client("/members", { token: "wrong" });
+    equal(await members.authenticate("ann-token-of-the-tests"), { principal: "ann" });
+    equal(members.state, "connected");
+  },
+
   async "a token that cannot be had is asked for again"({ client }) {
     let asked = 0;
     const token = () => (++asked === 1 ? Promise.reject(new Error("no network")) : "ann-token-of-the-tests");
@@ -518,13 +532,16 @@ export const scenarios = {
     await stage.metricIs("streamfence_lanes", ALERT, 0);
   },
 
-  async "what a store fails at costs the session alone"({ client, stage, publish }) {
+  async "a store that fails costs nothing while the client lives"({ client, stage, publish }) {
     const fail = () => Promise.reject(new Error("quota"));
     const alerts = client("/alerts", { session: { load: fail, save: fail, clear: fail } });
     await alerts.subscribe("alert", () => {});
     await publish("/alerts", "alert", 1);
     await acked(stage, ALERT, 1);
     equal(codes(alerts.said.error), ["STORE_FAILED", "STORE_FAILED"]);
+    await stage.cut();
+    await until("it is back", () => alerts.said.session.length === 2);
+    equal(alerts.said.session[1].resumed, true);
   },
 
   async "a client that is closed has said its acks"({ client, stage, publish }) {
