@@ -45,6 +45,9 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     if suites.iter().any(Suite::needs_browser) {
         tools::ensure_chromium(sh)?;
     }
+    if suites.iter().any(Suite::needs_nginx) {
+        tools::ensure_nginx(sh)?;
+    }
     let binary = match &args.bin {
         Some(path) => std::path::absolute(path)?,
         None => build(sh, args.profile.as_deref().unwrap_or("release"))?,

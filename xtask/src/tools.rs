@@ -83,6 +83,12 @@ pub(crate) fn ensure_chromium(sh: &Shell) -> Result<()> {
     debian_packages(sh, "the tests in a browser", &["chromium"])
 }
 
+/// Makes sure that nginx is there, for the suite that plays clients behind it.
+pub(crate) fn ensure_nginx(sh: &Shell) -> Result<()> {
+    let is_there = cmd!(sh, "nginx -v").quiet().ignore_stdout().ignore_stderr().run().is_ok();
+    debian_packages(sh, "the tests behind a proxy", if is_there { &[] } else { &["nginx-light"] })
+}
+
 /// Installs what is missing where that may be done, and says what is missing where not.
 fn debian_packages(sh: &Shell, whose: &str, missing: &[&str]) -> Result<()> {
     if missing.is_empty() {

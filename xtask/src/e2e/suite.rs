@@ -112,6 +112,10 @@ impl Suite {
         }
     }
 
+    pub(super) fn needs_nginx(&self) -> bool {
+        self.name.contains("nginx")
+    }
+
     pub(super) fn needs_browser(&self) -> bool {
         IN_BROWSER.contains(&self.name.as_str())
     }
