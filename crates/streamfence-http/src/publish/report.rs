@@ -1,5 +1,6 @@
 //! What became of a message, as it is answered.
 
+use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use streamfence_runtime::PublishReport;
@@ -41,5 +42,11 @@ impl From<PublishReport> for Report {
             spilled,
             spill_refused: spill_refused.map(|refusal| refusal.as_str().to_owned()),
         }
+    }
+}
+
+impl Report {
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::ACCEPTED
     }
 }

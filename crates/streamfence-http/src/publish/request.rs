@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
@@ -12,6 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use streamfence_runtime::{Payload, PublishError, To};
 
+use super::answer::Answer;
 use super::audience::{Recipients, audience};
 use super::report::Report;
 use crate::api::Api;
@@ -43,8 +45,8 @@ pub(crate) struct PublishRequest {
     /// What it means when lanes are full.
     #[serde(default)]
     on_full: OnFull,
-    #[schemars(skip)]
-    id: Option<IgnoredAny>,
+    /// A name for the request, as the header `Idempotency-Key` gives it: 1 to 255 bytes.
+    id: Option<String>,
     #[schemars(skip)]
     wait: Option<IgnoredAny>,
 }
@@ -67,21 +69,34 @@ pub(super) struct Order {
     pub(super) to: To,
     pub(super) payload: Payload,
     pub(super) on_full: OnFull,
+    pub(super) id: Option<String>,
 }
 
 impl PublishRequest {
     /// The message that the text of a body is.
     pub(super) fn read(text: &[u8]) -> Result<Order, Problem> {
         let request: Self = serde_json::from_slice(text).map_err(|why| Problem::bad_request(why.to_string()))?;
-        for (key, value) in [("id", &request.id), ("wait", &request.wait)] {
-            if value.is_some() {
-                return Err(Problem::bad_request(format!("{key} is not in this build")));
-            }
+        if request.wait.is_some() {
+            return Err(Problem::bad_request("wait is not in this build"));
         }
         let to = audience(request.to.as_ref(), request.except.as_deref())?;
         let payload = request.payload()?;
-        let Self { namespace, topic, key, ttl_ms, on_full, .. } = request;
-        Ok(Order { namespace, topic, to, payload: dressed(payload, key, ttl_ms), on_full })
+        let Self { namespace, topic, key, ttl_ms, on_full, id, .. } = request;
+        Ok(Order { namespace, topic, to, payload: dressed(payload, key, ttl_ms), on_full, id })
+    }
+
+    /// Publishes what a text says, as one message of several.
+    pub(super) async fn carry_out_entry(text: &[u8], api: &Api, caller: &Caller) -> Answer {
+        let named = Self::read(text).and_then(|order| {
+            let name = api.idempotency.name(caller, &HeaderMap::new(), order.id.as_deref(), text)?;
+            Ok((order, name))
+        });
+        let (order, name) = match named {
+            Ok(named) => named,
+            Err(problem) => return problem.into(),
+        };
+        let (of, caller) = (api.clone(), caller.clone());
+        api.idempotency.answer(name, async move { order.carry_out(&of, &caller).await.into() }).await.0
     }
 
     fn payload(&self) -> Result<Payload, Problem> {
