@@ -39,7 +39,7 @@ fn holders_have_keys_scopes_and_topics() {
     let settings = admin(&format!(
         "  host: 0.0.0.0\n  keys:\n    backend: {{keys: ['${{SECRET}}', '{DIGEST}'], scopes: publish, topics: [/feed/*, '*']}}\n    ops: {{keys: another-key-of-many-letters, scopes: [read, admin]}}"
     ));
-    let keys: Vec<_> = settings.keys[0].keys.iter().map(|key| key.expose()).collect();
+    let keys: Vec<_> = settings.keys[0].keys.iter().map(streamfence_config::Secret::expose).collect();
     assert_eq!(keys, [SECRET, DIGEST]);
     assert_eq!(settings.keys[1].scopes, [AdminScope::Read, AdminScope::Admin]);
     expect![[r#"
@@ -115,49 +115,88 @@ fn what_is_wrong_with_keys_is_said_and_they_are_not() {
         f.yaml:3:9: `keys` is missing; wanted at least one name in it, with `keys` and `scopes` (admin)
     "#]],
     );
-    check(&holders("{a: hunter2}"), expect![[r#"
+    check(
+        &holders("{a: hunter2}"),
+        expect![[r#"
         f.yaml:3:13: "a" is no block of keys; wanted `{keys: .., scopes: ..}` (admin.keys)
-    "#]]);
-    check(&holders("{a: {}}"), expect![[r#"
+    "#]],
+    );
+    check(
+        &holders("{a: {}}"),
+        expect![[r#"
         f.yaml:3:13: `keys` is missing; wanted a key, or a list of them (admin.keys.a)
         f.yaml:3:13: `scopes` is missing; wanted publish, read or admin, or a list of them (admin.keys.a)
-    "#]]);
-    check(&holders("{a: {keys: 7, scopes: read}}"), expect![[r#"
+    "#]],
+    );
+    check(
+        &holders("{a: {keys: 7, scopes: read}}"),
+        expect![[r#"
         f.yaml:3:20: keys is neither a text nor a list of texts, or an empty one; wanted a text in quotes, or a list of such texts (admin.keys.a)
-    "#]]);
-    check(&holders("{a: {keys: [], scopes: read}}"), expect![[r#"
+    "#]],
+    );
+    check(
+        &holders("{a: {keys: [], scopes: read}}"),
+        expect![[r#"
         f.yaml:3:20: keys is neither a text nor a list of texts, or an empty one; wanted a text in quotes, or a list of such texts (admin.keys.a)
-    "#]]);
-    check(&holders("{a: {keys: ['${EMPTY}'], scopes: read}}"), expect![[r#"
+    "#]],
+    );
+    check(
+        &holders("{a: {keys: ['${EMPTY}'], scopes: read}}"),
+        expect![[r#"
         f.yaml:3:21: a key is empty; wanted a text (admin.keys.a)
-    "#]]);
-    check(&holders("{a: {keys: 'hunter2 hunter2 hunter2', scopes: read}}"), expect![[r#"
+    "#]],
+    );
+    check(
+        &holders("{a: {keys: 'hunter2 hunter2 hunter2', scopes: read}}"),
+        expect![[r#"
         f.yaml:3:20: a key is nothing that a header can carry; wanted letters, digits and signs of ASCII, without spaces (admin.keys.a)
-    "#]]);
-    check(&holders("{a: {keys: 'sha256:hunter2', scopes: read}}"), expect![[r#"
+    "#]],
+    );
+    check(
+        &holders("{a: {keys: 'sha256:hunter2', scopes: read}}"),
+        expect![[r#"
         f.yaml:3:20: a key is not a digest; wanted `sha256:` and 64 hexadecimal digits (admin.keys.a)
-    "#]]);
-    check(&holders(&format!("{{a: {{keys: [{SECRET}, {SECRET}], scopes: read}}}}")), expect![[r#"
+    "#]],
+    );
+    check(
+        &holders(&format!("{{a: {{keys: [{SECRET}, {SECRET}], scopes: read}}}}")),
+        expect![[r#"
         f.yaml:3:51: a key is there twice; wanted each key once (admin.keys.a)
-    "#]]);
+    "#]],
+    );
     let two = format!("{{a: {{keys: {SECRET}, scopes: read}}, b: {{keys: [{SECRET}], scopes: read}}}}");
-    check(&holders(&two), expect![[r#"
+    check(
+        &holders(&two),
+        expect![[r#"
         f.yaml:3:76: a key is that of "a" too; wanted one of its own (admin.keys.b)
-    "#]]);
+    "#]],
+    );
     let two =
         format!("{{a: {{keys: '{DIGEST}', scopes: read}}, b: {{keys: '{}', scopes: read}}}}", digest_in_capitals());
-    check(&holders(&two), expect![[r#"
+    check(
+        &holders(&two),
+        expect![[r#"
         f.yaml:3:120: a key is that of "a" too; wanted one of its own (admin.keys.b)
-    "#]]);
-    check(&holders(&format!("{{a: {{keys: {SECRET}, scopes: [read, write]}}}}")), expect![[r#"
+    "#]],
+    );
+    check(
+        &holders(&format!("{{a: {{keys: {SECRET}, scopes: [read, write]}}}}")),
+        expect![[r#"
         f.yaml:3:58: scopes is "write"; wanted publish, read or admin (admin.keys.a)
-    "#]]);
-    check(&holders(&format!("{{a: {{keys: {SECRET}, scopes: publish, topics: feed/*}}}}")), expect![[r#"
+    "#]],
+    );
+    check(
+        &holders(&format!("{{a: {{keys: {SECRET}, scopes: publish, topics: feed/*}}}}")),
+        expect![[r#"
         f.yaml:3:75: topics is "feed/*"; wanted a namespace and a topic such as `/feed/*`, or `*` (admin.keys.a)
-    "#]]);
-    check(&holders(&format!("{{\"a\\nb\": {{keys: {SECRET}, scopes: publish}}}}")), expect![[r#"
+    "#]],
+    );
+    check(
+        &holders(&format!("{{\"a\\nb\": {{keys: {SECRET}, scopes: publish}}}}")),
+        expect![[r#"
         f.yaml:3:10: a name is "a\nb"; wanted 1 to 128 bytes without control characters (admin.keys)
-    "#]]);
+    "#]],
+    );
 }
 
 fn digest_in_capitals() -> String {
