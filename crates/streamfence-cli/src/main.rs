@@ -12,6 +12,7 @@ mod auth;
 mod check;
 mod config;
 mod demo;
+mod descriptors;
 mod events;
 mod explain;
 mod inspect;

@@ -144,6 +144,7 @@ const LAYERS: &[Layer] = &[
             "anyhow",
             "axum",
             "clap",
+            "rustix",
             "serde_json",
             "tokio",
             "tracing",
