@@ -9,6 +9,7 @@ mod raw;
 mod report;
 mod request;
 mod stream;
+mod wait;
 
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -47,6 +48,10 @@ pub(crate) fn routes() -> Vec<Route> {
             .needs(Scope::Publish)
             .header("Idempotency-Key", KEY)
             .takes::<PublishRequest>()
+            .answers::<Report>(
+                StatusCode::OK,
+                "It is published, and what it was to wait for is over: `acked` says how.",
+            )
             .answers::<Report>(StatusCode::ACCEPTED, "It is published.")
             .fails(OF_A_MESSAGE)
             .fails([Code::UnsupportedMediaType]),

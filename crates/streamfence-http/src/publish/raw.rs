@@ -53,6 +53,7 @@ pub(super) async fn publish(
         payload: dressed(payload, beside.key, beside.ttl_ms),
         on_full: beside.on_full,
         id: None,
+        acks: None,
     };
     let idempotency = api.idempotency.clone();
     Ok(idempotency.once(name, async move { order.carry_out(&api, &caller).await.into() }).await)

@@ -7,15 +7,15 @@ use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use streamfence_runtime::{Payload, PublishError, To};
+use streamfence_runtime::{AckWait, Payload, PublishError, To};
 
 use super::answer::Answer;
 use super::audience::{Recipients, audience};
 use super::report::Report;
+use super::wait::WaitRequest;
 use crate::api::Api;
 use crate::keys::Caller;
 use crate::problem::{Code, Problem};
@@ -47,8 +47,8 @@ pub(crate) struct PublishRequest {
     on_full: OnFull,
     /// A name for the request, as the header `Idempotency-Key` gives it: 1 to 255 bytes.
     id: Option<String>,
-    #[schemars(skip)]
-    wait: Option<IgnoredAny>,
+    /// What the answer waits for; without it, that all lanes have decided. Not in a batch and not in a stream.
+    wait: Option<WaitRequest>,
 }
 
 /// What it means when lanes are full and refuse a message.
@@ -70,24 +70,28 @@ pub(super) struct Order {
     pub(super) payload: Payload,
     pub(super) on_full: OnFull,
     pub(super) id: Option<String>,
+    /// Whose acks are waited for.
+    pub(super) acks: Option<AckWait>,
 }
 
 impl PublishRequest {
     /// The message that the text of a body is.
     pub(super) fn read(text: &[u8]) -> Result<Order, Problem> {
         let request: Self = serde_json::from_slice(text).map_err(|why| Problem::bad_request(why.to_string()))?;
-        if request.wait.is_some() {
-            return Err(Problem::bad_request("wait is not in this build"));
-        }
+        let acks = request.wait.as_ref().map(WaitRequest::acks).transpose()?.flatten();
         let to = audience(request.to.as_ref(), request.except.as_deref())?;
         let payload = request.payload()?;
         let Self { namespace, topic, key, ttl_ms, on_full, id, .. } = request;
-        Ok(Order { namespace, topic, to, payload: dressed(payload, key, ttl_ms), on_full, id })
+        Ok(Order { namespace, topic, to, payload: dressed(payload, key, ttl_ms), on_full, id, acks })
     }
 
     /// Publishes what a text says, as one message of several.
     pub(super) async fn carry_out_entry(text: &[u8], api: &Api, caller: &Caller) -> Answer {
         let named = Self::read(text).and_then(|order| {
+            if order.acks.is_some() {
+                // It would hold up those behind it.
+                return Err(Problem::bad_request("a message of several waits for no acks; wanted it alone"));
+            }
             let name = api.idempotency.name(caller, &HeaderMap::new(), order.id.as_deref(), text)?;
             Ok((order, name))
         });
@@ -131,8 +135,12 @@ impl Order {
     /// Publishes it, if its caller may.
     pub(super) async fn carry_out(self, api: &Api, caller: &Caller) -> Result<Report, Problem> {
         caller.refuse_foreign(&self.namespace, &self.topic)?;
-        let published = api.fence.publish_to(&self.namespace, self.to, &self.topic, self.payload).await;
-        let report = Report::from(published.map_err(|why| problem(&why))?);
+        let Self { namespace, topic, to, payload, .. } = self;
+        let published = match self.acks {
+            None => api.fence.publish_to(&namespace, to, &topic, payload).await.map(Report::from),
+            Some(wait) => api.fence.publish_acked(&namespace, to, &topic, payload, wait).await.map(Report::from),
+        };
+        let report = published.map_err(|why| problem(&why))?;
         if self.on_full == OnFull::Fail && report.rejected > 0 {
             let detail = format!("the lanes of {} clients refused it; the others have it", report.rejected);
             let report = serde_json::to_value(&report).unwrap_or_default();
@@ -145,7 +153,10 @@ impl Order {
 fn problem(why: &PublishError) -> Problem {
     let code = match why {
         PublishError::UnknownNamespace { .. } | PublishError::UnknownTopic { .. } => Code::UnknownTopic,
-        PublishError::TooManyTopics { .. } | PublishError::Overloaded { .. } => Code::LimitExceeded,
+        PublishError::TooManyTopics { .. } | PublishError::Overloaded { .. } | PublishError::TooManyWaits { .. } => {
+            Code::LimitExceeded
+        }
+        PublishError::NotAcked { .. } => Code::BadRequest,
         PublishError::Vetoed { .. } => Code::PublishRejected,
         PublishError::ShuttingDown => Code::ShuttingDown,
         _ => Code::Internal,

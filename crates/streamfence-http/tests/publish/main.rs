@@ -7,3 +7,4 @@ mod idempotency;
 mod keys;
 mod raw;
 mod stream;
+mod wait;
