@@ -4,6 +4,7 @@
 
 mod audience;
 pub mod census;
+mod awaited;
 #[cfg(any(test, feature = "test-util"))]
 mod check;
 mod drain;

@@ -24,6 +24,9 @@ pub struct Api {
     pub(crate) process: Arc<dyn Process>,
     /// Places for those who read events along.
     pub(crate) readers: Arc<Semaphore>,
+    pub(crate) idempotency: publish::Idempotency,
+    /// Places for streams.
+    pub(crate) streams: Arc<Semaphore>,
 }
 
 impl Api {
@@ -31,7 +34,10 @@ impl Api {
     /// per scrape, after the fence has handed over its latest.
     pub fn new(fence: Fence, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
         let process = Arc::new(Unknown::new());
-        Self { fence, metrics: Arc::new(metrics), keys: Keys::none(), process, readers: events::places() }
+        let streams = Arc::new(Semaphore::new(publish::MOST_STREAMS));
+        let idempotency = publish::Idempotency::default();
+        let (keys, readers) = (Keys::none(), events::places());
+        Self { fence, metrics: Arc::new(metrics), keys, process, readers, idempotency, streams }
     }
 
     /// The same with what the process around the fence tells of itself, and can be asked to do.

@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::questions::Question;
+use crate::acks::Waits;
 use crate::budget::{Budget, Portion};
 use crate::command::{Control, NewStore, Publish};
 use crate::dead_letters::DeadLetters;
@@ -87,6 +88,8 @@ pub(crate) struct Shard {
     portion: Option<Portion>,
     /// Bounded by whoever lets them be asked.
     questions: VecDeque<Question>,
+    /// Publishers that wait for acks.
+    waits: Waits,
     is_orphaned: bool,
     /// Whether it has ended every connection for good: whoever comes now came too late.
     is_closed: bool,
@@ -127,6 +130,7 @@ impl Shard {
             next_publish: None,
             portion,
             questions: VecDeque::new(),
+            waits: Waits::default(),
             is_orphaned: false,
             is_closed: false,
         }
@@ -145,6 +149,7 @@ impl Shard {
             self.tick(now);
             more_outputs = self.drain_outputs(now);
             let more_questions = self.look_around(now);
+            self.waits.pass_on(&mut self.hub);
             self.finish_drain(now);
             if more_news || more_spill || more_publishes || more_outputs || more_questions {
                 // The sockets have writers of their own, and this is their turn.
@@ -502,6 +507,7 @@ impl Shard {
             self.next_tick = now + TICK;
             self.hub.expire(now.into_std());
             self.tickets.forget_old(now);
+            self.waits.forget_ended(&mut self.hub);
             if self.parts.index == 0 {
                 self.parts.directory.sweep();
             }
@@ -574,6 +580,7 @@ impl Shard {
                 Output::Transmit(..) | Output::Starved(_) | Output::Disconnect { .. } => {}
             }
         }
+        self.waits.pass_on(&mut self.hub);
     }
 
     /// Whether nobody is left who could say anything.
