@@ -260,6 +260,7 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
         max_connections_per_ip: settings.limits.max_connections_per_ip,
         handshakes_per_ip: settings.limits.handshakes_per_ip.as_ref().map(limits::rate),
         max_pending_connections: settings.limits.max_pending_connections,
+        max_pending_per_ip: settings.limits.max_pending_per_ip,
         inbound_rate: settings.limits.inbound_rate.as_ref().map(limits::inbound_rate),
         ..auth::options(settings.auth.as_ref())
     }

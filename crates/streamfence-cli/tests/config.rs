@@ -41,7 +41,9 @@ fn every_preset_is_valid_without_a_warning_and_is_served() {
     for preset in PRESETS {
         let text = data(&["config", "init", "--preset", preset]);
         assert!(text.starts_with("# "), "{preset} says what it is for");
-        for limit in ["maxConnectionsPerIp", "handshakesPerIp", "maxPendingConnections", "inboundRate"] {
+        for limit in
+            ["maxConnectionsPerIp", "handshakesPerIp", "maxPendingConnections", "maxPendingPerIp", "inboundRate"]
+        {
             assert!(text.contains(&format!("\n    {limit}: ")), "{preset} has no {limit}");
         }
         let file = directory.write("preset.yaml", &text);

@@ -280,6 +280,7 @@ pub const KEYS: &[Key] = &[
     key(Server, "maxConnectionsPerIp", limit(U32), "How many connections one address (IPv6: one /64) may have; more are answered 429."),
     key(Server, "handshakesPerIp", Block, "How many connections one address may open in a while; more are answered 429."),
     key(Server, "maxPendingConnections", limit(U32), "How many connections there may be that have joined no namespace yet; more are answered 503."),
+    key(Server, "maxPendingPerIp", limit(U32), "How many connections one address may have that have joined no namespace yet, or ended so within `connectTimeoutMs`; more are answered 429."),
     key(Server, "inboundRate", Block, "How often a client may subscribe, unsubscribe and publish; more is answered `RATE_LIMITED`. Acks are never counted."),
 
     key(HandshakeRate, "count", needed(), "How many connections, over time."),

@@ -16,6 +16,7 @@ use streamfence_core::RefusalReason;
 use tokio::time::Instant;
 
 pub use self::client_address::{TrustedProxies, client_address};
+use self::places::Most;
 pub(crate) use self::places::{Places, SessionPlace, StreamPlace};
 pub use self::rate::Rate;
 pub(crate) use self::rate::{Bucket, Clock};
@@ -57,17 +58,25 @@ impl Admission {
     ) -> Result<SessionPlace, Refusal> {
         let inner = &*self.0;
         let address = client.map(AddressKey::from);
-        let most_per_ip = options.max_connections_per_ip;
-        if address.is_none() && (most_per_ip.is_some() || options.handshakes_per_ip.is_some()) {
+        let most = Most {
+            sessions: options.max_connections_per_ip,
+            pending: options.max_pending_connections,
+            pending_per_ip: options.max_pending_per_ip,
+            departed: options.max_connections,
+        };
+        let wants_address =
+            most.sessions.is_some() || most.pending_per_ip.is_some() || options.handshakes_per_ip.is_some();
+        if address.is_none() && wants_address {
             self.warn_of_unknown();
         }
         if let (Some(rate), Some(address)) = (&options.handshakes_per_ip, address) {
             let buckets = inner.handshakes.get_or_init(AddressBuckets::default);
             buckets.take(address, rate, inner.clock.nanos(Instant::now())).map_err(Refusal::TooManyHandshakes)?;
         }
-        let most_pending = options.max_pending_connections;
-        inner.places.open_session(address, most_per_ip, most_pending).map_err(|reason| match reason {
+        inner.places.open_session(address, most).map_err(|reason| match reason {
             RefusalReason::Pending => Refusal::TooManyPending,
+            RefusalReason::PendingPerIp => Refusal::TooManyPendingFromAddress,
+            RefusalReason::Departed => Refusal::TooManyDeparted,
             _ => Refusal::TooManyFromAddress,
         })
     }

@@ -84,6 +84,9 @@ pub struct ServerOptions {
     pub handshakes_per_ip: Option<Rate>,
     /// How many sessions there may be that have joined no namespace yet.
     pub max_pending_connections: Option<NonZeroU32>,
+    /// How many sessions one address may have that have joined no namespace yet, or ended before they did and not longer
+    /// ago than [`Self::connect_timeout`].
+    pub max_pending_per_ip: Option<NonZeroU32>,
     /// How often a client may want something.
     pub inbound_rate: Option<InboundRate>,
 }
@@ -154,6 +157,7 @@ impl Default for ServerOptions {
             max_connections_per_ip: None,
             handshakes_per_ip: None,
             max_pending_connections: None,
+            max_pending_per_ip: None,
             inbound_rate: None,
         }
     }

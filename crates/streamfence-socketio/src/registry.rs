@@ -149,6 +149,11 @@ impl Registered {
         self.place.join();
     }
 
+    /// Whether it has not joined one, and has not ended.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.place.is_pending()
+    }
+
     pub(crate) fn forget(&self, sid: Option<&str>) {
         self.place.release();
         let Some(shared) = self.shared.upgrade() else { return };

@@ -12,6 +12,10 @@ pub enum RefusalReason {
     HandshakeRate,
     /// As many sessions as may have joined no namespace yet.
     Pending,
+    /// The address has as many sessions as it may that have joined no namespace yet, or ended so of late.
+    PendingPerIp,
+    /// As many sessions as may be kept have ended of late without having joined a namespace.
+    Departed,
     /// A proxy said who it speaks for in no version of the PROXY protocol, or did not say it in time.
     ProxyHeader,
     /// The page of a browser is not one that may connect.
@@ -46,11 +50,13 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Full,
         Self::ConnectionsPerIp,
         Self::HandshakeRate,
         Self::Pending,
+        Self::PendingPerIp,
+        Self::Departed,
         Self::ProxyHeader,
         Self::Origin,
         Self::HeaderTooLarge,
@@ -76,6 +82,8 @@ impl RefusalReason {
             Self::ConnectionsPerIp => "connections_per_ip",
             Self::HandshakeRate => "handshake_rate",
             Self::Pending => "pending",
+            Self::PendingPerIp => "pending_per_ip",
+            Self::Departed => "departed",
             Self::ProxyHeader => "proxy_header",
             Self::Origin => "origin",
             Self::HeaderTooLarge => "header_too_large",

@@ -172,10 +172,11 @@ impl Drop for Shim {
     }
 }
 
-/// Ends the connection, but lets whoever knows the reason better say it first.
+/// Ends the connection, but lets whoever knows the reason better say it first, where there is somebody to tell it to.
 fn end_soon(link: &Arc<LinkState>) {
-    match (link.killed(), Handle::try_current()) {
-        (None, Ok(runtime)) => {
+    let nobody_is_told = link.registered().is_pending() && link.opened_connection().is_none();
+    match (link.killed().is_none() && !nobody_is_told, Handle::try_current()) {
+        (true, Ok(runtime)) => {
             let link = Arc::clone(link);
             runtime.spawn(async move {
                 tokio::time::sleep(REASON_GRACE).await;

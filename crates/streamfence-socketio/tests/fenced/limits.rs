@@ -77,6 +77,13 @@ impl Town {
         self.http(from).await.get(POLLING).await.status
     }
 
+    /// Opens a session and ends it.
+    async fn depart(&self, from: &str) {
+        let mut polls = self.http(from).await;
+        let sid = polls.handshake().await;
+        polls.post(&format!("{POLLING}&sid={sid}"), "1").await;
+    }
+
     /// Waits until so many of a reason were told of.
     async fn refused(&mut self, wanted: RefusalReason, mut count: u64) -> Option<String> {
         let mut first = None;
@@ -189,6 +196,59 @@ async fn sessions_that_join_nothing_are_so_many_and_those_that_join_are_not_coun
     assert_eq!(town.open("192.0.2.1").await, 200, "one has joined");
     drop(gone);
     in_time("one is gone", async { while town.open("192.0.2.1").await != 200 {} }).await;
+}
+
+#[tokio::test]
+async fn of_an_address_those_are_so_many_that_join_nothing_or_end_so() {
+    let mut town = Town::new(ServerOptions { max_pending_per_ip: most(2), ..app::options() });
+    for _ in 0..5 {
+        drop(Client::join(town.dial("192.0.2.1").await, "/feed").await);
+    }
+    let mut waits = Client::open(town.dial("192.0.2.1").await, "/feed").await;
+    drop(Client::open(town.dial("192.0.2.1").await, "/feed").await);
+    // Whether it has been seen to have gone or not.
+    for _ in 0..5 {
+        let refused = town.http("192.0.2.1").await.get(POLLING).await;
+        assert_eq!((refused.status, refused.head.contains("retry-after: 5")), (429, true), "{refused:?}");
+        town.refused(RefusalReason::PendingPerIp, 1).await;
+    }
+    assert_eq!(town.open("192.0.2.2").await, 200, "another address");
+    waits.enter("/feed").await;
+    assert_eq!(town.open("192.0.2.1").await, 200, "one has joined");
+}
+
+/// The library keeps them for as long as they might have joined.
+#[tokio::test]
+async fn those_that_end_before_they_join_are_kept_for_a_while_and_only_so_many() {
+    let mut town = Town::new(ServerOptions { max_connections: 64, connect_timeout: SECOND, ..app::options() });
+    let mut stays = Client::open(town.dial("192.0.2.1").await, "/feed").await;
+    for _ in 0..32 {
+        town.depart("192.0.2.1").await;
+    }
+    assert_eq!(town.open("192.0.2.1").await, 503, "half of all are of this address");
+    town.refused(RefusalReason::Departed, 1).await;
+    for address in 2..34 {
+        town.depart(&format!("192.0.2.{address}")).await;
+    }
+    let refused = town.http("192.0.2.99").await.get(POLLING).await;
+    assert_eq!((refused.status, refused.head.contains("retry-after: 5")), (503, true), "{refused:?}");
+    stays.enter("/feed").await;
+    in_time("they are let go", async { while town.open("192.0.2.1").await != 200 {} }).await;
+}
+
+/// Nobody is told the reason of such an end, so nobody waits for a better one.
+#[tokio::test(start_paused = true)]
+async fn who_ends_without_having_joined_leaves_its_place_at_once() {
+    let town = Town::new(ServerOptions { max_pending_connections: most(1), ..app::options() });
+    let began = tokio::time::Instant::now();
+    for _ in 0..100 {
+        let waits = Client::open(town.dial("192.0.2.1").await, "/feed").await;
+        drop(waits);
+        while town.server.connections() > 0 {
+            tokio::time::sleep(SECOND / 1000).await;
+        }
+    }
+    assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
