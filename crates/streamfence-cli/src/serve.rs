@@ -20,6 +20,7 @@ use crate::events::EventLog;
 use crate::exit::Failure;
 use crate::log::Level;
 use crate::reload::Reload;
+use crate::seldom::Seldom;
 use crate::spill::Stores;
 use crate::watching::Watching;
 use crate::{auth, demo, limits, log, memory, reload, say};
@@ -84,7 +85,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(std::sync::Arc::new(metrics.clone()))
         .memory_budget(budget.bytes)
-        .listener(EventLog { stores: stores.names() });
+        .listener(EventLog { stores: stores.names(), rejected: Seldom::default() });
     let fence = stores.give_to(fence).build().map_err(Failure::other)?;
 
     let mut validators = Validators::new(&settings.servers)?;

@@ -178,6 +178,7 @@ impl ServerOptions {
             stall_timeout: self.stall_timeout,
             silence: self.ping_interval + self.ping_timeout,
             blocked_read_budget_bytes: self.blocked_read_budget_bytes,
+            max_message_bytes: self.max_packet_bytes() as u64,
             tier: if self.splice { Tier::Splice } else { Tier::Emit },
         }
     }

@@ -38,6 +38,10 @@ pub enum RefusalReason {
     Rate,
     /// A client published more bytes than a payload may have.
     PayloadTooLarge,
+    /// A packet of a client has more attachments than it may.
+    Attachments,
+    /// A client sent more pings, heartbeats and empty pieces than it may.
+    ControlFrames,
     /// A client has as many subscriptions as it may.
     Subscriptions,
     /// What a client said nests deeper than it may.
@@ -50,7 +54,7 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Full,
         Self::ConnectionsPerIp,
         Self::HandshakeRate,
@@ -68,6 +72,8 @@ impl RefusalReason {
         Self::Unread,
         Self::Rate,
         Self::PayloadTooLarge,
+        Self::Attachments,
+        Self::ControlFrames,
         Self::Subscriptions,
         Self::TooDeep,
         Self::Veto,
@@ -95,6 +101,8 @@ impl RefusalReason {
             Self::Unread => "unread",
             Self::Rate => "rate",
             Self::PayloadTooLarge => "payload_too_large",
+            Self::Attachments => "attachments",
+            Self::ControlFrames => "control_frames",
             Self::Subscriptions => "subscriptions",
             Self::TooDeep => "too_deep",
             Self::Veto => "veto",

@@ -252,6 +252,20 @@ async fn who_ends_without_having_joined_leaves_its_place_at_once() {
 }
 
 #[tokio::test]
+async fn what_is_no_message_is_so_much_by_polling_too() {
+    let mut town = Town::new(app::options());
+    let mut polls = town.http("192.0.2.1").await;
+    let target = format!("{POLLING}&sid={}", polls.handshake().await);
+    assert_eq!(polls.post(&target, &["3"; 900].join("\u{1e}")).await.status, 200);
+    polls.post(&target, &["3"; 900].join("\u{1e}")).await;
+    town.refused(RefusalReason::ControlFrames, 1).await;
+    assert_eq!(polls.get(&target).await.status, 400, "its session is gone");
+    let target = format!("{POLLING}&sid={}", polls.handshake().await);
+    polls.post(&target, "40/feed,\u{1e}4511-/feed,[\"publish\"]").await;
+    town.refused(RefusalReason::Attachments, 1).await;
+}
+
+#[tokio::test]
 async fn behind_a_proxy_each_client_has_its_address_and_nobody_else_may_say_one() {
     let proxies = TrustedProxies::new(["10.0.0.0/8".parse().expect("a network")]).and_unix();
     let town = Town::new(ServerOptions { trusted_proxies: proxies, max_connections_per_ip: most(1), ..app::options() });

@@ -642,6 +642,28 @@ async fn a_wrong_token_for_many_topics_is_one_wrong_token() {
 }
 
 #[tokio::test]
+async fn where_no_tokens_are_taken_none_is_wrong() {
+    let book = Book::of([]).with("anns", named("ann"));
+    let (fence, _news) = crate::app::fence(Fence::builder().namespace(Namespace::new("/feed").topic("tick")));
+    let options = ServerOptions {
+        address: streamfence_socketio::Address::Tcp { host: "127.0.0.1".into(), port: 0 },
+        auth_failures: Some(streamfence_auth::FailureLimit { max: 1, window: Duration::from_secs(60) }),
+        takes_tokens: false,
+        ..options()
+    };
+    let server = streamfence_socketio::Server::builder(fence).options(options.clone()).token_validator(book);
+    let server = server.start().await.expect("loopback can be bound");
+    let address = server.local_addr().expect("it is TCP");
+    let mut client = Client::join(tokio::net::TcpStream::connect(address).await.expect("it listens"), "/feed").await;
+    for token in ["wrong", "anns", "wrong"] {
+        assert_eq!(client.ask("authenticate", json!({"token": token})).await["code"], "BAD_REQUEST");
+        assert_eq!(client.ask("subscribe", json!({"topic": "tick", "token": token})).await["ok"], true);
+    }
+    server.set_options(&ServerOptions { takes_tokens: true, ..options }).await.expect("it may change");
+    assert_eq!(client.ask("authenticate", json!({"token": "anns"})).await["ok"], true, "nothing was counted");
+}
+
+#[tokio::test]
 async fn nobody_looks_at_tokens_from_where_too_many_wrong_ones_came() {
     let book = Book::of([]).with("anns", named("ann"));
     let max = 3;
