@@ -22,7 +22,7 @@ pub enum RefusalReason {
     Origin,
     /// The header of a request is larger than it may be.
     HeaderTooLarge,
-    /// The header of a request took longer than it may, or a kept connection had no further one.
+    /// The header of a request took longer than it may.
     HeaderTimeout,
     /// A request is not what HTTP and Engine.IO know.
     BadRequest,

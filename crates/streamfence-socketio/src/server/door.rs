@@ -3,6 +3,7 @@
 //! Never a listener, and never what HTTP carries.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -158,6 +159,9 @@ impl Door {
     /// Speaks HTTP until the end of the connection, or until it is something else, with whoever its certificate names.
     async fn serve(&self, stream: Stream, peer: Peer, who: Option<Principal>) {
         let client = peer.clone();
+        // Whether something has come since the last request was answered. Who has not sent a first one owes it.
+        let heard = Arc::new(AtomicBool::new(true));
+        let (stream, answered) = (stream.telling(Arc::clone(&heard)), Arc::clone(&heard));
         let service = ServiceExt::<hyper::Request<Incoming>>::map_request(
             self.service.clone(),
             move |mut request: hyper::Request<Incoming>| {
@@ -168,6 +172,10 @@ impl Door {
                 request
             },
         );
+        let service = ServiceExt::<hyper::Request<Incoming>>::map_response(service, move |response| {
+            answered.store(false, Ordering::Relaxed);
+            response
+        });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.options.now().header_timeout)
@@ -178,23 +186,24 @@ impl Door {
         let mut accepting = self.accepting.clone();
         let stopping = accepting.wait_for(|is_accepting| !is_accepting);
         tokio::select! {
-            ended = connection.as_mut() => return self.ended(ended, &client),
+            ended = connection.as_mut() => return self.ended(ended, &heard, &client),
             _ = stopping => connection.as_mut().graceful_shutdown(),
         }
-        self.ended(connection.await, &client);
+        self.ended(connection.await, &heard, &client);
     }
 
     /// Notes what a connection's HTTP part has ended with.
-    fn ended(&self, ended: hyper::Result<()>, peer: &Peer) {
+    fn ended(&self, ended: hyper::Result<()>, heard: &AtomicBool, peer: &Peer) {
         let Err(error) = ended else { return };
         tracing::debug!(%error, "a connection ended in its HTTP part");
         let reason = if error.is_parse_too_large() {
             RefusalReason::HeaderTooLarge
         } else if error.is_parse() {
             RefusalReason::BadRequest
-        } else if error.is_timeout() {
+        } else if error.is_timeout() && heard.load(Ordering::Relaxed) {
             RefusalReason::HeaderTimeout
         } else {
+            // Among them: it was kept for another request, and none came.
             return;
         };
         self.refused(reason, peer);

@@ -527,6 +527,22 @@ async fn what_requests_are_refused_for_is_counted() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_kept_for_nothing_is_closed_and_refused_nothing() {
+    let mut town = Town::new(ServerOptions { header_timeout: Duration::from_millis(100), ..app::options() });
+    let mut kept = town.http("192.0.2.1").await;
+    for _ in 0..2 {
+        assert_eq!(kept.get("/healthz").await.status, 200);
+        assert_eq!(kept.post("/healthz", "said for nothing").await.status, 200);
+    }
+    let mut rest = Vec::new();
+    in_time("it is closed", kept.stream.read_to_end(&mut rest)).await.expect("closed, not reset");
+    let mut begun = town.http("192.0.2.2").await;
+    assert_eq!(begun.get("/healthz").await.status, 200);
+    begun.stream.write_all(b"GET /hea").await.expect("open");
+    assert_eq!(town.refused(RefusalReason::HeaderTimeout, 1).await.as_deref(), Some("192.0.2.2"));
+}
+
+#[tokio::test]
 async fn cors_is_for_those_that_poll() {
     let options = ServerOptions { allowed_origins: vec!["https://example.com".into()], ..app::options() };
     let town = Town::new(options);
