@@ -35,14 +35,22 @@ struct Inner {
     places: Places,
     /// Made when a limit first needs it.
     handshakes: OnceLock<AddressBuckets>,
+    /// Those of TLS, of which a session may take several.
+    tls_handshakes: OnceLock<AddressBuckets>,
     refusals: Refusals,
     has_warned: AtomicBool,
 }
 
 impl Admission {
     pub(crate) fn new(refusals: Refusals) -> Self {
-        let (clock, places, handshakes) = (Clock::new(Instant::now()), Places::default(), OnceLock::new());
-        Self(Arc::new(Inner { clock, places, handshakes, refusals, has_warned: AtomicBool::new(false) }))
+        Self(Arc::new(Inner {
+            clock: Clock::new(Instant::now()),
+            places: Places::default(),
+            handshakes: OnceLock::new(),
+            tls_handshakes: OnceLock::new(),
+            refusals,
+            has_warned: AtomicBool::new(false),
+        }))
     }
 
     /// Where refusals are counted.
@@ -87,6 +95,16 @@ impl Admission {
     pub(crate) fn open_stream(&self, options: &ServerOptions, client: IpAddr) -> Option<StreamPlace> {
         let most = options.max_connections_per_ip.map(|most| most.get().saturating_mul(STREAMS_PER_SESSION));
         self.0.places.open_stream(client.into(), most)
+    }
+
+    /// Whether an address may shake hands over TLS once more: as often as it may open sessions, times the streams that a
+    /// session may take.
+    pub(crate) fn may_shake_hands(&self, options: &ServerOptions, client: IpAddr) -> bool {
+        let inner = &*self.0;
+        let Some(rate) = &options.handshakes_per_ip else { return true };
+        let rate = rate.times(STREAMS_PER_SESSION);
+        let buckets = inner.tls_handshakes.get_or_init(AddressBuckets::default);
+        buckets.take(client.into(), &rate, inner.clock.nanos(Instant::now())).is_ok()
     }
 
     /// Says, once, that limits do not hold because nobody knows where clients come from.

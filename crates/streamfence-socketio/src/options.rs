@@ -80,7 +80,7 @@ pub struct ServerOptions {
     pub proxy_protocol: bool,
     /// How many sessions one address may have, and a third of how many streams; IPv6 by its first 64 bits.
     pub max_connections_per_ip: Option<NonZeroU32>,
-    /// How many sessions one address may open in a while.
+    /// How many sessions one address may open in a while, and a third of how many handshakes of TLS it may begin.
     pub handshakes_per_ip: Option<Rate>,
     /// How many sessions there may be that have joined no namespace yet.
     pub max_pending_connections: Option<NonZeroU32>,

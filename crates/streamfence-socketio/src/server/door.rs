@@ -82,6 +82,7 @@ impl Door {
             let mut accepting = door.accepting.clone();
             let handshake = async {
                 let (stream, peer) = door.introduced(stream, peer).await?;
+                door.may_shake_hands(&peer).ok()?;
                 let counted = door.counted(&peer).ok()?;
                 Some((acceptor.accept(stream, handshake).await, peer, counted))
             };
@@ -134,6 +135,17 @@ impl Door {
                 Err(TooMany)
             }
         }
+    }
+
+    /// Whether the address of a stream may cost another handshake. Those of proxies are many clients'.
+    fn may_shake_hands(&self, peer: &Peer) -> Result<(), TooMany> {
+        let options = self.options.now();
+        let Peer::Tcp(address) = peer else { return Ok(()) };
+        if options.trusted_proxies.have(peer) || self.admission.may_shake_hands(&options, address.ip()) {
+            return Ok(());
+        }
+        self.refused(RefusalReason::HandshakeRate, peer);
+        Err(TooMany)
     }
 
     fn refused(&self, reason: RefusalReason, peer: &Peer) {
@@ -210,7 +222,7 @@ impl Door {
     }
 }
 
-/// The address has as many streams as it may.
+/// The address has as many streams as it may, or had as many handshakes.
 struct TooMany;
 
 async fn turn_away(mut stream: Stream, answer: &[u8]) {

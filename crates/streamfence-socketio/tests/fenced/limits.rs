@@ -12,10 +12,12 @@ use streamfence_socketio::link::{Peer, Stream};
 use streamfence_socketio::server::{Listener, MemoryConnector, MemoryListener, Server, memory};
 use streamfence_socketio::{InboundRate, Rate, ServerOptions, TrustedProxies};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio_rustls::rustls::version::TLS13;
 
 use crate::app::{self, News, WIDE};
 use crate::common::client::{Http, POLLING};
 use crate::common::patience::in_time;
+use crate::secure::{Files, shake_hands};
 use crate::talk::{Client, Kind};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -524,6 +526,22 @@ async fn what_requests_are_refused_for_is_counted() {
     town.refused(RefusalReason::BadRequest, 1).await;
     let _silent = town.dial("192.0.2.1").await;
     town.refused(RefusalReason::HeaderTimeout, 1).await;
+}
+
+#[tokio::test]
+async fn an_address_shakes_hands_over_tls_three_times_as_often_as_it_may_open_sessions() {
+    let files = Files::new();
+    let rate = Rate::new(1, 3600 * SECOND).burst(2);
+    let mut town = Town::new(ServerOptions { handshakes_per_ip: Some(rate), ..files.options() });
+    for _ in 0..6 {
+        // Whatever comes of it.
+        files.connect(town.dial("192.0.2.1").await).await;
+    }
+    let refused = shake_hands(files.client(&TLS13), town.dial("192.0.2.1").await).await;
+    assert_eq!(refused.map(drop).map_err(|why| why.kind()), Err(std::io::ErrorKind::UnexpectedEof));
+    assert_eq!(town.refused(RefusalReason::HandshakeRate, 1).await.as_deref(), Some("192.0.2.1"));
+    let mut http = Http::new(files.connect(town.dial("192.0.2.2").await).await);
+    assert_eq!(http.get(POLLING).await.status, 200, "another address");
 }
 
 #[tokio::test]
