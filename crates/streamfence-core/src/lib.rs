@@ -65,3 +65,7 @@ pub use spill::{
 pub use spill_log::SpillLimits;
 pub use stats::{AckOutcome, LaneSurvey, MemoryUse, Observer, TopicStats};
 pub use topic::TopicEntry;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/writing-a-transport.md")]
+struct WritingATransport;
