@@ -11,8 +11,8 @@ pub(crate) struct Census {
     /// What carries no message: frames of websocket's own and packets of Engine.IO's own, and pieces of a message with
     /// next to nothing in them.
     pub(crate) idle: u32,
-    /// Packets that announce more attachments than they may have: the library ends the connection.
-    pub(crate) overfull: u32,
+    /// Whether a packet announces more attachments than it may have: the library ends the connection.
+    pub(crate) is_overfull: bool,
     /// Whether a message is larger than it may be.
     pub(crate) is_too_large: bool,
 }
@@ -21,7 +21,7 @@ impl Census {
     fn count_packet(&mut self, begun: &[u8]) {
         match begun {
             [b'4', b'0', ..] => self.connects += 1,
-            [b'4', b'5' | b'6', announced @ ..] => self.overfull += u32::from(has_too_many(announced)),
+            [b'4', b'5' | b'6', announced @ ..] => self.is_overfull |= has_too_many(announced),
             [b'4', ..] => {}
             _ => self.idle += 1,
         }
@@ -92,7 +92,7 @@ fn has_too_many(announced: &[u8]) -> bool {
     let is_whole = announced.get(digits) == Some(&b'-');
     let count = announced[..digits].iter().fold(0, |count, digit| count * 10 + usize::from(digit - b'0'));
     // A number that goes on is larger than what of it is here.
-    count > MAX_ATTACHMENTS && (is_whole || digits == announced.len())
+    count > MAX_ATTACHMENTS && (is_whole || digits == BEGUN_BYTES - 2)
 }
 
 /// How many attachments a packet from a client may have: as many as the common clients read in one.
@@ -121,7 +121,7 @@ mod tests {
             let census = counter.count(bytes, most_bytes);
             all.connects += census.connects;
             all.idle += census.idle;
-            all.overfull += census.overfull;
+            all.is_overfull |= census.is_overfull;
             all.is_too_large |= census.is_too_large;
         }
         all
@@ -137,8 +137,6 @@ mod tests {
             frame(1, true, b"4"),
             frame(2, true, b"40"),
             frame(1, true, b"4510-[]"),
-            frame(1, true, b"4511-[]"),
-            frame(1, true, b"469999999-[]"),
             frame(2, true, b""),
             // Idle: a ping, a pong, a heartbeat, nothing.
             frame(9, true, b"40"),
@@ -163,12 +161,33 @@ mod tests {
             let census = count(&stream, size, 201);
             assert_eq!(
                 census,
-                Census { connects: 3, idle: 9, overfull: 2, is_too_large: false },
+                Census { connects: 3, idle: 9, is_overfull: false, is_too_large: false },
                 "in pieces of {size}"
             );
         }
         let census = census_of(b"40/a,\x1e42[]\x1e40\x1e3\x1e4\x1e4511-[]\x1ebAAAA\x1e");
-        assert_eq!(census, Census { connects: 2, idle: 2, overfull: 1, is_too_large: false });
+        assert_eq!(census, Census { connects: 2, idle: 2, is_overfull: true, is_too_large: false });
+    }
+
+    #[test]
+    fn packets_with_too_many_attachments_are_known_by_their_number() {
+        for (packet, is_overfull) in [
+            ("450-[]", false),
+            ("4510-[]", false),
+            ("4610-[]", false),
+            ("4511-[]", true),
+            ("46999-[]", true),
+            ("459999999-[]", true),
+            // No number of attachments, but of a broken packet.
+            ("45", false),
+            ("4511", false),
+            ("4511x-[]", false),
+            ("4211-[]", false),
+        ] {
+            let census = count(&frame(1, true, packet.as_bytes()), 3, 1_000);
+            assert_eq!((census.is_overfull, census.idle), (is_overfull, 0), "{packet}");
+            assert_eq!(census_of(packet.as_bytes()), census, "{packet}");
+        }
     }
 
     #[test]

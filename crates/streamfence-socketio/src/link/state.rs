@@ -208,7 +208,8 @@ impl LinkState {
             }
             is_flood = census.idle > 0 && allowed.idle.spend(census.idle, IDLE, now).is_some();
         }
-        for _ in 0..census.overfull {
+        // The first of them is the last that the library reads.
+        if census.is_overfull {
             self.registered.refuse(RefusalReason::Attachments, self.client);
         }
         if census.is_too_large && !self.is_too_large.swap(true, Ordering::SeqCst) {
