@@ -176,8 +176,8 @@ async function isJavaScript(t, text) {
 function isTested(page) {
   const crates = readdirSync(path.join(ROOT, "crates"));
   const includes = crates.some((name) => {
-    const lib = path.join(ROOT, "crates", name, "src", "lib.rs");
-    return existsSync(lib) && readFileSync(lib, "utf8").includes(`../../../${page}"`);
+    const book = path.join(ROOT, "crates", name, "src", "book.rs");
+    return existsSync(book) && readFileSync(book, "utf8").includes(`"../../../${page}"`);
   });
   assert.ok(includes, `no crate has the page among its doc tests: #[doc = include_str!("../../../${page}")]`);
 }

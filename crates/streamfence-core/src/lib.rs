@@ -67,5 +67,4 @@ pub use stats::{AckOutcome, LaneSurvey, MemoryUse, Observer, TopicStats};
 pub use topic::TopicEntry;
 
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/writing-a-transport.md")]
-struct WritingATransport;
+mod book;

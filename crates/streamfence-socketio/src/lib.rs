@@ -50,11 +50,4 @@ pub use server::{Plan, Server, ServerBuilder, StartError};
 pub use verbatim::Verbatim;
 
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/embedding.md")]
-struct Embedding;
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/limits.md")]
-struct Limits;
+mod book;
