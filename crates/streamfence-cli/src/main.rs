@@ -31,6 +31,7 @@ mod reference;
 mod reload;
 mod remote;
 mod say;
+mod seldom;
 mod serve;
 mod spill;
 mod steer;
