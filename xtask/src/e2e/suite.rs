@@ -25,6 +25,7 @@ const ALONE: &[&str] = &["3-stuck-clients", "5-bursts", "6-gone", "6-spill"];
 const BOTH_TIERS: &[&str] = &[
     "1-contract",
     "10-auth",
+    "16-admin",
     "2-at-least-once",
     "3-stuck-clients",
     "4-slow-reader",
