@@ -355,7 +355,7 @@ fn tokens_are_shown_at_the_door() {
 #[test]
 fn who_cannot_be_reached_is_5_and_what_is_not_there_is_1() {
     let scene = Scene::start();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+    let free = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
     let nobody = free.local_addr().expect("it is bound").to_string();
     drop(free);
     let (open, admin) = (scene.open.as_str(), scene.admin.as_str());

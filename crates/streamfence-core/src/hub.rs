@@ -3,8 +3,8 @@
 //! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
 
 mod audience;
-pub mod census;
 mod awaited;
+pub mod census;
 #[cfg(any(test, feature = "test-util"))]
 mod check;
 mod drain;

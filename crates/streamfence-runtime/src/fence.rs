@@ -1,8 +1,8 @@
 //! The handle an application holds: publish, listen, shut down. Never per-client state.
 
+mod acked;
 mod letters;
 pub(crate) mod look;
-mod acked;
 pub(crate) mod start;
 mod steer;
 
