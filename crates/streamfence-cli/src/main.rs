@@ -22,6 +22,7 @@ mod memory;
 mod operator;
 mod reload;
 mod say;
+mod seldom;
 mod serve;
 mod spill;
 mod watching;

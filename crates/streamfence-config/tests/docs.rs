@@ -50,7 +50,8 @@ handshake is counted, `streamfence_tls_handshakes_failed_total{reason}`.
 one has `authRequired: true`. [`protocol.md`](protocol.md#who-a-client-is) says where a client shows it, and
 [`auth.md`](auth.md) what tokens there are, what they allow, and how the hook is asked. All of it can change while the server
 runs: a reload that makes a server ask for tokens gives the clients that are in `authTimeoutMs` to show one. Each refused
-token is a line in the log (`auth_rejected`, with namespace, address and reason) and counted
+token is a line in the log (`auth_rejected`, with namespace, address and reason; of more than ten in a second,
+`auth_rejected_more` tells how many) and counted
 (`streamfence_auth_rejected_total`, `streamfence_auth_rate_limited_total`).
 
 `overflowAction: SPILL_TO_DISK` lets lanes overflow to `spillRootPath`; [`spill.md`](spill.md) says what that does, how much

@@ -131,7 +131,8 @@ impl Gate {
     /// Asks again about a token that was accepted before, for the same or for another wish of its holder.
     pub(crate) async fn ask(&self, question: Question) -> Result<Shown, (Refused, Arc<str>)> {
         let Some(validator) = self.validator.as_ref().filter(|_| self.takes_tokens()) else {
-            return Err((Refused::Wrong, "there is nobody to look at tokens".into()));
+            // A reload has changed that while it was asked about: the token may be as good as any.
+            return Err((Refused::Silence, "there is nobody to look at tokens".into()));
         };
         let revision = validator.revision();
         let Question { token, namespace, topic, action } = &question;
