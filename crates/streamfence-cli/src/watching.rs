@@ -34,7 +34,7 @@ impl Watching {
 
     /// Notes what the files hold, before they are read again: where they are refused, that is what was.
     pub(crate) fn note(&mut self) {
-        let now = |source: &Source| Source::read(source.path()).unwrap_or_else(|_| source.clone());
+        let now = |source: &Source| Source::now(source.path());
         self.tried = self.held.iter().map(now).collect();
     }
 
