@@ -94,6 +94,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     for server in &settings.servers {
         let started = Server::builder(fence.clone())
             .options(options(server))
+            .name(server.name.as_str())
             .namespaces(server.namespaces.clone())
             .token_validator(validators.of(server))
             .start()
@@ -231,6 +232,7 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
                 TlsClientAuth::Optional { authorities } => ClientAuth::Optional { authorities },
                 TlsClientAuth::Required { authorities } => ClientAuth::Required { authorities },
             },
+            client_revocations: tls.client_revocations.clone(),
             handshake_timeout: tls.handshake_timeout,
             max_handshakes: u32::from(tls.max_handshakes),
             ..TlsOptions::new(&tls.cert_chain, &tls.private_key)

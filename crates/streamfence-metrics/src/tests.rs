@@ -199,7 +199,7 @@ fn more_goodbyes_than_arrivals_are_no_clients() {
 #[test]
 fn the_scrape_holds_the_families_of_the_table_and_nothing_else() {
     let metrics = Metrics::new(&catalog());
-    metrics.on_event(&Event::TlsLoaded { address: "127.0.0.1:443".into(), expires: UNIX_EPOCH });
+    metrics.on_event(&Event::TlsLoaded { server: "feed".into(), expires: UNIX_EPOCH });
     metrics.on_spill(StoreId(0), &SpillStats::default());
     let page = metrics.encode();
     let series = page.lines().filter(|line| !line.starts_with('#'));
@@ -358,23 +358,23 @@ fn reloads_are_counted_and_the_last_one_shown() {
 #[test]
 fn handshakes_are_counted_by_why_they_failed_and_certificates_shown_by_when_they_expire() {
     let metrics = Metrics::new(&Catalog::default());
-    let address: Arc<str> = "127.0.0.1:443".into();
+    let (server, address): (Arc<str>, Arc<str>) = ("feed".into(), "127.0.0.1:443".into());
     for reason in [HandshakeFailure::NotTls, HandshakeFailure::Timeout, HandshakeFailure::NotTls] {
         metrics.on_event(&Event::HandshakeFailed { address: Arc::clone(&address), peer: None, reason });
     }
     for expires in [1_000, 2_000] {
         let expires = UNIX_EPOCH + Duration::from_secs(expires);
-        metrics.on_event(&Event::TlsLoaded { address: Arc::clone(&address), expires });
+        metrics.on_event(&Event::TlsLoaded { server: Arc::clone(&server), expires });
     }
-    metrics.on_event(&Event::TlsReloadRefused { address: Arc::clone(&address), reason: "it is wrong".into() });
+    metrics.on_event(&Event::TlsReloadRefused { server: Arc::clone(&server), reason: "it is wrong".into() });
     let tls: String =
         moved(&metrics.encode()).lines().filter(|line| line.contains("tls")).map(|l| l.to_owned() + "\n").collect();
     expect![[r#"
         streamfence_tls_handshakes_failed_total{reason="timeout"} 1
         streamfence_tls_handshakes_failed_total{reason="not_tls"} 2
-        streamfence_tls_certificate_expiry_timestamp_seconds{server="127.0.0.1:443"} 2000
-        streamfence_tls_certificate_loads_total{server="127.0.0.1:443",outcome="loaded"} 2
-        streamfence_tls_certificate_loads_total{server="127.0.0.1:443",outcome="refused"} 1
+        streamfence_tls_certificate_expiry_timestamp_seconds{server="feed"} 2000
+        streamfence_tls_certificate_loads_total{server="feed",outcome="loaded"} 2
+        streamfence_tls_certificate_loads_total{server="feed",outcome="refused"} 1
     "#]]
     .assert_eq(&tls);
 }

@@ -7,18 +7,28 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use streamfence_auth::{Access, Action};
 use streamfence_core::{CloseReason, UnsubscribeReason};
 use streamfence_runtime::Input;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::gate::{Refused, Shown, is_over};
+use super::gate::{Denied, Refused, Shown, is_over};
+use super::papers::{Identity, Permit};
 use super::token::client_address;
 use crate::connection::{Member, Shared};
 
 /// The clients that are looked after, as many as there are. The task that does so begins with the first of them.
-#[derive(Default)]
 pub(crate) struct Watch {
     state: Mutex<State>,
+    /// Those in which tokens are confirmed.
+    turns: Semaphore,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { state: Mutex::default(), turns: Semaphore::new(CONFIRMED_AT_ONCE) }
+    }
 }
 
 #[derive(Default)]
@@ -32,14 +42,22 @@ enum Look {
     Fine,
     /// It is to go, for a reason the operator is told the first time.
     Evict(Option<&'static str>),
-    /// Its tokens are to be looked at again.
-    Ask(Vec<Arc<Shown>>),
+    /// Its tokens are to be looked at again: at once, because another one may be believed, or because it is time.
+    Ask {
+        at_once: Vec<Arc<Shown>>,
+        in_turn: Vec<Arc<Shown>>,
+    },
 }
 
 /// How often the clients are looked at; a tenth of what a token may take to lose its sessions.
 const TICK: Duration = Duration::from_millis(500);
 /// How many tokens are looked at at once, when all are.
 const ASKED_AT_ONCE: usize = 256;
+/// How many tokens are confirmed at once, over all clients of an adapter.
+const CONFIRMED_AT_ONCE: usize = 32;
+/// How long one that is to be confirmed gives way to those who come, and how often it looks.
+const LONGEST_COURTESY: Duration = Duration::from_secs(2);
+const COURTESY: Duration = Duration::from_millis(20);
 /// How long nobody needs to know of a token whether it is still good, and how long to wait before asking again.
 const LONGEST_DOUBT: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_secs(1);
@@ -83,7 +101,7 @@ async fn run(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else { return };
         let catalog = shared.fence.catalog();
         let is_wanted = catalog.topics().any(|topic| catalog.class(topic).auth_required);
-        let (mut evicted, mut asked) = (Vec::new(), Vec::new());
+        let (mut evicted, mut asked, mut confirmed) = (Vec::new(), Vec::new(), Vec::new());
         let members = shared.watch.take();
         for member in &members {
             if is_wanted {
@@ -92,13 +110,20 @@ async fn run(shared: Weak<Shared>) {
             match look(&shared, member) {
                 Look::Fine => {}
                 Look::Evict(reason) => evicted.push((member.clone(), reason)),
-                Look::Ask(tokens) => asked.push((Arc::downgrade(member), tokens)),
+                Look::Ask { at_once, in_turn } => {
+                    let of_member = |shown| (Arc::downgrade(member), shown);
+                    asked.extend(at_once.into_iter().map(of_member));
+                    confirmed.extend(in_turn.into_iter().map(of_member));
+                }
             }
         }
         shared.watch.put_back(&members);
         drop(members);
         if !asked.is_empty() {
             tokio::spawn(ask_again(shared.clone(), asked));
+        }
+        if !confirmed.is_empty() {
+            tokio::spawn(confirm_all(shared.clone(), confirmed));
         }
         for (member, reason) in evicted {
             evict(&shared, &member, reason).await;
@@ -145,15 +170,21 @@ fn look(shared: &Shared, member: &Member) -> Look {
     }
     let is_old =
         |shown: &&Arc<Shown>| shown.revision != revision && !shown.is_asked_again.swap(true, Ordering::Relaxed);
-    let old: Vec<_> = papers.shown().filter(is_old).cloned().collect();
-    if old.is_empty() { Look::Fine } else { Look::Ask(old) }
+    let is_due = |shown: &&Arc<Shown>| {
+        shown.recheck.is_some_and(|recheck| recheck.is_due(now))
+            && !shown.is_being_confirmed.swap(true, Ordering::Relaxed)
+    };
+    let at_once: Vec<_> = papers.shown().filter(is_old).cloned().collect();
+    let in_turn: Vec<_> = papers.shown().filter(is_due).cloned().collect();
+    match at_once.is_empty() && in_turn.is_empty() {
+        true => Look::Fine,
+        false => Look::Ask { at_once, in_turn },
+    }
 }
 
 /// Has the validator look again at tokens that it has accepted once. A client with one that is good no more is to go.
-async fn ask_again(shared: Arc<Shared>, asked: Vec<(Weak<Member>, Vec<Arc<Shown>>)>) {
-    let tokens =
-        asked.into_iter().flat_map(|(member, tokens)| tokens.into_iter().map(move |old| (member.clone(), old)));
-    let asking = stream::iter(tokens).for_each_concurrent(ASKED_AT_ONCE, |(member, old)| {
+async fn ask_again(shared: Arc<Shared>, asked: Vec<(Weak<Member>, Arc<Shown>)>) {
+    let asking = stream::iter(asked).for_each_concurrent(ASKED_AT_ONCE, |(member, old)| {
         let shared = shared.clone();
         async move {
             if member.strong_count() == 0 {
@@ -166,8 +197,7 @@ async fn ask_again(shared: Arc<Shared>, asked: Vec<(Weak<Member>, Vec<Arc<Shown>
                 return;
             }
             match answer {
-                Ok(new) if new.grant.principal == old.grant.principal => member.papers().renew(&old, &Arc::new(new)),
-                Ok(_) => evict(&shared, &member, Some("the token is somebody else's now")).await,
+                Ok(new) => adopt(&shared, &member, &old, new).await,
                 Err((_, why)) => evict(&shared, &member, Some(&why)).await,
             }
         }
@@ -175,8 +205,81 @@ async fn ask_again(shared: Arc<Shared>, asked: Vec<(Weak<Member>, Vec<Arc<Shown>
     asking.await;
 }
 
+/// Has the validator confirm tokens whose time has come, a few at once and none in the place of a newcomer.
+async fn confirm_all(shared: Arc<Shared>, tokens: Vec<(Weak<Member>, Arc<Shown>)>) {
+    let confirming = stream::iter(tokens).for_each_concurrent(CONFIRMED_AT_ONCE, |(member, old)| {
+        let shared = shared.clone();
+        async move {
+            // Those of all rounds share the turns.
+            let Ok(_turn) = shared.watch.turns.acquire().await else { return };
+            confirm(&shared, &member, &old).await;
+        }
+    });
+    confirming.await;
+}
+
+/// Has the validator confirm one. Where nobody can say, it is tried again, as long as what was granted stands.
+async fn confirm(shared: &Shared, member: &Weak<Member>, old: &Arc<Shown>) {
+    if member.strong_count() == 0 {
+        return;
+    }
+    wait_for_room(shared).await;
+    let answer = shared.gate.ask(old.question.clone()).await;
+    let Some(member) = member.upgrade() else { return };
+    if !member.papers().shown().any(|shown| Arc::ptr_eq(shown, old)) {
+        return;
+    }
+    match answer {
+        Ok(new) => adopt(shared, &member, old, new).await,
+        Err((Refused::Silence, why)) => match old.recheck.and_then(|recheck| recheck.put_off(Instant::now())) {
+            Some(later) => member.papers().renew(old, &Arc::new(old.put_off(later))),
+            None => evict(shared, &member, Some(&format!("nobody has confirmed the token for too long: {why}"))).await,
+        },
+        Err((_, why)) => evict(shared, &member, Some(&why)).await,
+    }
+}
+
+/// Puts what the validator says of a token now in the place of what it said, and looks at what the client has by it.
+async fn adopt(shared: &Shared, member: &Arc<Member>, old: &Arc<Shown>, new: Shown) {
+    if new.grant.principal != old.grant.principal {
+        return evict(shared, member, Some("the token is somebody else's now")).await;
+    }
+    let new = Arc::new(new);
+    member.papers().renew(old, &new);
+    let is_identity = |identity: &Identity| identity.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &new));
+    let is_by_it = matches!(new.grant.access, Access::Ask) && member.papers().identity().is_some_and(is_identity);
+    if !is_by_it {
+        return;
+    }
+    for name in member.subscriptions() {
+        let Some(topic) = shared.fence.peek_topic(member.namespace, &name) else { continue };
+        let question = {
+            let papers = member.papers();
+            match papers.permit(&topic, Action::Subscribe, None) {
+                Permit::Unknown(question) if !papers.is_lent(topic.id) => question,
+                _ => continue,
+            }
+        };
+        wait_for_room(shared).await;
+        // Where nobody can say, it goes on until the next time.
+        let Err((Refused::Wrong | Refused::NotForThis, why)) = shared.gate.ask(question).await else { continue };
+        let Some(connection) = member.connection() else { return };
+        shared.gate.tell(&topic.class.path, client_address(&connection.state), &why);
+        let (namespace, reason) = (member.namespace, UnsubscribeReason::AuthRejected);
+        member.push(Input::Unsubscribe { namespace, topic, reason, request: None });
+    }
+}
+
+/// Waits until the validator has a place to spare, for a while: those who come are asked about first.
+async fn wait_for_room(shared: &Shared) {
+    let until = Instant::now() + LONGEST_COURTESY;
+    while shared.gate.spare() == 0 && Instant::now() < until {
+        tokio::time::sleep(COURTESY).await;
+    }
+}
+
 /// Asks again whoever could not say, as long as there is time: it may be busy, with so many tokens at once.
-async fn ask_patiently(shared: &Shared, old: &Shown) -> Result<Shown, (Refused, Arc<str>)> {
+async fn ask_patiently(shared: &Shared, old: &Shown) -> Result<Shown, Denied> {
     let until = Instant::now() + LONGEST_DOUBT;
     loop {
         match tokio::time::timeout_at(until, shared.gate.ask(old.question.clone())).await {
