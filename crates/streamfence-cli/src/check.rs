@@ -21,7 +21,10 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
         outcome.warn(located(warning), warning)?;
     }
     // Keys that cannot be read, or are none, are wrong here already.
-    Validators::new(&settings.servers)?;
+    if let Err(why) = Validators::new(&settings.servers) {
+        outcome.answer(false, json!({"errors": [{"message": why.why()}]}))?;
+        return Err(why);
+    }
     let mut wrong = Vec::new();
     for server in &settings.servers {
         let Some(tls) = options(server).tls else { continue };

@@ -3,7 +3,9 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use streamfence_config::{EngineIoTransport, ServerSettings, Settings, SpillSettings, TlsClientAuth, TlsProtocol};
+use streamfence_config::{
+    EngineIoTransport, ServerSettings, Settings, Source, SpillSettings, TlsClientAuth, TlsProtocol,
+};
 use streamfence_http::{Api, loopback_hosts_only};
 use streamfence_metrics::Metrics;
 use streamfence_runtime::Fence;
@@ -25,7 +27,7 @@ use crate::watching::Watching;
 use crate::{auth, demo, limits, log, memory, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
-    let settings = settings(&args, &[])?;
+    let settings = settings(&args, &[], &mut Vec::new())?;
     let format = args.log_format.unwrap_or(match settings.log.format {
         streamfence_config::LogFormat::Json => LogFormat::Json,
         streamfence_config::LogFormat::Text => LogFormat::Text,
@@ -41,13 +43,16 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     outcome
 }
 
-/// What the file says, and the command line; the stores that are open already keep what they have.
-pub(crate) fn settings(args: &ServeArgs, open: &[SpillSettings]) -> Result<Settings, Failure> {
+/// What the file says, and the command line; the stores that are open already keep what they have. Whatever becomes of it,
+/// `read` is what was read for it.
+pub(crate) fn settings(args: &ServeArgs, open: &[SpillSettings], read: &mut Vec<Source>) -> Result<Settings, Failure> {
     let mut settings = match &args.config {
-        Some(file) => streamfence_config::load_beside(file, open)
-            .map_err(|why| Failure::Config(why.to_string()))?
-            .select(&args.servers)
-            .map_err(|why| Failure::Usage(why.to_string()))?,
+        Some(file) => {
+            let loaded = streamfence_config::load_beside(file, open);
+            *read = loaded.as_ref().map_or_else(|why| why.sources().to_vec(), |settings| settings.sources.clone());
+            let loaded = loaded.map_err(|why| Failure::Config(why.to_string()))?;
+            loaded.select(&args.servers).map_err(|why| Failure::Usage(why.to_string()))?
+        }
         None => demo::settings()?,
     };
     if let Some(listen) = &args.listen {
@@ -113,7 +118,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     let mut watching = Watching::start(args, &settings, &servers);
     // What has replaced certificates and keys since they were read is not told of.
     let mut are_certificates_good = reload::certificates(&servers, false).await;
-    validators.read_keys(&settings);
+    validators.read_files(&settings);
     loop {
         let (is_config, is_asked) = tokio::select! {
             () = signals.next() => break,
@@ -125,15 +130,15 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
         };
         if is_config {
-            watching.note();
             let (stores, validators) = (&mut stores, &mut validators);
             let reload = Reload { args, fence: &fence, servers: &servers, stores, validators, level };
-            settings = reload.run(settings).await;
-            watching.follow(&settings, &servers);
+            let refused;
+            (settings, refused) = reload.run(settings).await;
+            watching.follow(&settings, &servers, refused);
         }
         // Whoever asks again hears again what is wrong with them.
         are_certificates_good = reload::certificates(&servers, is_asked && !are_certificates_good).await;
-        validators.read_keys(&settings);
+        validators.read_files(&settings);
     }
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
