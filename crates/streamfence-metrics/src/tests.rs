@@ -242,7 +242,7 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_auth_rate_limited_total` | counter | `namespace` | Tokens that nobody looked at, because too many wrong ones had come from the same address. |
         | `streamfence_refused_total` | counter | `reason` | Connections, requests and wishes of clients that a limit did not let in, by which one ([limits.md](limits.md)); counted within a second. |
         | `streamfence_tls_handshakes_failed_total` | counter | `reason` | Connections that came to nothing because no TLS came about, by reason. |
-        | `streamfence_tls_certificate_expiry_timestamp_seconds` | gauge | `server` | When the certificate of a server, named by its address, expires, in Unix time. |
+        | `streamfence_tls_certificate_expiry_timestamp_seconds` | gauge | `server` | When the certificate of a server, by the name the file gives it, expires, in Unix time. |
         | `streamfence_tls_certificate_loads_total` | counter | `server`, `outcome` | How often a server has taken up certificate and key (`loaded`, with its start or a reload), or found them unusable and kept what it had (`refused`). |
         | `streamfence_config_reloads_total` | counter | `outcome` | How often the configuration was read again, by outcome: `applied` as a whole, or `refused` as a whole. |
         | `streamfence_config_last_reload_success` | gauge |  | 1 where the last reload was applied, or there was none; 0 where it was refused, and the configuration before it holds. |
