@@ -9,6 +9,7 @@ use crate::{e2e, sim, tidy, tools};
 
 /// Pinned: a new version of a judge is a change of the law.
 const CARGO_DENY: &str = "0.20.2";
+const MDBOOK: &str = "0.5.4";
 const CARGO_HACK: &str = "0.6.46";
 const CARGO_FUZZ: &str = "0.13.2";
 const CARGO_MUTANTS: &str = "27.1.0";
@@ -44,6 +45,7 @@ const STEPS: &[Step] = &[
     Step { name: "sim-server", full: false, run: simulate_server },
     Step { name: "fuzz", full: false, run: fuzz },
     Step { name: "deny", full: false, run: deny },
+    Step { name: "book", full: false, run: book },
     Step { name: "e2e", full: false, run: e2e },
     Step { name: "features", full: true, run: features },
     Step { name: "fuzz-build", full: true, run: fuzz_build },
@@ -114,6 +116,14 @@ fn fuzz(sh: &Shell) -> Result<()> {
     let _there = sh.push_dir("fuzz");
     cmd!(sh, "cargo fmt --check").run()?;
     Ok(cmd!(sh, "cargo test --locked --target-dir {target}").run()?)
+}
+
+/// Builds the book. What its pages tell people to type is typed by a suite of `e2e`.
+fn book(sh: &Shell) -> Result<()> {
+    // Unoptimised: it is used once, on some thirty pages.
+    let options = ["--debug", "--no-default-features", "--features", "search"];
+    let mdbook = tools::cargo_tool_with(sh, "mdbook", MDBOOK, &options)?;
+    Ok(cmd!(sh, "{mdbook} build docs").run()?)
 }
 
 fn deny(sh: &Shell) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::args::CheckArgs;
 use crate::auth::Validators;
 use crate::exit::Failure;
 use crate::serve::options;
-use crate::{explain, say};
+use crate::{api_keys, explain, say};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let mut outcome = Outcome { args, warnings: Vec::new() };
@@ -21,7 +21,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
         outcome.warn(located(warning), warning)?;
     }
     // Keys that cannot be read, or are none, are wrong here already.
-    if let Err(why) = Validators::new(&settings.servers) {
+    let validators = Validators::new(&settings.servers).map(drop);
+    if let Err(why) = validators.and_then(|()| api_keys::keys(&settings.admin.keys).map(drop)) {
         outcome.answer(false, json!({"errors": [{"message": why.why()}]}))?;
         return Err(why);
     }

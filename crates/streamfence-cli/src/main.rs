@@ -6,10 +6,13 @@
 mod args;
 mod exit;
 
+mod admin_address;
+mod api_keys;
 mod auth;
 mod check;
 mod config;
 mod demo;
+mod descriptors;
 mod events;
 mod explain;
 mod inspect;

@@ -70,8 +70,17 @@ impl Said {
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_streamfence"))
-            .args(arguments)
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_streamfence")).args(arguments))
+    }
+
+    /// The same after some words to a shell, such as `ulimit`.
+    pub(crate) fn start_after(words: &str, arguments: &[&str]) -> Self {
+        let script = format!("{words}; exec \"$0\" \"$@\"");
+        Self::spawn(Command::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_streamfence")]).args(arguments))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -189,7 +198,7 @@ pub(crate) fn post(address: &str, target: &str, body: &Value) -> (u16, String) {
 }
 
 /// A request on a connection of its own; status 0 when there is no server, or none any more.
-fn request(address: &str, head: &str, body: &str) -> (u16, String) {
+pub(crate) fn request(address: &str, head: &str, body: &str) -> (u16, String) {
     let answer = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
