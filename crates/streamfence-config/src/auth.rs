@@ -121,7 +121,7 @@ fn static_tokens(node: Node, part: &str, report: &mut Report<'_>) -> Vec<StaticT
                 continue;
             }
         };
-        if let Some((found, wanted)) = what_is_no_token(token) {
+        if let Some((found, wanted)) = what_is_no_digest(token).or_else(|| what_no_header_has(token)) {
             refuse(found.to_owned(), wanted);
         } else if let Some(other) = tokens.iter().find(|other| is_same(other.token.expose(), token)) {
             refuse(format!("that of {} too", shown(&other.principal)), "one of its own");
@@ -136,8 +136,9 @@ fn static_tokens(node: Node, part: &str, report: &mut Report<'_>) -> Vec<StaticT
     tokens
 }
 
-/// What a text is, and what was wanted in its place, where nobody could show it as a token or everybody could.
-fn what_is_no_token(text: &str) -> Option<(&'static str, &'static str)> {
+/// What a text is that was meant to be a digest, and what was wanted in its place, where nobody could show what it is of, or
+/// everybody could.
+pub(crate) fn what_is_no_digest(text: &str) -> Option<(&'static str, &'static str)> {
     let kind = text.split_once(':').map_or("", |(kind, _)| kind);
     if let Some(digest) = text.strip_prefix("sha256:") {
         let is_digest = digest.len() == 64 && digest.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -150,10 +151,14 @@ fn what_is_no_token(text: &str) -> Option<(&'static str, &'static str)> {
     if OTHER_DIGESTS.iter().any(|other| kind.eq_ignore_ascii_case(other)) {
         return Some(("a digest of another kind", "`sha256:` in small letters, and 64 hexadecimal digits"));
     }
-    if text.contains(char::is_control) || text.trim() != text {
-        return Some(("a text with blanks around it or control characters", "one that a client can show in a header"));
-    }
     None
+}
+
+/// What a text is that a client could not show everywhere.
+fn what_no_header_has(text: &str) -> Option<(&'static str, &'static str)> {
+    let is_odd = text.contains(char::is_control) || text.trim() != text;
+    let wanted = "one that a client can show in a header";
+    is_odd.then_some(("a text with blanks around it or control characters", wanted))
 }
 
 /// Digests of what is no token: what a shell makes of a variable that is not set.
