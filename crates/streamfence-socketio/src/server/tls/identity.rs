@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use pkcs8::der::SecretDocument;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{
     CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer,
 };
@@ -161,7 +161,7 @@ impl fmt::Debug for Identity {
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let (pem, _) = read(file)?;
     let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(|why| TlsError::NotPem { file: file.to_owned(), why: why.to_string() })?;
+    let chain = chain.map_err(|why| not_pem(file, &why))?;
     if chain.is_empty() {
         return Err(TlsError::NoCertificate { file: file.to_owned(), found: found(&pem) });
     }
@@ -223,8 +223,7 @@ fn private_key(
             if password.is_some() {
                 warnings.push(TlsWarning::PasswordUnused { file: file.to_owned() });
             }
-            PrivateKeyDer::from_pem_slice(&pem)
-                .map_err(|why| TlsError::NotPem { file: file.to_owned(), why: why.to_string() })
+            PrivateKeyDer::from_pem_slice(&pem).map_err(|why| not_pem(file, &why))
         }
     }
 }
@@ -263,6 +262,18 @@ pub(super) fn read(file: &Path) -> Result<(Vec<u8>, u32), TlsError> {
         return Err(TlsError::TooLarge { file: file.to_owned() });
     }
     Ok((bytes, mode))
+}
+
+/// That a section of a file is broken, in words: the library shows what it looked for as numbers.
+pub(super) fn not_pem(file: &Path, why: &pem::Error) -> TlsError {
+    let why = match why {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            format!("a section of it has no end ({})", String::from_utf8_lossy(end_marker))
+        }
+        pem::Error::IllegalSectionStart { .. } => "a section of it has no proper beginning".to_owned(),
+        other => other.to_string(),
+    };
+    TlsError::NotPem { file: file.to_owned(), why }
 }
 
 /// What a PEM file holds, by the labels of its sections.

@@ -7,7 +7,7 @@ use pkcs8::der::{self, Tag, Tagged as _};
 use tokio_rustls::rustls::pki_types::CertificateRevocationListDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
-use super::identity::{TlsError, TlsWarning, found, read};
+use super::identity::{TlsError, TlsWarning, found, not_pem, read};
 use super::parts::signed_parts;
 use super::validity::time;
 
@@ -18,7 +18,7 @@ pub(super) fn load(
 ) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
     let (pem, _) = read(file)?;
     let lists = CertificateRevocationListDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    let lists = lists.map_err(|why| TlsError::NotPem { file: file.to_owned(), why: why.to_string() })?;
+    let lists = lists.map_err(|why| not_pem(file, &why))?;
     if lists.is_empty() {
         return Err(TlsError::NoRevocations { file: file.to_owned(), found: found(&pem) });
     }

@@ -235,6 +235,8 @@ fn each_file_says_what_it_holds_and_what_is_wanted() {
         let error = Files::with(chain, key).error(None);
         assert!(error.starts_with(wanted), "{error}");
     }
+    let half = Files::with(&certificate[..certificate.len() / 2], &key).error(None);
+    assert_eq!(half, "chain.pem: is not PEM: a section of it has no end (CERTIFICATE)");
     let large = Files::with(&certificate, &" ".repeat(2 * 1024 * 1024));
     assert_eq!(large.error(None), "key.pem: is larger than 1048576 bytes; wanted certificates or a key");
     let files = Files::new();
