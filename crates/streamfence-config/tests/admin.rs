@@ -39,7 +39,7 @@ fn holders_have_keys_scopes_and_topics() {
     let settings = admin(&format!(
         "  host: 0.0.0.0\n  keys:\n    backend: {{keys: ['${{SECRET}}', '{DIGEST}'], scopes: publish, topics: [/feed/*, '*']}}\n    ops: {{keys: another-key-of-many-letters, scopes: [read, admin]}}"
     ));
-    let keys: Vec<_> = settings.keys[0].keys.iter().map(|key| key.expose()).collect();
+    let keys: Vec<_> = settings.keys[0].keys.iter().map(streamfence_config::Secret::expose).collect();
     assert_eq!(keys, [SECRET, DIGEST]);
     assert_eq!(settings.keys[1].scopes, [AdminScope::Read, AdminScope::Admin]);
     expect![[r#"

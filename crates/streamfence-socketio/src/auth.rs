@@ -8,6 +8,7 @@
 //!        └─ Recheck says when whoever let a client in is asked about it again
 //! ```
 
+mod confirm;
 mod failures;
 mod gate;
 mod inquiry;

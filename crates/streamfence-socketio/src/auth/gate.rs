@@ -146,7 +146,8 @@ impl Gate {
         may_be_wrong: bool,
     ) -> Refused {
         let is_wrong = refused == Refused::Wrong;
-        if is_wrong && may_be_wrong {
+        // Where nobody looks at tokens none is a wrong one.
+        if is_wrong && may_be_wrong && self.takes_tokens() {
             self.failures.count(from, self.options.now().auth_failures);
         }
         self.tell(namespace, from, &reason);

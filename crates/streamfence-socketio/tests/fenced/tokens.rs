@@ -631,6 +631,30 @@ async fn a_wrong_token_for_many_topics_is_one_wrong_token() {
 }
 
 #[tokio::test]
+async fn where_nobody_looks_at_tokens_none_is_a_wrong_one() {
+    let (fence, _news) = crate::app::fence(feed());
+    let options = ServerOptions {
+        address: streamfence_socketio::Address::Tcp { host: "127.0.0.1".into(), port: 0 },
+        auth_failures: Some(streamfence_auth::FailureLimit { max: 1, window: Duration::from_secs(60) }),
+        takes_tokens: false,
+        ..options()
+    };
+    let server = streamfence_socketio::Server::builder(fence).options(options.clone());
+    let server = server.token_validator(Book::of([]).with("anns", named("ann"))).start().await;
+    let server = server.expect("loopback can be bound");
+    let dial = async || {
+        let address = server.local_addr().expect("it is TCP");
+        tokio::net::TcpStream::connect(address).await.expect("it listens")
+    };
+    let mut nobody = Client::join(dial().await, "/hall").await;
+    for _ in 0..3 {
+        assert_eq!(nobody.ask("authenticate", json!({"token": "wrong"})).await["code"], "AUTH_REJECTED");
+    }
+    server.set_options(&ServerOptions { takes_tokens: true, ..options }).await.expect("it can be had");
+    assert_eq!(nobody.ask("authenticate", json!({"token": "anns"})).await["ok"], true, "it is looked at");
+}
+
+#[tokio::test]
 async fn nobody_looks_at_tokens_from_where_too_many_wrong_ones_came() {
     let book = Book::of([]).with("anns", named("ann"));
     let max = 3;
