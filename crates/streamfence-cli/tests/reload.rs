@@ -1,5 +1,7 @@
 //! Files that come, go and change under the real binary, and what it says of that.
 
+#![expect(dead_code, reason = "the helpers are those of all tests of the binary")]
+
 mod process;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
