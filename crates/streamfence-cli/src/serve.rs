@@ -20,6 +20,7 @@ use crate::events::EventLog;
 use crate::exit::Failure;
 use crate::log::Level;
 use crate::reload::Reload;
+use crate::seldom::Seldom;
 use crate::spill::Stores;
 use crate::watching::Watching;
 use crate::{api_keys, auth, demo, descriptors, limits, log, memory, reload, say};
@@ -77,6 +78,11 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     let mut signals = Signals::new()?;
     // Without a file there is nothing to read again, and a terminal that closes ends the demo.
     let mut hangup = args.config.as_ref().map(|_| signal(SignalKind::hangup())).transpose().map_err(Failure::other)?;
+    if is_root(&std::fs::read_to_string("/proc/self/status").unwrap_or_default()) {
+        let what =
+            "this runs as root and needs nothing of it: a user of its own, and a capability for a port below 1024, do";
+        tracing::warn!(code = "runs_as_root", "{what}");
+    }
     descriptors::provide(&settings);
     let budget = memory::budget(settings.memory_budget_bytes());
     tracing::info!(bytes = budget.bytes, because = budget.because, "memory budget for messages");
@@ -86,7 +92,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(std::sync::Arc::new(metrics.clone()))
         .memory_budget(budget.bytes)
-        .listener(EventLog { stores: stores.names() });
+        .listener(EventLog { stores: stores.names(), rejected: Seldom::default() });
     let fence = stores.give_to(fence).build().map_err(Failure::other)?;
 
     let mut validators = Validators::new(&settings.servers)?;
@@ -240,6 +246,7 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
         max_connections_per_ip: settings.limits.max_connections_per_ip,
         handshakes_per_ip: settings.limits.handshakes_per_ip.as_ref().map(limits::rate),
         max_pending_connections: settings.limits.max_pending_connections,
+        max_pending_per_ip: settings.limits.max_pending_per_ip,
         inbound_rate: settings.limits.inbound_rate.as_ref().map(limits::inbound_rate),
         ..auth::options(settings.auth.as_ref())
     }
@@ -267,3 +274,24 @@ impl Listen {
 
 /// How long after certificates that could not be used they are looked at again.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
+
+/// Whether a process is root's, by what the kernel says of it.
+fn is_root(status: &str) -> bool {
+    let mut users = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default().split_whitespace();
+    // The real one, and then the one that counts.
+    users.nth(1) == Some("0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_root_is_said_by_the_kernel() {
+        let status = |users: &str| format!("Name:\tstreamfence\nUmask:\t0022\nUid:\t{users}\nGid:\t0\t0\t0\t0\n");
+        assert!(is_root(&status("1000\t0\t0\t0")));
+        assert!(is_root(&status("0\t0\t0\t0")));
+        assert!(!is_root(&status("0\t1000\t1000\t1000")));
+        assert!(!is_root(""), "nobody knows");
+    }
+}

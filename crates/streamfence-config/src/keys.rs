@@ -281,8 +281,9 @@ pub const KEYS: &[Key] = &[
     key(Server, "trustedProxies", List("addresses, networks such as `10.0.0.0/8`, or `unix` for whoever connects over a Unix socket"), "Who is believed when it says where a client is (`X-Forwarded-For`); without it, a client is where its connection comes from."),
     key(Server, "proxyProtocol", Flag { default: false }, "Whether those proxies begin each connection with a header of the PROXY protocol, version 1 or 2; one that does not is closed."),
     key(Server, "maxConnectionsPerIp", limit(U32), "How many connections one address (IPv6: one /64) may have; more are answered 429."),
-    key(Server, "handshakesPerIp", Block, "How many connections one address may open in a while; more are answered 429."),
+    key(Server, "handshakesPerIp", Block, "How many connections one address may open in a while, and a third of how many handshakes of TLS it may begin; more are answered 429, or closed."),
     key(Server, "maxPendingConnections", limit(U32), "How many connections there may be that have joined no namespace yet; more are answered 503."),
+    key(Server, "maxPendingPerIp", limit(U32), "How many connections one address may have that have joined no namespace yet, or ended so within `connectTimeoutMs`; more are answered 429."),
     key(Server, "inboundRate", Block, "How often a client may subscribe, unsubscribe and publish; more is answered `RATE_LIMITED`. Acks are never counted."),
 
     key(HandshakeRate, "count", needed(), "How many connections, over time."),

@@ -27,6 +27,8 @@ pub struct LimitSettings {
     pub handshakes_per_ip: Option<RateSettings>,
     /// How many connections there may be that have joined no namespace.
     pub max_pending_connections: Option<NonZeroU32>,
+    /// How many connections one address may have that have joined no namespace, or ended so of late.
+    pub max_pending_per_ip: Option<NonZeroU32>,
     /// How often a client may want something.
     pub inbound_rate: Option<InboundRateSettings>,
 }
@@ -79,6 +81,7 @@ pub(crate) fn resolve(server: &mut Block, part: &str, report: &mut Report<'_>) -
         max_connections_per_ip: most(server, "maxConnectionsPerIp"),
         handshakes_per_ip: rate_in(server, "handshakesPerIp", &[Section::HandshakeRate], "count", part, report),
         max_pending_connections: most(server, "maxPendingConnections"),
+        max_pending_per_ip: most(server, "maxPendingPerIp"),
         inbound_rate: inbound_rate(server, part, report),
     }
 }

@@ -35,6 +35,7 @@ fn rates_are_read_with_all_they_need_and_no_more() {
         "
     maxConnectionsPerIp: 256
     maxPendingConnections: 500
+    maxPendingPerIp: 5
     handshakesPerIp: {count: 10, burst: 40}
     inbound_rate:
       messages: 100
@@ -50,6 +51,7 @@ fn rates_are_read_with_all_they_need_and_no_more() {
         (limits.max_connections_per_ip, limits.max_pending_connections),
         (NonZeroU32::new(256), NonZeroU32::new(500))
     );
+    assert_eq!(limits.max_pending_per_ip, NonZeroU32::new(5));
     assert_eq!(limits.handshakes_per_ip, Some(rate(10, 1000, 40)));
     let inbound = limits.inbound_rate.unwrap();
     assert_eq!(inbound.all, rate(100, 2000, 200));

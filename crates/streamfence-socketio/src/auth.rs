@@ -21,4 +21,4 @@ pub(crate) use self::gate::{Gate, Question, Refused, Shown};
 pub(crate) use self::inquiry::{Answers, NO_TOPIC, inquire};
 pub(crate) use self::papers::{Identity, Papers, Permit};
 pub(crate) use self::token::{NoText, TokenField, client_address, of_connect, take_from_query};
-pub(crate) use self::watch::Watch;
+pub(crate) use self::watch::{Watch, is_theirs};

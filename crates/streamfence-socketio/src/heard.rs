@@ -204,6 +204,11 @@ impl Heard<'_> {
                 return Ok(());
             }
         };
+        if !self.shared.gate.takes_tokens() {
+            let request = member.ask(said.asked.sender, said.asked.id, None).next();
+            member.refuse(ErrorCode::BadRequest, "this server takes no tokens", None, request);
+            return Ok(());
+        }
         let namespace = self.path();
         let Some(answer) = answers.get(NO_TOPIC) else {
             let question = Question { token, namespace, topic: None, action: Action::Connect };

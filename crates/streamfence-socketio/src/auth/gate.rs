@@ -146,8 +146,7 @@ impl Gate {
         may_be_wrong: bool,
     ) -> Refused {
         let is_wrong = refused == Refused::Wrong;
-        // Where nobody looks at tokens none is a wrong one.
-        if is_wrong && may_be_wrong && self.takes_tokens() {
+        if is_wrong && may_be_wrong {
             self.failures.count(from, self.options.now().auth_failures);
         }
         self.tell(namespace, from, &reason);
@@ -162,7 +161,8 @@ impl Gate {
     /// Asks again about a token that was accepted before, for the same or for another wish of its holder.
     pub(crate) async fn ask(&self, question: Question) -> Result<Shown, Denied> {
         let Some(validator) = self.validator.as_ref().filter(|_| self.takes_tokens()) else {
-            return Err((Refused::Wrong, "there is nobody to look at tokens".into()));
+            // A reload has changed that while it was asked about: the token may be as good as any.
+            return Err((Refused::Silence, "there is nobody to look at tokens".into()));
         };
         let revision = validator.revision();
         let Question { token, namespace, topic, action } = &question;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use streamfence_core::{CloseReason, UnsubscribeReason};
+use streamfence_core::{CloseReason, TopicEntry, UnsubscribeReason};
 use streamfence_runtime::Input;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -128,19 +128,26 @@ async fn run(shared: Weak<Shared>) {
 /// Ends the subscriptions of a client that it would not get now: it has come back with another token, the one that it was
 /// lent for a topic did not come with it, or another configuration wants to know who it is.
 fn end_what_is_not_theirs(shared: &Shared, member: &Member) {
-    let is_required = shared.fence.catalog().namespace_entry(member.namespace).auth_required;
-    if is_required && member.papers().identity().is_none() {
-        // It has time to say who it is, and leaves after that.
-        return;
-    }
     for name in member.subscriptions() {
         let Some(topic) = shared.fence.peek_topic(member.namespace, &name) else { continue };
-        if !topic.class.auth_required || member.papers().stand_for(&topic) {
+        if is_theirs(shared, member, &topic) {
             continue;
         }
         let (namespace, reason) = (member.namespace, UnsubscribeReason::AuthRejected);
         member.push(Input::Unsubscribe { namespace, topic, reason, request: None });
     }
+}
+
+/// Whether a client that has subscribed to a topic may go on hearing it.
+pub(crate) fn is_theirs(shared: &Shared, member: &Member, topic: &TopicEntry) -> bool {
+    if !topic.class.auth_required {
+        return true;
+    }
+    let papers = member.papers();
+    // Where it must say who it is, it has time to do so, and leaves after that.
+    let is_awaited =
+        papers.identity().is_none() && shared.fence.catalog().namespace_entry(member.namespace).auth_required;
+    is_awaited || papers.stand_for(topic)
 }
 
 fn look(shared: &Shared, member: &Member) -> Look {

@@ -82,6 +82,7 @@ impl ServerOptions {
             max_connections_per_ip,
             handshakes_per_ip,
             max_pending_connections,
+            max_pending_per_ip,
             inbound_rate,
         } = new;
         // The library's own limits stay as they were built; less than those can be had, more cannot.
@@ -134,6 +135,7 @@ impl ServerOptions {
         changes.take("maxConnectionsPerIp", &mut held.max_connections_per_ip, max_connections_per_ip, Live);
         changes.take("handshakesPerIp", &mut held.handshakes_per_ip, handshakes_per_ip, Live);
         changes.take("maxPendingConnections", &mut held.max_pending_connections, max_pending_connections, Live);
+        changes.take("maxPendingPerIp", &mut held.max_pending_per_ip, max_pending_per_ip, Live);
         changes.take("inboundRate", &mut held.inbound_rate, inbound_rate, Live);
         (held, changes.0)
     }

@@ -47,6 +47,7 @@ fn all_other() -> ServerOptions {
         max_connections_per_ip: NonZeroU32::new(1),
         handshakes_per_ip: Some(Rate::new(1, second)),
         max_pending_connections: NonZeroU32::new(1),
+        max_pending_per_ip: NonZeroU32::new(1),
         inbound_rate: Some(InboundRate {
             publish: Some(Rate::new(2, second)),
             ..InboundRate::new(Rate::new(1, second))
@@ -97,6 +98,7 @@ fn each_option_says_from_when_on_a_change_of_it_holds() {
             ("maxConnectionsPerIp", Live),
             ("handshakesPerIp", Live),
             ("maxPendingConnections", Live),
+            ("maxPendingPerIp", Live),
             ("inboundRate", Live),
         ]
     );
