@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamfence_config::{EngineIoTransport, ServerSettings, Settings, SpillSettings, TlsClientAuth, TlsProtocol};
+use streamfence_config::{
+    EngineIoTransport, ServerSettings, Settings, Source, SpillSettings, TlsClientAuth, TlsProtocol,
+};
 use streamfence_http::{Api, ReloadError, Reloaded};
 use streamfence_metrics::Metrics;
 use streamfence_runtime::Fence;
@@ -27,7 +29,7 @@ use crate::watching::Watching;
 use crate::{api_keys, auth, demo, descriptors, limits, log, memory, operator, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
-    let settings = settings(&args, &[])?;
+    let settings = settings(&args, &[], &mut Vec::new())?;
     let format = args.log_format.unwrap_or(match settings.log.format {
         streamfence_config::LogFormat::Json => LogFormat::Json,
         streamfence_config::LogFormat::Text => LogFormat::Text,
@@ -43,13 +45,16 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     outcome
 }
 
-/// What the file says, and the command line; the stores that are open already keep what they have.
-pub(crate) fn settings(args: &ServeArgs, open: &[SpillSettings]) -> Result<Settings, Failure> {
+/// What the file says, and the command line; the stores that are open already keep what they have. Whatever becomes of it,
+/// `read` is what was read for it.
+pub(crate) fn settings(args: &ServeArgs, open: &[SpillSettings], read: &mut Vec<Source>) -> Result<Settings, Failure> {
     let mut settings = match &args.config {
-        Some(file) => streamfence_config::load_beside(file, open)
-            .map_err(|why| Failure::Config(why.to_string()))?
-            .select(&args.servers)
-            .map_err(|why| Failure::Usage(why.to_string()))?,
+        Some(file) => {
+            let loaded = streamfence_config::load_beside(file, open);
+            *read = loaded.as_ref().map_or_else(|why| why.sources().to_vec(), |settings| settings.sources.clone());
+            let loaded = loaded.map_err(|why| Failure::Config(why.to_string()))?;
+            loaded.select(&args.servers).map_err(|why| Failure::Usage(why.to_string()))?
+        }
         None => demo::settings()?,
     };
     if let Some(listen) = &args.listen {
@@ -103,6 +108,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
     for server in &settings.servers {
         let started = Server::builder(fence.clone())
             .options(options(server))
+            .name(server.name.as_str())
             .namespaces(server.namespaces.clone())
             .token_validator(validators.of(server))
             .start()
@@ -122,7 +128,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
     let mut watching = Watching::start(args, &settings, &servers);
     // What has replaced certificates and keys since they were read is not told of.
     let mut are_certificates_good = reload::certificates(&servers, false).await;
-    validators.read_keys(&settings);
+    validators.read_files(&settings);
     loop {
         let news = tokio::select! {
             () = signals.next() => break,
@@ -153,25 +159,26 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
             }
             News::Files => false,
             News::Configuration { is_asked, answer } => {
-                watching.note();
                 let (now, outcome) = reload.run(settings).await;
                 settings = now;
-                let outcome = outcome.map_err(|why| operator::invalid(&why));
-                let outcome = outcome.map(|changes| {
-                    let generation = known.reloaded();
-                    Reloaded { applied: true, generation, changes }
-                });
+                let (outcome, refused) = match outcome {
+                    Ok(changes) => {
+                        let generation = known.reloaded();
+                        (Ok(Reloaded { applied: true, generation, changes }), None)
+                    }
+                    Err((why, refused)) => (Err(operator::invalid(&why)), Some(refused)),
+                };
                 if let Some(answer) = answer {
                     // Likewise; it was done all the same.
                     let _ = answer.send(outcome);
                 }
-                watching.follow(&settings, &servers);
+                watching.follow(&settings, &servers, refused);
                 is_asked
             }
         };
         // Whoever asks again hears again what is wrong with them.
         are_certificates_good = reload::certificates(&servers, is_asked && !are_certificates_good).await;
-        validators.read_keys(&settings);
+        validators.read_files(&settings);
     }
     // Nobody's wish is heard any more.
     drop(wishes);
@@ -257,6 +264,7 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
                 TlsClientAuth::Optional { authorities } => ClientAuth::Optional { authorities },
                 TlsClientAuth::Required { authorities } => ClientAuth::Required { authorities },
             },
+            client_revocations: tls.client_revocations.clone(),
             handshake_timeout: tls.handshake_timeout,
             max_handshakes: u32::from(tls.max_handshakes),
             ..TlsOptions::new(&tls.cert_chain, &tls.private_key)

@@ -109,3 +109,26 @@ fn what_a_rate_lacks_or_says_twice_is_an_error_at_its_place() {
         "#]],
     );
 }
+
+#[test]
+fn nobody_trusts_everybody() {
+    refused(
+        "    trustedProxies: [0.0.0.0/0, '::/0', '::ffff:0:0/96', 10.0.0.0/8]\n",
+        expect![[r#"
+        f.yaml:4:22: trustedProxies is "0.0.0.0/0"; wanted the addresses of your proxies alone: whoever is trusted says where it is, and no limit for an address holds for it (servers.s)
+        f.yaml:4:33: trustedProxies is "::/0"; wanted the addresses of your proxies alone: whoever is trusted says where it is, and no limit for an address holds for it (servers.s)
+        f.yaml:4:41: trustedProxies is "::ffff:0:0/96"; wanted the addresses of your proxies alone: whoever is trusted says where it is, and no limit for an address holds for it (servers.s)
+    "#]],
+    );
+    let warned = |network: &str| {
+        let text =
+            format!("servers:\n  s:\n    namespaces: [{{path: /n, topics: [a]}}]\n    trustedProxies: ['{network}']\n");
+        let lookup = |_: streamfence_config::Reference<'_>| Err("there is none".to_owned());
+        let settings = parse(&text, Format::Yaml, "f.yaml", &lookup).unwrap();
+        settings.warnings.iter().map(ToString::to_string).collect::<String>()
+    };
+    for own in ["10.0.0.0/8", "fc00::/7", "192.0.2.7", "::ffff:10.0.0.0/104"] {
+        assert_eq!(warned(own), "", "{own}");
+    }
+    expect!["f.yaml:4:22: trustedProxies is a large part of all addresses: whoever connects from so many addresses may say where it is (servers.s)"].assert_eq(&warned("128.0.0.0/1"));
+}

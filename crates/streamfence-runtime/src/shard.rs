@@ -1,6 +1,7 @@
 //! The one loop that waits. Never a delivery rule: what is decided, the hub decides.
 
 mod aftermath;
+mod commands;
 mod intake;
 mod outputs;
 mod publishing;
@@ -23,7 +24,7 @@ use tokio::time::Instant;
 use self::questions::Question;
 use crate::acks::Waits;
 use crate::budget::{Budget, Portion};
-use crate::command::{Control, NewStore, Publish};
+use crate::command::{Control, Publish};
 use crate::dead_letters::DeadLetters;
 use crate::directory::{Directory, FindError};
 use crate::fence::WeakFence;
@@ -417,59 +418,6 @@ impl Shard {
         let gone: Vec<_> = self.hub.sessions().filter(|session| is_removed(session.namespace())).collect();
         for client in gone.into_iter().map(streamfence_core::Session::client).collect::<Vec<_>>() {
             self.disconnect(client, CloseReason::Removed, now);
-        }
-    }
-
-    fn take_commands(&mut self, now: Instant) {
-        while let Ok(command) = self.parts.control.try_recv() {
-            self.command(command, now);
-        }
-    }
-
-    fn command(&mut self, command: Control, now: Instant) {
-        match command {
-            Control::Flush(done) => {
-                self.hand_over_numbers(now);
-                // Whoever asked may have gone; the numbers are handed over all the same.
-                let _ = done.send(());
-            }
-            Control::CatchUp(done) => {
-                self.catch_up(now);
-                let _ = done.send(());
-            }
-            Control::Disconnect(client, reason, answer) => {
-                let was_here = self.disconnect(client, reason, now);
-                let _ = answer.send(was_here);
-            }
-            Control::Clients(query, answer) => self.ask(query, answer),
-            Control::Client(client, answer) => {
-                let _ = answer.send(self.describe(client, now));
-            }
-            Control::Count(answer) => {
-                let _ = answer.send(self.count());
-            }
-            Control::DisconnectAll(principal, reason, answer) => {
-                let _ = answer.send(self.disconnect_all(&principal, reason, now));
-            }
-            Control::Unsubscribe(client, topic, reason, answer) => {
-                let _ = answer.send(self.unsubscribe(client, &topic, reason, now));
-            }
-            Control::AddStore(NewStore { store, backend }, done) => {
-                self.parts.spill.add(store, backend);
-                let _ = done.send(());
-            }
-            Control::Drain(deadline, done) => {
-                // Nobody can come back any more, so nothing waits for them.
-                let abandoned = self.hub.expire_detached(now.into_std());
-                if abandoned > 0 {
-                    tracing::warn!(code = "sessions_lost", abandoned, "messages of clients that were away are lost");
-                }
-                self.hub.release_held(now.into_std());
-                let drain = self.drain.get_or_insert(Drain { deadline, done: Vec::new() });
-                // A second wish may only make it sooner.
-                drain.deadline = drain.deadline.min(deadline);
-                drain.done.push(done);
-            }
         }
     }
 

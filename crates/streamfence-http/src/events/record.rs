@@ -90,11 +90,11 @@ fn describe(event: &Event) -> (&'static str, Value) {
         Event::ServerStarted { address } => ("server_started", json!({ "address": &**address })),
         Event::ServerStopping { address } => ("server_stopping", json!({ "address": &**address })),
         Event::ServerStopped { address } => ("server_stopped", json!({ "address": &**address })),
-        Event::TlsLoaded { address, expires } => {
-            ("tls_loaded", json!({ "address": &**address, "expiresAt": millis(*expires) }))
+        Event::TlsLoaded { server, expires } => {
+            ("tls_loaded", json!({ "server": &**server, "expiresAt": millis(*expires) }))
         }
-        Event::TlsReloadRefused { address, reason } => {
-            ("tls_reload_refused", json!({ "address": &**address, "reason": &**reason }))
+        Event::TlsReloadRefused { server, reason } => {
+            ("tls_reload_refused", json!({ "server": &**server, "reason": &**reason }))
         }
         Event::HandshakeFailed { address, peer, reason } => (
             "handshake_failed",
@@ -202,8 +202,8 @@ mod tests {
             Event::ServerStarted { address: address() },
             Event::ServerStopping { address: address() },
             Event::ServerStopped { address: address() },
-            Event::TlsLoaded { address: address(), expires: SystemTime::UNIX_EPOCH + second },
-            Event::TlsReloadRefused { address: address(), reason: "no".into() },
+            Event::TlsLoaded { server: "feed".into(), expires: SystemTime::UNIX_EPOCH + second },
+            Event::TlsReloadRefused { server: "feed".into(), reason: "no".into() },
             Event::HandshakeFailed { address: address(), peer: None, reason: HandshakeFailure::Timeout },
             Event::Refused { reason: RefusalReason::Veto, client: home, count: 3 },
             Event::Reloaded,

@@ -150,6 +150,7 @@ impl TlsOptions {
             private_key_password,
             oldest_version,
             client_auth,
+            client_revocations,
             handshake_timeout,
             max_handshakes,
         } = new;
@@ -159,6 +160,8 @@ impl TlsOptions {
         changes.take("tls.privateKeyPassword", password, private_key_password, NewConnections);
         changes.take("tls.protocol", &mut self.oldest_version, oldest_version, NewConnections);
         changes.take("tls.clientAuth", &mut self.client_auth, client_auth, NewConnections);
+        let revocations = &mut self.client_revocations;
+        changes.take("tls.clientCrlPemPath", revocations, client_revocations, NewConnections);
         changes.take("tls.handshakeTimeoutMs", &mut self.handshake_timeout, handshake_timeout, NewConnections);
         changes.take("tls.maxHandshakes", &mut self.max_handshakes, max_handshakes, NewConnections);
     }

@@ -98,11 +98,11 @@ impl TokenValidator for Book {
 }
 
 fn grant(token: &str, access: Access) -> Grant {
-    Grant { principal: format!("holder of {}", token.len()).into(), expires: None, access }
+    Grant { principal: format!("holder of {}", token.len()).into(), expires: None, ask_again: None, access }
 }
 
 fn named(name: &str) -> Grant {
-    Grant { principal: name.into(), expires: None, access: Access::All }
+    Grant { principal: name.into(), expires: None, ask_again: None, access: Access::All }
 }
 
 /// Only to look, not to speak, and not at secrets.

@@ -16,6 +16,7 @@ fn all_other() -> ServerOptions {
             private_key_password: Some(Password::from("secret")),
             oldest_version: TlsVersion::Tls12,
             client_auth: ClientAuth::Required { authorities: "ca.pem".into() },
+            client_revocations: Some("crl.pem".into()),
             handshake_timeout: second,
             max_handshakes: 1,
         }),
@@ -68,6 +69,7 @@ fn each_option_says_from_when_on_a_change_of_it_holds() {
             ("tls.privateKeyPassword", NewConnections),
             ("tls.protocol", NewConnections),
             ("tls.clientAuth", NewConnections),
+            ("tls.clientCrlPemPath", NewConnections),
             ("tls.handshakeTimeoutMs", NewConnections),
             ("tls.maxHandshakes", NewConnections),
             ("path", NeedsRestart),
@@ -123,6 +125,7 @@ fn values_are_shown_as_the_file_writes_them_and_secrets_are_not() {
     assert_eq!(told("trustedProxies"), Some(["[]", "[10.0.0.0/8, unix]"]));
     let rate = "1 in 1000 ms, 1 at once; publish: 2 in 1000 ms, 2 at once";
     assert_eq!(told("inboundRate"), Some(["none", rate]));
+    assert_eq!(told("tls.clientCrlPemPath"), Some(["none", "crl.pem"]));
     assert_eq!(told("tls.clientAuth"), Some(["none", "required, by ca.pem"]));
 }
 
