@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
+use crate::descriptors;
 use crate::exit::Failure;
 use crate::remote::{AdminArgs, failure, rate, seconds, unless_interrupted};
 use crate::say;
@@ -76,7 +77,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<(), Failure> {
     if args.clients == 0 && args.slow == 0 {
         return Err(Failure::Usage("found no clients; wanted --clients or --slow above 0".into()));
     }
-    process::raise_descriptors();
+    descriptors::take_all();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::other)?;
     let outcome = runtime.block_on(unless_interrupted(bench(Arc::new(args))));
     runtime.shutdown_background();
@@ -86,7 +87,9 @@ pub(crate) fn run(args: BenchArgs) -> Result<(), Failure> {
 /// How long the last messages may be on their way.
 const LAST: Duration = Duration::from_secs(5);
 /// So long nothing comes any more when everything has come.
-const QUIET: Duration = Duration::from_millis(500);
+const QUIET: Duration = Duration::from_secs(1);
+/// How often one looks.
+const LOOK: Duration = Duration::from_millis(50);
 
 async fn bench(args: Arc<BenchArgs>) -> Result<(), Failure> {
     let mut api = args.admin.api()?;
@@ -113,7 +116,7 @@ async fn bench(args: Arc<BenchArgs>) -> Result<(), Failure> {
         (Some(process), Some(before)) => Some(process.cpu()?.saturating_sub(before).as_secs_f64()),
         _ => None,
     };
-    until_quiet(&counts.quick).await;
+    until_heard(&counts.quick, counts.published() * u64::from(args.clients)).await;
     let policies = match before {
         Ok(before) => {
             let after = metrics::read(api.get("/metrics").await.map_err(failure)?)?;
@@ -165,17 +168,16 @@ async fn watch_it(
     }
 }
 
-/// Waits until whoever reads has heard it all, or long enough.
-async fn until_quiet(group: &Group) {
+/// Waits until all of it is heard, or nothing more comes, or long enough.
+async fn until_heard(group: &Group, all: u64) {
     let deadline = Instant::now() + LAST;
-    let mut received = group.received();
-    while Instant::now() < deadline {
-        sleep(QUIET).await;
+    let (mut received, mut since) = (group.received(), Instant::now());
+    while received < all && Instant::now() < deadline && since.elapsed() < QUIET {
+        sleep(LOOK).await;
         let now = group.received();
-        if now == received {
-            return;
+        if now != received {
+            (received, since) = (now, Instant::now());
         }
-        received = now;
     }
 }
 

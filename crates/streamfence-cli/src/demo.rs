@@ -72,6 +72,10 @@ Try, in another terminal:
      node -e 'const s=require("socket.io-client").io("http://{server}/feed");
        s.on("connect",()=>s.emit("subscribe",{{topic:"ticker"}}));s.on("ticker",m=>console.log(m))'
 
+  3. The same from this program: a client that reads 2,000 bytes a second, and what that does
+     streamfence subscribe http://{server} /feed ticker --slow 2000
+     streamfence top --admin http://{admin}
+
 A configuration of your own: streamfence serve -c streamfence.yaml    Stop: Ctrl-C
 "#
     )

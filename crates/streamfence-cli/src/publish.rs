@@ -13,7 +13,7 @@ use streamfence_client::{Answer, Api};
 use tokio::time::{Instant, sleep_until};
 
 use crate::exit::Failure;
-use crate::remote::{AdminArgs, failure, rate, refusal, run as run_remote, seconds};
+use crate::remote::{AdminArgs, as_it_is, failure, rate, refusal, run as run_remote, seconds};
 use crate::say;
 use source::{Payload, Source};
 
@@ -181,8 +181,11 @@ impl Tally {
         self.published += 1;
         let mut report = answer.json();
         if !answer.is_ok() {
-            let Failure::Rejected(why) = refusal(answer) else {
-                return Err(self.cut_short(refusal(answer)));
+            let why = match refusal(answer) {
+                // Whatever there was too much of, this message was not taken.
+                Failure::Rejected(why) | Failure::Other(why) if answer.status == 429 => why,
+                Failure::Rejected(why) => why,
+                why => return Err(self.cut_short(why)),
             };
             self.refused += 1;
             self.last_refusal = Some(why);
@@ -197,7 +200,11 @@ impl Tally {
         if report["acked"]["timedOut"] == true {
             self.late += 1;
         }
-        if args.json { say::one_of_many(report) } else { say::one_of_many(text(&report)) }
+        match args.json {
+            true if answer.is_ok() => say::one_of_many(as_it_is(answer)),
+            true => say::one_of_many(report),
+            false => say::one_of_many(text(&report)),
+        }
     }
 
     /// The same failure, and how many messages came before it.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use streamfence_client::{Answer, Api, ClientError, Connector, Target, Trust, encoded};
 
 use crate::exit::Failure;
@@ -92,8 +93,9 @@ impl OperatorArgs {
         ask: impl AsyncFnOnce(&mut Api) -> Result<Answer, ClientError>,
     ) -> Result<(), Failure> {
         let mut api = self.api()?;
-        let answer = run(async { done(ask(&mut api).await.map_err(failure)?) })?;
-        if self.json { say::line(answer) } else { say::line(text(&answer).trim_end()) }
+        let answer = run(async { ask(&mut api).await.map_err(failure) })?;
+        let text = |answer: &Answer| if self.json { as_it_is(answer) } else { text(&answer.json()) };
+        if answer.is_ok() { say::line(text(&answer).trim_end()) } else { Err(refusal(&answer)) }
     }
 }
 
@@ -143,6 +145,15 @@ pub(crate) fn done(answer: Answer) -> Result<Value, Failure> {
     if answer.is_ok() { Ok(answer.json()) } else { Err(refusal(&answer)) }
 }
 
+/// What the server answered, on one line, with its order of keys and its digits.
+pub(crate) fn as_it_is(answer: &Answer) -> String {
+    match serde_json::from_slice::<&RawValue>(&answer.body) {
+        // JSON that has line breaks has them between its words.
+        Ok(json) => json.get().replace(['\n', '\r'], " "),
+        Err(_) => answer.json().to_string(),
+    }
+}
+
 /// How a command ends that a server did not do.
 pub(crate) fn refusal(answer: &Answer) -> Failure {
     let problem = answer.json();
@@ -156,11 +167,10 @@ pub(crate) fn refusal(answer: &Answer) -> Failure {
     let why = errors
         .fold(why, |why, error| format!("{why}\n{}", error.lines().map(say::visible).collect::<Vec<_>>().join("\n")));
     match (answer.status, code) {
-        (_, "PUBLISH_REJECTED" | "QUEUE_FULL" | "PAYLOAD_TOO_LARGE" | "LIMIT_EXCEEDED") => Failure::Rejected(why),
+        (_, "PUBLISH_REJECTED" | "QUEUE_FULL" | "PAYLOAD_TOO_LARGE") => Failure::Rejected(why),
         (_, "FORBIDDEN_HOST") => Failure::Other(why),
         (401 | 403, _) => Failure::Auth(why),
         (422, _) => Failure::Config(why),
-        (429, _) => Failure::Rejected(why),
         (503, _) => Failure::Unreachable(why),
         _ => Failure::Other(why),
     }
@@ -208,6 +218,7 @@ mod tests {
         assert!(matches!(answered(403, "PUBLISH_REJECTED"), Failure::Rejected(_)));
         assert!(matches!(answered(413, "PAYLOAD_TOO_LARGE"), Failure::Rejected(_)));
         assert!(matches!(answered(429, "QUEUE_FULL"), Failure::Rejected(_)));
+        assert!(matches!(answered(429, "LIMIT_EXCEEDED"), Failure::Other(_)));
         assert!(matches!(answered(422, "CONFIG_INVALID"), Failure::Config(_)));
         assert!(matches!(answered(503, "SHUTTING_DOWN"), Failure::Unreachable(_)));
         assert!(matches!(answered(404, "UNKNOWN_TOPIC"), Failure::Other(why) if why == "because (UNKNOWN_TOPIC)"));

@@ -7,8 +7,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use streamfence_client::{Event, Incoming, Message, Pace, Socket, SocketOptions, Target};
-use tokio::time::{Instant, sleep_until};
+use streamfence_client::{
+    ClientError, Connector, Event, Incoming, Message, Pace, Session, Socket, SocketOptions, Target,
+};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::exit::Failure;
 use crate::remote::{TrustArgs, failure, is_auth, run as run_remote, seconds};
@@ -38,6 +40,9 @@ pub(crate) struct SubscribeArgs {
     /// Read so many bytes a second of the connection and no more, as a slow client does
     #[arg(long, value_name = "BPS")]
     slow: Option<NonZeroU32>,
+    /// Keep a session: where the connection is lost, connect again and hear what was missed
+    #[arg(long)]
+    session: bool,
     /// End after so many messages
     #[arg(long, value_name = "N")]
     count: Option<u64>,
@@ -64,41 +69,74 @@ async fn subscribe(args: &SubscribeArgs) -> Result<(), Failure> {
         pace: args.slow.map(Pace),
         ..SocketOptions::new(namespace)
     };
-    let ends_at = args.timeout.map(|timeout| Instant::now() + timeout);
-    let mut socket = Socket::connect(&connector, &options).await.map_err(failure)?;
-    socket.emit("subscribe", &json!({ "topics": topics })).await.map_err(failure)?;
     let mut subscriber = Subscriber {
         args,
+        topics,
+        ends_at: args.timeout.map(|timeout| Instant::now() + timeout),
         acks: Acks::new(Duration::from_millis(args.ack_delay.into())),
         got: 0,
         left: topics.iter().map(String::as_str).collect(),
+        session: args.session.then_some(Session::New),
         last_words: None,
     };
+    let mut socket = Socket::connect(&connector, &options_of(&options, &subscriber)).await.map_err(failure)?;
     loop {
-        if args.count.is_some_and(|count| subscriber.got >= count) && subscriber.acks.is_empty() {
-            socket.close().await;
-            return Ok(());
-        }
-        tokio::select! {
-            biased;
-            () = until(subscriber.acks.next_due()) => {
-                for (topic, id) in subscriber.acks.due(Instant::now()) {
-                    socket.emit("ack", &json!({ "topic": topic, "messageId": id })).await.map_err(failure)?;
-                }
-            }
-            () = until(ends_at) => {
+        let lost = match subscriber.attend(&mut socket).await {
+            Ok(()) => {
                 socket.close().await;
-                return subscriber.out_of_time();
+                return Ok(());
             }
-            heard = socket.next(), if subscriber.may_read() => match heard.map_err(failure)? {
-                Incoming::Event(event) => {
-                    if !subscriber.hear(event)? {
-                        return Ok(());
-                    }
-                }
-                Incoming::Disconnected => return Err(subscriber.disconnected()),
-            },
+            Err(End::Failed(why)) => return Err(why),
+            Err(End::Lost(why)) => why,
+        };
+        if !subscriber.may_come_back() {
+            return Err(failure(lost));
         }
+        say::aside(format_args!("{}; connecting again", say::visible(&lost.to_string())));
+        let options = options_of(&options, &subscriber);
+        socket = tokio::select! {
+            socket = again(&connector, &options) => socket?,
+            () = until(subscriber.ends_at) => return subscriber.out_of_time(),
+        };
+    }
+}
+
+fn options_of(options: &SocketOptions, subscriber: &Subscriber<'_>) -> SocketOptions {
+    SocketOptions { session: subscriber.session.clone(), ..options.clone() }
+}
+
+/// Connects until somebody is there.
+async fn again(connector: &Connector, options: &SocketOptions) -> Result<Socket, Failure> {
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        sleep(pause).await;
+        match Socket::connect(connector, options).await.map_err(failure) {
+            Err(Failure::Unreachable(_)) => pause = (pause * 2).min(LONGEST_PAUSE),
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Between two attempts to connect: the first, and at most.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Why a subscriber is not in a namespace any longer.
+enum End {
+    /// The connection ended, and another one may do.
+    Lost(ClientError),
+    Failed(Failure),
+}
+
+impl From<Failure> for End {
+    fn from(why: Failure) -> Self {
+        Self::Failed(why)
+    }
+}
+
+impl From<ClientError> for End {
+    fn from(why: ClientError) -> Self {
+        Self::Lost(why)
     }
 }
 
@@ -145,16 +183,69 @@ impl<'a> Wanted<'a> {
 
 struct Subscriber<'a> {
     args: &'a SubscribeArgs,
+    topics: &'a [String],
+    ends_at: Option<Instant>,
     acks: Acks,
     /// Messages so far.
     got: u64,
     /// Topics that were asked for and have not ended.
     left: Vec<&'a str>,
+    /// What to ask for with the next connection.
+    session: Option<Session>,
     /// The error the server told last: mostly why it ends the connection.
     last_words: Option<String>,
 }
 
 impl Subscriber<'_> {
+    /// Hears what comes until it is enough, or over.
+    async fn attend(&mut self, socket: &mut Socket) -> Result<(), End> {
+        // Whoever has a session back has its subscriptions; the server says so first.
+        if self.session.is_none() {
+            self.subscribe(socket).await?;
+        }
+        loop {
+            if self.args.count.is_some_and(|count| self.got >= count) && self.acks.is_empty() {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                () = until(self.acks.next_due()) => {
+                    for (topic, id) in self.acks.due(Instant::now()) {
+                        socket.emit("ack", &json!({ "topic": topic, "messageId": id })).await?;
+                    }
+                }
+                () = until(self.ends_at) => return Ok(self.out_of_time()?),
+                heard = socket.next(), if self.may_read() => match heard? {
+                    Incoming::Event(event) => {
+                        if event.name == "session" && self.has_session(&event.first()) {
+                            self.subscribe(socket).await?;
+                        }
+                        if !self.hear(event)? {
+                            return Ok(());
+                        }
+                    }
+                    Incoming::Disconnected => return Err(self.disconnected().into()),
+                },
+            }
+        }
+    }
+
+    async fn subscribe(&self, socket: &mut Socket) -> Result<(), ClientError> {
+        socket.emit("subscribe", &json!({ "topics": self.topics })).await
+    }
+
+    /// Keeps what opens the session: whether it is another one, without subscriptions.
+    fn has_session(&mut self, session: &Value) -> bool {
+        let word = |key: &str| session[key].as_str().unwrap_or_default().to_owned();
+        self.session = Some(Session::Back { id: word("id"), secret: word("secret") });
+        session["resumed"] != true
+    }
+
+    /// Whether there is a session to come back to.
+    fn may_come_back(&self) -> bool {
+        matches!(self.session, Some(Session::Back { .. }))
+    }
+
     /// Whether more may be read: not while acks wait that nobody would remember, nor after what was wanted.
     fn may_read(&self) -> bool {
         !self.acks.is_full() && self.args.count.is_none_or(|count| self.got < count)

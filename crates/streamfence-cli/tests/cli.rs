@@ -5,6 +5,7 @@
 mod process;
 
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -48,6 +49,17 @@ fn version_is_data() {
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert_eq!(stdout, format!("streamfence {}\n", env!("CARGO_PKG_VERSION")));
     assert_eq!(run(&["--version"]).stdout, stdout);
+}
+
+#[test]
+fn who_serves_as_root_is_told_so() {
+    let directory = Directory::new();
+    let mut running = serve(&["-c", &two_servers(&directory)]);
+    running.address("admin");
+    // Whoever runs this runs that.
+    let is_root = std::fs::metadata(directory.path(".")).expect("it was made").uid() == 0;
+    let warned = running.lines().iter().filter(|line| line["code"] == "runs_as_root").count();
+    assert_eq!(warned, usize::from(is_root));
 }
 
 #[test]
@@ -302,4 +314,27 @@ fn a_stop_ends_when_the_last_message_is_acked() {
     client.say(&format!(r#"42/alerts,["ack",{{"topic":"alert","messageId":"{id}"}}]"#));
     let Finished { code, stderr, .. } = running.wait();
     assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_takes_the_descriptors_its_clients_may_need_and_says_when_there_are_too_few() {
+    let directory = Directory::new();
+    let few_clients = TWO_SERVERS.replace("port: 0\n    ", "port: 0\n    maxConnections: 50\n    ");
+    let file = directory.write("few.yaml", &few_clients);
+    let arguments = ["serve", "-c", &file, "--log-format", "json"];
+    let limit_of = |running: &Running| {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.pid())).expect("it runs");
+        let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("there is one");
+        line.split_whitespace().nth(3).and_then(|soft| soft.parse::<u64>().ok()).expect("a number")
+    };
+    let has_said = |running: &Running| running.lines().iter().any(|line| line["code"] == "descriptors");
+
+    // Two servers of 50 clients each, and some for everything else.
+    let mut enough = Running::start_after("ulimit -Sn 300", &arguments);
+    enough.address("admin");
+    assert_eq!((limit_of(&enough), has_said(&enough)), (612, false));
+    let mut few = Running::start_after("ulimit -n 300", &arguments);
+    few.address("admin");
+    assert_eq!((limit_of(&few), has_said(&few)), (300, true));
 }

@@ -5,7 +5,9 @@
 mod process;
 
 use std::io::Write as _;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use process::{Directory, Finished, PATIENCE, Running, post, run};
@@ -16,6 +18,7 @@ servers:
   open:
     host: 127.0.0.1
     port: 0
+    shutdownDrainMs: 500
     namespaces:
       - path: /feed
         topics: [tick, other]
@@ -197,13 +200,96 @@ fn acks_are_sent_and_may_be_late() {
     acked(&mut scene, " 5");
 
     // Whoever does not ack hears as many as the window holds, and no more.
-    let mut subscriber = scene.subscribe(&["/alerts", "alert", "--count", "5", "--timeout", "1"]);
+    let mut subscriber = scene.subscribe(&["/alerts", "alert"]);
     assert_eq!(scene.publish(&["/alerts", "alert", "1", "--count", "5"]).code, Some(0));
-    let Finished { code, stdout, stderr } = subscriber.wait();
-    assert_eq!((code, payloads(&stdout).len()), (Some(8), 4), "{stderr}");
-    assert!(stderr.contains("4 of 5 messages came in time"), "{stderr}");
+    subscriber.until("the window is full", |subscriber| payloads(&subscriber.printed()).len() == 4);
+    let Finished { code, stdout, .. } = subscriber.interrupt("INT");
+    assert_eq!((code, payloads(&stdout).len()), (Some(130), 4));
+    // Nobody publishes any more.
+    let Finished { code, stderr, .. } =
+        scene.subscribe(&["/alerts", "alert", "--count", "1", "--timeout", "0.1"]).wait();
+    assert!(code == Some(8) && stderr.contains("0 of 1 messages came in time"), "{stderr}");
     // Without a count, a time is how long it listens.
     assert_eq!(scene.subscribe(&["/alerts", "alert", "--timeout", "0.1"]).wait().code, Some(0));
+}
+
+#[test]
+fn a_session_comes_back_and_hears_what_it_missed() {
+    let scene = Scene::start();
+    let relay = Relay::start(&scene.open);
+    let subscribe = ["subscribe", "--json", &relay.address, "/alerts", "alert", "--ack", "--session", "--count", "2"];
+    let mut subscriber = Running::start(&subscribe);
+    subscriber.until("it is subscribed", |subscriber| subscriber.printed().contains("\"subscribed\""));
+    assert!(!subscriber.printed().contains("secret"), "{}", subscriber.printed());
+    scene.publish(&["/alerts", "alert", "1"]);
+    subscriber.until("it hears the first", |subscriber| payloads(&subscriber.printed()) == [json!(1)]);
+    relay.cut(true);
+    subscriber.until("it has lost its connection", |subscriber| subscriber.said().contains("connecting again"));
+    let missed = scene.publish(&["/alerts", "alert", "2"]);
+    assert!(missed.stdout.contains("matched 1, admitted 1,"), "it is waited for: {missed:?}");
+    assert_eq!(payloads(&subscriber.printed()), [json!(1)]);
+    relay.cut(false);
+    let Finished { code, stdout, stderr } = subscriber.wait();
+    assert_eq!((code, payloads(&stdout)), (Some(0), vec![json!(1), json!(2)]), "{stderr}");
+    let resumed: Vec<_> = heard(&stdout)
+        .into_iter()
+        .filter(|line| line["type"] == "session")
+        .map(|line| line["resumed"].clone())
+        .collect();
+    assert_eq!(resumed, [json!(false), json!(true)]);
+
+    // Without one, a connection that is lost is the end.
+    let mut subscriber = Running::start(&["subscribe", "--json", &relay.address, "/alerts", "alert"]);
+    subscriber.until("it is subscribed", |subscriber| subscriber.printed().contains("\"subscribed\""));
+    relay.cut(true);
+    assert_eq!(subscriber.wait().code, Some(5));
+}
+
+/// A network in front of a server, which can be cut.
+struct Relay {
+    address: String,
+    wire: Arc<Mutex<Wire>>,
+}
+
+#[derive(Default)]
+struct Wire {
+    is_cut: bool,
+    /// Both ends of each connection.
+    ends: Vec<TcpStream>,
+}
+
+impl Relay {
+    fn start(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+        let address = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let wire = Arc::new(Mutex::new(Wire::default()));
+        let (shared, server) = (wire.clone(), server.to_owned());
+        // It ends with the process.
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let mut wire = shared.lock().expect("no panic");
+                let Some(server) = (!wire.is_cut).then(|| TcpStream::connect(&server).ok()).flatten() else { continue };
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let [mut from, mut to] = [from, to].map(|end| end.try_clone().expect("it can be shared"));
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+                wire.ends.extend([client, server]);
+            }
+        });
+        Self { address, wire }
+    }
+
+    /// Cuts all connections and lets no others come about, or lets them again.
+    fn cut(&self, is_cut: bool) {
+        let mut wire = self.wire.lock().expect("no panic");
+        wire.is_cut = is_cut;
+        for end in wire.ends.drain(..) {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 #[test]
@@ -254,24 +340,22 @@ fn what_a_lane_refuses_is_7() {
 #[test]
 fn tokens_are_shown_at_the_door() {
     let scene = Scene::start();
-    let subscribe = ["subscribe", "--server", &scene.closed, "/private", "tick", "--timeout", "0.2"];
+    let subscribe = ["subscribe", "--server", &scene.closed, "/private", "tick"];
     let Finished { code, stderr, .. } = run(&[&subscribe[..], &["--token", "wrong"]].concat());
     assert!(code == Some(6) && stderr.contains("AUTH_REJECTED") && !stderr.contains("wrong"), "{stderr}");
     let Finished { code, stderr, .. } = run(&subscribe);
     assert!(code == Some(6) && stderr.contains("AUTH_REJECTED"), "{stderr}");
-    assert_eq!(run(&[&subscribe[..], &["--token", "hunter2"]].concat()).code, Some(0));
-    let by_name = Command::new(env!("CARGO_BIN_EXE_streamfence"))
-        .args(&subscribe[..])
-        .env("STREAMFENCE_TOKEN", "hunter2")
-        .output()
-        .expect("the binary runs");
-    assert_eq!(by_name.status.code(), Some(0));
+    let mut by_name = Command::new(env!("CARGO_BIN_EXE_streamfence"));
+    by_name.args(subscribe).args(["--timeout", "0.1"]).env("STREAMFENCE_TOKEN", "hunter2");
+    assert_eq!(by_name.output().expect("the binary runs").status.code(), Some(0));
+    let mut subscriber = Running::start(&[&subscribe[..], &["--token", "hunter2"]].concat());
+    subscriber.until("it is subscribed", |subscriber| subscriber.said().starts_with("subscribed to tick"));
 }
 
 #[test]
 fn who_cannot_be_reached_is_5_and_what_is_not_there_is_1() {
     let scene = Scene::start();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+    let free = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
     let nobody = free.local_addr().expect("it is bound").to_string();
     drop(free);
     let (open, admin) = (scene.open.as_str(), scene.admin.as_str());

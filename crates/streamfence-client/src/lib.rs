@@ -27,7 +27,7 @@ pub use events::Events;
 pub use message::Message;
 pub use pace::Pace;
 pub use packet::Event;
-pub use socket::{Incoming, Socket, SocketOptions};
+pub use socket::{Incoming, Session, Socket, SocketOptions};
 pub use sse::Told;
 pub use target::{Target, TargetError};
 

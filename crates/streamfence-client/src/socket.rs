@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
 use tokio_tungstenite::tungstenite::{self, Error};
@@ -16,7 +16,7 @@ use crate::pace::Pace;
 use crate::packet::{self, Event, Kind, Packet};
 
 /// How a client enters.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SocketOptions {
     /// The path the server serves Socket.IO under.
     pub path: String,
@@ -24,14 +24,53 @@ pub struct SocketOptions {
     pub namespace: String,
     /// What is shown at the door.
     pub token: Option<String>,
+    /// Asks for a session that outlives the connection; the server tells of it with the event `session`.
+    pub session: Option<Session>,
     /// Reads no faster than this, with a small buffer in the kernel, so that the server feels it.
     pub pace: Option<Pace>,
 }
 
 impl SocketOptions {
-    /// This namespace, under `/socket.io`, without a token, as fast as it goes.
+    /// This namespace, under `/socket.io`, without a token or a session, as fast as it goes.
     pub fn new(namespace: impl Into<String>) -> Self {
-        Self { path: "/socket.io".to_owned(), namespace: namespace.into(), token: None, pace: None }
+        Self { path: "/socket.io".to_owned(), namespace: namespace.into(), token: None, session: None, pace: None }
+    }
+}
+
+/// Neither the token nor the secret of a session is shown.
+impl std::fmt::Debug for SocketOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SocketOptions")
+            .field("path", &self.path)
+            .field("namespace", &self.namespace)
+            .field("has_token", &self.token.is_some())
+            .field("session", &self.session)
+            .field("pace", &self.pace)
+            .finish()
+    }
+}
+
+/// A session that outlives a connection.
+#[derive(Clone)]
+pub enum Session {
+    /// One is asked for.
+    New,
+    /// This one is asked for back, as the event `session` named it.
+    Back {
+        /// Its name.
+        id: String,
+        /// What opens it.
+        secret: String,
+    },
+}
+
+/// The secret is not shown: it opens the session to anybody.
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::New => f.write_str("New"),
+            Self::Back { id, .. } => f.debug_struct("Back").field("id", id).finish_non_exhaustive(),
+        }
     }
 }
 
@@ -243,8 +282,20 @@ enum Frame {
 }
 
 fn auth(options: &SocketOptions) -> Value {
-    let Some(token) = &options.token else { return Value::Null };
-    Value::Object(Map::from_iter([("token".to_owned(), Value::from(token.as_str()))]))
+    let mut auth = Map::new();
+    if let Some(token) = &options.token {
+        auth.insert("token".to_owned(), token.as_str().into());
+    }
+    match &options.session {
+        None => {}
+        Some(Session::New) => {
+            auth.insert("session".to_owned(), true.into());
+        }
+        Some(Session::Back { id, secret }) => {
+            auth.insert("session".to_owned(), json!({ "id": id, "secret": secret }));
+        }
+    }
+    if auth.is_empty() { Value::Null } else { Value::Object(auth) }
 }
 
 /// Who asked for a websocket and got a page.
@@ -256,5 +307,22 @@ fn refused(target: &str, answer: &http::Response<Option<Vec<u8>>>) -> ClientErro
         target: target.to_owned(),
         code: status.to_string(),
         detail: (!detail.is_empty()).then_some(detail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_at_the_door_is_what_was_asked_for() {
+        let mut options = SocketOptions::new("/feed");
+        assert_eq!(auth(&options), Value::Null);
+        options.session = Some(Session::New);
+        assert_eq!(auth(&options), json!({"session": true}));
+        options.token = Some("hunter2".into());
+        options.session = Some(Session::Back { id: "i".into(), secret: "s3cret".into() });
+        assert_eq!(auth(&options), json!({"token": "hunter2", "session": {"id": "i", "secret": "s3cret"}}));
+        assert!(!format!("{options:?}").contains("s3cret") && !format!("{options:?}").contains("hunter2"));
     }
 }

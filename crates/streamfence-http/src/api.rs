@@ -26,6 +26,9 @@ pub struct Api {
     /// Places for those who read events along.
     pub(crate) readers: Arc<Semaphore>,
     pub(crate) history: Arc<History>,
+    pub(crate) idempotency: publish::Idempotency,
+    /// Places for streams.
+    pub(crate) streams: Arc<Semaphore>,
 }
 
 impl Api {
@@ -33,8 +36,10 @@ impl Api {
     /// per scrape, after the fence has handed over its latest.
     pub fn new(fence: Fence, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
         let process = Arc::new(Unknown::new());
-        let (readers, history) = (events::places(), Arc::default());
-        Self { fence, metrics: Arc::new(metrics), keys: Keys::none(), process, readers, history }
+        let streams = Arc::new(Semaphore::new(publish::MOST_STREAMS));
+        let idempotency = publish::Idempotency::default();
+        let (keys, readers, history) = (Keys::none(), events::places(), Arc::default());
+        Self { fence, metrics: Arc::new(metrics), keys, process, readers, history, idempotency, streams }
     }
 
     /// The same with what the process around the fence tells of itself, and can be asked to do.

@@ -8,18 +8,20 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
+use streamfence_core::Event;
 use streamfence_runtime::{Events, Next};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::record::{KINDS, Record};
 use crate::admin::query::{Params, client_id};
 use crate::api::Api;
-use crate::keys::Scope;
+use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
 use crate::route::Route;
 use axum::http::StatusCode;
@@ -56,6 +58,7 @@ struct Reader {
     events: Events,
     filter: Filter,
     has_begun: bool,
+    caller: Caller,
     _place: OwnedSemaphorePermit,
 }
 
@@ -75,12 +78,16 @@ pub(crate) fn route() -> Route {
         .fails([Code::BadRequest, Code::LimitExceeded])
 }
 
-pub(crate) async fn events(State(api): State<Api>, Params(wanted): Params<Wanted>) -> Result<Response, Problem> {
+pub(crate) async fn events(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Params(wanted): Params<Wanted>,
+) -> Result<Response, Problem> {
     let filter = Filter::new(wanted)?;
     let place = api.readers.clone().try_acquire_owned();
     let place =
         place.map_err(|_| Problem::new(Code::LimitExceeded, format!("{READERS} readers of events are the most")))?;
-    let reader = Reader { events: api.fence.events(), filter, has_begun: false, _place: place };
+    let reader = Reader { events: api.fence.events(), filter, has_begun: false, caller, _place: place };
     let events = stream::unfold(reader, async |mut reader| Some((Ok::<_, Infallible>(reader.next().await?), reader)));
     let events = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT));
     Ok(events.into_response())
@@ -96,9 +103,14 @@ impl Reader {
         loop {
             match self.events.next().await? {
                 Next::Missed(count) => {
+                    self.caller.renewed(Scope::Read).ok()?;
                     return Some(Sent::default().event("missed").data(format!(r#"{{"count":{count}}}"#)));
                 }
                 Next::Event(told) => {
+                    // A reload may have brought other keys.
+                    if told.event == Event::Reloaded && self.caller.renewed(Scope::Read).is_err() {
+                        return None;
+                    }
                     let record = Record::new(&told);
                     if self.filter.takes(&record) {
                         let sent = Sent::default().event(record.kind).id(told.number.to_string());

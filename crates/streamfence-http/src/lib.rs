@@ -20,6 +20,7 @@ mod publish;
 mod openapi;
 mod problem;
 mod process;
+mod reference;
 mod route;
 
 pub use api::{Api, router};
@@ -27,3 +28,4 @@ pub use host::loopback_hosts_only;
 pub use keys::{KeyError, KeyHolder, Keys, Scope};
 pub use openapi::document;
 pub use process::{About, Answer, ChangedKey, LogLevelError, NotHere, Process, ReloadError, Reloaded, ServerState};
+pub use reference::{errors_in_markdown, routes_in_markdown};

@@ -26,8 +26,8 @@ pub trait Process: Send + Sync + 'static {
         Box::pin(async { Err(NotHere("there is no configuration file to read again".into()).into()) })
     }
 
-    /// Begins to stop: no more clients and messages, what waits is flushed, then everything ends. Returns once that has
-    /// begun.
+    /// Has the process stop: no more clients and messages, what waits is flushed, then everything ends. Returns once that is
+    /// sure to come.
     fn drain(&self) -> Answer<'_, Result<(), NotHere>> {
         Box::pin(async { Err(NotHere("this process is stopped by whoever runs it".into())) })
     }

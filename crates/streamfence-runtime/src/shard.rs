@@ -1,6 +1,7 @@
 //! The one loop that waits. Never a delivery rule: what is decided, the hub decides.
 
 mod aftermath;
+mod commands;
 mod intake;
 mod outputs;
 mod publishing;
@@ -14,15 +15,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, Hub, LinkKey, NamespaceId, Output, Room, Secret, SessionKey, Tier, Transmit,
-    Transport,
+    ClientId, CloseReason, ErrorCode, Hub, LinkKey, NamespaceId, Output, Room, Secret, SessionKey, Tier, TopicEntry,
+    Transmit, Transport, UnsubscribeReason,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::questions::Question;
+use crate::acks::Waits;
 use crate::budget::{Budget, Portion};
-use crate::command::{Control, NewStore, Publish};
+use crate::command::{Control, Publish};
 use crate::dead_letters::DeadLetters;
 use crate::directory::{Directory, FindError};
 use crate::fence::WeakFence;
@@ -87,6 +89,8 @@ pub(crate) struct Shard {
     portion: Option<Portion>,
     /// Bounded by whoever lets them be asked.
     questions: VecDeque<Question>,
+    /// Publishers that wait for acks.
+    waits: Waits,
     is_orphaned: bool,
     /// Whether it has ended every connection for good: whoever comes now came too late.
     is_closed: bool,
@@ -127,6 +131,7 @@ impl Shard {
             next_publish: None,
             portion,
             questions: VecDeque::new(),
+            waits: Waits::default(),
             is_orphaned: false,
             is_closed: false,
         }
@@ -145,6 +150,7 @@ impl Shard {
             self.tick(now);
             more_outputs = self.drain_outputs(now);
             let more_questions = self.look_around(now);
+            self.waits.pass_on(&mut self.hub);
             self.finish_drain(now);
             if more_news || more_spill || more_publishes || more_outputs || more_questions {
                 // The sockets have writers of their own, and this is their turn.
@@ -355,6 +361,7 @@ impl Shard {
         }
         let Some(seated) = self.hub.session(session) else { return };
         let (client, topics) = (seated.client(), seated.lanes().map(|lane| lane.entry().clone()).collect());
+        let (topics, not_theirs) = self.still_theirs(key, namespace, topics);
         if resumed.is_none() {
             self.tickets.issue(client);
             self.hub.retain(session, retention);
@@ -363,8 +370,25 @@ impl Shard {
         if let Some(ticket) = ticket {
             self.hub.tell(session, Transmit::Session { namespace, ticket: Box::new(ticket) }, at);
         }
+        // Before anything of the session goes out, and told behind the news that it is there.
+        for topic in not_theirs {
+            self.hub.unsubscribe(session, &topic, UnsubscribeReason::AuthRejected, None, at);
+        }
         if let Some(SessionWish::Resume { client, secret }) = wish {
             self.tell_why(session, namespace, client, &secret, now);
+        }
+    }
+
+    /// Which subscriptions a client may keep, and which not, as its outlet says.
+    fn still_theirs(
+        &mut self,
+        key: LinkKey,
+        namespace: NamespaceId,
+        topics: Vec<Arc<TopicEntry>>,
+    ) -> (Vec<Arc<TopicEntry>>, Vec<Arc<TopicEntry>>) {
+        match self.seat_mut(key) {
+            Some(seat) => topics.into_iter().partition(|topic| seat.outlet.may_keep(namespace, topic)),
+            None => (topics, Vec::new()),
         }
     }
 
@@ -394,59 +418,6 @@ impl Shard {
         let gone: Vec<_> = self.hub.sessions().filter(|session| is_removed(session.namespace())).collect();
         for client in gone.into_iter().map(streamfence_core::Session::client).collect::<Vec<_>>() {
             self.disconnect(client, CloseReason::Removed, now);
-        }
-    }
-
-    fn take_commands(&mut self, now: Instant) {
-        while let Ok(command) = self.parts.control.try_recv() {
-            self.command(command, now);
-        }
-    }
-
-    fn command(&mut self, command: Control, now: Instant) {
-        match command {
-            Control::Flush(done) => {
-                self.hand_over_numbers(now);
-                // Whoever asked may have gone; the numbers are handed over all the same.
-                let _ = done.send(());
-            }
-            Control::CatchUp(done) => {
-                self.catch_up(now);
-                let _ = done.send(());
-            }
-            Control::Disconnect(client, reason, answer) => {
-                let was_here = self.disconnect(client, reason, now);
-                let _ = answer.send(was_here);
-            }
-            Control::Clients(query, answer) => self.ask(query, answer),
-            Control::Client(client, answer) => {
-                let _ = answer.send(self.describe(client, now));
-            }
-            Control::Count(answer) => {
-                let _ = answer.send(self.count());
-            }
-            Control::DisconnectAll(principal, reason, answer) => {
-                let _ = answer.send(self.disconnect_all(&principal, reason, now));
-            }
-            Control::Unsubscribe(client, topic, reason, answer) => {
-                let _ = answer.send(self.unsubscribe(client, &topic, reason, now));
-            }
-            Control::AddStore(NewStore { store, backend }, done) => {
-                self.parts.spill.add(store, backend);
-                let _ = done.send(());
-            }
-            Control::Drain(deadline, done) => {
-                // Nobody can come back any more, so nothing waits for them.
-                let abandoned = self.hub.expire_detached(now.into_std());
-                if abandoned > 0 {
-                    tracing::warn!(code = "sessions_lost", abandoned, "messages of clients that were away are lost");
-                }
-                self.hub.release_held(now.into_std());
-                let drain = self.drain.get_or_insert(Drain { deadline, done: Vec::new() });
-                // A second wish may only make it sooner.
-                drain.deadline = drain.deadline.min(deadline);
-                drain.done.push(done);
-            }
         }
     }
 
@@ -502,6 +473,7 @@ impl Shard {
             self.next_tick = now + TICK;
             self.hub.expire(now.into_std());
             self.tickets.forget_old(now);
+            self.waits.forget_ended(&mut self.hub);
             if self.parts.index == 0 {
                 self.parts.directory.sweep();
             }
@@ -574,6 +546,7 @@ impl Shard {
                 Output::Transmit(..) | Output::Starved(_) | Output::Disconnect { .. } => {}
             }
         }
+        self.waits.pass_on(&mut self.hub);
     }
 
     /// Whether nobody is left who could say anything.

@@ -3,11 +3,12 @@
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-/// Installs what `e2e/package-lock.json` names.
-pub(super) fn npm_packages(sh: &Shell) -> Result<()> {
-    once(sh, "e2e/package-lock.json", "e2e/node_modules/.installed-lock", || {
-        let _folder = sh.push_dir("e2e");
-        cmd!(sh, "npm ci --no-audit --no-fund --loglevel=error").run().context("npm ci in e2e/")
+/// Installs what the `package-lock.json` of a folder names.
+pub(super) fn npm_packages(sh: &Shell, folder: &str) -> Result<()> {
+    let (lock, stamp) = (format!("{folder}/package-lock.json"), format!("{folder}/node_modules/.installed-lock"));
+    once(sh, &lock, &stamp, || {
+        let _there = sh.push_dir(folder);
+        cmd!(sh, "npm ci --no-audit --no-fund --loglevel=error").run().with_context(|| format!("npm ci in {folder}/"))
     })
 }
 

@@ -161,6 +161,9 @@ impl Load {
                     match answer.is_ok() {
                         true => load.counts.report(&answer.json()),
                         false => match refusal(&answer) {
+                            Failure::Rejected(_) | Failure::Other(_) if answer.status == 429 => {
+                                load.counts.report(&json!({ "refused": 1 }));
+                            }
                             Failure::Rejected(_) => load.counts.report(&json!({ "refused": 1 })),
                             why => return Err(why),
                         },

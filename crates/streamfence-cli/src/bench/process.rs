@@ -1,8 +1,6 @@
-//! What the process of the server takes, as Linux tells of it; and what ours may have.
+//! What the process of the server takes, as Linux tells of it.
 
 use std::time::Duration;
-
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::exit::Failure;
 
@@ -18,8 +16,9 @@ impl Process {
     /// The process of this number.
     pub(super) fn of(pid: u32) -> Result<Self, Failure> {
         let mut process = Self { pid, rss_peak_bytes: 0 };
-        process.look()?;
-        process.cpu()?;
+        let wrong = |why: Failure| Failure::Usage(format!("{}; wanted a process of this machine", why.why()));
+        process.look().map_err(wrong)?;
+        process.cpu().map_err(wrong)?;
         Ok(process)
     }
 
@@ -43,16 +42,9 @@ impl Process {
 
     fn read(&self, what: &str) -> Result<String, Failure> {
         let path = format!("/proc/{}/{what}", self.pid);
-        std::fs::read_to_string(&path).map_err(|why| {
-            Failure::Usage(format!("process {}: {path} cannot be read: {why}; wanted one of this machine", self.pid))
-        })
+        let gone = |why| Failure::Unreachable(format!("process {}: {path} cannot be read: {why}", self.pid));
+        std::fs::read_to_string(&path).map_err(gone)
     }
-}
-
-/// Takes as many descriptors as this process may have: each client is one. With too few, connecting says so.
-pub(super) fn raise_descriptors() {
-    let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -125,7 +125,7 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
     else {
         panic!("it is a command line")
     };
-    let mut held = settings(&args, &[]).unwrap_or_else(|why| panic!("{}", why.why()));
+    let mut held = settings(&args, &[], &mut Vec::new()).unwrap_or_else(|why| panic!("{}", why.why()));
     let metrics = Metrics::new(&held.catalog);
     let mut validators = Validators::new(&held.servers).unwrap_or_else(|why| panic!("{}", why.why()));
     let mut stores = Stores::open(&[], &metrics).unwrap_or_else(|why| panic!("{}", why.why()));
@@ -187,6 +187,7 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
         // Directories to spill to are only opened when they are to be used.
         let is_seen = is_good || (luck >> 1) % 7 == 3;
         assert_eq!(seen.is_ok(), is_seen);
+        assert_eq!(outcome.is_ok(), is_good);
         if is_good {
             assert_eq!(seen.ok(), outcome.ok(), "what was seen has come");
         }

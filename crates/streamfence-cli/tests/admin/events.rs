@@ -9,20 +9,33 @@ use crate::process::PATIENCE;
 use crate::scene::Scene;
 
 /// One who reads along.
-struct Reader(BufReader<TcpStream>);
+pub(crate) struct Reader(BufReader<TcpStream>);
 
 impl Reader {
     /// Asks, and waits until it is heard that everything from now on is.
     fn new(scene: &Scene, query: &str) -> Self {
+        Self::with_key(scene, query, "nobody-is-asked-for-it")
+    }
+
+    /// The same with a key.
+    pub(crate) fn with_key(scene: &Scene, query: &str, key: &str) -> Self {
         let mut stream = TcpStream::connect(&scene.admin).expect("the API listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket takes a limit");
-        write!(stream, "GET /admin/v1/events{query} HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it reads");
+        let head = format!("host: localhost\r\nauthorization: Bearer {key}");
+        write!(stream, "GET /admin/v1/events{query} HTTP/1.1\r\n{head}\r\n\r\n").expect("it reads");
         let mut reader = Self(BufReader::new(stream));
         let head = reader.until("\r\n");
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         assert!(head.contains("content-type: text/event-stream"), "{head}");
         reader.until(": reading along\n");
         reader
+    }
+
+    /// Reads on until nothing more comes; what comes before that is no event.
+    pub(crate) fn ends(&mut self) {
+        // The last chunk of a body is an empty one.
+        let rest = self.until("0\r\n");
+        assert!(!rest.contains("event: "), "{rest}");
     }
 
     /// Reads lines until this one.
@@ -38,7 +51,7 @@ impl Reader {
     }
 
     /// The next event: its kind, its number and what it says.
-    fn next(&mut self) -> (String, u64, Value) {
+    pub(crate) fn next(&mut self) -> (String, u64, Value) {
         let (mut kind, mut number) = (String::new(), 0);
         loop {
             let mut line = String::new();

@@ -12,6 +12,7 @@ mod clients;
 mod dead_letters;
 mod errors;
 mod events;
+mod keys;
 mod orders;
 mod overview;
 mod reload;

@@ -70,8 +70,17 @@ impl Said {
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_streamfence"))
-            .args(arguments)
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_streamfence")).args(arguments))
+    }
+
+    /// The same after some words to a shell, such as `ulimit`.
+    pub(crate) fn start_after(words: &str, arguments: &[&str]) -> Self {
+        let script = format!("{words}; exec \"$0\" \"$@\"");
+        Self::spawn(Command::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_streamfence")]).args(arguments))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .env_remove("RUST_LOG")
             .env_remove("STREAMFENCE_TOKEN")
             .env_remove("STREAMFENCE_KEY")

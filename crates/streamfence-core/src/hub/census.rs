@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use super::{Hub, Seated};
 use crate::event::Transport;
 use crate::lane::{Lane, LaneTotals};
-use crate::link::Room;
+use crate::link::{Link, Room};
 use crate::message::{ClientId, LinkKey, NamespaceId, SessionKey};
+use crate::policy::Policy;
 use crate::session::Slowness;
 use crate::topic::TopicEntry;
 
@@ -144,7 +145,7 @@ pub struct LaneDetail {
     /// The topic it is of.
     pub topic: Arc<TopicEntry>,
     /// The policy it keeps: its topic's, as far as its client has not asked for less.
-    pub policy: crate::policy::Policy,
+    pub policy: Policy,
     /// How many messages it holds: queued, in flight and spilled.
     pub depth: u64,
     /// How many bytes those are.
@@ -271,7 +272,7 @@ impl Hub {
         Some(ClientDetail {
             summary,
             lanes: session.lanes().map(|lane| self.lane_detail(lane, now)).collect(),
-            room: link.map_or(Room::NONE, |link| link.room()),
+            room: link.map_or(Room::NONE, Link::room),
             blocked: link.and_then(|link| link.clock().stopped_for(now)),
         })
     }

@@ -110,7 +110,12 @@ impl Lane {
     }
 
     /// Counts what came from disk, or did not.
+    #[inline]
     pub(crate) fn count_refill(&mut self, refill: &Refill) {
+        if refill.expired + refill.lost + refill.missed == 0 {
+            // Nearly always, and then no memory is looked at.
+            return;
+        }
         add(&mut self.tally.expired, refill.expired);
         add(&mut self.tally.lost_on_disk, refill.lost);
         add(&mut self.tally.rejected, refill.missed);
@@ -128,7 +133,11 @@ impl Lane {
 
     /// Counts messages that were in flight and are given up: those sent as often as they may be, and those whose time was
     /// over.
+    #[inline]
     pub(super) fn count_given_up(&mut self, exhausted: u64, expired: u64) {
+        if exhausted + expired == 0 {
+            return;
+        }
         add(&mut self.tally.exhausted, exhausted);
         add(&mut self.tally.expired, expired);
         add(&mut self.tally.unacked, exhausted + expired);

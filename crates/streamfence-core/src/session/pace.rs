@@ -39,3 +39,24 @@ impl Pace {
         self.per_second
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
+    fn a_pace_is_what_was_delivered_between_two_looks_that_are_far_enough_apart() {
+        let start = Instant::now();
+        let mut pace = Pace::begin(start);
+        let mut look = |ms: u64, delivered: u64| {
+            pace.look(|| delivered, start + Duration::from_millis(ms));
+            pace.per_second()
+        };
+        assert_eq!(look(100, 9), 0, "too early to say");
+        assert_eq!(look(1_000, 40), 40);
+        assert_eq!(look(1_400, 90), 40, "as it was when it was looked at last");
+        assert_eq!(look(3_000, 100), 30);
+        assert_eq!(look(4_000, 20), 0, "a lane has ended and took its numbers along");
+    }
+}

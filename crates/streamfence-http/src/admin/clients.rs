@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use streamfence_core::{ClientFigures, ClientOrder, LaneDetail};
+use streamfence_core::{ClientFigures, ClientOrder, LaneDetail, Tier};
 use streamfence_runtime::{Client, ClientFilter, ClientState};
 
 use super::policy;
@@ -207,7 +207,7 @@ impl From<&Client> for Summary {
             principal: summary.principal.as_deref().map(str::to_owned),
             address: address.map(|address| address.to_string()),
             transport: transport.as_str(),
-            tier: tier.map(|tier| tier.as_str()),
+            tier: tier.map(Tier::as_str),
             connected_ms: connected.as_millis() as u64,
             detached_ms: detached.map(|detached| detached.as_millis() as u64),
             slow: slow.is_some(),

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
@@ -13,9 +13,9 @@ use serde_json::value::RawValue;
 use streamfence_runtime::{ClientId, DeadLetter, MessageId, PublishError};
 
 use super::OF_AN_ORDER;
-use super::query::{MOST, Order, Params, client_id, limit};
+use super::query::{MOST, Order, Params, by, client_id, limit};
 use crate::api::Api;
-use crate::keys::Scope;
+use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
 use crate::route::Route;
 use axum::http::StatusCode;
@@ -134,17 +134,33 @@ pub(super) async fn list(State(api): State<Api>, Params(wanted): Params<Wanted>)
     Ok(Json(Letters { dead_letters, total }))
 }
 
-pub(super) async fn replay(State(api): State<Api>, Order(chosen): Order<Chosen>) -> Result<Json<Replayed>, Problem> {
+pub(super) async fn replay(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Order(chosen): Order<Chosen>,
+) -> Result<Json<Replayed>, Problem> {
     let is_chosen = chosen.choice()?;
     let replayed = api.fence.replay_dead_letters_that(&chosen.namespace, &chosen.topic, is_chosen).await;
     let replayed = replayed.map_err(unknown)?;
     let (count, tried) = (replayed.admitted, replayed.tried);
     let (namespace, topic) = (&chosen.namespace, &chosen.topic);
-    tracing::info!(code = "dead_letters_replayed", namespace, topic, count, tried, "dead letters were tried again");
+    tracing::info!(
+        code = "dead_letters_replayed",
+        by = by(&caller),
+        namespace,
+        topic,
+        count,
+        tried,
+        "dead letters were tried again"
+    );
     Ok(Json(Replayed { count, tried }))
 }
 
-pub(super) async fn purge(State(api): State<Api>, Order(chosen): Order<Chosen>) -> Result<Json<Purged>, Problem> {
+pub(super) async fn purge(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Order(chosen): Order<Chosen>,
+) -> Result<Json<Purged>, Problem> {
     let (namespace, topic) = (&chosen.namespace, &chosen.topic);
     let count = if chosen.client.is_none() && chosen.ids.is_none() {
         api.fence.purge_dead_letters(namespace, topic)
@@ -152,7 +168,14 @@ pub(super) async fn purge(State(api): State<Api>, Order(chosen): Order<Chosen>) 
         api.fence.purge_dead_letters_that(namespace, topic, chosen.choice()?)
     };
     let count = count.map_err(unknown)?;
-    tracing::info!(code = "dead_letters_purged", namespace, topic, count, "dead letters were thrown away");
+    tracing::info!(
+        code = "dead_letters_purged",
+        by = by(&caller),
+        namespace,
+        topic,
+        count,
+        "dead letters were thrown away"
+    );
     Ok(Json(Purged { count }))
 }
 

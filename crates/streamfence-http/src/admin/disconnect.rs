@@ -1,14 +1,14 @@
 //! `POST /admin/v1/disconnect`: a client has to go, or all sessions of a principal.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OF_AN_ORDER;
-use super::query::{Order, client_id, unknown_client};
+use super::query::{Order, by, client_id, unknown_client};
 use crate::api::Api;
-use crate::keys::Scope;
+use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
 use crate::route::Route;
 use axum::http::StatusCode;
@@ -38,6 +38,7 @@ pub(super) fn route() -> Route {
 
 pub(super) async fn disconnect(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Order(wanted): Order<Disconnect>,
 ) -> Result<Json<Disconnected>, Problem> {
     let Disconnect { client, principal, reason } = wanted;
@@ -55,6 +56,7 @@ pub(super) async fn disconnect(
     };
     tracing::info!(
         code = "disconnected_by_admin",
+        by = by(&caller),
         client,
         principal,
         reason,

@@ -1,15 +1,15 @@
 //! `POST /admin/v1/drain`: the process takes no more clients and messages, flushes what it has, and ends.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OF_AN_ORDER;
-use super::query::Order;
+use super::query::{Order, by};
 use crate::api::Api;
-use crate::keys::Scope;
+use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
 use crate::route::Route;
 
@@ -33,8 +33,10 @@ pub(super) fn route() -> Route {
 
 pub(super) async fn drain(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Order(Drain {}): Order<Drain>,
 ) -> Result<(StatusCode, Json<Draining>), Problem> {
+    tracing::warn!(code = "drain_by_admin", by = by(&caller), "the process is to drain and end");
     api.process.drain().await.map_err(|why| Problem::new(Code::NotAvailable, why.to_string()))?;
     Ok((StatusCode::ACCEPTED, Json(Draining { state: "draining" })))
 }

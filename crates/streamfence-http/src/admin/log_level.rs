@@ -1,14 +1,14 @@
 //! `POST /admin/v1/log-level`: from which level up lines are logged, until it is said otherwise.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OF_AN_ORDER;
-use super::query::Order;
+use super::query::{Order, by};
 use crate::api::Api;
-use crate::keys::Scope;
+use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
 use crate::process::LogLevelError;
 use crate::route::Route;
@@ -40,10 +40,15 @@ pub(super) fn route() -> Route {
 
 pub(super) async fn log_level(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Order(LogLevel { level }): Order<LogLevel>,
 ) -> Result<Json<LogLevelChange>, Problem> {
     match api.process.set_log_level(&level) {
-        Ok(before) => Ok(Json(LogLevelChange { level, before })),
+        Ok(before) => {
+            let (from, by) = (&before, by(&caller));
+            tracing::warn!(code = "log_level_changed", from, to = level, by, "the log level has changed at once");
+            Ok(Json(LogLevelChange { level, before }))
+        }
         Err(why @ LogLevelError::Unknown { .. }) => Err(Problem::bad_request(why.to_string())),
         Err(LogLevelError::NotHere(why)) => Err(Problem::new(Code::NotAvailable, why.to_string())),
     }

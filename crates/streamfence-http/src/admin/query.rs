@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use streamfence_runtime::ClientId;
 
+use crate::keys::Caller;
 use crate::problem::{Code, Problem};
 
 /// How many things an answer has at most, and how many where nobody says.
@@ -45,6 +46,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Order<T> {
         let body = if body.is_empty() { b"{}".as_slice() } else { &body };
         serde_json::from_slice(body).map(Self).map_err(|why| Problem::bad_request(why.to_string()))
     }
+}
+
+/// Whose key a request came with, for the log; nothing where nobody is asked for one.
+pub(super) fn by(caller: &Caller) -> Option<&str> {
+    caller.name().map(|name| &**name)
 }
 
 /// How many are wanted.

@@ -1,14 +1,14 @@
 //! `POST /admin/v1/reload`: the configuration is read again, or only looked at.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::OF_AN_ORDER;
-use super::query::Order;
+use super::query::{Order, by};
 use crate::api::Api;
-use crate::keys::Scope;
+use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
 use crate::process::{ReloadError, Reloaded};
 use crate::route::Route;
@@ -32,8 +32,10 @@ pub(super) fn route() -> Route {
 
 pub(super) async fn reload(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Order(Reload { dry_run }): Order<Reload>,
 ) -> Result<Json<Reloaded>, Problem> {
+    tracing::info!(code = "reload_by_admin", by = by(&caller), dry_run, "the configuration is to be read again");
     match api.process.reload(dry_run).await {
         Ok(reloaded) => Ok(Json(reloaded)),
         Err(ReloadError::Invalid { errors }) => {

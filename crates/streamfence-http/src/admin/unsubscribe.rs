@@ -1,15 +1,15 @@
 //! `POST /admin/v1/unsubscribe`: a client is to get no more of a topic.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamfence_runtime::UnsubscribeReason;
 
 use super::OF_AN_ORDER;
-use super::query::{Order, client_id, unknown_client};
+use super::query::{Order, by, client_id, unknown_client};
 use crate::api::Api;
-use crate::keys::Scope;
+use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
 use crate::route::Route;
 use axum::http::StatusCode;
@@ -38,11 +38,12 @@ pub(super) fn route() -> Route {
 
 pub(super) async fn unsubscribe(
     State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
     Order(Unsubscribe { client, topic }): Order<Unsubscribe>,
 ) -> Result<Json<Unsubscribed>, Problem> {
     let client = client_id(&client)?;
     let unsubscribed = api.fence.unsubscribe(client, &topic, UnsubscribeReason::Admin).await;
     let unsubscribed = unsubscribed.ok_or_else(|| unknown_client(client))?;
-    tracing::info!(code = "unsubscribed_by_admin", %client, topic, unsubscribed, "a subscription was ended");
+    tracing::info!(code = "unsubscribed_by_admin", by = by(&caller), %client, topic, unsubscribed, "a subscription was ended");
     Ok(Json(Unsubscribed { unsubscribed }))
 }

@@ -90,11 +90,11 @@ fn describe(event: &Event) -> (&'static str, Value) {
         Event::ServerStarted { address } => ("server_started", json!({ "address": &**address })),
         Event::ServerStopping { address } => ("server_stopping", json!({ "address": &**address })),
         Event::ServerStopped { address } => ("server_stopped", json!({ "address": &**address })),
-        Event::TlsLoaded { address, expires } => {
-            ("tls_loaded", json!({ "address": &**address, "expiresAt": millis(*expires) }))
+        Event::TlsLoaded { server, expires } => {
+            ("tls_loaded", json!({ "server": &**server, "expiresAt": millis(*expires) }))
         }
-        Event::TlsReloadRefused { address, reason } => {
-            ("tls_reload_refused", json!({ "address": &**address, "reason": &**reason }))
+        Event::TlsReloadRefused { server, reason } => {
+            ("tls_reload_refused", json!({ "server": &**server, "reason": &**reason }))
         }
         Event::HandshakeFailed { address, peer, reason } => (
             "handshake_failed",
@@ -175,5 +175,100 @@ fn describe(event: &Event) -> (&'static str, Value) {
         }
         // `Event` grows with the core; this grows with it.
         _ => ("other", json!({})),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::time::{Duration, SystemTime};
+
+    use streamfence_core::{
+        CloseReason, ErrorCode, GiveUpReason, HandshakeFailure, RefusalReason, SpillHealth, StoreId, Transport,
+        UnsubscribeReason,
+    };
+    use streamfence_runtime::{ClientId, MessageId};
+
+    use super::*;
+
+    /// One of each, in the order of the kinds.
+    fn one_of_each() -> Vec<Event> {
+        let (namespace, topic, client) = (|| "/a".into(), || "t".into(), ClientId([7; 12]));
+        let address = || "127.0.0.1:1".into();
+        let id: MessageId = "0000000000007:9".parse().expect("it is an id");
+        let (home, second) = (Some(IpAddr::from([127, 0, 0, 1])), Duration::from_secs(1));
+        vec![
+            Event::ServerStarting { address: address() },
+            Event::ServerStarted { address: address() },
+            Event::ServerStopping { address: address() },
+            Event::ServerStopped { address: address() },
+            Event::TlsLoaded { server: "feed".into(), expires: SystemTime::UNIX_EPOCH + second },
+            Event::TlsReloadRefused { server: "feed".into(), reason: "no".into() },
+            Event::HandshakeFailed { address: address(), peer: None, reason: HandshakeFailure::Timeout },
+            Event::Refused { reason: RefusalReason::Veto, client: home, count: 3 },
+            Event::Reloaded,
+            Event::ReloadRefused { reason: "no".into() },
+            Event::Connected {
+                namespace: namespace(),
+                client,
+                transport: Transport::WebSocket,
+                principal: Some("ann".into()),
+            },
+            Event::Authenticated { namespace: namespace(), client, principal: "ann".into() },
+            Event::AuthRejected { namespace: namespace(), address: home, reason: "no".into() },
+            Event::AuthRateLimited { namespace: namespace(), address: IpAddr::from([127, 0, 0, 1]) },
+            Event::Disconnected { namespace: namespace(), client, reason: CloseReason::Client },
+            Event::SessionDetached { namespace: namespace(), client },
+            Event::SessionResumed { namespace: namespace(), client },
+            Event::SessionExpired { namespace: namespace(), client },
+            Event::Subscribed { namespace: namespace(), topic: topic(), client },
+            Event::Unsubscribed { namespace: namespace(), topic: topic(), client, reason: UnsubscribeReason::Admin },
+            Event::PublishAccepted { namespace: namespace(), topic: topic(), client },
+            Event::PublishRejected {
+                namespace: namespace(),
+                topic: topic(),
+                client,
+                code: ErrorCode::BackPressure,
+                reason: "no".into(),
+            },
+            Event::OverflowBegan { namespace: namespace(), topic: topic(), client },
+            Event::OverflowEnded { namespace: namespace(), topic: topic(), client, lost: 5 },
+            Event::SpillBegan { namespace: namespace(), topic: topic(), client },
+            Event::SpillEnded { namespace: namespace(), topic: topic(), client, messages: 5, lasted: second },
+            Event::SpillHealthChanged { store: StoreId(0), health: SpillHealth::Full },
+            Event::PressureBegan { budget_bytes: 9 },
+            Event::PressureEnded { rejected: 1, displaced: 2 },
+            Event::Retried { namespace: namespace(), topic: topic(), client, id, retry: 1 },
+            Event::RetriesExhausted { namespace: namespace(), topic: topic(), client, id, attempts: 2 },
+            Event::SlowClientBegan { namespace: namespace(), client, messages: 5, bytes: 6 },
+            Event::SlowClientEnded { namespace: namespace(), client, lasted: second, lost: 5 },
+            Event::DeadLettered { namespace: namespace(), topic: topic(), client, id, reason: GiveUpReason::Nacked },
+        ]
+    }
+
+    fn record(event: Event) -> Record {
+        Record::new(&Told { number: 1, at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_234), event })
+    }
+
+    #[test]
+    fn every_event_has_its_kind_and_the_kinds_are_all_listed() {
+        let kinds: Vec<_> = one_of_each().into_iter().map(|event| record(event).kind).collect();
+        assert_eq!(kinds, KINDS);
+    }
+
+    #[test]
+    fn a_kind_is_named_as_the_event_is_and_says_what_it_says() {
+        for event in one_of_each() {
+            let name = format!("{event:?}");
+            let name = name.split([' ', '{']).next().expect("it has a name").to_owned();
+            let record = record(event);
+            assert_eq!(record.kind.replace('_', ""), name.to_lowercase());
+            assert_eq!((record.text("kind"), &record.fields["at"]), (Some(record.kind), &json!(1_234)));
+            let has_client = name.starts_with("Session") || name.starts_with("SlowClient") || name.contains("Overflow");
+            assert!(!has_client || record.text("client") == Some("BwcHBwcHBwcHBwcH"), "{}", record.to_json());
+            assert!(record.fields.values().all(|value| !value.is_null()), "{}", record.to_json());
+        }
+        let told = record(Event::Refused { reason: RefusalReason::Veto, client: None, count: 3 }).to_json();
+        assert_eq!(told, r#"{"at":1234,"count":3,"kind":"refused","reason":"veto"}"#);
     }
 }

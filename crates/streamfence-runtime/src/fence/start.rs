@@ -9,6 +9,7 @@ use tokio::task::coop::unconstrained;
 
 use super::look::QUESTIONS_AT_ONCE;
 use super::{Fence, Inner, ShardHandle, WeakFence};
+use crate::acks::MOST_WAITS;
 use crate::budget::Budget;
 use crate::command::{CONTROL_SLOTS, Control, NewStore, PUBLISH_SLOTS};
 use crate::dead_letters::DeadLetters;
@@ -97,6 +98,7 @@ impl Fence {
                 failed: failed.clone(),
                 budget: budget.clone(),
                 questions: Semaphore::new(QUESTIONS_AT_ONCE),
+                ack_waits: Semaphore::new(MOST_WAITS),
             }
         }))
     }
