@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 use xshell::{Shell, cmd};
 
+pub(crate) use install::npm_packages;
+
 use crate::tools;
 use suite::{Company, Report, Suite};
 
@@ -20,10 +22,17 @@ use suite::{Company, Report, Suite};
 pub(crate) struct Args {
     /// Runs only the suites whose file name contains this.
     filter: Option<String>,
+    #[command(flatten)]
+    binary: Binary,
+}
+
+/// Which binary to run.
+#[derive(clap::Args, Default)]
+pub(crate) struct Binary {
     /// The cargo profile of the binary.
     #[arg(long, default_value = "release")]
     profile: Option<String>,
-    /// A binary to test instead of building one.
+    /// A binary to run instead of building one.
     #[arg(long, value_name = "PATH", conflicts_with = "profile")]
     bin: Option<PathBuf>,
 }
@@ -37,7 +46,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     ensure!(!suites.is_empty(), "no suite in e2e/ matches");
 
     tools::ensure_runtimes(sh)?;
-    install::npm_packages(sh, "e2e")?;
+    npm_packages(sh, "e2e")?;
     install::python_packages(sh)?;
     if suites.iter().any(|suite| javascript::is_needed_by(&suite.name)) {
         javascript::build(sh)?;
@@ -48,16 +57,24 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     if suites.iter().any(Suite::needs_nginx) {
         tools::ensure_nginx(sh)?;
     }
-    let binary = match &args.bin {
-        Some(path) => std::path::absolute(path)?,
-        None => build(sh, args.profile.as_deref().unwrap_or("release"))?,
-    };
-    ensure!(binary.exists(), "{} does not exist", binary.display());
+    let binary = args.binary.find(sh)?;
     let logs = tools::target_dir(sh)?.join("e2e");
     sh.create_dir(&logs)?;
 
     let reports = run_all(&suites, &|suite| suite.run(&binary, &logs));
     summarise(&reports?)
+}
+
+impl Binary {
+    /// Where it is, built if need be.
+    pub(crate) fn find(&self, sh: &Shell) -> Result<PathBuf> {
+        let binary = match &self.bin {
+            Some(path) => std::path::absolute(path)?,
+            None => build(sh, self.profile.as_deref().unwrap_or("release"))?,
+        };
+        ensure!(binary.exists(), "{} does not exist", binary.display());
+        Ok(binary)
+    }
 }
 
 fn build(sh: &Shell, profile: &str) -> Result<PathBuf> {

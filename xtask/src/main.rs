@@ -1,4 +1,4 @@
-//! The commands of this repository: `cargo xtask ci`, `tidy`, `e2e`, `sim`, `bench`.
+//! The commands of this repository: `cargo xtask ci`, `tidy`, `e2e`, `screenshot`, `sim`, `bench`.
 //!
 //! None of our crates is a dependency: the commands must build when those do not.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command finds out goes to its user")]
@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod e2e;
+mod screenshot;
 mod sim;
 mod tidy;
 mod tools;
@@ -32,6 +33,8 @@ enum Command {
     Tidy,
     /// Runs real Socket.IO clients against the real binary.
     E2e(e2e::Args),
+    /// Takes the picture of the dashboard that the README shows, in Chromium.
+    Screenshot(e2e::Binary),
     /// Plays seeded simulations of hundreds of clients, and checks every delivery.
     Sim(sim::Args),
     /// Measures what a delivered message costs, beside bare sockets and the stock library.
@@ -55,6 +58,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Ci(args) => ci::run(&sh, args),
         Command::Tidy => tidy::run(&sh),
         Command::E2e(args) => e2e::run(&sh, args),
+        Command::Screenshot(binary) => screenshot::run(&sh, binary),
         Command::Sim(args) => sim::run(&sh, args),
         Command::Bench(args) => bench::run(&sh, args),
     }

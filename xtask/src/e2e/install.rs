@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 /// Installs what the `package-lock.json` of a folder names.
-pub(super) fn npm_packages(sh: &Shell, folder: &str) -> Result<()> {
+pub(crate) fn npm_packages(sh: &Shell, folder: &str) -> Result<()> {
     let (lock, stamp) = (format!("{folder}/package-lock.json"), format!("{folder}/node_modules/.installed-lock"));
     once(sh, &lock, &stamp, || {
         let _there = sh.push_dir(folder);

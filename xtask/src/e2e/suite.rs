@@ -41,7 +41,7 @@ const BOTH_TIERS: &[&str] = &[
 const FOLDERS: [(&str, &str); 3] = [("", "e2e"), ("python/", "e2e/python"), ("js/", "clients/js/test")];
 
 /// Suites that open pages in a browser.
-const IN_BROWSER: &[&str] = &["14-javascript-browser"];
+const IN_BROWSER: &[&str] = &["14-javascript-browser", "17-dashboard"];
 
 /// A file of tests.
 pub(super) struct Suite {
