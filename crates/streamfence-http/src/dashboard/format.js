@@ -3,7 +3,7 @@
 /** A count or a rate: `0`, `7`, `12.5`, `1,234`, `56.1 k`. */
 export function count(value) {
   if (!Number.isFinite(value)) return "–";
-  if (value !== 0 && Math.abs(value) < 10 && !Number.isInteger(value)) return value.toFixed(1);
+  if (value !== 0 && Math.abs(value) < 9.95 && !Number.isInteger(value)) return value.toFixed(1);
   if (Math.abs(value) < 10_000) return Math.round(value).toLocaleString("en");
   return scaled(value, 1_000, ["k", "M", "G", "T"]);
 }
