@@ -154,11 +154,22 @@ impl Books {
         self.abandoned(topic, messages);
     }
 
-    pub(crate) fn sent(&mut self, client: ClientId, message: &Message, attempt: u32, awaits_ack: bool) {
+    /// A message was sent. `waited` is how long ago it was published, where that is to be told.
+    pub(crate) fn sent(
+        &mut self,
+        client: ClientId,
+        message: &Message,
+        attempt: u32,
+        awaits_ack: bool,
+        waited: Option<Duration>,
+    ) {
         let topic = message.topic.id;
         let stats = self.stats_mut(topic);
         stats.sent += 1;
         stats.sent_bytes += message.size_bytes();
+        if let Some(waited) = waited {
+            stats.sent_after.count(waited);
+        }
         if attempt > 1 {
             stats.retries += 1;
             let (namespace, topic) = names(&message.topic);
@@ -178,6 +189,11 @@ impl Books {
             stats.delivered += u64::from(count);
             self.resident -= u64::from(count);
         }
+    }
+
+    /// An ack released a message so long after it was sent for the first time.
+    pub(crate) fn took_to_ack(&mut self, topic: TopicId, took: Duration) {
+        self.stats_mut(topic).acked_after.count(took);
     }
 
     pub(crate) fn exhausted(&mut self, client: ClientId, message: Arc<Message>, attempts: u32, reason: GiveUpReason) {

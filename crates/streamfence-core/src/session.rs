@@ -20,7 +20,7 @@ use crate::event::CloseReason;
 use crate::in_flight::GiveUp;
 use crate::lane::{AckedUpTo, Admission, Lane, Rejection, Sending, Shed, WayOut, Wishes, earlier};
 use crate::link::Room;
-use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
+use crate::message::{ClientId, Message, MessageId, NamespaceId, Offset, TopicId};
 use crate::output::Transmit;
 use crate::policy::Exhaustion;
 use crate::slow_client::SlowClient;
@@ -66,6 +66,8 @@ struct SeatedLane {
     is_waiting: bool,
     /// Where the hub's topic index holds this lane.
     seat: u32,
+    /// The last message of its topic when it opened: what it is told of the time before has waited for nothing.
+    after: Offset,
 }
 
 impl Session {
@@ -102,7 +104,7 @@ impl Session {
             // Most clients have one, and a slab makes room for four.
             self.lanes.reserve_exact(1);
         }
-        let place = self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0 }) as u32;
+        let place = self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0, after: Offset(0) }) as u32;
         if let Some(ladder) = &mut self.ladder {
             ladder.make_place(place);
         }
@@ -217,16 +219,21 @@ impl Session {
     }
 
     /// Releases a message the client says it has.
-    pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
-        let outcome = self.settle_ack(topic, books, |lane| lane.handle_ack(id)).unwrap_or(AckOutcome::Foreign);
+    pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, now: Instant, books: &mut Books) -> AckOutcome {
+        let outcome = self.settle_ack(topic, books, |lane, books| {
+            lane.handle_ack(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
+        });
+        let outcome = outcome.unwrap_or(AckOutcome::Foreign);
         self.note_receipt(outcome);
         books.acked(topic, outcome, 1);
         outcome
     }
 
     /// Releases every message up to one the client says it has.
-    pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
-        let heard = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
+    pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, now: Instant, books: &mut Books) -> AckOutcome {
+        let heard = self.settle_ack(topic, books, |lane, books| {
+            lane.handle_ack_up_to(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
+        });
         let AckedUpTo { outcome, released, confirmed } = heard.unwrap_or(AckedUpTo::nothing(AckOutcome::Foreign));
         if confirmed > 0 {
             self.note_receipt(AckOutcome::Confirmed);
@@ -246,7 +253,7 @@ impl Session {
         clock: Duration,
         books: &mut Books,
     ) -> AckOutcome {
-        let outcome = self.settle_ack(topic, books, |lane| lane.handle_nack(id, delay, clock));
+        let outcome = self.settle_ack(topic, books, |lane, _| lane.handle_nack(id, delay, clock));
         let outcome = outcome.unwrap_or(AckOutcome::Foreign);
         if outcome == AckOutcome::Nacked {
             self.nearest = self.nearest.min(clock.saturating_add(delay));
@@ -372,7 +379,9 @@ impl Session {
             }
             room.take(frames, bytes);
             let Sending { message, attempt, awaits_ack } = seated.lane.send(clock, now);
-            books.sent(self.client, &message, attempt, awaits_ack);
+            let is_first = attempt == 1 && message.id.offset > seated.after;
+            let waited = is_first.then(|| now.saturating_duration_since(message.published));
+            books.sent(self.client, &message, attempt, awaits_ack, waited);
             seated.end_overflow(self.client, books);
             if let Some(ladder) = &mut self.ladder {
                 ladder.weigh(place, &seated.lane);
@@ -473,6 +482,11 @@ impl Session {
         self.lanes[place as usize].seat = seat;
     }
 
+    /// Notes after which message of its topic a lane has opened.
+    pub(crate) fn opens_after(&mut self, place: u32, offset: Offset) {
+        self.lanes[place as usize].after = offset;
+    }
+
     /// The name is random, so it is as good a salt as any, and the same in every run of a simulation.
     fn salt(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.client.0;
@@ -480,11 +494,16 @@ impl Session {
     }
 
     /// Lets the lane of a topic hear an acknowledgement, and gives it its turn if that opened its window.
-    fn settle_ack<T>(&mut self, topic: TopicId, books: &mut Books, hear: impl FnOnce(&mut Lane) -> T) -> Option<T> {
+    fn settle_ack<T>(
+        &mut self,
+        topic: TopicId,
+        books: &mut Books,
+        hear: impl FnOnce(&mut Lane, &mut Books) -> T,
+    ) -> Option<T> {
         let place = self.lane_of(topic)?;
         let seated = &mut self.lanes[place as usize];
         let before = seated.lane.len();
-        let outcome = hear(&mut seated.lane);
+        let outcome = hear(&mut seated.lane, books);
         seated.end_overflow(self.client, books);
         if let Some(ladder) = &mut self.ladder
             && seated.lane.len() < before

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::catalog::Catalog;
+use crate::delays::Delays;
 use crate::event::{Event, Tier};
 use crate::message::TopicId;
 use crate::spill::{SpillRefusal, SpillStats, StoreId};
@@ -61,6 +62,11 @@ pub struct TopicStats {
     pub abandoned: u64,
     /// Acknowledgements, by [`AckOutcome`].
     pub acks: [u64; AckOutcome::ALL.len()],
+    /// How long after they were published messages were sent for the first time, each counted once per lane. What a
+    /// newcomer is told of the time before it came is not among them.
+    pub sent_after: Delays,
+    /// How long after that those that are released by an ack were.
+    pub acked_after: Delays,
 }
 
 impl TopicStats {
