@@ -22,7 +22,7 @@ use crate::log::Level;
 use crate::reload::Reload;
 use crate::spill::Stores;
 use crate::watching::Watching;
-use crate::{auth, demo, limits, log, memory, reload, say};
+use crate::{auth, demo, limits, log, memory, reload, say, supervisor};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings(&args, &[])?;
@@ -113,6 +113,8 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     // What has replaced certificates and keys since they were read is not told of.
     let mut are_certificates_good = reload::certificates(&servers, false).await;
     validators.read_keys(&settings);
+    supervisor::ready();
+    supervisor::show_life(&fence);
     loop {
         let (is_config, is_asked) = tokio::select! {
             () = signals.next() => break,
@@ -124,17 +126,20 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
         };
         if is_config {
+            supervisor::reloading();
             watching.note();
             let (stores, validators) = (&mut stores, &mut validators);
             let reload = Reload { args, fence: &fence, servers: &servers, stores, validators, level };
             settings = reload.run(settings).await;
             watching.follow(&settings, &servers);
+            supervisor::ready();
         }
         // Whoever asks again hears again what is wrong with them.
         are_certificates_good = reload::certificates(&servers, is_asked && !are_certificates_good).await;
         validators.read_keys(&settings);
     }
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
+    supervisor::stopping(drain);
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
     tokio::select! {
         () = stop(fence, servers, drain) => {

@@ -140,6 +140,8 @@ const LAYERS: &[Layer] = &[
             "anyhow",
             "axum",
             "clap",
+            // The few words that systemd waits for.
+            "sd-notify",
             "serde_json",
             "tokio",
             "tracing",
