@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{e2e, sim, tidy, tools};
+use crate::{deploy, e2e, sim, tidy, tools};
 
 /// Pinned: a new version of a judge is a change of the law.
 const CARGO_DENY: &str = "0.20.2";
@@ -44,6 +44,7 @@ const STEPS: &[Step] = &[
     Step { name: "sim-server", full: false, run: simulate_server },
     Step { name: "fuzz", full: false, run: fuzz },
     Step { name: "deny", full: false, run: deny },
+    Step { name: "deploy", full: false, run: deploy::run },
     Step { name: "e2e", full: false, run: e2e },
     Step { name: "features", full: true, run: features },
     Step { name: "fuzz-build", full: true, run: fuzz_build },

@@ -1,10 +1,11 @@
-//! The commands of this repository: `cargo xtask ci`, `tidy`, `e2e`, `sim`, `bench`.
+//! The commands of this repository: `cargo xtask ci`, `tidy`, `deploy`, `e2e`, `sim`, `bench`.
 //!
 //! None of our crates is a dependency: the commands must build when those do not.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command finds out goes to its user")]
 
 mod bench;
 mod ci;
+mod deploy;
 mod e2e;
 mod sim;
 mod tidy;
@@ -30,6 +31,8 @@ enum Command {
     Ci(ci::Args),
     /// Checks the rules of the house that no compiler checks: who may use whom, how long a file is.
     Tidy,
+    /// Has what lies in `deploy/` judged by tools of Prometheus, systemd, Kubernetes and containers.
+    Deploy,
     /// Runs real Socket.IO clients against the real binary.
     E2e(e2e::Args),
     /// Plays seeded simulations of hundreds of clients, and checks every delivery.
@@ -54,6 +57,7 @@ fn run(command: &Command) -> Result<()> {
     match command {
         Command::Ci(args) => ci::run(&sh, args),
         Command::Tidy => tidy::run(&sh),
+        Command::Deploy => deploy::run(&sh),
         Command::E2e(args) => e2e::run(&sh, args),
         Command::Sim(args) => sim::run(&sh, args),
         Command::Bench(args) => bench::run(&sh, args),
