@@ -50,7 +50,8 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     summarise(&reports?)
 }
 
-fn build(sh: &Shell, profile: &str) -> Result<PathBuf> {
+/// Builds the binary and says where it is.
+pub(crate) fn build(sh: &Shell, profile: &str) -> Result<PathBuf> {
     cmd!(sh, "cargo build --locked --package streamfence-cli --bin streamfence --profile {profile}").run()?;
     // Cargo keeps the name `debug` for the profile `dev`.
     let folder = if profile == "dev" { "debug" } else { profile };
