@@ -9,6 +9,7 @@ use crate::{deploy, dist, e2e, package, sim, tidy, tools};
 
 /// Pinned: a new version of a judge is a change of the law.
 const CARGO_DENY: &str = "0.20.2";
+const MDBOOK: &str = "0.5.4";
 const CARGO_HACK: &str = "0.6.46";
 const CARGO_FUZZ: &str = "0.13.2";
 const CARGO_MUTANTS: &str = "27.1.0";
@@ -46,6 +47,7 @@ const STEPS: &[Step] = &[
     Step { name: "deny", full: false, run: deny },
     Step { name: "deploy", full: false, run: deploy::run },
     Step { name: "package", full: false, run: package },
+    Step { name: "book", full: false, run: book },
     Step { name: "e2e", full: false, run: e2e },
     Step { name: "dist", full: false, run: dist },
     Step { name: "publish", full: true, run: publish },
@@ -118,6 +120,14 @@ fn fuzz(sh: &Shell) -> Result<()> {
     let _there = sh.push_dir("fuzz");
     cmd!(sh, "cargo fmt --check").run()?;
     Ok(cmd!(sh, "cargo test --locked --target-dir {target}").run()?)
+}
+
+/// Builds the book. What its pages tell people to type is typed by a suite of `e2e`.
+fn book(sh: &Shell) -> Result<()> {
+    // Unoptimised: it is used once, on some thirty pages.
+    let options = ["--debug", "--no-default-features", "--features", "search"];
+    let mdbook = tools::cargo_tool_with(sh, "mdbook", MDBOOK, &options)?;
+    Ok(cmd!(sh, "{mdbook} build docs").run()?)
 }
 
 fn deny(sh: &Shell) -> Result<()> {

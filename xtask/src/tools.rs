@@ -30,6 +30,11 @@ pub(crate) fn metadata(sh: &Shell) -> Result<cargo_metadata::Metadata> {
 ///
 /// A copy of ours is used rather than the user's: another version may judge differently.
 pub(crate) fn cargo_tool(sh: &Shell, name: &str, version: &str) -> Result<PathBuf> {
+    cargo_tool_with(sh, name, version, &[])
+}
+
+/// The same, built with these options of `cargo install`.
+pub(crate) fn cargo_tool_with(sh: &Shell, name: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
     let tools = target_dir(sh)?.join("tools");
     let path = tools.join("bin").join(name);
     let found = cmd!(sh, "{path} --version").quiet().ignore_stderr().read().unwrap_or_default();
@@ -38,7 +43,7 @@ pub(crate) fn cargo_tool(sh: &Shell, name: &str, version: &str) -> Result<PathBu
         let build = tools.join("build");
         cmd!(
             sh,
-            "cargo install --quiet --locked --force {name} --version {version} --root {tools} --target-dir {build}"
+            "cargo install --quiet --locked --force {name} --version {version} --root {tools} --target-dir {build} {options...}"
         )
         .run()?;
         // Several hundred megabytes that nothing reads again.

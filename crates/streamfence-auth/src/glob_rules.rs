@@ -1,7 +1,6 @@
 //! What the holder of a token may do, said with patterns.
 
-use std::fmt;
-
+use crate::glob::Glob;
 use crate::validator::{Action, Rules};
 
 /// What a token allows: whatever one of its rules allows.
@@ -91,76 +90,9 @@ impl Rules for GlobRules {
     }
 }
 
-/// A pattern in which `*` stands for any characters.
-#[derive(Clone)]
-struct Glob(Box<str>);
-
-impl Glob {
-    fn new(pattern: &str) -> Self {
-        Self(pattern.into())
-    }
-
-    /// Whether it stands for all of a text. It goes back to its last `*` and no further, so it takes at most as many
-    /// steps as both have bytes, multiplied.
-    fn matches(&self, text: &str) -> bool {
-        // `*` is a byte that is part of no other character, so bytes will do.
-        let (pattern, text) = (self.0.as_bytes(), text.as_bytes());
-        let (mut p, mut t) = (0, 0);
-        let mut last_star = None;
-        while t < text.len() {
-            if pattern.get(p) == Some(&b'*') {
-                last_star = Some((p, t));
-                p += 1;
-            } else if pattern.get(p) == Some(&text[t]) {
-                p += 1;
-                t += 1;
-            } else if let Some((star, taken)) = last_star {
-                last_star = Some((star, taken + 1));
-                (p, t) = (star + 1, taken + 1);
-            } else {
-                return false;
-            }
-        }
-        pattern[p..].iter().all(|byte| *byte == b'*')
-    }
-}
-
-impl fmt::Debug for Glob {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    #[test]
-    fn a_star_is_anything_and_all_else_is_itself() {
-        let table = [
-            ("", "", true),
-            ("", "a", false),
-            ("*", "", true),
-            ("*", "/a.b", true),
-            ("orders.*", "orders.", true),
-            ("orders.*", "orders", false),
-            ("*.eu", "orders.eu", true),
-            ("*.eu", "orders.eu.x", false),
-            ("a*b*c", "a-b-b-c", true),
-            ("a*b*c", "a-c-b", false),
-            ("a?c", "abc", false),
-            ("[a]", "a", false),
-            ("**a", "a", true),
-            ("a.c", "abc", false),
-            ("A", "a", false),
-            ("ü*", "üx", true),
-        ];
-        for (pattern, text, expected) in table {
-            assert_eq!(Glob::new(pattern).matches(text), expected, "{pattern} {text}");
-        }
-    }
 
     #[test]
     fn no_rule_allows_nothing_and_no_action_only_to_join() {
@@ -170,21 +102,5 @@ mod tests {
         assert!(!rules.allow("/a", Some("t"), Action::Subscribe) && !rules.allow("/a", Some("t"), Action::Publish));
         let rules = GlobRules::from_iter([GlobRule::new("/a").topics::<&str>([])]);
         assert!(!rules.allow("/a", Some("t"), Action::Subscribe));
-    }
-
-    /// What a pattern means, said as shortly as possible.
-    fn means(pattern: &[u8], text: &[u8]) -> bool {
-        match pattern {
-            [] => text.is_empty(),
-            [b'*', rest @ ..] => (0..=text.len()).any(|taken| means(rest, &text[taken..])),
-            [first, rest @ ..] => text.first() == Some(first) && means(rest, &text[1..]),
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn patterns_match_what_they_mean(pattern in "[ab*]{0,8}", text in "[ab]{0,10}") {
-            prop_assert_eq!(Glob::new(&pattern).matches(&text), means(pattern.as_bytes(), text.as_bytes()));
-        }
     }
 }

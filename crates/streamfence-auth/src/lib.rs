@@ -6,6 +6,7 @@
 mod token;
 mod validator;
 
+mod glob;
 mod glob_rules;
 mod static_tokens;
 
@@ -28,6 +29,7 @@ mod revision;
 pub use address::AddressKey;
 pub use chain::ValidatorChain;
 pub use failures::{FailureLimit, FailureLimiter};
+pub use glob::Glob;
 pub use glob_rules::{GlobRule, GlobRules};
 #[cfg(feature = "hook")]
 pub use hook::{HttpHook, HttpHookError, HttpHookOptions};

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 
 use crate::revision;
+use crate::token::Token;
 use crate::validator::{Asked, AuthDecision, TokenValidator, Validating};
 
 /// Principals and the token of each.
@@ -92,11 +93,18 @@ impl StaticTokens {
         Ok(has_changed)
     }
 
-    fn decide(&self, token: &str) -> AuthDecision {
+    /// Whose token it is, for whoever asks no more than that.
+    #[must_use]
+    pub fn holder(&self, token: &Token) -> Option<Arc<str>> {
         let known = self.0.load();
-        let digest = Sha256::digest(token.as_bytes()).into();
-        match choose(known.entries.iter().map(|entry| &entry.digest), &digest) {
-            Some(index) => AuthDecision::accept(known.entries[index].principal.clone()),
+        let digest = Sha256::digest(token.expose().as_bytes()).into();
+        let index = choose(known.entries.iter().map(|entry| &entry.digest), &digest)?;
+        Some(known.entries[index].principal.clone())
+    }
+
+    fn decide(&self, token: &Token) -> AuthDecision {
+        match self.holder(token) {
+            Some(principal) => AuthDecision::accept(principal),
             None => AuthDecision::reject("the token is none of those known"),
         }
     }
@@ -104,7 +112,7 @@ impl StaticTokens {
 
 impl TokenValidator for StaticTokens {
     fn validate<'a>(&'a self, asked: Asked<'a>) -> Validating<'a> {
-        Box::pin(std::future::ready(self.decide(asked.token.expose())))
+        Box::pin(std::future::ready(self.decide(asked.token)))
     }
 
     fn revision(&self) -> u64 {
@@ -188,10 +196,13 @@ mod tests {
     use super::*;
 
     fn who(tokens: &StaticTokens, token: &str) -> Option<String> {
-        match tokens.decide(token) {
-            AuthDecision::Accept(grant) => Some(grant.principal.to_string()),
+        let token = Token::from(token);
+        let decided = match tokens.decide(&token) {
+            AuthDecision::Accept(grant) => Some(grant.principal),
             AuthDecision::Reject(_) | AuthDecision::Unavailable(_) => None,
-        }
+        };
+        assert_eq!(tokens.holder(&token), decided);
+        decided.map(|principal| principal.to_string())
     }
 
     #[test]

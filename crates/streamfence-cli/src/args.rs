@@ -43,7 +43,7 @@ pub(crate) struct ServeArgs {
     /// Listen here instead: HOST:PORT, or unix:PATH; for one server only
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<Listen>,
-    /// Publish, metrics and health here instead: HOST:PORT, a loopback address
+    /// Publish, metrics and health here instead: HOST:PORT, a loopback address unless the file has keys, or unix:PATH
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin_listen: Option<Listen>,
     /// How logs are written to stderr

@@ -9,7 +9,7 @@ use crate::args::CheckArgs;
 use crate::auth::Validators;
 use crate::exit::Failure;
 use crate::serve::options;
-use crate::{explain, say};
+use crate::{api_keys, explain, say};
 
 pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let mut outcome = Outcome { args, warnings: Vec::new() };
@@ -22,6 +22,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
     }
     // Keys that cannot be read, or are none, are wrong here already.
     Validators::new(&settings.servers)?;
+    api_keys::keys(&settings.admin.keys)?;
     let mut wrong = Vec::new();
     for server in &settings.servers {
         let Some(tls) = options(server).tls else { continue };

@@ -7,6 +7,8 @@
 mod args;
 mod exit;
 
+mod admin_address;
+mod api_keys;
 mod auth;
 mod check;
 mod config;

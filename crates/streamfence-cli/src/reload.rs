@@ -2,11 +2,14 @@
 //!
 //! Never when: that is for whoever hears of SIGHUP, or of files that change.
 
-use streamfence_config::{LogSettings, Settings, differences};
+use streamfence_config::{AdminSettings, LogSettings, Settings, differences};
 use streamfence_core::Event;
+use streamfence_http::Keys;
 use streamfence_runtime::Fence;
 use streamfence_socketio::{Change, Effect, Plan, Server};
 
+use crate::admin_address::AdminAddress;
+use crate::api_keys;
 use crate::args::ServeArgs;
 use crate::auth::{Successors, Validators};
 use crate::exit::Failure;
@@ -22,6 +25,7 @@ pub(crate) struct Reload<'a> {
     pub(crate) servers: &'a [Server],
     pub(crate) stores: &'a mut Stores,
     pub(crate) validators: &'a mut Validators,
+    pub(crate) admin: &'a AdminAddress,
     pub(crate) level: &'a Level,
 }
 
@@ -29,6 +33,7 @@ pub(crate) struct Reload<'a> {
 struct Planned<'a> {
     servers: Vec<(String, Plan<'a>)>,
     validators: Successors,
+    keys: Keys,
 }
 
 impl<'a> Reload<'a> {
@@ -48,6 +53,8 @@ impl<'a> Reload<'a> {
     async fn find_good(&mut self, old: &Settings) -> Result<(Settings, Planned<'a>), Failure> {
         let new = settings(self.args, self.stores.settings())?;
         let validators = self.validators.successors(old, &new)?;
+        let keys = api_keys::keys(&new.admin.keys)?;
+        self.admin.check(&keys)?;
         let mut servers = Vec::new();
         for (server, running) in old.servers.iter().zip(self.servers) {
             if let Ok(settings) = new.server(&server.name) {
@@ -58,7 +65,7 @@ impl<'a> Reload<'a> {
         }
         // What was opened where another directory cannot be had waits for the next time.
         self.stores.open_more(&new.spill_stores, self.fence).await?;
-        Ok((new, Planned { servers, validators }))
+        Ok((new, Planned { servers, validators, keys }))
     }
 
     async fn apply(&mut self, old: Settings, new: Settings, planned: Planned<'a>) -> Settings {
@@ -69,6 +76,10 @@ impl<'a> Reload<'a> {
         for server in self.validators.replace(planned.validators) {
             // Not what has changed: these are secrets.
             tell(&format!("servers.{server}.auth"), "the tokens believed", "others", Effect::Live);
+        }
+        if old.admin.keys != new.admin.keys {
+            self.admin.adopt(&planned.keys);
+            tell("admin.keys", "the keys", "others", Effect::Live);
         }
         for (name, plan) in planned.servers {
             for Change { key, from, to, effect } in plan.carry_out() {
@@ -100,7 +111,8 @@ impl<'a> Reload<'a> {
             server
         });
         let servers = servers.collect();
-        Settings { servers, log, catalog: new.catalog, sources: new.sources, watch: new.watch, ..old }
+        let admin = AdminSettings { listen: old.admin.listen.clone(), ..new.admin };
+        Settings { servers, admin, log, catalog: new.catalog, sources: new.sources, watch: new.watch, ..old }
     }
 
     /// Logs as the new settings say, as far as that can change.
@@ -163,8 +175,8 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
     if old.memory_budget_bytes() != new.memory_budget_bytes() {
         changed.push("`memoryBudgetBytes`".to_owned());
     }
-    if old.admin != new.admin {
-        changed.push("`admin`".to_owned());
+    if old.admin.listen != new.admin.listen {
+        changed.push("the address of `admin`".to_owned());
     }
     if old.log.format != new.log.format {
         changed.push("`log.format`".to_owned());

@@ -1,19 +1,17 @@
 //! `streamfence serve`: every server of a file in one process, over one fence.
 
-use std::future::IntoFuture;
 use std::time::Duration;
 
 use streamfence_config::{EngineIoTransport, ServerSettings, Settings, SpillSettings, TlsClientAuth, TlsProtocol};
-use streamfence_http::{Api, loopback_hosts_only};
+use streamfence_http::Api;
 use streamfence_metrics::Metrics;
 use streamfence_runtime::Fence;
-use streamfence_socketio::server::bind_unix;
 use streamfence_socketio::{
     Address, ClientAuth, EngineTransport, Password, Server, ServerOptions, TlsOptions, TlsVersion,
 };
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::admin_address::AdminAddress;
 use crate::args::{Listen, LogFormat, ServeArgs};
 use crate::auth::Validators;
 use crate::events::EventLog;
@@ -22,7 +20,7 @@ use crate::log::Level;
 use crate::reload::Reload;
 use crate::spill::Stores;
 use crate::watching::Watching;
-use crate::{auth, demo, limits, log, memory, reload, say, supervisor};
+use crate::{api_keys, auth, demo, limits, log, memory, reload, say, supervisor};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings(&args, &[])?;
@@ -61,12 +59,10 @@ pub(crate) fn settings(args: &ServeArgs, open: &[SpillSettings]) -> Result<Setti
         server.listen = listen.clone().into();
     }
     if let Some(listen) = &args.admin_listen {
-        if !listen.is_loopback() {
-            return Err(Failure::Usage(format!(
-                "--admin-listen {listen:?} is not a loopback address; the API asks for no key"
-            )));
-        }
         settings.admin.listen = listen.clone().into();
+        if !listen.is_loopback() && settings.admin.keys.is_empty() {
+            return Err(api_keys::missing(&format!("--admin-listen {}", settings.admin.listen)));
+        }
     }
     Ok(settings)
 }
@@ -88,8 +84,9 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     let fence = stores.give_to(fence).build().map_err(Failure::other)?;
 
     let mut validators = Validators::new(&settings.servers)?;
-    let admin = Api::new(fence.clone(), move || metrics.encode());
-    let admin_address = serve_admin(admin, &settings.admin.listen).await?;
+    let keys = api_keys::keys(&settings.admin.keys)?;
+    let api = Api::new(fence.clone(), move || metrics.encode()).keys(keys.clone());
+    let admin = AdminAddress::serve(api, keys, &settings.admin.listen).await?;
     let mut servers = Vec::new();
     for server in &settings.servers {
         let started = Server::builder(fence.clone())
@@ -106,7 +103,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     if args.config.is_none() {
         tokio::spawn(demo::publish(fence.clone()));
         let server = servers.first().expect("the demo has a server").address();
-        say::line(demo::guide(&server.to_string(), &admin_address.to_string()))?;
+        say::line(demo::guide(&server.to_string(), &admin.address.to_string()))?;
     }
 
     let mut watching = Watching::start(args, &settings, &servers);
@@ -129,7 +126,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
             supervisor::reloading();
             watching.note();
             let (stores, validators) = (&mut stores, &mut validators);
-            let reload = Reload { args, fence: &fence, servers: &servers, stores, validators, level };
+            let reload = Reload { args, fence: &fence, servers: &servers, stores, validators, admin: &admin, level };
             settings = reload.run(settings).await;
             watching.follow(&settings, &servers);
             supervisor::ready();
@@ -158,31 +155,6 @@ async fn stop(fence: Fence, servers: Vec<Server>, drain: Duration) {
         stopping.spawn(server.stop());
     }
     stopping.join_all().await;
-}
-
-async fn serve_admin(api: Api, listen: &streamfence_config::Listen) -> Result<Address, Failure> {
-    let routes = loopback_hosts_only(streamfence_http::router(api));
-    let cannot_listen = |why| Failure::Listen(format!("admin: cannot listen on {listen}: {why}"));
-    let (address, serving) = match listen {
-        streamfence_config::Listen::Tcp { host, port } => {
-            let listener = TcpListener::bind((host.as_str(), *port)).await.map_err(cannot_listen)?;
-            let bound = listener.local_addr().map_err(cannot_listen)?;
-            // The name was checked to be a loopback one, but names are looked up: what counts is where it ended.
-            if !bound.ip().is_loopback() {
-                return Err(Failure::Listen(format!("admin: {listen} is {bound}, not a loopback address")));
-            }
-            let address = Address::Tcp { host: bound.ip().to_string(), port: bound.port() };
-            (address, tokio::spawn(axum::serve(listener, routes).into_future()))
-        }
-        streamfence_config::Listen::Unix(path) => {
-            let listener = bind_unix(path).await.map_err(cannot_listen)?;
-            (Address::Unix(path.clone()), tokio::spawn(axum::serve(listener, routes).into_future()))
-        }
-    };
-    // It serves until the process ends: what drains is still worth a look.
-    drop(serving);
-    tracing::info!(server = "admin", address = %address, "listening");
-    Ok(address)
 }
 
 /// Waits for the next SIGHUP, where it is listened to.

@@ -143,8 +143,8 @@ fn serve_refuses_what_it_cannot_serve() {
         (&["-c", &file, "--server", "nobody"][..], 2, "nobody"),
         (&["-c", &file, "--server", "feed", "--server", "nobody"], 2, "nobody"),
         (&["-c", &file, "--listen", "127.0.0.1:0"], 2, "--server"),
-        (&["--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"], 2, "loopback"),
-        (&["--listen", "127.0.0.1:0", "--admin-listen", "[::]:0"], 2, "loopback"),
+        (&["--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"], 3, "add keys to the configuration"),
+        (&["--listen", "127.0.0.1:0", "--admin-listen", "[::]:0"], 3, "add keys to the configuration"),
         (&["-c", &wrong], 3, "wrong.yaml:1:10"),
     ] {
         let Finished { code, stdout, stderr } = run(&[&["serve"], arguments].concat());

@@ -105,10 +105,7 @@ impl Block {
                         continue;
                     }
                     spellings.push((key, name.value));
-                    if let Kind::Later = key.kind {
-                        let problem = Problem::KeyNotInThisBuild { key: key.name.to_owned() };
-                        report.error(part, name.at, problem);
-                    } else if let Some(value) = checked(key, value, part, report) {
+                    if let Some(value) = checked(key, value, part, report) {
                         block.entries.push((key, value));
                     }
                 }
@@ -224,6 +221,16 @@ impl Block {
         }
     }
 
+    /// The entries of a list of secrets, each where it stands; none where it is not given.
+    pub(crate) fn secrets(&self, name: &str) -> Vec<&Node> {
+        match (self.entry(name), self.key(name).kind) {
+            (Some(Node { value: Value::List(list), .. }), _) => list.iter().collect(),
+            (Some(one), _) => vec![one],
+            (None, Kind::SecretTexts) => Vec::new(),
+            _ => panic!("`{name}` is no list of secrets in the table of keys"),
+        }
+    }
+
     /// A block of keys in this one; all defaults where it is not given. Its mistakes are reported wherever it is read.
     pub(crate) fn block(&self, name: &str, sections: &'static [Section], part: &str, report: &mut Report<'_>) -> Self {
         match self.entry(name) {
@@ -309,6 +316,17 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
             hidden(key, node.at, "no block of names", "names, each with a text", part, report);
             return None;
         }
+        (Kind::SecretTexts, Value::Text(text)) if !text.value.is_empty() => return Some(node),
+        (Kind::SecretTexts, Value::List(list))
+            if !list.is_empty() && list.iter().all(|entry| text_of(entry).is_some_and(|text| !text.is_empty())) =>
+        {
+            return expand_all(node, part, report);
+        }
+        (Kind::SecretTexts, _) => {
+            let wanted = "a text in quotes, or a list of such texts";
+            hidden(key, node.at, "neither a text nor a list of texts, or an empty one", wanted, part, report);
+            return None;
+        }
         (Kind::Text { .. } | Kind::Path, _) => "a text that is not empty".to_owned(),
         (Kind::Texts { .. }, Value::Text(text)) if !text.value.is_empty() => return Some(node),
         (Kind::Texts { .. }, Value::List(list))
@@ -319,8 +337,8 @@ fn checked(key: &Key, mut node: Node, part: &str, report: &mut Report<'_>) -> Op
         (Kind::Texts { .. }, _) => "a text, or a list of texts, none of them empty".to_owned(),
         (Kind::List(_), Value::List(_)) => return Some(node),
         (Kind::List(of), _) => format!("a list of {of}"),
-        // What stands in a block is checked when it is read; a key that came too early was refused by its name.
-        (Kind::Block | Kind::Later, _) => return Some(node),
+        // What stands in a block is checked when it is read.
+        (Kind::Block, _) => return Some(node),
     };
     report.wrong(part, key.name, &node, wanted);
     None

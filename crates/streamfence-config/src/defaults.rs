@@ -61,7 +61,7 @@ impl Level {
 }
 
 fn keys(sections: &'static [Section]) -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().filter(|key| sections.contains(&key.section) && !matches!(key.kind, Kind::Later))
+    KEYS.iter().filter(|key| sections.contains(&key.section))
 }
 
 fn block(sections: &'static [Section], level: Level, page: &mut String) {
@@ -81,7 +81,7 @@ fn nested(key: &Key, level: Level, page: &mut String) {
     match inside(key).expect("what has no value is a block or a list") {
         Inside::Keys(of) => block(of, level.deeper(), page),
         Inside::Named(of) => {
-            level.deeper().line(&format!("{SERVER}:"), page);
+            level.deeper().line(&format!("{}:", named(of)), page);
             block(of, level.deeper().deeper(), page);
         }
         // Within a comment, on one line: nothing there is to be read key by key.
@@ -140,13 +140,17 @@ fn value(key: &Key) -> Option<Tree> {
         (Kind::Block | Kind::List(_), _) => return None,
         (Kind::Optional { min, .. }, _) => Tree::number(min),
         (Kind::Word { of }, _) => Tree::text(of[0]),
-        (Kind::Secret, _) => Tree::text(format!("${{file:{}}}", example(key))),
+        (Kind::Secret | Kind::SecretTexts, _) => Tree::text(format!("${{file:{}}}", example(key))),
         (Kind::Secrets, _) => Tree::block([("somebody", Tree::text(format!("${{file:{}}}", example(key))))]),
         _ => Tree::text(example(key)),
     })
 }
 
-const SERVER: &str = "main";
+/// A name for what has one of the operator's choosing.
+fn named(sections: &[Section]) -> &'static str {
+    if sections.contains(&Section::AdminKey) { "backend" } else { "main" }
+}
+
 const TOPIC: &str = "price";
 
 /// A text for a key that has none without being given one.
@@ -164,6 +168,9 @@ fn example(key: &Key) -> &'static str {
         "jwksPath" => "keys.json",
         "url" => "http://127.0.0.1:8080/authorize",
         "staticTokens" => "token",
+        "keys" => "publish-key",
+        "scopes" => "publish",
+        "topics" => "/feed/*",
         "issuer" => "https://issuer.example",
         "audience" => "streamfence",
         "privateKeyPassword" => "key-password",
@@ -176,7 +183,7 @@ fn values(sections: &'static [Section]) -> Vec<(String, Tree)> {
     said.map(|key| {
         let value = value(key).unwrap_or_else(|| match inside(key) {
             Some(Inside::Keys(of)) => Tree::Block(values(of)),
-            Some(Inside::Named(of)) => Tree::block([(SERVER, Tree::Block(values(of)))]),
+            Some(Inside::Named(of)) => Tree::block([(named(of), Tree::Block(values(of)))]),
             Some(Inside::Blocks(of)) => Tree::List(vec![Tree::Block(values(of))]),
             Some(Inside::NamesOrBlocks(_) | Inside::Texts) | None => unreachable!("these have a value"),
         });

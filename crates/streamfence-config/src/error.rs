@@ -130,12 +130,6 @@ pub enum Problem {
         /// What may have been meant.
         hint: String,
     },
-    /// The contract knows the key and this build does not.
-    #[error("`{key}` is not in this build; wanted no such key")]
-    KeyNotInThisBuild {
-        /// The key.
-        key: String,
-    },
     /// The contract knows the value and this build does not.
     #[error("{key} {found} is not in this build; wanted {wanted}")]
     ValueNotInThisBuild {

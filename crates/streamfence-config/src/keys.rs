@@ -5,9 +5,12 @@
 
 use std::fmt::Write as _;
 
-use Kind::{Block, Choice, Decimal, Flag, Later, List, Number, Optional, Path, Secret, Secrets, Text, Texts, Word};
+use Kind::{
+    Block, Choice, Decimal, Flag, List, Number, Optional, Path, Secret, SecretTexts, Secrets, Text, Texts, Word,
+};
 use Section::{
-    Admin, AuthFailures, AuthHook, Backoff, File, Jwt, Log, Namespace, Policy, Server, SlowClient, Spill, Tls, Topic,
+    Admin, AdminKey, AuthFailures, AuthHook, Backoff, File, Jwt, Log, Namespace, Policy, Server, SlowClient, Spill,
+    Tls, Topic,
 };
 use Section::{EventRate, HandshakeRate, InboundEvents, InboundRate, PrincipalRate};
 
@@ -64,12 +67,14 @@ pub enum Section {
     Topic,
     /// Under `admin`.
     Admin,
+    /// Under `admin.keys.<name>`.
+    AdminKey,
     /// Under `log`.
     Log,
 }
 
 impl Section {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         File,
         Server,
         HandshakeRate,
@@ -88,6 +93,7 @@ impl Section {
         Spill,
         Topic,
         Admin,
+        AdminKey,
         Log,
     ];
 
@@ -111,6 +117,7 @@ impl Section {
             Spill => "under `spill`",
             Topic => "in an entry of `topics`",
             Admin => "under `admin`",
+            AdminKey => "under `admin.keys.<name>`",
             Log => "under `log`",
         }
     }
@@ -173,6 +180,8 @@ pub enum Kind {
     Secret,
     /// Names, each with a text that is never shown.
     Secrets,
+    /// A text that is never shown, or a list of them.
+    SecretTexts,
     /// The path of a file, or none.
     Path,
     /// A text, or a list of texts that count together.
@@ -184,8 +193,6 @@ pub enum Kind {
     List(&'static str),
     /// A block of keys of its own.
     Block,
-    /// Part of the contract and not of this build.
-    Later,
 }
 
 /// The longest time a key may ask for, so that no deadline leaves the clock: a day.
@@ -228,10 +235,6 @@ const fn burst(without: &'static str) -> Kind {
 
 const fn choice(of: &'static [&'static str]) -> Kind {
     Choice { of, later: &[] }
-}
-
-const fn later(section: Section, name: &'static str, meaning: &'static str) -> Key {
-    key(section, name, Later, meaning)
 }
 
 /// Every key there is, section by section, in the order in which a file is best written.
@@ -387,9 +390,13 @@ pub const KEYS: &[Key] = &[
 
     key(Topic, "name", Text { default: None }, "Its name; once in its namespace. One that ends in `*` is a pattern: every name that begins so is a topic, made when somebody subscribes or publishes to it and gone with its last subscriber."),
 
-    key(Admin, "host", Text { default: Some("127.0.0.1") }, "The address to listen on: a loopback address, or `unix:/path`, which takes no port."),
+    key(Admin, "host", Text { default: Some("127.0.0.1") }, "The address to listen on: a loopback address, or `unix:/path`, which takes no port; any other only where there are `keys`."),
     key(Admin, "port", number(0, U16, 9093), "The port to listen on; 0 lets the system choose."),
-    later(Admin, "keys", "Who may publish and administer from elsewhere."),
+    key(Admin, "keys", Block, "Who may do what, each under a name of its own that stands in the log. Without any, nobody is asked for a key. With them every request needs one, from this machine too."),
+
+    key(AdminKey, "keys", SecretTexts, "The key itself, sent as `Authorization: Bearer KEY`, or `sha256:` and the 64 hexadecimal digits of its digest; better `${ENV}` or a digest than the key. Several while one takes the place of another."),
+    key(AdminKey, "scopes", Texts { default: "" }, "What its holder may do: `publish` (the routes of `/v1`), `read` (`/metrics` and what `/admin/v1` shows), `admin` (what `/admin/v1` changes, and all of `read`). At least one."),
+    key(AdminKey, "topics", Texts { default: "" }, "Where its holder may publish: patterns of a namespace and topic such as `/feed/*` or `/chat/room-7`, in which `*` stands for any characters. Without it, everywhere."),
 
     key(Log, "level", choice(&["info", "error", "warn", "debug", "trace"]), "The least important line that is logged."),
     key(Log, "format", choice(&["text", "json"]), "The shape of a line."),
@@ -413,7 +420,7 @@ pub(crate) fn hint(sections: &[Section], spelling: &str) -> String {
         (Some(section), _) => format!("; it stands {}", section.place()),
         (None, Some(key)) => format!("; the nearest is `{}`", key.name),
         (None, None) => {
-            let built = here().filter(|key| !matches!(key.kind, Later)).map(|key| key.name);
+            let built = here().map(|key| key.name);
             format!("; wanted one of {}", built.collect::<Vec<_>>().join(", "))
         }
     }
@@ -489,9 +496,9 @@ impl Kind {
             Text { default: None } => ("a text".to_owned(), "must be given".to_owned()),
             Secret | Path => ("a text".to_owned(), "none".to_owned()),
             Secrets => ("names, each with a text".to_owned(), "none".to_owned()),
+            SecretTexts => ("a text, or a list of texts".to_owned(), "must be given".to_owned()),
             List(of) => (format!("a list of {of}"), String::new()),
             Block => ("a block of keys".to_owned(), String::new()),
-            Later => ("not in this build".to_owned(), String::new()),
         }
     }
 }

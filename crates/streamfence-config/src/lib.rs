@@ -21,6 +21,7 @@ mod expand;
 
 mod block;
 
+mod admin;
 mod auth;
 mod limits;
 mod namespaces;
@@ -58,9 +59,9 @@ pub use raw::Place;
 pub use resolve::{Format, parse};
 pub use schema::schema;
 pub use settings::{
-    AdminSettings, AuthFailureSettings, AuthHookSettings, AuthSettings, EngineIoTransport, JwtAlgorithm, JwtKeySource,
-    JwtSettings, Listen, LogFormat, LogLevel, LogSettings, Secret, ServerSettings, Settings, SpillSettings,
-    StaticToken, TlsClientAuth, TlsProtocol, TlsSettings, UnknownServer,
+    AdminKeySettings, AdminScope, AdminSettings, AuthFailureSettings, AuthHookSettings, AuthSettings,
+    EngineIoTransport, JwtAlgorithm, JwtKeySource, JwtSettings, Listen, LogFormat, LogLevel, LogSettings, Secret,
+    ServerSettings, Settings, SpillSettings, StaticToken, TlsClientAuth, TlsProtocol, TlsSettings, UnknownServer,
 };
 pub use source::Source;
 pub use watch::{News, Watch};

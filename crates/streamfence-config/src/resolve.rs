@@ -3,13 +3,13 @@
 //! Pure: it opens no file and reads no environment but through the lookup it is given.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use streamfence_core::{Catalog, CatalogBuilder};
 
+use crate::admin;
 use crate::auth;
 use crate::block::{Block, Report};
 use crate::error::{ConfigError, ConfigErrors, Problem};
@@ -19,7 +19,7 @@ use crate::limits;
 use crate::namespaces;
 use crate::raw::{self, Node, Place, Value, shown};
 use crate::secrets::Secret;
-use crate::settings::{AdminSettings, EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings};
+use crate::settings::{EngineIoTransport, Listen, LogFormat, LogLevel, LogSettings};
 use crate::settings::{ServerSettings, Settings, SpillSettings};
 use crate::spill::{self, Stores};
 use crate::tls;
@@ -92,11 +92,12 @@ fn file_settings(root: Node, mut stores: Stores<'_>, report: &mut Report<'_>) ->
         None if !file.is_sound => {}
         Some(_) | None => missing("", file.at, "servers", "a block of at least one server", report),
     }
-    let admin = section(&mut file, "admin", &[Section::Admin], report);
+    let mut admin = section(&mut file, "admin", &[Section::Admin], report);
     let log = section(&mut file, "log", &[Section::Log], report);
     let (spill_stores, spill_pending) = stores.settings();
+    let admin_listen = listen(&admin, "admin", &mut addresses, report);
     let settings = Settings {
-        admin: AdminSettings { listen: admin_listen(&admin, &mut addresses, report) },
+        admin: admin::resolve(&mut admin, admin_listen, report),
         log: LogSettings {
             level: match log.text("level") {
                 "error" => LogLevel::Error,
@@ -235,18 +236,6 @@ fn listen(block: &Block, part: &str, addresses: &mut Taken, report: &mut Report<
         _ => {
             let at = port_at.unwrap_or(host_at);
             addresses.claim("address", &listen.to_string(), at, part, "address once in the file", report);
-        }
-    }
-    listen
-}
-
-fn admin_listen(admin: &Block, addresses: &mut Taken, report: &mut Report<'_>) -> Listen {
-    let listen = listen(admin, "admin", addresses, report);
-    if let Listen::Tcp { host, .. } = &listen {
-        let is_loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-        if !is_loopback {
-            let wanted = "a loopback address or `unix:/path`, because keys are not in this build";
-            wrong_text("admin", admin.place_of("host").unwrap_or(admin.at), "host", host, wanted, report);
         }
     }
     listen

@@ -50,7 +50,7 @@ fn to_def(name: &str) -> Tree {
 }
 
 fn block(sections: &[Section]) -> Tree {
-    let keys = || KEYS.iter().filter(|key| sections.contains(&key.section) && !matches!(key.kind, Kind::Later));
+    let keys = || KEYS.iter().filter(|key| sections.contains(&key.section));
     let mut properties: Vec<_> = keys().map(|key| (key.name.to_owned(), property(key))).collect();
     // The other spelling of a key is the same key; editors should offer the first.
     let block = name_of(sections);
@@ -76,7 +76,8 @@ fn is_required(key: &Key) -> bool {
     let is_list_of_one =
         matches!((key.section, key.name), (Section::Server, "namespaces") | (Section::Namespace, "topics"));
     let is_file = matches!((key.section, key.name), (Section::File, "servers"));
-    is_list_of_one || is_file || matches!(key.kind, Kind::Text { default: None })
+    let is_of_a_key = key.section == Section::AdminKey && key.name != "topics";
+    is_list_of_one || is_file || is_of_a_key || matches!(key.kind, Kind::Text { default: None })
 }
 
 fn either_spelling(key: &Key) -> Tree {
@@ -113,8 +114,8 @@ pub(crate) fn default(key: &Key) -> Option<Tree> {
         | Kind::Secrets
         | Kind::Path
         | Kind::List(_)
-        | Kind::Block
-        | Kind::Later => None,
+        | Kind::SecretTexts
+        | Kind::Block => None,
     }
 }
 
@@ -135,7 +136,7 @@ fn takes(key: &Key) -> Vec<(&'static str, Tree)> {
         Kind::Flag { .. } => or_reference(vec![("type", Tree::text("boolean"))]),
         Kind::Choice { of, .. } | Kind::Word { of } => or_reference(vec![("enum", Tree::texts(of.iter().copied()))]),
         Kind::Text { .. } | Kind::Secret | Kind::Path => vec![is_text, ("minLength", Tree::number(1))],
-        Kind::Texts { .. } => {
+        Kind::Texts { .. } | Kind::SecretTexts => {
             let text = || vec![("type", Tree::text("string")), ("minLength", Tree::number(1))];
             let list =
                 vec![("type", Tree::text("array")), ("minItems", Tree::number(1)), ("items", Tree::block(text()))];
@@ -147,7 +148,6 @@ fn takes(key: &Key) -> Vec<(&'static str, Tree)> {
             ("additionalProperties", Tree::block([is_text, ("minLength", Tree::number(1))])),
         ],
         Kind::List(_) | Kind::Block => inside(key).map(holds).unwrap_or_default(),
-        Kind::Later => vec![("not", Tree::Block(Vec::new()))],
     }
 }
 

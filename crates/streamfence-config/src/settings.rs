@@ -11,8 +11,10 @@ use crate::error::ConfigError;
 use crate::limits::LimitSettings;
 use crate::source::Source;
 
+mod admin;
 mod auth;
 
+pub use admin::{AdminKeySettings, AdminScope, AdminSettings};
 pub use auth::{
     AuthFailureSettings, AuthHookSettings, AuthSettings, JwtAlgorithm, JwtKeySource, JwtSettings, Secret, StaticToken,
 };
@@ -223,13 +225,6 @@ pub enum TlsProtocol {
     Tls12,
     /// TLS 1.3.
     Tls13,
-}
-
-/// The address of publish API, metrics and health.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdminSettings {
-    /// Where it listens: a loopback address or a Unix socket.
-    pub listen: Listen,
 }
 
 /// What is logged, and how.

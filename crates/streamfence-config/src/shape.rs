@@ -25,6 +25,7 @@ pub(crate) fn inside(key: &Key) -> Option<Inside> {
     Some(match (key.section, key.name) {
         (Section::File, "servers") => Inside::Named(&[Section::Server]),
         (Section::File, "admin") => Inside::Keys(&[Section::Admin]),
+        (Section::Admin, "keys") => Inside::Named(&[Section::AdminKey]),
         (Section::File, "log") => Inside::Keys(&[Section::Log]),
         (Section::Server, "tls") => Inside::Keys(&[Section::Tls]),
         (Section::Server, "jwt") => Inside::Keys(&[Section::Jwt]),

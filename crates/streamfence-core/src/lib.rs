@@ -67,3 +67,6 @@ pub use spill::{
 pub use spill_log::SpillLimits;
 pub use stats::{AckOutcome, LaneSurvey, MemoryUse, Observer, TopicStats};
 pub use topic::TopicEntry;
+
+#[cfg(doctest)]
+mod book;

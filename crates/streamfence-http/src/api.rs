@@ -4,48 +4,83 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::http::StatusCode;
+use serde_json::Value;
 use streamfence_runtime::Fence;
 
-use crate::problem::Problem;
-use crate::{health, metrics, publish};
+use crate::keys::{Keys, Scope};
+use crate::problem::{Code, Problem};
+use crate::route::Route;
+use crate::{health, metrics, openapi, publish};
 
 /// What the routes work on.
 #[derive(Clone)]
 pub struct Api {
     pub(crate) fence: Fence,
     pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    keys: Keys,
 }
 
 impl Api {
-    /// An API of a fence. `metrics` renders the numbers as OpenMetrics text; it is called once per scrape, after the
-    /// fence has handed over its latest.
+    /// An API of a fence that asks nobody for a key. `metrics` renders the numbers as OpenMetrics text; it is called once
+    /// per scrape, after the fence has handed over its latest.
     pub fn new(fence: Fence, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self { fence, metrics: Arc::new(metrics) }
+        Self { fence, metrics: Arc::new(metrics), keys: Keys::none() }
+    }
+
+    /// The same, open only to those who have one of these keys, as long as there are any.
+    #[must_use]
+    pub fn keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
     }
 }
 
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api").field("fence", &self.fence).finish_non_exhaustive()
+        f.debug_struct("Api").field("fence", &self.fence).field("keys", &self.keys).finish_non_exhaustive()
     }
 }
 
 /// The largest request body, in bytes: a message as large as any lane holds by default, as base64, and its envelope.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// The routes: `POST /v1/publish`, `GET /metrics`, `GET /healthz`, `GET /readyz`.
+/// The routes that [`document`](crate::document) describes.
 ///
-/// They ask for no key: mount them where only the backend can reach them, or behind
+/// Without [keys](Api::keys) they ask for none: mount them where only the backend can reach them, or behind
 /// [`loopback_hosts_only`](crate::loopback_hosts_only) on a loopback address.
 pub fn router(api: Api) -> Router {
-    Router::new()
-        .route("/v1/publish", post(publish::publish))
-        .route("/metrics", get(metrics::scrape))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .fallback(async || Problem::not_found("no such resource; wanted POST /v1/publish or GET /metrics"))
-        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, route| route.mount(router, &api.keys))
+        .fallback(async || Problem::new(Code::NotFound, "no such resource; `/openapi.json` lists those there are"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(Code::MethodNotAllowed, "this resource has another method; `/openapi.json` says which")
+        })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(api)
+}
+
+/// Every route there is.
+pub(crate) fn routes() -> Vec<Route> {
+    let mut routes = vec![
+        Route::get("/healthz", health::healthz, "Whether the process lives").answers_as::<String>(
+            StatusCode::OK,
+            "text/plain",
+            "It does.",
+        ),
+        Route::get("/readyz", health::readyz, "Whether the process wants traffic")
+            .answers_as::<String>(StatusCode::OK, "text/plain", "It does.")
+            .answers_as::<String>(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "text/plain",
+                "It drains, is over its memory budget, or has failed: the body says which.",
+            ),
+        Route::get("/metrics", metrics::scrape, "The numbers, as Prometheus reads them")
+            .needs(Scope::Read)
+            .answers_as::<String>(StatusCode::OK, metrics::OPEN_METRICS, "The numbers as they are now."),
+        Route::get("/openapi.json", openapi::serve, "This document").answers::<Value>(StatusCode::OK, "The document."),
+    ];
+    routes.extend(publish::routes());
+    routes
 }

@@ -1,17 +1,24 @@
 //! The HTTP side of StreamFence: publish from any language, see that it lives, read its numbers.
 //!
 //! [`router`] is an axum [`Router`](axum::Router) that an application can mount beside its own routes; `streamfence
-//! serve` runs it on the admin address.
+//! serve` runs it on the admin address. What its routes are, who may use them and what they answer stands in one list,
+//! from which [`document`] is made too.
 
 mod api;
+
+mod keys;
+
 mod host;
 
-mod audience;
 mod health;
 mod metrics;
 mod publish;
 
+mod openapi;
 mod problem;
+mod route;
 
 pub use api::{Api, router};
 pub use host::loopback_hosts_only;
+pub use keys::{KeyError, KeyHolder, Keys, Scope};
+pub use openapi::document;

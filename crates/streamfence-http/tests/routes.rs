@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::{Value, json};
-use streamfence_http::{Api, loopback_hosts_only, router};
+use streamfence_http::{Api, Keys, loopback_hosts_only, router};
 use streamfence_runtime::memory::MemoryClient;
 use streamfence_runtime::{Fence, Namespace};
 use tower::ServiceExt;
@@ -17,7 +17,7 @@ fn fence() -> Fence {
 }
 
 fn routes(fence: &Fence) -> Router {
-    loopback_hosts_only(router(Api::new(fence.clone(), || "numbers\n".to_owned())))
+    loopback_hosts_only(router(Api::new(fence.clone(), || "numbers\n".to_owned())), &Keys::none())
 }
 
 async fn ask(routes: &Router, request: Request<Body>) -> (StatusCode, String, Value) {

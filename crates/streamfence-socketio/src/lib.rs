@@ -48,3 +48,6 @@ pub use options::{
 pub use principal::Principal;
 pub use server::{Plan, Server, ServerBuilder, StartError};
 pub use verbatim::Verbatim;
+
+#[cfg(doctest)]
+mod book;

@@ -111,12 +111,16 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "streamfence-http",
         may_use: &[
+            // Whose key it is, found in constant time.
+            "streamfence-auth",
             "streamfence-core",
             "streamfence-runtime",
+            "arc-swap",
             "axum",
             "base64",
             "bytes",
             "futures-util",
+            "schemars",
             "serde",
             "serde_json",
             "thiserror",

@@ -56,7 +56,9 @@ fn generation(number: u32) -> String {
             number % 3,
         )
     };
-    format!("log: {{level: error}}\nservers:\n{}{}", server("one"), server("two"))
+    let keys = format!("{{of-{number}: {{keys: a-key-of-generation-{number}, scopes: [read]}}}}");
+    let head = format!("log: {{level: error}}\nadmin: {{port: 0, keys: {keys}}}\n");
+    format!("{head}servers:\n{}{}", server("one"), server("two"))
 }
 
 /// The same, spoilt in one of several ways, each as late in the file as it can be.
@@ -129,6 +131,10 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
     let mut stores = Stores::open(&[], &metrics).unwrap_or_else(|why| panic!("{}", why.why()));
     let fence = Fence::from_catalog(held.catalog.clone()).observer(Arc::new(metrics.clone())).shards(2);
     let fence = fence.build().expect("the catalog is valid");
+    let keys = api_keys::keys(&held.admin.keys).unwrap_or_else(|why| panic!("{}", why.why()));
+    let api = streamfence_http::Api::new(fence.clone(), String::new).keys(keys.clone());
+    let admin = AdminAddress::serve(api, keys.clone(), &held.admin.listen).await;
+    let admin = admin.unwrap_or_else(|why| panic!("{}", why.why()));
     let mut servers = Vec::new();
     for server in &held.servers {
         let starting = Server::builder(fence.clone()).options(options(server)).namespaces(server.namespaces.clone());
@@ -172,7 +178,8 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
         file.write(&if is_good { generation(number + 1) } else { spoilt(number + 1, luck >> 1) });
         let level = Level::fixed();
         let (stores, validators) = (&mut stores, &mut validators);
-        let reload = Reload { args: &args, fence: &fence, servers: &servers, stores, validators, level: &level };
+        let reload =
+            Reload { args: &args, fence: &fence, servers: &servers, stores, validators, admin: &admin, level: &level };
         held = reload.run(held).await;
         if is_good {
             (number, applied) = (number + 1, applied + 1);
@@ -180,6 +187,7 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
             refused += 1;
         }
         assert_eq!(catalog_of(&fence), number);
+        assert_eq!(format!("{keys:?}"), format!("Keys {{ holders: [\"of-{number}\"] }}"));
         for (server, settings) in servers.iter().zip(&held.servers) {
             assert_eq!(options_of(&server.options()), number);
             assert_eq!(settings.max_connections, number);

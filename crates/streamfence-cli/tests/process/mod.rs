@@ -195,7 +195,7 @@ pub(crate) fn post(address: &str, target: &str, body: &Value) -> (u16, String) {
 }
 
 /// A request on a connection of its own; status 0 when there is no server, or none any more.
-fn request(address: &str, head: &str, body: &str) -> (u16, String) {
+pub(crate) fn request(address: &str, head: &str, body: &str) -> (u16, String) {
     let answer = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;

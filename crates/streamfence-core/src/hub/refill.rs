@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use super::Hub;
-use crate::lane::{Source, Spilled};
+use crate::lane::{Read, Source, Spilled};
 use crate::link::Link;
 use crate::message::{LinkKey, SessionKey, TopicId};
 use crate::spill::{LogId, LogPosition, LostRecords, Record};
@@ -88,7 +88,7 @@ impl Hub {
         lane: u32,
         place: u32,
         topic: TopicId,
-        source: Option<&mut Source>,
+        source: Option<&Source>,
         now: Instant,
     ) -> bool {
         let most = self.most_to_take(key, lane);
@@ -194,10 +194,14 @@ impl Hub {
         now: Instant,
     ) {
         let Some(place) = self.spills.find(log) else { return };
-        let began = self.spills.began(now);
-        let made = vec![None; records.len()];
-        let mut source = Source { next, records, lost, made, began };
         let waiting = self.spills.update(place, now, |log| log.reads.answer(from, next));
+        let (began, log) = (self.spills.began(now), self.spills.log(place));
+        // Made once, for all the lanes that take them. Where nothing was appended lately, nobody is there to take any.
+        let records = records.into_iter().filter_map(|record| {
+            let topic = log.class_at(record.position)?.clone();
+            Some(Read::new(record, topic, began))
+        });
+        let source = Source { next, records: records.collect(), lost };
         for (number, &(_, key, lane)) in waiting.iter().enumerate() {
             if number % LOOK_AHEAD == 0 {
                 self.look_ahead(&waiting[number..waiting.len().min(number + LOOK_AHEAD)]);
@@ -209,7 +213,7 @@ impl Hub {
             if self.most_to_take(key, lane) == 0 {
                 continue;
             }
-            self.refill(key, lane, place, topic, Some(&mut source), now);
+            self.refill(key, lane, place, topic, Some(&source), now);
             if self.spilled(key, lane).map(|spilled| spilled.cursor.position) == at {
                 self.sessions[key.index as usize].value.session.lane_mut(lane).stall();
             }

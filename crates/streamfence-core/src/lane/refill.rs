@@ -3,13 +3,12 @@
 //! Records pass by in their order, from memory or from disk; what was refused, has expired or could not be read is told in
 //! its place. Never more than is the lane's, whatever a disk says.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Lane;
 use super::spilled::{Deviation, Refused, Spilled};
-use crate::gap::{Gap, LossReason};
+use super::{Lane, Queued, earlier};
+use crate::gap::{Gap, Gaps, LossReason};
 use crate::message::{ClientId, Message, Offset};
 use crate::spill::{LogPosition, LostRecords, Record};
 use crate::spill_log::{Cursor, SpillLog, Sums};
@@ -26,16 +25,31 @@ pub(crate) struct Refill {
     pub(crate) missed: u64,
 }
 
-/// What was read of a log.
+/// What was read of a log, as messages again.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) next: LogPosition,
-    pub(crate) records: Vec<Record>,
+    pub(crate) records: Vec<Read>,
     pub(crate) lost: Vec<LostRecords>,
-    /// The messages made of the records, by their places; whoever takes one first makes it.
-    pub(crate) made: Vec<Option<Arc<Message>>>,
-    /// What the times of the records are counted from.
-    pub(crate) began: Instant,
+}
+
+/// A record that was read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    at: LogPosition,
+    is_broadcast: bool,
+    message: Arc<Message>,
+}
+
+impl Read {
+    /// A record as a message of a topic again. Its times are counted from `began`.
+    pub(crate) fn new(record: Record, topic: Arc<TopicEntry>, began: Instant) -> Self {
+        let Record { position: at, audience, id, key, published_us, expires_us, body } = record;
+        let published = moment(began, published_us).unwrap_or(began);
+        let expires = expires_us.and_then(|us| moment(began, us));
+        let message = Arc::new(Message { topic, id, key, published, expires, body });
+        Self { at, is_broadcast: audience.is_broadcast(), message }
+    }
 }
 
 /// A record, wherever it comes from.
@@ -80,7 +94,7 @@ impl Lane {
     pub(crate) fn refill_from_disk(
         &mut self,
         log: &SpillLog,
-        source: &mut Source,
+        source: &Source,
         client: ClientId,
         most: u64,
         now: Instant,
@@ -88,17 +102,22 @@ impl Lane {
         let mut refill = Refill::default();
         let Some(mut spilled) = self.spilled.take() else { return refill };
         let (start, mut is_full) = (spilled.cursor.position, false);
-        let mut place = source.records.partition_point(|record| record.position < spilled.cursor.position);
+        let mut place = source.records.partition_point(|record| record.at < spilled.cursor.position);
         loop {
             self.leap(&mut spilled, log, client, &mut refill);
             let at = spilled.cursor.position;
             if spilled.is_done(log, &mut refill) || log.slot(at).is_some() {
                 break;
             }
-            while source.records.get(place).is_some_and(|record| record.position < at) {
+            while source.records.get(place).is_some_and(|record| record.at < at) {
                 place += 1;
             }
-            let next = source.records.get(place).map_or(source.next, |record| record.position);
+            let run = self.take_run(&mut spilled, log, source, place, most, now, &mut refill);
+            if run > 0 {
+                place += run;
+                continue;
+            }
+            let next = source.records.get(place).map_or(source.next, |record| record.at);
             let lost = source.lost.iter().find(|lost| lost.positions.end > at && lost.positions.start < next.max(at));
             if let Some(LostRecords { positions, messages, .. }) = lost {
                 // Of what lies before the cursor it has had its part; all of that may have been for everybody.
@@ -113,18 +132,15 @@ impl Lane {
                 continue;
             }
             let Some(record) = source.records.get(place) else { break };
+            let message = &record.message;
             let passing = Passing {
                 at,
-                is_broadcast: record.audience.is_broadcast(),
-                bytes: record.body.bytes.len() as u64,
-                offset: record.id.offset,
-                is_expired: record.expires_us.and_then(|us| moment(source.began, us)).is_some_and(|at| at <= now),
+                is_broadcast: record.is_broadcast,
+                bytes: message.size_bytes(),
+                offset: message.id.offset,
+                is_expired: message.is_expired(now),
             };
-            let (made, began) = (&mut source.made[place], source.began);
-            // Counting references costs more than the rest, so it is done where the message is made.
-            let topic = log.class_at(at).map_or_else(|| Cow::Owned(self.topic.clone()), Cow::Borrowed);
-            let make = || made.get_or_insert_with(|| Arc::new(message_of(record, topic.into_owned(), began))).clone();
-            if !self.pass(&mut spilled, log, client, most, &passing, make, &mut refill) {
+            if !self.pass(&mut spilled, log, client, most, &passing, || message.clone(), &mut refill) {
                 is_full = true;
                 break;
             }
@@ -135,6 +151,67 @@ impl Lane {
         }
         self.spilled = Some(spilled);
         refill
+    }
+
+    /// Takes what was read as far as nothing is particular about it or about the lane, which is nearly all there is; says
+    /// how many records that were. The same as to let each of them pass by, at a third of the cost.
+    #[expect(clippy::too_many_arguments, reason = "it is a step of a loop that has all of these at hand")]
+    fn take_run(
+        &mut self,
+        spilled: &mut Spilled,
+        log: &SpillLog,
+        source: &Source,
+        place: usize,
+        most: u64,
+        now: Instant,
+        refill: &mut Refill,
+    ) -> usize {
+        let is_plain =
+            spilled.missing.is_none() && spilled.cursor.refusals >= log.refusals.next() && self.newest.is_none();
+        if !is_plain {
+            return 0;
+        }
+        let from = spilled.cursor.position;
+        let mut end = spilled.end(log).position.min(log.memory_start().0);
+        if let Some(deviation) = spilled.deviations.front() {
+            end = end.min(deviation.position());
+        }
+        if let Some(lost) = source.lost.iter().find(|lost| lost.positions.end > from) {
+            end = end.min(lost.positions.start);
+        }
+        let limits = &self.policy.limits;
+        let vacant = u64::from(limits.messages.get()).saturating_sub(self.len() as u64);
+        let left = end.0.saturating_sub(from.0).min(spilled.backlog(log).messages);
+        let most = vacant.min(left).min(most.saturating_sub(refill.taken)) as usize;
+        let vacant_bytes = limits.bytes.get().saturating_sub(self.bytes());
+        let (mut bytes, mut expiry, mut oldest) = (0, self.nearest_expiry, spilled.oldest);
+        let records = source.records[place..].iter().take(most).zip(from.0..);
+        let run = records.take_while(|(record, at)| {
+            let message = &record.message;
+            let is_plain = record.at.0 == *at && record.is_broadcast && !message.is_expired(now);
+            let sum = bytes + message.size_bytes();
+            if !is_plain || sum > vacant_bytes {
+                return false;
+            }
+            (bytes, expiry, oldest) = (sum, earlier(expiry, message.expires), oldest.max(message.published));
+            true
+        });
+        let run = run.count();
+        let Some(last) = run.checked_sub(1).map(|last| source.records[place + last].message.id.offset) else {
+            return 0;
+        };
+        let gaps = std::iter::once(std::mem::take(&mut self.gaps)).chain(std::iter::repeat_with(Gaps::default));
+        let taken = source.records[place..place + run].iter().zip(gaps);
+        self.queue.extend(taken.map(|(record, gaps)| Queued { message: record.message.clone(), gaps }));
+        (self.queued_bytes, self.nearest_expiry) = (self.queued_bytes + bytes, expiry);
+        refill.taken += run as u64;
+        spilled.messages += run as u64;
+        spilled.oldest = oldest;
+        let cursor = &mut spilled.cursor;
+        cursor.sums = cursor.sums + Sums { messages: run as u64, bytes };
+        cursor.position = LogPosition(from.0 + run as u64);
+        cursor.offset = cursor.offset.max(last);
+        run
     }
 
     /// Lets one record pass by, and takes it if it is for this lane; `false` when there is no place for it.
@@ -303,16 +380,4 @@ impl Lane {
 /// When that is; a time that no clock can tell is none.
 fn moment(began: Instant, us: u64) -> Option<Instant> {
     began.checked_add(Duration::from_micros(us))
-}
-
-/// A record as a message again.
-fn message_of(record: &Record, topic: Arc<TopicEntry>, began: Instant) -> Message {
-    Message {
-        topic,
-        id: record.id,
-        key: record.key.clone(),
-        published: moment(began, record.published_us).unwrap_or(began),
-        expires: record.expires_us.and_then(|us| moment(began, us)),
-        body: record.body.clone(),
-    }
 }

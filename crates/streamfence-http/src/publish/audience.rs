@@ -1,5 +1,6 @@
 //! Whom a message is for, as the body of a publish says it.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use streamfence_runtime::{ClientId, To};
 
@@ -9,17 +10,22 @@ use crate::problem::Problem;
 const MOST_CLIENTS: usize = 1_000;
 
 /// One client, several, or whoever connected as a principal.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "to: wanted a client id, a list of them, or {\"principal\": \"..\"}")]
 pub(crate) enum Recipients {
+    /// The `clientId` of one.
     Client(String),
+    /// Those of several, at most 1,000.
     Clients(Vec<String>),
+    /// All connections of somebody.
     Principal(Principal),
 }
 
-#[derive(Deserialize)]
+/// Somebody, on however many connections.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Principal {
+    /// Whom a token or a certificate names, or the application.
     principal: String,
 }
 

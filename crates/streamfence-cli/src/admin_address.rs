@@ -1,0 +1,61 @@
+//! The address of the HTTP API. Never what it answers.
+
+use std::future::IntoFuture as _;
+
+use streamfence_config::Listen;
+use streamfence_http::{Api, Keys, loopback_hosts_only};
+use streamfence_socketio::Address;
+use streamfence_socketio::server::bind_unix;
+use tokio::net::TcpListener;
+
+use crate::api_keys;
+use crate::exit::Failure;
+
+/// What serves it, until the process ends: what drains is still worth a look.
+pub(crate) struct AdminAddress {
+    pub(crate) address: Address,
+    keys: Keys,
+    /// Whether only programs of this machine can reach it.
+    is_local: bool,
+}
+
+impl AdminAddress {
+    /// Begins to listen. Nobody is asked for a key as long as there are none, so without any it is for this machine alone.
+    pub(crate) async fn serve(api: Api, keys: Keys, listen: &Listen) -> Result<Self, Failure> {
+        let routes = loopback_hosts_only(streamfence_http::router(api), &keys);
+        let cannot_listen = |why| Failure::Listen(format!("admin: cannot listen on {listen}: {why}"));
+        let (address, is_local, serving) = match listen {
+            Listen::Tcp { host, port } => {
+                let listener = TcpListener::bind((host.as_str(), *port)).await.map_err(cannot_listen)?;
+                let bound = listener.local_addr().map_err(cannot_listen)?;
+                // A name may have been taken for a loopback one, but names are looked up: what counts is where it ended.
+                let is_local = bound.ip().is_loopback();
+                if !is_local && keys.is_empty() {
+                    return Err(api_keys::missing(&format!("admin: {listen}, which is {bound},")));
+                }
+                let address = Address::Tcp { host: bound.ip().to_string(), port: bound.port() };
+                (address, is_local, tokio::spawn(axum::serve(listener, routes).into_future()))
+            }
+            Listen::Unix(path) => {
+                let listener = bind_unix(path).await.map_err(cannot_listen)?;
+                (Address::Unix(path.clone()), true, tokio::spawn(axum::serve(listener, routes).into_future()))
+            }
+        };
+        drop(serving);
+        tracing::info!(server = "admin", address = %address, keys = !keys.is_empty(), "listening");
+        Ok(Self { address, keys, is_local })
+    }
+
+    /// Refuses keys under which it must not stay where it is.
+    pub(crate) fn check(&self, keys: &Keys) -> Result<(), Failure> {
+        if self.is_local || !keys.is_empty() {
+            return Ok(());
+        }
+        Err(api_keys::missing(&format!("admin: {}", self.address)))
+    }
+
+    /// Goes by other keys from now on.
+    pub(crate) fn adopt(&self, keys: &Keys) {
+        self.keys.adopt(keys);
+    }
+}

@@ -1,0 +1,144 @@
+//! A message as a body says it, and as it is published when nothing is wrong with it.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use streamfence_runtime::{Payload, PublishError, To};
+
+use super::audience::{Recipients, audience};
+use super::report::Report;
+use crate::api::Api;
+use crate::keys::Caller;
+use crate::problem::{Code, Problem};
+
+/// A message to publish. Exactly one of `payload` and `payloadBase64` is there.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct PublishRequest {
+    /// The path of the namespace, such as `/feed`.
+    namespace: String,
+    /// The topic in it.
+    topic: String,
+    /// What clients get: any JSON, `null` too.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Value")]
+    payload: Option<Box<RawValue>>,
+    /// What clients get as one binary attachment: the bytes of it, as base64.
+    payload_base64: Option<String>,
+    /// Whom it is for, of those subscribed; everyone without it.
+    to: Option<Recipients>,
+    /// Whom it is not for: client ids, at most 1,000.
+    except: Option<Vec<String>>,
+    /// What it replaces where the topic coalesces: a message with the same key.
+    key: Option<String>,
+    /// For how many milliseconds it is worth sending; without it, as the topic says.
+    ttl_ms: Option<NonZeroU32>,
+    /// What it means when lanes are full.
+    #[serde(default)]
+    on_full: OnFull,
+    #[schemars(skip)]
+    id: Option<IgnoredAny>,
+    #[schemars(skip)]
+    wait: Option<IgnoredAny>,
+}
+
+/// What it means when lanes are full and refuse a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum OnFull {
+    /// The report says how many, and that is all.
+    #[default]
+    Report,
+    /// The publish is answered `429 QUEUE_FULL`, though the others have the message: the problem has the `report`.
+    Fail,
+}
+
+/// A message with which nothing is wrong as far as it shows.
+pub(super) struct Order {
+    pub(super) namespace: String,
+    pub(super) topic: String,
+    pub(super) to: To,
+    pub(super) payload: Payload,
+    pub(super) on_full: OnFull,
+}
+
+impl PublishRequest {
+    /// The message that the text of a body is.
+    pub(super) fn read(text: &[u8]) -> Result<Order, Problem> {
+        let request: Self = serde_json::from_slice(text).map_err(|why| Problem::bad_request(why.to_string()))?;
+        for (key, value) in [("id", &request.id), ("wait", &request.wait)] {
+            if value.is_some() {
+                return Err(Problem::bad_request(format!("{key} is not in this build")));
+            }
+        }
+        let to = audience(request.to.as_ref(), request.except.as_deref())?;
+        let payload = request.payload()?;
+        let Self { namespace, topic, key, ttl_ms, on_full, .. } = request;
+        Ok(Order { namespace, topic, to, payload: dressed(payload, key, ttl_ms), on_full })
+    }
+
+    fn payload(&self) -> Result<Payload, Problem> {
+        match (&self.payload, &self.payload_base64) {
+            (Some(json), None) => json_payload(json.get().to_owned()),
+            (None, Some(text)) => {
+                let bytes = STANDARD.decode(text);
+                Ok(Payload::binary(bytes.map_err(|why| Problem::bad_request(format!("payloadBase64: {why}")))?))
+            }
+            _ => Err(Problem::bad_request("wanted payload or payloadBase64, one of the two")),
+        }
+    }
+}
+
+pub(super) fn json_payload(text: impl Into<bytes::Bytes>) -> Result<Payload, Problem> {
+    Payload::raw_json(text).map_err(|why| Problem::bad_request(why.to_string()))
+}
+
+/// A payload with what stands beside it.
+pub(super) fn dressed(payload: Payload, key: Option<String>, ttl_ms: Option<NonZeroU32>) -> Payload {
+    let payload = match key {
+        Some(key) => payload.with_key(key),
+        None => payload,
+    };
+    match ttl_ms {
+        Some(ttl) => payload.with_ttl(Duration::from_millis(ttl.get().into())),
+        None => payload,
+    }
+}
+
+impl Order {
+    /// Publishes it, if its caller may.
+    pub(super) async fn carry_out(self, api: &Api, caller: &Caller) -> Result<Report, Problem> {
+        caller.refuse_foreign(&self.namespace, &self.topic)?;
+        let published = api.fence.publish_to(&self.namespace, self.to, &self.topic, self.payload).await;
+        let report = Report::from(published.map_err(|why| problem(&why))?);
+        if self.on_full == OnFull::Fail && report.rejected > 0 {
+            let detail = format!("the lanes of {} clients refused it; the others have it", report.rejected);
+            let report = serde_json::to_value(&report).unwrap_or_default();
+            return Err(Problem::new(Code::QueueFull, detail).with("report", report));
+        }
+        Ok(report)
+    }
+}
+
+fn problem(why: &PublishError) -> Problem {
+    let code = match why {
+        PublishError::UnknownNamespace { .. } | PublishError::UnknownTopic { .. } => Code::UnknownTopic,
+        PublishError::TooManyTopics { .. } | PublishError::Overloaded { .. } => Code::LimitExceeded,
+        PublishError::Vetoed { .. } => Code::PublishRejected,
+        PublishError::ShuttingDown => Code::ShuttingDown,
+        _ => Code::Internal,
+    };
+    Problem::new(code, why.to_string())
+}
+
+/// A payload of `null` is a payload.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
