@@ -12,7 +12,7 @@ use anyhow::{Result, bail, ensure};
 use xshell::{Shell, cmd};
 
 use crate::tools;
-use suite::{Company, Report, Suite};
+use suite::{Company, Programs, Report, Suite};
 
 /// What to run and what to run it against.
 #[derive(clap::Args, Default)]
@@ -46,7 +46,10 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let logs = tools::target_dir(sh)?.join("e2e");
     sh.create_dir(&logs)?;
 
-    let reports = run_all(&suites, &|suite| suite.run(&binary, &logs));
+    let prometheus = suites.iter().any(Suite::wants_prometheus);
+    let prometheus = prometheus.then(|| tools::program_of(sh, "prometheus", "usr/bin/prometheus")).transpose()?;
+    let programs = Programs { binary, prometheus };
+    let reports = run_all(&suites, &|suite| suite.run(&programs, &logs));
     summarise(&reports?)
 }
 
