@@ -13,6 +13,7 @@ mod auth;
 mod check;
 mod config;
 mod demo;
+mod descriptors;
 mod events;
 mod explain;
 mod health;

@@ -20,7 +20,7 @@ use crate::log::Level;
 use crate::reload::Reload;
 use crate::spill::Stores;
 use crate::watching::Watching;
-use crate::{api_keys, auth, demo, limits, log, memory, reload, say, supervisor};
+use crate::{api_keys, auth, demo, descriptors, limits, log, memory, reload, say, supervisor};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings(&args, &[])?;
@@ -72,6 +72,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     let mut signals = Signals::new()?;
     // Without a file there is nothing to read again, and a terminal that closes ends the demo.
     let mut hangup = args.config.as_ref().map(|_| signal(SignalKind::hangup())).transpose().map_err(Failure::other)?;
+    descriptors::provide(&settings);
     let budget = memory::budget(settings.memory_budget_bytes());
     tracing::info!(bytes = budget.bytes, because = budget.because, "memory budget for messages");
     let metrics = Metrics::new(&settings.catalog);

@@ -303,3 +303,26 @@ fn a_stop_ends_when_the_last_message_is_acked() {
     let Finished { code, stderr, .. } = running.wait();
     assert_eq!(code, Some(0), "{stderr}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_takes_the_descriptors_its_clients_may_need_and_says_when_there_are_too_few() {
+    let directory = Directory::new();
+    let few_clients = TWO_SERVERS.replace("port: 0\n    ", "port: 0\n    maxConnections: 50\n    ");
+    let file = directory.write("few.yaml", &few_clients);
+    let arguments = ["serve", "-c", &file, "--log-format", "json"];
+    let limit_of = |running: &Running| {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.pid())).expect("it runs");
+        let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("there is one");
+        line.split_whitespace().nth(3).and_then(|soft| soft.parse::<u64>().ok()).expect("a number")
+    };
+    let has_said = |running: &Running| running.lines().iter().any(|line| line["code"] == "descriptors");
+
+    // Two servers of 50 clients each, and some for everything else.
+    let mut enough = Running::start_after("ulimit -Sn 300", &arguments);
+    enough.address("admin");
+    assert_eq!((limit_of(&enough), has_said(&enough)), (612, false));
+    let mut few = Running::start_after("ulimit -n 300", &arguments);
+    few.address("admin");
+    assert_eq!((limit_of(&few), has_said(&few)), (300, true));
+}

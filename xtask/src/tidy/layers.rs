@@ -144,6 +144,7 @@ const LAYERS: &[Layer] = &[
             "anyhow",
             "axum",
             "clap",
+            "rustix",
             // The few words that systemd waits for.
             "sd-notify",
             "serde_json",

@@ -75,10 +75,19 @@ impl Running {
 
     /// The same with variables of its environment.
     pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_streamfence"))
-            .args(arguments)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_streamfence"));
+        Self::spawn(command.args(arguments).envs(variables.iter().copied()))
+    }
+
+    /// The same after some words to a shell, such as `ulimit`.
+    pub(crate) fn start_after(words: &str, arguments: &[&str]) -> Self {
+        let script = format!("{words}; exec \"$0\" \"$@\"");
+        Self::spawn(Command::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_streamfence")]).args(arguments))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .env_remove("RUST_LOG")
-            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
