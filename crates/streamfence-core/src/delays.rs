@@ -22,9 +22,13 @@ impl Delays {
     /// Counts one.
     #[inline]
     pub fn count(&mut self, took: Duration) {
-        let us = took.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(took.subsec_micros()));
-        self.counts[BUCKETS_US.partition_point(|most| *most < us)] += 1;
-        self.sum_us = self.sum_us.saturating_add(us);
+        self.count_one(Delay::of(took));
+    }
+
+    #[inline]
+    pub(crate) fn count_one(&mut self, delay: Delay) {
+        self.counts[delay.bucket] += 1;
+        self.sum_us = self.sum_us.saturating_add(delay.us);
     }
 
     /// Adds what was counted elsewhere.
@@ -39,6 +43,20 @@ impl Delays {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
+    }
+}
+
+/// How long one thing took, and which of the lengths that is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delay {
+    bucket: usize,
+    us: u64,
+}
+
+impl Delay {
+    pub(crate) fn of(took: Duration) -> Self {
+        let us = took.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(took.subsec_micros()));
+        Self { bucket: BUCKETS_US.partition_point(|most| *most < us), us }
     }
 }
 

@@ -379,9 +379,8 @@ impl Session {
             }
             room.take(frames, bytes);
             let Sending { message, attempt, awaits_ack } = seated.lane.send(clock, now);
-            let is_first = attempt == 1 && message.id.offset > seated.after;
-            let waited = is_first.then(|| now.saturating_duration_since(message.published));
-            books.sent(self.client, &message, attempt, awaits_ack, waited);
+            let has_waited = attempt == 1 && message.id.offset > seated.after;
+            books.sent(self.client, &message, attempt, awaits_ack, now, has_waited);
             seated.end_overflow(self.client, books);
             if let Some(ladder) = &mut self.ladder {
                 ladder.weigh(place, &seated.lane);
