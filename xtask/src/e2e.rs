@@ -1,9 +1,10 @@
 //! `cargo xtask e2e`: real Socket.IO clients against the real binary.
 //!
-//! The suites are programs of their own (`e2e/*.test.mjs`, `e2e/python/test_*.py`) that find the binary in
+//! The suites are programs of their own (`e2e/*.test.mjs`, `e2e/python/test_*.py`, `clients/js/test`) that find the binary in
 //! `STREAMFENCE_BIN`; this command builds it, installs their packages and decides which may run at the same time.
 
 mod install;
+mod javascript;
 mod suite;
 
 use std::path::PathBuf;
@@ -36,8 +37,17 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     ensure!(!suites.is_empty(), "no suite in e2e/ matches");
 
     tools::ensure_runtimes(sh)?;
-    install::npm_packages(sh)?;
+    install::npm_packages(sh, "e2e")?;
     install::python_packages(sh)?;
+    if suites.iter().any(|suite| javascript::is_needed_by(&suite.name)) {
+        javascript::build(sh)?;
+    }
+    if suites.iter().any(Suite::needs_browser) {
+        tools::ensure_chromium(sh)?;
+    }
+    if suites.iter().any(Suite::needs_nginx) {
+        tools::ensure_nginx(sh)?;
+    }
     let binary = match &args.bin {
         Some(path) => std::path::absolute(path)?,
         None => build(sh, args.profile.as_deref().unwrap_or("release"))?,

@@ -69,22 +69,45 @@ pub(crate) fn ensure_runtimes(sh: &Shell) -> Result<()> {
 /// because nobody wants a test command to change their machine.
 pub(crate) fn ensure_packages<'a>(
     sh: &Shell,
-    who: &str,
+    whose: &str,
     probes: impl IntoIterator<Item = (&'static str, Cmd<'a>)>,
 ) -> Result<()> {
     let missing: Vec<&str> = probes
         .into_iter()
         .filter_map(|(package, probe)| probe.quiet().ignore_stdout().ignore_stderr().run().is_err().then_some(package))
         .collect();
+    debian_packages(sh, whose, &missing)
+}
+
+/// Makes sure that a browser is there: the one that `CHROMIUM` names, or Debian's, installed as the runtimes are.
+pub(crate) fn ensure_chromium(sh: &Shell) -> Result<()> {
+    if let Some(named) = std::env::var_os("CHROMIUM") {
+        let named = PathBuf::from(named);
+        return cmd!(sh, "{named} --version").quiet().ignore_stdout().run().context("CHROMIUM names no browser");
+    }
+    let is_there = |name: &str| cmd!(sh, "{name} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok();
+    if is_there("chromium") || is_there("chromium-browser") {
+        return Ok(());
+    }
+    debian_packages(sh, "the tests in a browser", &["chromium"])
+}
+
+/// Makes sure that nginx is there, for the suite that plays clients behind it.
+pub(crate) fn ensure_nginx(sh: &Shell) -> Result<()> {
+    let is_there = cmd!(sh, "nginx -v").quiet().ignore_stdout().ignore_stderr().run().is_ok();
+    debian_packages(sh, "the tests behind a proxy", if is_there { &[] } else { &["nginx-light"] })
+}
+
+/// Installs what is missing where that may be done, and says what is missing where not.
+fn debian_packages(sh: &Shell, whose: &str, missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
     let root = cmd!(sh, "id -u").quiet().ignore_stderr().read().is_ok_and(|id| id == "0");
     if !root || cmd!(sh, "apt-get --version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
-        bail!("{who} need {}: install it and run again", missing.join(", "));
+        bail!("{whose} need {}: install it and run again", missing.join(", "));
     }
     cmd!(sh, "apt-get update -qq").run()?;
-    let missing = &missing;
     cmd!(sh, "apt-get install -y -qq --no-install-recommends {missing...}")
         .env("DEBIAN_FRONTEND", "noninteractive")
         .run()?;

@@ -39,7 +39,7 @@ fn holders_have_keys_scopes_and_topics() {
     let settings = admin(&format!(
         "  host: 0.0.0.0\n  keys:\n    backend: {{keys: ['${{SECRET}}', '{DIGEST}'], scopes: publish, topics: [/feed/*, '*']}}\n    ops: {{keys: another-key-of-many-letters, scopes: [read, admin]}}"
     ));
-    let keys: Vec<_> = settings.keys[0].keys.iter().map(|key| key.expose()).collect();
+    let keys: Vec<_> = settings.keys[0].keys.iter().map(streamfence_config::Secret::expose).collect();
     assert_eq!(keys, [SECRET, DIGEST]);
     assert_eq!(settings.keys[1].scopes, [AdminScope::Read, AdminScope::Admin]);
     expect![[r#"
@@ -156,6 +156,14 @@ fn what_is_wrong_with_keys_is_said_and_they_are_not() {
         &holders("{a: {keys: 'sha256:hunter2', scopes: read}}"),
         expect![[r#"
         f.yaml:3:20: a key is not a digest; wanted `sha256:` and 64 hexadecimal digits (admin.keys.a)
+    "#]],
+    );
+    check(
+        &holders(
+            "{a: {keys: 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', scopes: read}}",
+        ),
+        expect![[r#"
+        f.yaml:3:20: a key is the digest of nothing; wanted that of a token, as `printf %s TOKEN | sha256sum` tells it (admin.keys.a)
     "#]],
     );
     check(

@@ -7,11 +7,12 @@ use xshell::{Shell, cmd};
 
 use crate::tools::{once, python_environment};
 
-/// Installs what `e2e/package-lock.json` names.
-pub(super) fn npm_packages(sh: &Shell) -> Result<()> {
-    once(sh, "e2e/package-lock.json", Path::new("e2e/node_modules/.installed-lock"), || {
-        let _folder = sh.push_dir("e2e");
-        cmd!(sh, "npm ci --no-audit --no-fund --loglevel=error").run().context("npm ci in e2e/")
+/// Installs what the `package-lock.json` of a folder names.
+pub(super) fn npm_packages(sh: &Shell, folder: &str) -> Result<()> {
+    let (lock, stamp) = (format!("{folder}/package-lock.json"), format!("{folder}/node_modules/.installed-lock"));
+    once(sh, &lock, Path::new(&stamp), || {
+        let _there = sh.push_dir(folder);
+        cmd!(sh, "npm ci --no-audit --no-fund --loglevel=error").run().with_context(|| format!("npm ci in {folder}/"))
     })
 }
 

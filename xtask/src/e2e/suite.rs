@@ -25,6 +25,7 @@ const ALONE: &[&str] = &["3-stuck-clients", "5-bursts", "6-gone", "6-spill"];
 const BOTH_TIERS: &[&str] = &[
     "1-contract",
     "10-auth",
+    "13-javascript",
     "2-at-least-once",
     "3-stuck-clients",
     "4-slow-reader",
@@ -34,6 +35,12 @@ const BOTH_TIERS: &[&str] = &[
     "6-spill",
     "8-sessions",
 ];
+
+/// Where suites lie, and what their names begin with.
+const FOLDERS: [(&str, &str); 3] = [("", "e2e"), ("python/", "e2e/python"), ("js/", "clients/js/test")];
+
+/// Suites that open pages in a browser.
+const IN_BROWSER: &[&str] = &["14-javascript-browser"];
 
 /// A file of tests.
 pub(super) struct Suite {
@@ -78,16 +85,18 @@ struct Counts {
     skipped: u32,
 }
 
-/// Finds the suites in `e2e/`, in the order of their names.
+/// Finds the suites, in the order of their names.
 pub(super) fn find(sh: &Shell) -> Result<Vec<Suite>> {
     let mut suites = Vec::new();
-    for path in sh.read_dir("e2e")?.into_iter().chain(sh.read_dir("e2e/python")?) {
+    let mut files = Vec::new();
+    for (whose, folder) in FOLDERS {
+        files.extend(sh.read_dir(folder)?.into_iter().map(|path| (whose, path)));
+    }
+    for (whose, path) in files {
         let Some(file) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let name = match file.strip_suffix(".test.mjs") {
-            Some(name) => name.to_owned(),
-            None if file.starts_with("test_") && file.ends_with(".py") => format!("python/{}", &file[..file.len() - 3]),
-            None => continue,
-        };
+        let python = file.strip_suffix(".py").filter(|file| file.starts_with("test_"));
+        let Some(name) = file.strip_suffix(".test.mjs").or(python) else { continue };
+        let name = format!("{whose}{name}");
         let file = path.to_str().context("a suite's path is not UTF-8")?.to_owned();
         if BOTH_TIERS.contains(&name.as_str()) {
             suites.push(Suite { name: format!("{name}/emit"), file: file.clone(), tier: "emit" });
@@ -113,6 +122,14 @@ impl Suite {
     /// Whether it asks for a Prometheus, to be scraped by it.
     pub(super) fn wants_prometheus(&self) -> bool {
         self.name.ends_with("-prometheus")
+    }
+
+    pub(super) fn needs_nginx(&self) -> bool {
+        self.name.contains("nginx")
+    }
+
+    pub(super) fn needs_browser(&self) -> bool {
+        IN_BROWSER.contains(&self.name.as_str())
     }
 
     /// Runs the suite to its end and reads what it counted.
