@@ -75,7 +75,7 @@ impl Scrape {
     fn new() -> Self {
         let catalog = Catalog::builder().namespace(Namespace::new("/feed").topic("tick")).build().unwrap();
         let metrics = Metrics::new(&catalog);
-        metrics.on_event(&Event::TlsLoaded { address: "127.0.0.1:443".into(), expires: UNIX_EPOCH });
+        metrics.on_event(&Event::TlsLoaded { server: "main".into(), expires: UNIX_EPOCH });
         metrics.on_spill(StoreId(0), &SpillStats::default());
         let mut series: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
         for line in metrics.encode().lines().filter(|line| !line.starts_with('#')) {
