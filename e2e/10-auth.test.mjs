@@ -265,6 +265,36 @@ test("somebody is asked over HTTP, and without an answer nobody comes in", async
   assert.ok(socket.connected, "who is in stays");
 });
 
+for (const transports of TRANSPORTS) {
+  test(`by ${transports.join(" to ")}: whom the hook revokes must leave without a wish, and what it takes away ends`, async (t) => {
+    const tokens = tokensOf("ann", "bob");
+    const refused = new Set();
+    let isAway = false;
+    const hook = http.createServer(async (request, response) => {
+      const wish = JSON.parse(Buffer.concat(await request.toArray()).toString());
+      const principal = Object.keys(tokens).find((name) => tokens[name] === wish.token);
+      const allow = !refused.has(principal) && !refused.has(`${principal} ${wish.topic}`);
+      response.writeHead(isAway ? 503 : 200).end(JSON.stringify(allow ? { allow, principal } : { allow }));
+    });
+    await once(hook.listen(0, "127.0.0.1"), "listening");
+    defer(t, () => hook.close().closeAllConnections());
+    const authHook = { url: `http://127.0.0.1:${hook.address().port}/authorize`, cacheMs: 0, recheckMs: 1000 };
+    const server = await serve(t, yamlWith({ authHook }), Object.values(tokens));
+    const come = (name) => connect(t, server.url(), "/feed", { auth: { token: tokens[name] }, transports });
+    const [ann, bob] = [await come("ann"), await come("bob")];
+    for (const socket of [ann, bob]) await subscribe(socket, "tick");
+    const [gone, over] = [next(ann, "disconnect"), next(bob, "unsubscribed")];
+    refused.add("ann").add("bob tick");
+    await within("the session of whom it revoked ends", gone, SOON_GONE_MS);
+    const [{ topic, reason }] = await within("the subscription it takes away ends", over, SOON_GONE_MS);
+    assert.deepEqual([topic, reason], ["tick", "auth_rejected"]);
+    assert.ok(bob.connected, "who may be there stays");
+    // Without an answer it stays for three times as long, and no longer.
+    isAway = true;
+    await within("nobody is believed for ever", next(bob, "disconnect"), SOON_GONE_MS * 2);
+  });
+}
+
 test("too many wrong tokens from one address, and nobody looks at the next ones", async (t) => {
   const { ann, wrong } = tokensOf("ann", "wrong");
   const limit = { authFailures: { max: 3, windowMs: 600_000 } };

@@ -76,6 +76,11 @@ impl TokenValidator for ValidatorChain {
     fn revision(&self) -> u64 {
         self.0.iter().map(TokenValidator::revision).fold(0, u64::wrapping_add)
     }
+
+    /// As many as the busiest of them can look at: what the others do not accept comes to it.
+    fn spare(&self) -> usize {
+        self.0.iter().map(TokenValidator::spare).min().unwrap_or(usize::MAX)
+    }
 }
 
 #[cfg(test)]

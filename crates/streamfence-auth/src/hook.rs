@@ -6,8 +6,10 @@ mod tls;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Method, Request, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -22,6 +24,7 @@ use tokio::sync::Semaphore;
 use crate::revision;
 use crate::validator::{Asked, AuthDecision, TokenValidator, Validating};
 use cache::Cache;
+pub use tls::HookCertificates;
 
 /// Whom to ask, and how patiently.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,16 +38,27 @@ pub struct HttpHookOptions {
     pub max_concurrent: u16,
     /// How long an answer holds for the same token and wish; a refusal for a fifth of it. Zero asks every time.
     pub cache: Duration,
+    /// How long who was let in stays before the hook is asked again about it, and about what it is subscribed to; `None`
+    /// waits for its next wish.
+    pub recheck: Option<Duration>,
     /// The file of certificates in PEM that vouch for an `https` server; without it those that the system trusts.
     pub ca_certificates: Option<PathBuf>,
 }
 
 impl HttpHookOptions {
-    /// This URL, with 2 s for an answer, 64 questions at once, and answers that hold for 2 s.
+    /// This URL, with 2 s for an answer, 64 questions at once, answers that hold for 2 s, and who is let in asked about
+    /// again every minute.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         let seconds = Duration::from_secs(2);
-        Self { url: url.into(), timeout: seconds, max_concurrent: 64, cache: seconds, ca_certificates: None }
+        Self {
+            url: url.into(),
+            timeout: seconds,
+            max_concurrent: 64,
+            cache: seconds,
+            recheck: Some(Duration::from_secs(60)),
+            ca_certificates: None,
+        }
     }
 }
 
@@ -55,6 +69,7 @@ impl fmt::Debug for HttpHookOptions {
             .field("timeout", &self.timeout)
             .field("max_concurrent", &self.max_concurrent)
             .field("cache", &self.cache)
+            .field("recheck", &self.recheck)
             .field("ca_certificates", &self.ca_certificates)
             .finish()
     }
@@ -90,7 +105,7 @@ pub enum HttpHookError {
 /// followed.
 ///
 /// Answers are kept for a short time, 8,192 of them at most, under a digest of token and wish. It is asked again for each
-/// wish of a client ([`Access::Ask`](crate::Access::Ask)).
+/// wish of a client ([`Access::Ask`](crate::Access::Ask)), and about who is there now and then.
 ///
 /// ```
 /// use streamfence_auth::{HttpHook, HttpHookOptions};
@@ -102,13 +117,20 @@ pub enum HttpHookError {
 pub struct HttpHook {
     options: HttpHookOptions,
     uri: Uri,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    asker: ArcSwap<Asker>,
     /// Those that are open.
     turns: Semaphore,
     /// Those that are open or wait.
     places: Semaphore,
     cache: Cache,
     revision: u64,
+}
+
+/// What asks, and who vouches for the other side.
+struct Asker {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// Those of the file; none where the URL needs none, or the system has them.
+    certificates: Option<HookCertificates>,
 }
 
 /// How many may wait for each that is asked.
@@ -132,23 +154,41 @@ impl HttpHook {
         if !(is_https || uri.scheme_str() == Some("http")) || !has_host {
             return Err(HttpHookError::BadUrl);
         }
-        let connector = tls::connector(is_https, options.ca_certificates.as_deref())?;
+        let certificates = certificates_of(&uri, &options)?;
+        let connector = match &certificates {
+            Some(certificates) => certificates.connector(),
+            None => tls::connector_of_system(is_https)?,
+        };
         let open = usize::from(options.max_concurrent.max(1));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(open)
-            .http1_max_buf_size(MAX_HEAD_BYTES)
-            .build(connector);
         Ok(Self {
             uri,
-            client,
+            asker: ArcSwap::from_pointee(Asker { client: client(open, connector), certificates }),
             turns: Semaphore::new(open),
             places: Semaphore::new(open * (1 + WAITING)),
             cache: Cache::new(options.cache),
             revision: revision::next(),
             options,
         })
+    }
+
+    /// Reads the file of certificates again; `None` where none is of use.
+    ///
+    /// # Errors
+    /// It does not hold what it should.
+    pub fn read_certificates(&self) -> Result<Option<HookCertificates>, HttpHookError> {
+        certificates_of(&self.uri, &self.options)
+    }
+
+    /// Lets these certificates vouch for the other side, from the next question on, and no others. Says whether they are
+    /// others than before.
+    pub fn set_certificates(&self, certificates: HookCertificates) -> bool {
+        let has_changed = self.asker.load().certificates.as_ref() != Some(&certificates);
+        if has_changed {
+            let open = usize::from(self.options.max_concurrent.max(1));
+            let client = client(open, certificates.connector());
+            self.asker.store(Arc::new(Asker { client, certificates: Some(certificates) }));
+        }
+        has_changed
     }
 
     async fn decide(&self, asked: &Asked<'_>) -> AuthDecision {
@@ -187,14 +227,15 @@ impl HttpHook {
             .body(Full::from(body))
             .map_err(|_| "the question cannot be written")?;
         // What the client says of a failure may name the URL.
-        let response = self.client.request(request).await.map_err(|_| "the authorisation hook cannot be reached")?;
+        let client = self.asker.load().client.clone();
+        let response = client.request(request).await.map_err(|_| "the authorisation hook cannot be reached")?;
         let (parts, body) = response.into_parts();
         if let Some(refusal) = answer::by_status(parts.status)? {
             return Ok(refusal);
         }
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|_| "the answer of the authorisation hook is longer than 16384 bytes or ends early")?;
-        answer::read(&body.to_bytes(), asked.token)
+        answer::read(&body.to_bytes(), asked.token, self.options.recheck)
     }
 }
 
@@ -206,11 +247,32 @@ impl TokenValidator for HttpHook {
     fn revision(&self) -> u64 {
         self.revision
     }
+
+    fn spare(&self) -> usize {
+        self.turns.available_permits()
+    }
 }
 
 impl fmt::Debug for HttpHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("HttpHook").field(&self.options).finish()
+    }
+}
+
+fn client(open: usize, connector: HttpsConnector<HttpConnector>) -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(open)
+        .http1_max_buf_size(MAX_HEAD_BYTES)
+        .build(connector)
+}
+
+/// Those of the file of the options, where the URL needs any.
+fn certificates_of(uri: &Uri, options: &HttpHookOptions) -> Result<Option<HookCertificates>, HttpHookError> {
+    match &options.ca_certificates {
+        Some(file) if uri.scheme_str() == Some("https") => HookCertificates::read(file).map(Some),
+        _ => Ok(None),
     }
 }
 

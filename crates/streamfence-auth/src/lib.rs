@@ -32,7 +32,7 @@ pub use failures::{FailureLimit, FailureLimiter};
 pub use glob::Glob;
 pub use glob_rules::{GlobRule, GlobRules};
 #[cfg(feature = "hook")]
-pub use hook::{HttpHook, HttpHookError, HttpHookOptions};
+pub use hook::{HookCertificates, HttpHook, HttpHookError, HttpHookOptions};
 #[cfg(feature = "jwt")]
 pub use jwt::{JwtAlgorithm, JwtKeyError, JwtKeys, JwtOptions, JwtValidator};
 pub use live::LiveValidator;

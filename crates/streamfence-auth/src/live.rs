@@ -66,4 +66,8 @@ impl TokenValidator for LiveValidator {
         // A number of this one's own as well: an embedder's validators may all say the same.
         (held.since << 32).wrapping_add(held.validator.revision())
     }
+
+    fn spare(&self) -> usize {
+        self.0.load().validator.spare()
+    }
 }

@@ -45,7 +45,7 @@ pub enum StaticTokenError {
         principal: Arc<str>,
     },
     /// A token that everybody knows.
-    #[error("the token of {principal:?} is empty; wanted a text")]
+    #[error("the token of {principal:?} is empty, or the digest of nothing; wanted a text, or its digest")]
     Empty {
         /// Whose it is.
         principal: Arc<str>,
@@ -155,6 +155,10 @@ where
             Some(hex) => digest(hex).ok_or_else(|| StaticTokenError::NotADigest { principal: principal.clone() })?,
             None => Sha256::digest(token.as_bytes()).into(),
         };
+        // Whoever shows an empty token would have it.
+        if digest == Sha256Digest::from(Sha256::digest(b"")) {
+            return Err(StaticTokenError::Empty { principal });
+        }
         if let Some(first) = entries.iter().find(|entry| entry.digest == digest) {
             return Err(StaticTokenError::Shared { first: first.principal.clone(), second: principal });
         }
@@ -231,7 +235,9 @@ mod tests {
     #[test]
     fn what_is_no_list_of_tokens_is_refused_without_a_word_of_them() {
         let refused = |tokens: &[(&str, &str)]| StaticTokens::new(tokens.iter().copied()).unwrap_err().to_string();
-        assert_eq!(refused(&[("a", "")]), "the token of \"a\" is empty; wanted a text");
+        let empty = "the token of \"a\" is empty, or the digest of nothing; wanted a text, or its digest";
+        let of_nothing = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!([refused(&[("a", "")]), refused(&[("a", of_nothing)])], [empty, empty]);
         let short = "the token of \"a\" is not a digest; wanted `sha256:` and 64 hexadecimal digits";
         assert_eq!(refused(&[("a", "sha256:abc")]), short);
         assert_eq!(refused(&[("a", &format!("sha256:{}", "é".repeat(32)))]), short);

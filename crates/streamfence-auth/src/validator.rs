@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::token::Token;
 
@@ -21,6 +21,13 @@ pub trait TokenValidator: fmt::Debug + Send + Sync + 'static {
     fn revision(&self) -> u64 {
         0
     }
+
+    /// How many more questions it can look at now without one of them waiting for another. A wish for many topics is asked
+    /// about in that many questions at once, and in one after the other where there are none; nobody waits for there being
+    /// some. The default is any number.
+    fn spare(&self) -> usize {
+        usize::MAX
+    }
 }
 
 impl<V: TokenValidator + ?Sized> TokenValidator for Arc<V> {
@@ -30,6 +37,10 @@ impl<V: TokenValidator + ?Sized> TokenValidator for Arc<V> {
 
     fn revision(&self) -> u64 {
         (**self).revision()
+    }
+
+    fn spare(&self) -> usize {
+        (**self).spare()
     }
 }
 
@@ -88,7 +99,8 @@ impl AuthDecision {
     /// Accepts whoever this is, for everything, until further notice.
     #[must_use]
     pub fn accept(principal: impl Into<Arc<str>>) -> Self {
-        Self::Accept(Grant { principal: principal.into(), expires: None, access: Access::All })
+        let principal = principal.into();
+        Self::Accept(Grant { principal, expires: None, ask_again: None, access: Access::All })
     }
 
     /// Refuses, and says the operator why. The reason must not hold the token.
@@ -111,6 +123,10 @@ pub struct Grant {
     pub principal: Arc<str>,
     /// From when on it is no good any more, by the wall clock.
     pub expires: Option<SystemTime>,
+    /// How long it stands, while its holder is there, before the validator is asked about it again; `None` is until its
+    /// [`revision`](TokenValidator::revision) changes. Where it does not answer then, what was granted goes on to stand for
+    /// twice as long.
+    pub ask_again: Option<Duration>,
     /// What its holder may do without being asked for another token.
     pub access: Access,
 }

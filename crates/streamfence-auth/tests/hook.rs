@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use streamfence_auth::{
-    Access, Action, Asked, AuthDecision, HttpHook, HttpHookError, HttpHookOptions, Token, TokenValidator as _,
+    Access, Action, Asked, AuthDecision, HttpHook, HttpHookError, HttpHookOptions, StaticTokens, Token,
+    TokenValidator as _,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -104,6 +105,12 @@ fn yes(_: &Value) -> String {
 
 async fn ask(hook: &HttpHook, token: &str, topic: Option<&str>, action: Action) -> AuthDecision {
     hook.validate(Asked { token: &Token::from(token), namespace: "/feed", topic, action }).await
+}
+
+/// The same token, in another namespace than it was asked about before.
+async fn ask_of(hook: &HttpHook, namespace: &str) -> String {
+    let token = Token::from("hunter2");
+    outcome(hook.validate(Asked { token: &token, namespace, topic: None, action: Action::Connect }).await)
 }
 
 async fn connect(hook: &HttpHook) -> String {
@@ -361,4 +368,43 @@ async fn with_tls_it_asks_only_whom_the_certificates_vouch_for() {
         let error = hook(&file(name, text)).unwrap_err().to_string();
         assert!(error.contains(name) && error.ends_with("; wanted certificates in PEM"), "{error}");
     }
+    // What is in the file now counts once it was read again, and only then; what is none changes nothing.
+    let (file, hook) = (file("rotated.pem", &other.pem()), hook(&directory.path().join("rotated.pem")).unwrap());
+    let set = |pem: &str| {
+        std::fs::write(&file, pem).unwrap();
+        hook.read_certificates().map(|certificates| hook.set_certificates(certificates.unwrap()))
+    };
+    assert_eq!(connect(&hook).await, "open: the authorisation hook cannot be reached");
+    assert_eq!(set(&(other.pem() + &good.pem())), Ok(true));
+    assert_eq!(connect(&hook).await, "accepted alice");
+    assert_eq!(set(&(other.pem() + &good.pem())), Ok(false));
+    assert!(set("").unwrap_err().to_string().contains("it holds no certificate"));
+    assert_eq!(ask_of(&hook, "/other").await, "accepted alice");
+    assert_eq!(set(&other.pem()), Ok(true));
+    assert_eq!(ask_of(&hook, "/third").await, "open: the authorisation hook cannot be reached");
+    std::fs::remove_file(&file).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&file).status().unwrap();
+    assert!(made.success());
+    assert!(hook.read_certificates().unwrap_err().to_string().contains("no regular file"));
+}
+
+#[tokio::test]
+async fn it_says_how_many_more_it_can_be_asked_and_when_again() {
+    let mut server = Server::held(yes).await;
+    let options = HttpHookOptions { max_concurrent: 2, recheck: Some(Duration::from_secs(7)), ..server.options() };
+    let hook = Arc::new(HttpHook::new(options).unwrap());
+    let chain = streamfence_auth::LiveValidator::new(
+        streamfence_auth::ValidatorChain::new().then(StaticTokens::new([("a", "b")]).unwrap()).then(hook.clone()),
+    );
+    assert_eq!(chain.spare(), 2);
+    let asked = tokio::spawn({
+        let hook = hook.clone();
+        async move { ask(&hook, "hunter2", None, Action::Connect).await }
+    });
+    server.questions.recv().await.unwrap();
+    assert_eq!((hook.spare(), chain.spare()), (1, 1));
+    server.may_answer.add_permits(1);
+    let AuthDecision::Accept(grant) = asked.await.unwrap() else { panic!("it says yes") };
+    assert_eq!((grant.ask_again, hook.spare()), (Some(Duration::from_secs(7)), 2));
+    assert_eq!(StaticTokens::new([("a", "b")]).unwrap().spare(), usize::MAX);
 }

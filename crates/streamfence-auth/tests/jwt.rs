@@ -206,6 +206,11 @@ fn issuer_and_audience_are_held_to_what_was_asked() {
     assert_eq!(both(json!({"sub": "a", "exp": exp, "iss": "backup", "aud": "other"}))[1], audience);
     assert_eq!(both(json!({"sub": "a", "exp": exp, "aud": "feed"}))[1], "the token does not name its issuer");
     assert_eq!(both(json!({"sub": "a", "exp": exp, "iss": "backup"})), ["a", "the token names no audience"]);
+    for issuer in [json!(["backup"]), json!([]), json!(7), json!(null), json!({"a": "backup"})] {
+        let claims = json!({"sub": "a", "exp": exp, "iss": issuer, "aud": "feed"});
+        assert_eq!(both(claims.clone())[0], audience);
+        assert_ne!(both(claims)[1], "a", "{issuer}");
+    }
     for odd in [json!(7), json!(null), json!({"a": 1})] {
         assert_eq!(
             both(json!({"sub": "a", "exp": exp, "iss": odd, "aud": "feed"}))[1],

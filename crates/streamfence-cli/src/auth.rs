@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use streamfence_auth::{
-    FailureLimit, HttpHook, HttpHookOptions, JwtAlgorithm, JwtKeyError, JwtKeys, JwtOptions, JwtValidator,
-    LiveValidator, StaticTokens, ValidatorChain,
+    FailureLimit, HookCertificates, HttpHook, HttpHookOptions, JwtAlgorithm, JwtKeyError, JwtKeys, JwtOptions,
+    JwtValidator, LiveValidator, StaticTokens, ValidatorChain,
 };
 use streamfence_config::{AuthSettings, JwtKeySource, JwtSettings, ServerSettings, Settings};
 use streamfence_socketio::ServerOptions;
@@ -20,8 +20,12 @@ struct Believed {
     live: LiveValidator,
     /// Part of it, where there are signed tokens: its keys are in files that change by themselves.
     jwt: Option<Arc<JwtValidator>>,
-    /// What is wrong with the file of its keys, as far as that was said.
-    said: Option<String>,
+    /// The same of somebody to ask: who vouches for it is in a file.
+    hook: Option<Arc<HttpHook>>,
+    /// What is wrong with the file of the keys, as far as that was said.
+    said_of_keys: Option<String>,
+    /// What is wrong with the file of certificates.
+    said_of_hook: Option<String>,
 }
 
 /// What a reload puts in their place, made before anything changes.
@@ -29,19 +33,22 @@ pub(crate) struct Successors(Vec<(String, Successor)>);
 
 enum Successor {
     Chain(Chain),
-    Keys(JwtKeys),
+    /// What the files hold that the same ones were made of.
+    Files(Option<JwtKeys>, Option<HookCertificates>),
 }
 
 struct Chain {
     all: ValidatorChain,
     jwt: Option<Arc<JwtValidator>>,
+    hook: Option<Arc<HttpHook>>,
 }
 
 impl Validators {
     pub(crate) fn new(servers: &[ServerSettings]) -> Result<Self, Failure> {
         let believed = |server: &ServerSettings| {
-            let Chain { all, jwt } = chain(server)?;
-            Ok((server.name.clone(), Believed { live: LiveValidator::new(all), jwt, said: None }))
+            let Chain { all, jwt, hook } = chain(server)?;
+            let live = LiveValidator::new(all);
+            Ok((server.name.clone(), Believed { live, jwt, hook, said_of_keys: None, said_of_hook: None }))
         };
         Ok(Self(servers.iter().map(believed).collect::<Result<_, Failure>>()?))
     }
@@ -50,18 +57,17 @@ impl Validators {
         self.0[&server.name].live.clone()
     }
 
-    /// Makes what another file asks for, and reads the keys of signed tokens again.
+    /// Makes what another file asks for, and reads the keys of signed tokens and the certificates of hooks again.
     pub(crate) fn successors(&self, old: &Settings, new: &Settings) -> Result<Successors, Failure> {
         let mut successors = Vec::new();
         for server in new.servers.iter().filter(|server| self.0.contains_key(&server.name)) {
             let Some(auth) = &server.auth else { continue };
             let known = old.server(&server.name).ok().and_then(|old| old.auth.as_ref());
-            let successor = match (known, &auth.jwt) {
-                (Some(known), jwt) if has_same_sources(known, auth) => match jwt {
-                    Some(jwt) => Successor::Keys(keys(server, jwt)?),
-                    None => continue,
-                },
-                _ => Successor::Chain(chain(server)?),
+            let successor = if known.is_some_and(|known| has_same_sources(known, auth)) {
+                let keys = auth.jwt.as_ref().map(|jwt| keys(server, jwt)).transpose()?;
+                Successor::Files(keys, self.0[&server.name].certificates(server)?)
+            } else {
+                Successor::Chain(chain(server)?)
             };
             successors.push((server.name.clone(), successor));
         }
@@ -75,53 +81,88 @@ impl Validators {
         for (server, successor) in successors {
             let Some(believed) = self.0.get_mut(&server) else { continue };
             match successor {
-                Successor::Chain(Chain { all, jwt }) => {
+                Successor::Chain(Chain { all, jwt, hook }) => {
                     believed.live.replace(all);
-                    believed.jwt = jwt;
+                    (believed.jwt, believed.hook) = (jwt, hook);
                     changed.push(server);
                 }
-                Successor::Keys(keys) => believed.set_keys(&server, keys),
+                Successor::Files(keys, certificates) => {
+                    believed.set_keys(&server, keys);
+                    believed.set_certificates(&server, certificates);
+                }
             }
         }
         changed
     }
 
-    /// Reads the keys of signed tokens again. Where they are none the old ones hold, and the log has the reason, once.
-    pub(crate) fn read_keys(&mut self, settings: &Settings) {
+    /// Reads the keys of signed tokens, and the certificates that vouch for hooks, again. Where they are none the old ones
+    /// hold, and the log has the reason, once.
+    pub(crate) fn read_files(&mut self, settings: &Settings) {
         for server in &settings.servers {
-            let Some(jwt) = server.auth.as_ref().and_then(|auth| auth.jwt.as_ref()) else { continue };
-            let Some(believed) = self.0.get_mut(&server.name) else { continue };
-            match keys(server, jwt) {
+            let (Some(auth), Some(believed)) = (&server.auth, self.0.get_mut(&server.name)) else { continue };
+            match auth.jwt.as_ref().map(|jwt| keys(server, jwt)).transpose() {
                 Ok(keys) => {
-                    believed.said = None;
+                    believed.said_of_keys = None;
                     believed.set_keys(&server.name, keys);
                 }
-                Err(why) => {
-                    let why = why.why().to_owned();
-                    if believed.said.as_ref() != Some(&why) {
-                        tracing::error!(code = "jwt_keys_refused", "the old keys hold: {why}");
-                        believed.said = Some(why);
-                    }
+                Err(why) if is_news(&mut believed.said_of_keys, &why) => {
+                    tracing::error!(code = "jwt_keys_refused", "the old keys hold: {}", why.why());
                 }
+                Err(_) => {}
+            }
+            match believed.certificates(server) {
+                Ok(certificates) => {
+                    believed.said_of_hook = None;
+                    believed.set_certificates(&server.name, certificates);
+                }
+                Err(why) if is_news(&mut believed.said_of_hook, &why) => {
+                    tracing::error!(code = "hook_certificates_refused", "the old certificates hold: {}", why.why());
+                }
+                Err(_) => {}
             }
         }
     }
 }
 
+/// Whether that was not the last thing said.
+fn is_news(said: &mut Option<String>, why: &Failure) -> bool {
+    let is_news = said.as_deref() != Some(why.why());
+    *said = Some(why.why().to_owned());
+    is_news
+}
+
 impl Believed {
-    fn set_keys(&self, server: &str, keys: JwtKeys) {
-        if self.jwt.as_ref().is_some_and(|jwt| jwt.set_keys(keys)) {
+    /// What the file of the hook holds now.
+    fn certificates(&self, server: &ServerSettings) -> Result<Option<HookCertificates>, Failure> {
+        let read = self.hook.as_ref().map(|hook| hook.read_certificates()).transpose();
+        Ok(read.map_err(|why| refused(server, "authHook", &why))?.flatten())
+    }
+
+    fn set_keys(&self, server: &str, keys: Option<JwtKeys>) {
+        let (Some(jwt), Some(keys)) = (&self.jwt, keys) else { return };
+        if jwt.set_keys(keys) {
             tracing::info!(code = "jwt_keys_reloaded", server, "tokens are believed by other keys from now on");
+        }
+    }
+
+    fn set_certificates(&self, server: &str, certificates: Option<HookCertificates>) {
+        let (Some(hook), Some(certificates)) = (&self.hook, certificates) else { return };
+        if hook.set_certificates(certificates) {
+            let what = "others vouch for the authorisation hook from now on";
+            tracing::info!(code = "hook_certificates_reloaded", server, "{what}");
         }
     }
 }
 
-/// The files of keys, which change by themselves.
-pub(crate) fn key_files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
-    let jwt = settings.servers.iter().filter_map(|server| server.auth.as_ref()?.jwt.as_ref());
-    jwt.filter_map(|jwt| match &jwt.keys {
+/// The files of keys, and of who vouches for hooks, which change by themselves.
+pub(crate) fn token_files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
+    let keys = |jwt: &JwtSettings| match &jwt.keys {
         JwtKeySource::Secret(_) => None,
         JwtKeySource::File(file) | JwtKeySource::Jwks(file) => Some(file.clone()),
+    };
+    settings.servers.iter().filter_map(|server| server.auth.as_ref()).flat_map(move |auth| {
+        let certificates = auth.hook.as_ref().and_then(|hook| hook.ca_certs.clone());
+        auth.jwt.as_ref().and_then(keys).into_iter().chain(certificates)
     })
 }
 
@@ -147,7 +188,7 @@ fn has_same_sources(known: &AuthSettings, new: &AuthSettings) -> bool {
 
 /// Static tokens, then signed ones, then somebody to ask: what costs least comes first.
 fn chain(server: &ServerSettings) -> Result<Chain, Failure> {
-    let Some(auth) = &server.auth else { return Ok(Chain { all: ValidatorChain::default(), jwt: None }) };
+    let Some(auth) = &server.auth else { return Ok(Chain { all: ValidatorChain::default(), jwt: None, hook: None }) };
     let mut all = ValidatorChain::new();
     if !auth.static_tokens.is_empty() {
         let tokens = auth.static_tokens.iter().map(|known| (known.principal.as_str(), known.token.expose()));
@@ -157,17 +198,21 @@ fn chain(server: &ServerSettings) -> Result<Chain, Failure> {
     if let Some(jwt) = &jwt {
         all = all.then(Arc::clone(jwt));
     }
+    let mut asked = None;
     if let Some(hook) = &auth.hook {
         let options = HttpHookOptions {
             url: hook.url.clone(),
             timeout: hook.timeout,
             max_concurrent: hook.max_concurrent,
             cache: hook.cache,
+            recheck: hook.recheck,
             ca_certificates: hook.ca_certs.clone(),
         };
-        all = all.then(HttpHook::new(options).map_err(|why| refused(server, "authHook", &why))?);
+        let hook = Arc::new(HttpHook::new(options).map_err(|why| refused(server, "authHook", &why))?);
+        all = all.then(Arc::clone(&hook));
+        asked = Some(hook);
     }
-    Ok(Chain { all, jwt })
+    Ok(Chain { all, jwt, hook: asked })
 }
 
 fn jwt_validator(server: &ServerSettings, settings: &JwtSettings) -> Result<JwtValidator, Failure> {

@@ -21,8 +21,11 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
         outcome.warn(located(warning), warning)?;
     }
     // Keys that cannot be read, or are none, are wrong here already.
-    Validators::new(&settings.servers)?;
-    api_keys::keys(&settings.admin.keys)?;
+    let validators = Validators::new(&settings.servers).map(drop);
+    if let Err(why) = validators.and_then(|()| api_keys::keys(&settings.admin.keys).map(drop)) {
+        outcome.answer(false, json!({"errors": [unlocated(why.why(), "")]}))?;
+        return Err(why);
+    }
     let mut wrong = Vec::new();
     for server in &settings.servers {
         let Some(tls) = options(server).tls else { continue };
@@ -30,7 +33,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
         match Identity::load(&tls) {
             Ok(identity) => {
                 for warning in identity.warnings() {
-                    let said = json!({"message": warning.to_string(), "part": part});
+                    let said = unlocated(&warning.to_string(), &part);
                     outcome.warn(said, format_args!("{warning} ({part})"))?;
                 }
             }
@@ -38,7 +41,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
         }
     }
     if !wrong.is_empty() {
-        let errors = wrong.iter().map(|(why, part)| json!({"message": why, "part": part})).collect();
+        let errors = wrong.iter().map(|(why, part)| unlocated(why, part)).collect();
         outcome.answer(false, json!({"errors": Value::Array(errors)}))?;
         let wrong: Vec<_> = wrong.iter().map(|(why, part)| format!("{why} ({part})")).collect();
         return Err(Failure::Listen(wrong.join("\n")));
@@ -102,6 +105,11 @@ impl Outcome<'_> {
         }
         say::line(Value::Object(answer))
     }
+}
+
+/// What is wrong with a file that the configuration names: the place is in there.
+fn unlocated(message: &str, part: &str) -> Value {
+    json!({"message": message, "part": part, "line": null, "column": null})
 }
 
 fn located(error: &ConfigError) -> Value {

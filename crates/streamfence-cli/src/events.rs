@@ -6,12 +6,15 @@ use std::time::Duration;
 use streamfence_runtime::core::{RefusalReason, SpillHealth, StoreId, UnsubscribeReason};
 use streamfence_runtime::{ClientId, CloseReason, GiveUpReason, Listener, MessageId};
 
+use crate::seldom::Seldom;
 use crate::spill::Names;
 
 /// Writes down what the fence gave up, and whom, and what went over disk.
 pub(crate) struct EventLog {
     /// What stores are called.
     pub(crate) stores: Names,
+    /// Wrong tokens: anybody may offer as many as the CPU can look at, from as many addresses as there are.
+    pub(crate) rejected: Seldom,
 }
 
 impl Listener for EventLog {
@@ -58,7 +61,14 @@ impl Listener for EventLog {
 
     fn on_auth_rejected(&self, namespace: &str, address: Option<IpAddr>, reason: &str) {
         let address = address.map_or("unknown".to_owned(), |address| address.to_string());
-        tracing::info!(code = "auth_rejected", namespace, address, reason, "a client was refused");
+        let is_said = self.rejected.is_said(|count| {
+            tracing::info!(code = "auth_rejected_more", count, "so many more clients were refused within a second");
+        });
+        if is_said {
+            tracing::info!(code = "auth_rejected", namespace, address, reason, "a client was refused");
+        } else {
+            tracing::debug!(code = "auth_rejected", namespace, address, reason, "a client was refused");
+        }
     }
 
     fn on_auth_rate_limited(&self, namespace: &str, address: IpAddr) {

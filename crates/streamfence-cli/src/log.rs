@@ -10,12 +10,13 @@ use crate::args::LogFormat;
 use crate::exit::Failure;
 
 /// What writes down every message at the level `trace`, and so the tokens in them, whatever was asked for.
-/// And what writes a line for each change of a file: of the log, too, where that lies beside the configuration.
+/// And what writes a line for each change of a file: of the log, too, where that lies beside the configuration, and of each
+/// directory that is gone when it is to be watched no more.
 const QUIET: [&str; 5] = [
     "tungstenite=debug",
     "tungstenite::protocol=debug",
     "tungstenite::protocol::frame=debug",
-    "notify=info",
+    "notify=error",
     "mio=info",
 ];
 

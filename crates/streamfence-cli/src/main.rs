@@ -21,6 +21,7 @@ mod log;
 mod memory;
 mod reload;
 mod say;
+mod seldom;
 mod serve;
 mod spill;
 mod watching;

@@ -2,7 +2,7 @@
 //!
 //! Never when: that is for whoever hears of SIGHUP, or of files that change.
 
-use streamfence_config::{AdminSettings, LogSettings, Settings, differences};
+use streamfence_config::{AdminSettings, LogSettings, Settings, Source, differences};
 use streamfence_core::Event;
 use streamfence_http::Keys;
 use streamfence_runtime::Fence;
@@ -11,11 +11,12 @@ use streamfence_socketio::{Change, Effect, Plan, Server};
 use crate::admin_address::AdminAddress;
 use crate::api_keys;
 use crate::args::ServeArgs;
-use crate::auth::{Successors, Validators};
+use crate::auth::{Successors, Validators, token_files};
 use crate::exit::Failure;
 use crate::log::Level;
 use crate::serve::{options, settings};
 use crate::spill::Stores;
+use crate::watching::tls_files;
 
 /// What a reload changes.
 pub(crate) struct Reload<'a> {
@@ -29,6 +30,15 @@ pub(crate) struct Reload<'a> {
     pub(crate) level: &'a Level,
 }
 
+/// A configuration that was not taken up, by what it was read from.
+#[derive(Default)]
+pub(crate) struct Refused {
+    /// The file, and those that its values refer to.
+    pub(crate) sources: Vec<Source>,
+    /// The certificates and keys it names, as they were before they were looked at.
+    pub(crate) named: Vec<Source>,
+}
+
 /// Each server and what becomes of it, and whom they believe.
 struct Planned<'a> {
     servers: Vec<(String, Plan<'a>)>,
@@ -37,21 +47,25 @@ struct Planned<'a> {
 }
 
 impl<'a> Reload<'a> {
-    /// Reads the file again; says what holds now.
-    pub(crate) async fn run(mut self, old: Settings) -> Settings {
-        match self.find_good(&old).await {
-            Ok((new, planned)) => self.apply(old, new, planned).await,
+    /// Reads the file again; says what holds now, and what was refused.
+    pub(crate) async fn run(mut self, old: Settings) -> (Settings, Option<Refused>) {
+        let mut read = Refused::default();
+        match self.find_good(&old, &mut read).await {
+            Ok((new, planned)) => (self.apply(old, new, planned).await, None),
             Err(why) => {
                 tracing::error!(code = "reload_refused", "nothing was changed: {}", why.why());
                 self.fence.announce(&Event::ReloadRefused { reason: why.why().into() });
-                old
+                (old, Some(read))
             }
         }
     }
 
     /// The new settings and what becomes of each server, all of it found to be good before anything changes.
-    async fn find_good(&mut self, old: &Settings) -> Result<(Settings, Planned<'a>), Failure> {
-        let new = settings(self.args, self.stores.settings())?;
+    async fn find_good(&mut self, old: &Settings, read: &mut Refused) -> Result<(Settings, Planned<'a>), Failure> {
+        let new = settings(self.args, self.stores.settings(), &mut read.sources)?;
+        let certificates = new.servers.iter().filter_map(|server| options(server).tls);
+        let named = certificates.flat_map(|tls| tls_files(&tls)).chain(token_files(&new));
+        read.named = named.map(Source::now).collect();
         let validators = self.validators.successors(old, &new)?;
         let keys = api_keys::keys(&new.admin.keys)?;
         self.admin.check(&keys)?;
@@ -132,15 +146,15 @@ pub(crate) async fn certificates(servers: &[Server], again: bool) -> bool {
     for server in servers {
         match server.reload_tls().await {
             Ok(true) => {
-                let address = server.address().to_string();
-                tracing::info!(code = "tls_reloaded", address, "new connections are shown the new certificate");
+                let server = server.name();
+                tracing::info!(code = "tls_reloaded", server, "new connections are shown the new certificate");
             }
             Ok(false) => {}
             Err(why) => {
                 are_good = false;
                 if again {
-                    let (address, reason) = (server.address().to_string(), why.to_string());
-                    tracing::warn!(code = "tls_still_refused", address, reason, "the certificate stays as it was");
+                    let (server, reason) = (server.name(), why.to_string());
+                    tracing::warn!(code = "tls_still_refused", server, reason, "the certificate stays as it was");
                 }
             }
         }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use streamfence_config::{EngineIoTransport, ServerSettings, Settings, SpillSettings, TlsClientAuth, TlsProtocol};
+use streamfence_config::{
+    EngineIoTransport, ServerSettings, Settings, Source, SpillSettings, TlsClientAuth, TlsProtocol,
+};
 use streamfence_http::Api;
 use streamfence_metrics::Metrics;
 use streamfence_runtime::Fence;
@@ -18,12 +20,13 @@ use crate::events::EventLog;
 use crate::exit::Failure;
 use crate::log::Level;
 use crate::reload::Reload;
+use crate::seldom::Seldom;
 use crate::spill::Stores;
 use crate::watching::Watching;
 use crate::{api_keys, auth, demo, descriptors, limits, log, memory, reload, say};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
-    let settings = settings(&args, &[])?;
+    let settings = settings(&args, &[], &mut Vec::new())?;
     let format = args.log_format.unwrap_or(match settings.log.format {
         streamfence_config::LogFormat::Json => LogFormat::Json,
         streamfence_config::LogFormat::Text => LogFormat::Text,
@@ -39,13 +42,16 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     outcome
 }
 
-/// What the file says, and the command line; the stores that are open already keep what they have.
-pub(crate) fn settings(args: &ServeArgs, open: &[SpillSettings]) -> Result<Settings, Failure> {
+/// What the file says, and the command line; the stores that are open already keep what they have. Whatever becomes of it,
+/// `read` is what was read for it.
+pub(crate) fn settings(args: &ServeArgs, open: &[SpillSettings], read: &mut Vec<Source>) -> Result<Settings, Failure> {
     let mut settings = match &args.config {
-        Some(file) => streamfence_config::load_beside(file, open)
-            .map_err(|why| Failure::Config(why.to_string()))?
-            .select(&args.servers)
-            .map_err(|why| Failure::Usage(why.to_string()))?,
+        Some(file) => {
+            let loaded = streamfence_config::load_beside(file, open);
+            *read = loaded.as_ref().map_or_else(|why| why.sources().to_vec(), |settings| settings.sources.clone());
+            let loaded = loaded.map_err(|why| Failure::Config(why.to_string()))?;
+            loaded.select(&args.servers).map_err(|why| Failure::Usage(why.to_string()))?
+        }
         None => demo::settings()?,
     };
     if let Some(listen) = &args.listen {
@@ -72,6 +78,11 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     let mut signals = Signals::new()?;
     // Without a file there is nothing to read again, and a terminal that closes ends the demo.
     let mut hangup = args.config.as_ref().map(|_| signal(SignalKind::hangup())).transpose().map_err(Failure::other)?;
+    if is_root(&std::fs::read_to_string("/proc/self/status").unwrap_or_default()) {
+        let what =
+            "this runs as root and needs nothing of it: a user of its own, and a capability for a port below 1024, do";
+        tracing::warn!(code = "runs_as_root", "{what}");
+    }
     descriptors::provide(&settings);
     let budget = memory::budget(settings.memory_budget_bytes());
     tracing::info!(bytes = budget.bytes, because = budget.because, "memory budget for messages");
@@ -81,7 +92,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(std::sync::Arc::new(metrics.clone()))
         .memory_budget(budget.bytes)
-        .listener(EventLog { stores: stores.names() });
+        .listener(EventLog { stores: stores.names(), rejected: Seldom::default() });
     let fence = stores.give_to(fence).build().map_err(Failure::other)?;
 
     let mut validators = Validators::new(&settings.servers)?;
@@ -92,6 +103,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     for server in &settings.servers {
         let started = Server::builder(fence.clone())
             .options(options(server))
+            .name(server.name.as_str())
             .namespaces(server.namespaces.clone())
             .token_validator(validators.of(server))
             .start()
@@ -110,7 +122,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     let mut watching = Watching::start(args, &settings, &servers);
     // What has replaced certificates and keys since they were read is not told of.
     let mut are_certificates_good = reload::certificates(&servers, false).await;
-    validators.read_keys(&settings);
+    validators.read_files(&settings);
     loop {
         let (is_config, is_asked) = tokio::select! {
             () = signals.next() => break,
@@ -122,15 +134,15 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
         };
         if is_config {
-            watching.note();
             let (stores, validators) = (&mut stores, &mut validators);
             let reload = Reload { args, fence: &fence, servers: &servers, stores, validators, admin: &admin, level };
-            settings = reload.run(settings).await;
-            watching.follow(&settings, &servers);
+            let refused;
+            (settings, refused) = reload.run(settings).await;
+            watching.follow(&settings, &servers, refused);
         }
         // Whoever asks again hears again what is wrong with them.
         are_certificates_good = reload::certificates(&servers, is_asked && !are_certificates_good).await;
-        validators.read_keys(&settings);
+        validators.read_files(&settings);
     }
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
@@ -204,6 +216,7 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
                 TlsClientAuth::Optional { authorities } => ClientAuth::Optional { authorities },
                 TlsClientAuth::Required { authorities } => ClientAuth::Required { authorities },
             },
+            client_revocations: tls.client_revocations.clone(),
             handshake_timeout: tls.handshake_timeout,
             max_handshakes: u32::from(tls.max_handshakes),
             ..TlsOptions::new(&tls.cert_chain, &tls.private_key)
@@ -233,6 +246,7 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
         max_connections_per_ip: settings.limits.max_connections_per_ip,
         handshakes_per_ip: settings.limits.handshakes_per_ip.as_ref().map(limits::rate),
         max_pending_connections: settings.limits.max_pending_connections,
+        max_pending_per_ip: settings.limits.max_pending_per_ip,
         inbound_rate: settings.limits.inbound_rate.as_ref().map(limits::inbound_rate),
         ..auth::options(settings.auth.as_ref())
     }
@@ -260,3 +274,24 @@ impl Listen {
 
 /// How long after certificates that could not be used they are looked at again.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
+
+/// Whether a process is root's, by what the kernel says of it.
+fn is_root(status: &str) -> bool {
+    let mut users = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap_or_default().split_whitespace();
+    // The real one, and then the one that counts.
+    users.nth(1) == Some("0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_root_is_said_by_the_kernel() {
+        let status = |users: &str| format!("Name:\tstreamfence\nUmask:\t0022\nUid:\t{users}\nGid:\t0\t0\t0\t0\n");
+        assert!(is_root(&status("1000\t0\t0\t0")));
+        assert!(is_root(&status("0\t0\t0\t0")));
+        assert!(!is_root(&status("0\t1000\t1000\t1000")));
+        assert!(!is_root(""), "nobody knows");
+    }
+}

@@ -5,6 +5,7 @@
 mod process;
 
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -48,6 +49,17 @@ fn version_is_data() {
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert_eq!(stdout, format!("streamfence {}\n", env!("CARGO_PKG_VERSION")));
     assert_eq!(run(&["--version"]).stdout, stdout);
+}
+
+#[test]
+fn who_serves_as_root_is_told_so() {
+    let directory = Directory::new();
+    let mut running = serve(&["-c", &two_servers(&directory)]);
+    running.address("admin");
+    // Whoever runs this runs that.
+    let is_root = std::fs::metadata(directory.path(".")).expect("it was made").uid() == 0;
+    let warned = running.lines().iter().filter(|line| line["code"] == "runs_as_root").count();
+    assert_eq!(warned, usize::from(is_root));
 }
 
 #[test]

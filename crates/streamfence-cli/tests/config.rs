@@ -41,7 +41,9 @@ fn every_preset_is_valid_without_a_warning_and_is_served() {
     for preset in PRESETS {
         let text = data(&["config", "init", "--preset", preset]);
         assert!(text.starts_with("# "), "{preset} says what it is for");
-        for limit in ["maxConnectionsPerIp", "handshakesPerIp", "maxPendingConnections", "inboundRate"] {
+        for limit in
+            ["maxConnectionsPerIp", "handshakesPerIp", "maxPendingConnections", "maxPendingPerIp", "inboundRate"]
+        {
             assert!(text.contains(&format!("\n    {limit}: ")), "{preset} has no {limit}");
         }
         let file = directory.write("preset.yaml", &text);
@@ -244,7 +246,7 @@ fn files_that_explode_are_refused_at_once() {
             let Finished { code, stdout, stderr } = run(&[command, &[&file]].concat());
             assert_eq!((code, stdout.as_str()), (Some(3), ""), "{name}");
             assert!(stderr.contains(wanted), "{name}: {stderr}");
-            assert!(stderr.len() < 64 * 1024, "{name}: {} bytes", stderr.len());
+            assert!(stderr.len() < 128 * 1024, "{name}: {} bytes", stderr.len());
             // Less than 100 ms of a release; this one is not optimised and starts a process.
             assert!(began.elapsed() < Duration::from_secs(5), "{name}: {:?}", began.elapsed());
         }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::auth::what_is_no_digest;
 use crate::block::{Block, Report};
 use crate::error::Problem;
 use crate::keys::Section;
@@ -89,9 +90,8 @@ fn keys(block: &Block, part: &str, others: &[AdminKeySettings], report: &mut Rep
             let problem = Problem::WrongValue { key: "a key".to_owned(), found, wanted: wanted.to_owned() };
             report.error(part, node.at, problem);
         };
-        let digest = key.strip_prefix("sha256:");
-        if digest.is_some_and(|digest| digest.len() != 64 || !digest.bytes().all(|digit| digit.is_ascii_hexdigit())) {
-            refuse("not a digest".to_owned(), "`sha256:` and 64 hexadecimal digits");
+        if let Some((found, wanted)) = what_is_no_digest(key) {
+            refuse(found.to_owned(), wanted);
         } else if key.is_empty() {
             refuse("empty".to_owned(), "a text");
         } else if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -101,7 +101,7 @@ fn keys(block: &Block, part: &str, others: &[AdminKeySettings], report: &mut Rep
         } else if let Some(other) = others.iter().find(|other| other.keys.iter().any(|other| is_same(other, key))) {
             refuse(format!("that of {} too", shown(&other.name)), "one of its own");
         } else {
-            if digest.is_none() {
+            if !key.starts_with("sha256:") {
                 // A digest tells nobody the key.
                 report.secret(part, "a key", node);
                 warn_if_short(key, part, node.at, report);

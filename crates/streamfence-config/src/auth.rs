@@ -121,10 +121,8 @@ fn static_tokens(node: Node, part: &str, report: &mut Report<'_>) -> Vec<StaticT
                 continue;
             }
         };
-        if let Some(digest) = token.strip_prefix("sha256:")
-            && !(digest.len() == 64 && digest.bytes().all(|digit| digit.is_ascii_hexdigit()))
-        {
-            refuse("not a digest".to_owned(), "`sha256:` and 64 hexadecimal digits");
+        if let Some((found, wanted)) = what_is_no_digest(token).or_else(|| what_no_header_has(token)) {
+            refuse(found.to_owned(), wanted);
         } else if let Some(other) = tokens.iter().find(|other| is_same(other.token.expose(), token)) {
             refuse(format!("that of {} too", shown(&other.principal)), "one of its own");
         } else {
@@ -137,6 +135,39 @@ fn static_tokens(node: Node, part: &str, report: &mut Report<'_>) -> Vec<StaticT
     }
     tokens
 }
+
+/// What a text is that was meant to be a digest, and what was wanted in its place, where nobody could show what it is of, or
+/// everybody could.
+pub(crate) fn what_is_no_digest(text: &str) -> Option<(&'static str, &'static str)> {
+    let kind = text.split_once(':').map_or("", |(kind, _)| kind);
+    if let Some(digest) = text.strip_prefix("sha256:") {
+        let is_digest = digest.len() == 64 && digest.bytes().all(|digit| digit.is_ascii_hexdigit());
+        return match NO_TOKENS.iter().find(|(known, _)| digest.eq_ignore_ascii_case(known)) {
+            _ if !is_digest => Some(("not a digest", "`sha256:` and 64 hexadecimal digits")),
+            Some((_, of)) => Some((of, "that of a token, as `printf %s TOKEN | sha256sum` tells it")),
+            None => None,
+        };
+    }
+    if OTHER_DIGESTS.iter().any(|other| kind.eq_ignore_ascii_case(other)) {
+        return Some(("a digest of another kind", "`sha256:` in small letters, and 64 hexadecimal digits"));
+    }
+    None
+}
+
+/// What a text is that a client could not show everywhere.
+fn what_no_header_has(text: &str) -> Option<(&'static str, &'static str)> {
+    let is_odd = text.contains(char::is_control) || text.trim() != text;
+    let wanted = "one that a client can show in a header";
+    is_odd.then_some(("a text with blanks around it or control characters", wanted))
+}
+
+/// Digests of what is no token: what a shell makes of a variable that is not set.
+const NO_TOKENS: [(&str, &str); 2] = [
+    ("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "the digest of nothing"),
+    ("01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b", "the digest of an empty line"),
+];
+/// What somebody has in mind who means a digest, and what would else be a token of these letters.
+const OTHER_DIGESTS: [&str; 8] = ["sha256", "sha-256", "sha1", "sha-1", "sha384", "sha512", "sha-512", "md5"];
 
 /// Digests are the same in letters of any size, tokens are not.
 fn is_same(one: &str, other: &str) -> bool {
@@ -170,9 +201,16 @@ fn jwt(block: &Block, part: &str, report: &mut Report<'_>) -> Option<JwtSettings
     ];
     let mut given = sources.into_iter().flatten();
     let (first, second) = (given.next(), given.next());
-    if first.is_none() || second.is_some() {
+    if first.is_none() {
         let wanted = "it, `jwksPath` or `secret`, and one of them alone".to_owned();
         report.error(part, block.at, Problem::Missing { key: "keyPath".to_owned(), wanted });
+    } else if second.is_some() {
+        let mut given: Vec<_> = JWT_KEYS.iter().filter_map(|key| block.place_of(key).map(|at| (at, *key))).collect();
+        given.sort_unstable();
+        let others = given[1..].iter().map(|(_, key)| format!("`{key}`")).collect::<Vec<_>>().join(" and ");
+        let (key, found) = (given[0].1.to_owned(), format!("given, and so is {others}"));
+        let wanted = "one of `keyPath`, `jwksPath` and `secret` alone".to_owned();
+        report.error(part, given[1].0, Problem::WrongValue { key, found, wanted });
     } else if let Some(at) = block.place_of("secret")
         && algorithm != JwtAlgorithm::Hs256
     {
@@ -201,6 +239,9 @@ fn jwt(block: &Block, part: &str, report: &mut Report<'_>) -> Option<JwtSettings
     })
 }
 
+/// Where the keys of signed tokens may be.
+const JWT_KEYS: [&str; 3] = ["keyPath", "jwksPath", "secret"];
+
 /// `None` where it says what cannot be, which is reported.
 fn hook(block: &Block, part: &str, report: &mut Report<'_>) -> Option<AuthHookSettings> {
     if !block.is_sound {
@@ -228,6 +269,10 @@ fn hook(block: &Block, part: &str, report: &mut Report<'_>) -> Option<AuthHookSe
         timeout: Duration::from_millis(block.number("timeoutMs")),
         max_concurrent: block.number("maxConcurrent") as u16,
         cache: Duration::from_millis(block.number("cacheMs")),
+        recheck: match block.number("recheckMs") {
+            0 => None,
+            millis => Some(Duration::from_millis(millis)),
+        },
     })
 }
 

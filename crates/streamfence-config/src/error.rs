@@ -7,10 +7,14 @@ use std::sync::Arc;
 use streamfence_core::CatalogError;
 
 use crate::raw::Place;
+use crate::source::Source;
 
 /// Everything that is wrong with a file, in the order of the file. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigErrors(Vec<ConfigError>);
+pub struct ConfigErrors {
+    errors: Vec<ConfigError>,
+    sources: Vec<Source>,
+}
 
 impl ConfigErrors {
     pub(crate) fn new(mut errors: Vec<ConfigError>) -> Self {
@@ -18,7 +22,19 @@ impl ConfigErrors {
         errors.sort_by_key(|error| error.place);
         // What a namespace says wrongly is as wrong for each of its topics; once is enough.
         errors.dedup_by(|next, first| next.place == first.place && next.problem == first.problem);
-        Self(errors)
+        Self { errors, sources: Vec::new() }
+    }
+
+    /// The same of a file that was read from these.
+    pub(crate) fn read_from(self, sources: Vec<Source>) -> Self {
+        Self { sources, ..self }
+    }
+
+    /// The files that were read, or should have been, as far as it came to that: where one of them changes, or is there
+    /// after all, it may be worth another look.
+    #[must_use]
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
     }
 
     /// How many of them are told where all are shown.
@@ -26,19 +42,19 @@ impl ConfigErrors {
 
     /// Each of them.
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
-        self.0.iter()
+        self.errors.iter()
     }
 }
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().take(Self::MOST_TOLD).enumerate() {
+        for (index, error) in self.errors.iter().take(Self::MOST_TOLD).enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             error.fmt(f)?;
         }
-        match self.0.len().saturating_sub(Self::MOST_TOLD) {
+        match self.errors.len().saturating_sub(Self::MOST_TOLD) {
             0 => Ok(()),
             more => write!(f, "\nand {more} more"),
         }

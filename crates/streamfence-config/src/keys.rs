@@ -281,8 +281,9 @@ pub const KEYS: &[Key] = &[
     key(Server, "trustedProxies", List("addresses, networks such as `10.0.0.0/8`, or `unix` for whoever connects over a Unix socket"), "Who is believed when it says where a client is (`X-Forwarded-For`); without it, a client is where its connection comes from."),
     key(Server, "proxyProtocol", Flag { default: false }, "Whether those proxies begin each connection with a header of the PROXY protocol, version 1 or 2; one that does not is closed."),
     key(Server, "maxConnectionsPerIp", limit(U32), "How many connections one address (IPv6: one /64) may have; more are answered 429."),
-    key(Server, "handshakesPerIp", Block, "How many connections one address may open in a while; more are answered 429."),
+    key(Server, "handshakesPerIp", Block, "How many connections one address may open in a while, and a third of how many handshakes of TLS it may begin; more are answered 429, or closed."),
     key(Server, "maxPendingConnections", limit(U32), "How many connections there may be that have joined no namespace yet; more are answered 503."),
+    key(Server, "maxPendingPerIp", limit(U32), "How many connections one address may have that have joined no namespace yet, or ended so within `connectTimeoutMs`; more are answered 429."),
     key(Server, "inboundRate", Block, "How often a client may subscribe, unsubscribe and publish; more is answered `RATE_LIMITED`. Acks are never counted."),
 
     key(HandshakeRate, "count", needed(), "How many connections, over time."),
@@ -315,6 +316,7 @@ pub const KEYS: &[Key] = &[
     key(Tls, "protocol", choice(&["TLSv1.3", "TLSv1.2"]), "The oldest version clients may speak; newer ones are spoken too."),
     key(Tls, "clientAuth", choice(&["none", "optional", "required"]), "Whether clients show a certificate: `optional` lets in who has none, and `required` does not. Who shows one that is not good is refused."),
     key(Tls, "clientCaPemPath", Path, "The file with the certificates in PEM of those who sign for clients; relative to the configuration. Must be given where `clientAuth` asks for certificates."),
+    key(Tls, "clientCrlPemPath", Path, "The file with lists in PEM of what they have revoked; relative to the configuration. Without it nothing is."),
     key(Tls, "handshakeTimeoutMs", number(1, DAY_MS, 10_000), "How long a handshake may take."),
     key(Tls, "maxHandshakes", number(1, U16, 256), "How many handshakes may go on at once; more connections wait, and the oldest handshake gives way to them after a second."),
 
@@ -332,6 +334,7 @@ pub const KEYS: &[Key] = &[
 
     key(AuthHook, "url", Text { default: None }, "Where each question is posted to, such as `http://127.0.0.1:8080/authorize`; `https://` too."),
     key(AuthHook, "caCertsPemPath", Path, "The file with the certificates in PEM that vouch for an `https` URL, without it those that the system trusts; relative to the configuration."),
+    key(AuthHook, "recheckMs", number(0, 86_400_000, 60_000), "How long who was let in stays before the hook is asked again about it and about its subscriptions; 0 waits for its next wish."),
     key(AuthHook, "timeoutMs", number(1, 60_000, 2000), "How long an answer may take; then the token is refused."),
     key(AuthHook, "maxConcurrent", number(1, 4096, 64), "How many questions may be open at once. Sixteen times as many wait for their turn, within the same time; what comes beyond is refused."),
     key(AuthHook, "cacheMs", number(0, 3_600_000, 2000), "How long an answer holds for the same token and wish; a refusal for a fifth of it. 0 asks every time."),

@@ -1,11 +1,11 @@
 //! What one address and one client may want of a server, and whose word about addresses it takes.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
 use crate::block::{Block, Report};
 use crate::error::Problem;
@@ -27,6 +27,8 @@ pub struct LimitSettings {
     pub handshakes_per_ip: Option<RateSettings>,
     /// How many connections there may be that have joined no namespace.
     pub max_pending_connections: Option<NonZeroU32>,
+    /// How many connections one address may have that have joined no namespace, or ended so of late.
+    pub max_pending_per_ip: Option<NonZeroU32>,
     /// How often a client may want something.
     pub inbound_rate: Option<InboundRateSettings>,
 }
@@ -79,6 +81,7 @@ pub(crate) fn resolve(server: &mut Block, part: &str, report: &mut Report<'_>) -
         max_connections_per_ip: most(server, "maxConnectionsPerIp"),
         handshakes_per_ip: rate_in(server, "handshakesPerIp", &[Section::HandshakeRate], "count", part, report),
         max_pending_connections: most(server, "maxPendingConnections"),
+        max_pending_per_ip: most(server, "maxPendingPerIp"),
         inbound_rate: inbound_rate(server, part, report),
     }
 }
@@ -92,12 +95,31 @@ fn trusted_proxies(server: &mut Block, part: &str, report: &mut Report<'_>) -> (
         }
         match &node.value {
             Value::Text(text) if text.value == "unix" => trusts_unix = true,
-            Value::Text(text) if let Some(network) = network(&text.value) => networks.push(network),
+            Value::Text(text) if let Some(network) = network(&text.value) => {
+                if is_everybody(&network) {
+                    let wanted = "the addresses of your proxies alone: whoever is trusted says where it is, and no limit \
+                                  for an address holds for it";
+                    report.wrong(part, "trustedProxies", &node, wanted);
+                } else if network.prefix_len() < FEWEST_BITS {
+                    let (key, why) = ("trustedProxies", "whoever connects from so many addresses may say where it is");
+                    report.warning(part, node.at, Problem::Unwise { key, found: "a large part of all addresses", why });
+                }
+                networks.push(network);
+            }
             _ => report.wrong(part, "trustedProxies", &node, "an address, a network such as `10.0.0.0/8`, or `unix`"),
         }
     }
     (networks, trusts_unix)
 }
+
+/// Whether nobody is outside of it who speaks this version of the protocol, or the older one.
+fn is_everybody(network: &IpNet) -> bool {
+    let mapped: IpNet = Ipv6Net::new_assert(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped(), 96).into();
+    network.prefix_len() == 0 || network.contains(&mapped)
+}
+
+/// The largest networks that are somebody's own: `10.0.0.0/8`, and `fc00::/7` of IPv6.
+const FEWEST_BITS: u8 = 7;
 
 /// A network, or the one of a single address.
 fn network(text: &str) -> Option<IpNet> {

@@ -36,17 +36,18 @@ pub fn load(path: impl AsRef<Path>) -> Result<Settings, ConfigErrors> {
 pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Settings, ConfigErrors> {
     let path = path.as_ref();
     let name = path.display().to_string();
-    let refused = |problem| {
-        ConfigErrors::new(vec![ConfigError { file: name.as_str().into(), place: None, part: String::new(), problem }])
+    let refused_as_a_whole = |problem| {
+        let (file, part) = (name.as_str().into(), String::new());
+        ConfigErrors::new(vec![ConfigError { file, place: None, part, problem }]).read_from(vec![Source::now(path)])
     };
     let format = match path.extension().and_then(|extension| extension.to_str()) {
         Some("yaml" | "yml") => Format::Yaml,
         Some("json") => Format::Json,
         other => {
-            return Err(refused(Problem::UnknownExtension { found: other.unwrap_or_default().to_owned() }));
+            return Err(refused_as_a_whole(Problem::UnknownExtension { found: other.unwrap_or_default().to_owned() }));
         }
     };
-    let unread = |why: Unread| refused(why.problem());
+    let unread = |why: Unread| refused_as_a_whole(why.problem());
     // One file, whatever takes its place meanwhile: what is read and who may read it.
     let file = File::open(path).map_err(|why| unread(failed(why)))?;
     let text = read_all(&file, MAX_FILE_BYTES).map_err(unread)?;
@@ -57,16 +58,25 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             std::env::VarError::NotPresent => "the variable is not set".to_owned(),
             std::env::VarError::NotUnicode(_) => "the variable is not UTF-8".to_owned(),
         }),
-        Reference::File(path) => match read_regular(&directory.join(path), MAX_REFERRED_BYTES) {
-            Ok(text) => {
-                sources.borrow_mut().push(Source::holding(&directory.join(path), text.as_bytes()));
-                Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+        Reference::File(path) => {
+            let path = directory.join(path);
+            let read = read_regular(&path, MAX_REFERRED_BYTES);
+            sources.borrow_mut().push(match &read {
+                Ok(text) => Source::holding(&path, text.as_bytes()),
+                // Nothing can be known of it that would be another thing once it can be read.
+                Err(Unread::Failed(_)) => Source::unread(&path),
+                Err(Unread::TooLarge | Unread::NotUtf8) => Source::now(&path),
+            });
+            match read {
+                Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+                Err(Unread::TooLarge) => Err(format!("the file is larger than {MAX_REFERRED_BYTES} bytes")),
+                Err(Unread::NotUtf8) => Err(NOT_UTF8.to_owned()),
+                Err(Unread::Failed(why)) => Err(why),
             }
-            Err(Unread::TooLarge) => Err(format!("the file is larger than {MAX_REFERRED_BYTES} bytes")),
-            Err(Unread::Failed(why)) => Err(why),
-        },
+        }
     };
-    let (mut settings, secrets) = parse_in(directory, &text, format, &name, &lookup, open)?;
+    let parsed = parse_in(directory, &text, format, &name, &lookup, open);
+    let (mut settings, secrets) = parsed.map_err(|errors| errors.read_from(sources.take()))?;
     settings.warnings.extend(secrets::warnings(&secrets, &name.as_str().into(), &file, directory));
     settings.warnings.sort_by_key(|warning| warning.place);
     for tls in settings.servers.iter_mut().filter_map(|server| server.tls.as_mut()) {
@@ -77,6 +87,9 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
             TlsClientAuth::Optional { authorities } | TlsClientAuth::Required { authorities } => {
                 *authorities = directory.join(&*authorities);
             }
+        }
+        if let Some(lists) = &mut tls.client_revocations {
+            *lists = directory.join(&*lists);
         }
     }
     for auth in settings.servers.iter_mut().filter_map(|server| server.auth.as_mut()) {
@@ -91,8 +104,11 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
     Ok(settings)
 }
 
+const NOT_UTF8: &str = "the file is not UTF-8";
+
 enum Unread {
     TooLarge,
+    NotUtf8,
     Failed(String),
 }
 
@@ -101,6 +117,7 @@ impl Unread {
     fn problem(self) -> Problem {
         match self {
             Self::TooLarge => Problem::FileTooLarge { limit: MAX_FILE_BYTES },
+            Self::NotUtf8 => Problem::Unreadable { why: NOT_UTF8.to_owned() },
             Self::Failed(why) => Problem::Unreadable { why },
         }
     }
@@ -141,5 +158,5 @@ fn read_all(file: &File, limit: u64) -> Result<String, Unread> {
     if bytes.len() as u64 > limit {
         return Err(Unread::TooLarge);
     }
-    String::from_utf8(bytes).map_err(|_| Unread::Failed("the file is not UTF-8".to_owned()))
+    String::from_utf8(bytes).map_err(|_| Unread::NotUtf8)
 }

@@ -99,6 +99,24 @@ pub(crate) fn read(text: &str) -> Result<Node, (Option<Place>, Problem)> {
         .map_err(|error| (error.location().and_then(place), problem(&error)))
 }
 
+/// Whether a text is a JSON object, whatever it says.
+pub(crate) fn check_json(text: &str) -> Result<(), (Option<Place>, Problem)> {
+    let text = text.trim_start_matches('\u{feff}');
+    let refused = |place, why: String| Err((place, Problem::Syntax { why }));
+    if !text.trim_start().starts_with('{') {
+        return refused(None, "is not a JSON object; wanted `{`".to_owned());
+    }
+    match serde_json::from_str::<de::IgnoredAny>(text) {
+        Ok(de::IgnoredAny) => Ok(()),
+        Err(why) => {
+            let place = Place { line: why.line() as u64, column: why.column().max(1) as u64 };
+            let why = why.to_string();
+            let what = why.split(" at line ").next().unwrap_or_default();
+            refused(Some(place), format!("is not JSON: {what}; a file with comments is YAML, `.yaml`"))
+        }
+    }
+}
+
 /// How many nodes aliases may stand for in all: far above any real file, far below what hurts.
 const MAX_REPLAYED_EVENTS: usize = 20_000;
 /// How deep a file may nest: the deepest key there is lies at 9.

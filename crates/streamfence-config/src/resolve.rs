@@ -54,9 +54,11 @@ pub(crate) fn parse_in(
     let refused = |place, problem| {
         Err(ConfigErrors::new(vec![ConfigError { file: file.clone(), place, part: String::new(), problem }]))
     };
-    // JSON is read as the YAML it is, so that both have places; all it must be told from is YAML under a wrong name.
-    if format == Format::Json && !text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
-        return refused(None, Problem::Syntax { why: "is not a JSON object; wanted `{`".to_owned() });
+    // JSON is read as the YAML it is, so that both have places; but what only YAML allows is not JSON.
+    if format == Format::Json
+        && let Err((place, problem)) = raw::check_json(text)
+    {
+        return refused(place, problem);
     }
     let root = match raw::read(text) {
         Ok(root) => root,
@@ -258,14 +260,26 @@ fn http_path(block: &Block, part: &str, report: &mut Report<'_>) -> String {
 fn allowed_origins(block: &mut Block, part: &str, report: &mut Report<'_>) -> Option<Vec<String>> {
     let Node { value: Value::List(list), .. } = block.take("allowedOrigins")? else { return None };
     let mut origins = Vec::with_capacity(list.len());
+    let mut any_at = None;
     for mut node in list {
         if !report.expand(part, &mut node) {
             continue;
         }
         match &node.value {
-            Value::Text(text) if is_origin(&text.value) => origins.push(text.value.clone()),
+            Value::Text(text) if is_origin(&text.value) => {
+                if text.value == "*" {
+                    any_at = Some(node.at);
+                }
+                origins.push(text.value.clone());
+            }
             _ => report.wrong(part, "allowedOrigins", &node, "origins such as `https://example.org:8443`, or `*`"),
         }
+    }
+    if let Some(at) = any_at
+        && origins.len() > 1
+    {
+        let why = "it lets every page in, and the others beside it change nothing about that";
+        report.warning(part, at, Problem::Unwise { key: "allowedOrigins", found: "`*` among others", why });
     }
     Some(origins)
 }
@@ -273,10 +287,14 @@ fn allowed_origins(block: &mut Block, part: &str, report: &mut Report<'_>) -> Op
 /// Whether a browser could send this as its origin: no path, not even a slash at the end.
 fn is_origin(text: &str) -> bool {
     let is_host = |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/?#@*".contains(c));
+    let is_scheme = |scheme: &str| !scheme.is_empty() && !NO_PAGES.contains(&scheme);
     text == "*"
         || text == "null"
-        || text.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && is_host(host))
+        || text.split_once("://").is_some_and(|(scheme, host)| is_scheme(scheme) && is_host(host))
 }
+
+/// Where no page comes from that a browser names so: those of files are `null`, and a websocket is what a page opens.
+const NO_PAGES: [&str; 4] = ["ws", "wss", "ftp", "file"];
 
 /// What may be given once, and where it was.
 #[derive(Default)]

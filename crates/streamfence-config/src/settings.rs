@@ -181,6 +181,9 @@ pub struct TlsSettings {
     pub protocol: TlsProtocol,
     /// Whether clients show a certificate.
     pub client_auth: TlsClientAuth,
+    /// The file of what those who sign for clients have revoked: as it was written, or from the directory of the
+    /// configuration.
+    pub client_revocations: Option<PathBuf>,
     /// How long a handshake may take.
     pub handshake_timeout: Duration,
     /// How many handshakes may go on at once.
@@ -195,6 +198,7 @@ impl fmt::Debug for TlsSettings {
             .field("has_password", &self.private_key_password.is_some())
             .field("protocol", &self.protocol)
             .field("client_auth", &self.client_auth)
+            .field("client_revocations", &self.client_revocations)
             .field("handshake_timeout", &self.handshake_timeout)
             .field("max_handshakes", &self.max_handshakes)
             .finish()

@@ -5,33 +5,37 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// A file that a configuration was read from: itself, or one that a value refers to.
+/// A file that a configuration was read from, or was to be: itself, or one that a value refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     path: PathBuf,
-    seen: Fingerprint,
+    /// `None` where it could not be read.
+    seen: Option<Fingerprint>,
 }
 
 impl Source {
     /// A file that held this when it was read.
     pub(crate) fn holding(path: &Path, bytes: &[u8]) -> Self {
-        Self { path: path.to_owned(), seen: Fingerprint::of(bytes) }
+        Self { path: path.to_owned(), seen: Some(Fingerprint::of(bytes)) }
     }
 
-    /// A file and what it holds now.
-    ///
-    /// # Errors
-    /// What the system says, when it cannot be read.
-    pub fn read(path: impl Into<PathBuf>) -> io::Result<Self> {
+    /// A file and what it holds now, or that it cannot be read.
+    #[must_use]
+    pub fn now(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        let seen = Fingerprint::read(&path)?;
-        Ok(Self { path, seen })
+        let seen = Fingerprint::read(&path).ok();
+        Self { path, seen }
     }
 
-    /// Whether it still holds what it held then.
+    /// A file that could not be read.
+    pub(crate) fn unread(path: &Path) -> Self {
+        Self { path: path.to_owned(), seen: None }
+    }
+
+    /// Whether it still holds what it held then, or still cannot be read.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        Fingerprint::read(&self.path).is_ok_and(|seen| seen == self.seen)
+        Fingerprint::read(&self.path).ok() == self.seen
     }
 
     /// Where it lies.
@@ -40,7 +44,7 @@ impl Source {
         &self.path
     }
 
-    pub(crate) fn seen(&self) -> Fingerprint {
+    pub(crate) fn seen(&self) -> Option<Fingerprint> {
         self.seen
     }
 }

@@ -167,6 +167,7 @@ fn defaults_are_those_of_the_contract() {
                 max_connections_per_ip: None,
                 handshakes_per_ip: None,
                 max_pending_connections: None,
+                max_pending_per_ip: None,
                 inbound_rate: None,
             },
             max_payload_bytes: 65536,
@@ -452,7 +453,7 @@ fn all_errors_of_a_file_are_told_at_once() {
             f.yaml:6:24: engineIoTransport is "websocket"; wanted WEBSOCKET_OR_POLLING or WEBSOCKET_ONLY (servers.s)
             f.yaml:7:5: unknown key "maxRetries"; it stands in an entry of `namespaces` or of `topics` (servers.s)
             f.yaml:8:5: unknown key "maxPayloadByte"; the nearest is `maxPayloadBytes` (servers.s)
-            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, tls, engineIoTransport, auth, staticTokens, jwt, authHook, tokenQuery, authTimeoutMs, authFailures, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, spillRootPath, spillMaxBytes, spillMinFreeBytes, namespaces, trustedProxies, proxyProtocol, maxConnectionsPerIp, handshakesPerIp, maxPendingConnections, inboundRate (servers.s)
+            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, tls, engineIoTransport, auth, staticTokens, jwt, authHook, tokenQuery, authTimeoutMs, authFailures, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, spillRootPath, spillMaxBytes, spillMinFreeBytes, namespaces, trustedProxies, proxyProtocol, maxConnectionsPerIp, handshakesPerIp, maxPendingConnections, maxPendingPerIp, inboundRate (servers.s)
             f.yaml:11:5: `pingIntervalMs` is `ping_interval_ms` again in another spelling; wanted one of the two (servers.s)
             f.yaml:12:10: `privateKeyPemPath` is missing; wanted a text (servers.s.tls)
             f.yaml:12:21: protocol is "x"; wanted TLSv1.3 or TLSv1.2 (servers.s.tls)
@@ -521,6 +522,42 @@ fn a_text_that_cannot_be_read_has_one_error() {
     "#]],
     );
     expect!["f.yaml: is not a JSON object; wanted `{`"].assert_eq(&read("servers: {}", Format::Json).unwrap_err());
+    // What only YAML allows is not JSON, and what JSON allows is read.
+    for (text, seen) in [
+        (
+            "{servers: {}}",
+            expect!["f.yaml:1:2: is not JSON: key must be a string; a file with comments is YAML, `.yaml`"],
+        ),
+        (
+            "{\n  \"servers\": {} # mine\n}",
+            expect!["f.yaml:2:17: is not JSON: expected `,` or `}`; a file with comments is YAML, `.yaml`"],
+        ),
+        (
+            "{\"servers\": {}, // mine\n}",
+            expect!["f.yaml:1:17: is not JSON: key must be a string; a file with comments is YAML, `.yaml`"],
+        ),
+        (
+            "{\"servers\": {},}",
+            expect!["f.yaml:1:16: is not JSON: key must be a string; a file with comments is YAML, `.yaml`"],
+        ),
+        (
+            "{\"servers\": 'a'}",
+            expect!["f.yaml:1:13: is not JSON: expected value; a file with comments is YAML, `.yaml`"],
+        ),
+        (
+            "{\"servers\": {}} {}",
+            expect!["f.yaml:1:17: is not JSON: trailing characters; a file with comments is YAML, `.yaml`"],
+        ),
+        (
+            "\u{feff}{\"servers\": {}",
+            expect!["f.yaml:1:14: is not JSON: EOF while parsing an object; a file with comments is YAML, `.yaml`"],
+        ),
+    ] {
+        seen.assert_eq(&read(text, Format::Json).unwrap_err());
+    }
+    let emoji = r#"{"servers": {"s": {"port": 0, "namespaces": [{"path": "/n", "topics": ["\ud83d\ude00"]}]}}}"#;
+    let settings = read(emoji, Format::Json).unwrap();
+    assert!(settings.catalog.topic(streamfence_core::NamespaceId(0), "\u{1f600}").is_some());
 }
 
 #[test]
@@ -645,6 +682,7 @@ fn tls_is_read_where_the_transport_wants_it_and_its_password_is_never_shown() {
             has_password: true,
             protocol: Tls12,
             client_auth: None,
+            client_revocations: None,
             handshake_timeout: 5s,
             max_handshakes: 7,
         }
@@ -658,6 +696,7 @@ fn tls_is_read_where_the_transport_wants_it_and_its_password_is_never_shown() {
             has_password: false,
             protocol: Tls13,
             client_auth: None,
+            client_revocations: None,
             handshake_timeout: 10s,
             max_handshakes: 256,
         }

@@ -29,7 +29,9 @@ pub(crate) fn resolve(server: &Block, part: &str, report: &mut Report<'_>) -> Op
         report.warning(part, at, Problem::NoEffect { key: "tls", why });
         return None;
     }
-    let client_auth = client_auth(&block, &format!("{part}.tls"), report);
+    let part = format!("{part}.tls");
+    let client_auth = client_auth(&block, &part, report);
+    let client_revocations = client_revocations(&block, &client_auth, &part, report);
     Some(TlsSettings {
         cert_chain: PathBuf::from(block.text("certChainPemPath")),
         private_key: PathBuf::from(block.text("privateKeyPemPath")),
@@ -40,6 +42,7 @@ pub(crate) fn resolve(server: &Block, part: &str, report: &mut Report<'_>) -> Op
             other => unreachable!("the table of keys has no protocol {other}"),
         },
         client_auth,
+        client_revocations,
         handshake_timeout: Duration::from_millis(block.number("handshakeTimeoutMs")),
         max_handshakes: block.number("maxHandshakes") as u16,
     })
@@ -70,4 +73,25 @@ fn client_auth(block: &Block, part: &str, report: &mut Report<'_>) -> TlsClientA
             TlsClientAuth::None
         }
     }
+}
+
+/// The file of what those who sign for clients have revoked.
+fn client_revocations(
+    block: &Block,
+    client_auth: &TlsClientAuth,
+    part: &str,
+    report: &mut Report<'_>,
+) -> Option<PathBuf> {
+    let lists = block.path("clientCrlPemPath")?;
+    if *client_auth != TlsClientAuth::None {
+        return Some(lists);
+    }
+    // Where clients are asked in vain, that was reported already.
+    if let Some(at) = block.place_of("clientCrlPemPath")
+        && block.text("clientAuth") == "none"
+    {
+        let why = "clientAuth is none, so clients are not asked for certificates";
+        report.warning(part, at, Problem::NoEffect { key: "clientCrlPemPath", why });
+    }
+    None
 }

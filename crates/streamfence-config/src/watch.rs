@@ -59,7 +59,8 @@ struct Shared {
 /// What to watch from now on.
 #[derive(Debug)]
 struct Wanted {
-    config: BTreeMap<PathBuf, Fingerprint>,
+    /// With what they held when they were read; `None` where they could not be.
+    config: BTreeMap<PathBuf, Option<Fingerprint>>,
     /// With what they hold now; `None` where they cannot be read.
     others: BTreeMap<PathBuf, Option<Fingerprint>>,
 }
@@ -67,7 +68,8 @@ struct Wanted {
 impl Watch {
     /// Watches the files a configuration was read from, and others such as certificates.
     ///
-    /// A change of a source counts from when it was read, one of another file from when it is watched. Whatever is told
+    /// A change of a source counts from when it was read, one of another file from when it is watched. Where a source could
+    /// not be read, that it can be is a change. Whatever is told
     /// is told in the thread of the watch: `tell` may wait, and nothing is told meanwhile.
     ///
     /// # Errors
@@ -190,7 +192,7 @@ impl<F: FnMut(News)> Watcher<F> {
     fn take_wanted(&mut self) {
         let wanted = lock(&self.shared).wanted.take();
         let Some(Wanted { config, others }) = wanted else { return };
-        self.config = config.into_iter().map(|(path, seen)| (path, Some(seen))).collect();
+        self.config = config;
         let known = std::mem::replace(&mut self.others, others);
         for (path, seen) in &mut self.others {
             // What of it was told last may be older, and then there is something to tell.
@@ -199,6 +201,8 @@ impl<F: FnMut(News)> Watcher<F> {
             }
         }
         self.unreadable.retain(|path| self.config.contains_key(path) || self.others.contains_key(path));
+        // Whoever wants it knows already that it cannot be read.
+        self.unreadable.extend(self.config.iter().filter(|(_, seen)| seen.is_none()).map(|(path, _)| path.clone()));
     }
 
     /// Has the system tell of the directories in which something decides what the files hold.
@@ -278,8 +282,9 @@ impl<F: FnMut(News)> Watcher<F> {
                 }
             }
         }
-        // While one of its files cannot be read the configuration cannot either; the others are of several owners.
-        let is_whole = self.config.keys().all(|path| matches!(seen.get(path), Some(Ok(_))));
+        // While one of its files cannot be read the configuration cannot either, unless it could not be before: it may have
+        // been changed so that it needs it no more. The others are of several owners.
+        let is_whole = self.config.iter().all(|(path, known)| known.is_none() || matches!(seen.get(path), Some(Ok(_))));
         let config = is_whole && take_over(&mut self.config, seen);
         let others = take_over(&mut self.others, seen);
         if config || others {

@@ -159,6 +159,14 @@ fn what_is_wrong_with_keys_is_said_and_they_are_not() {
     "#]],
     );
     check(
+        &holders(
+            "{a: {keys: 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', scopes: read}}",
+        ),
+        expect![[r#"
+        f.yaml:3:20: a key is the digest of nothing; wanted that of a token, as `printf %s TOKEN | sha256sum` tells it (admin.keys.a)
+    "#]],
+    );
+    check(
         &holders(&format!("{{a: {{keys: [{SECRET}, {SECRET}], scopes: read}}}}")),
         expect![[r#"
         f.yaml:3:51: a key is there twice; wanted each key once (admin.keys.a)

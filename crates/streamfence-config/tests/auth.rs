@@ -93,6 +93,9 @@ fn tokens_of_all_kinds_are_read_and_their_secrets_are_never_shown() {
                     timeout: 7ms,
                     max_concurrent: 8,
                     cache: 0ns,
+                    recheck: Some(
+                        60s,
+                    ),
                 },
             ),
             token_query: true,
@@ -136,6 +139,9 @@ fn what_is_not_said_of_tokens_has_its_default() {
                     timeout: 2s,
                     max_concurrent: 64,
                     cache: 2s,
+                    recheck: Some(
+                        60s,
+                    ),
                 },
             ),
             token_query: false,
@@ -283,7 +289,7 @@ fn signed_tokens_have_one_algorithm_and_one_place_for_keys() {
     check(
         &server("auth: TOKEN\njwt: {algorithm: ES256, keyPath: k, jwksPath: k}"),
         expect![[r#"
-            f.yaml:4:10: `keyPath` is missing; wanted it, `jwksPath` or `secret`, and one of them alone (servers.s.jwt)
+            f.yaml:4:51: keyPath is given, and so is `jwksPath`; wanted one of `keyPath`, `jwksPath` and `secret` alone (servers.s.jwt)
         "#]],
     );
 }
@@ -347,4 +353,49 @@ fn the_example_of_the_page_is_valid() {
 #[test]
 fn a_timeout_of_tokens_is_a_time() {
     assert_eq!(auth("staticTokens: {a: b}\nauth_timeout_ms: 250").timeout, Duration::from_millis(250));
+}
+
+#[test]
+fn what_is_no_token_is_told_and_so_is_a_digest_of_none() {
+    let nothing = "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
+    let line = "sha256:01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b";
+    let tokens = format!(
+        "auth: TOKEN\nstaticTokens:\n  a: {nothing}\n  b: {line}\n  c: SHA256:{}\n  d: 'md5:x'\n  e: ' blank'\n  f: \"a\\tb\"\n  \
+         g: 'user:good'",
+        &DIGEST[7..]
+    );
+    check(
+        &server(&tokens),
+        expect![[r#"
+        f.yaml:5:10: the token of "a" is the digest of nothing; wanted that of a token, as `printf %s TOKEN | sha256sum` tells it (servers.s.staticTokens)
+        f.yaml:6:10: the token of "b" is the digest of an empty line; wanted that of a token, as `printf %s TOKEN | sha256sum` tells it (servers.s.staticTokens)
+        f.yaml:7:10: the token of "c" is a digest of another kind; wanted `sha256:` in small letters, and 64 hexadecimal digits (servers.s.staticTokens)
+        f.yaml:8:10: the token of "d" is a digest of another kind; wanted `sha256:` in small letters, and 64 hexadecimal digits (servers.s.staticTokens)
+        f.yaml:9:10: the token of "e" is a text with blanks around it or control characters; wanted one that a client can show in a header (servers.s.staticTokens)
+        f.yaml:10:10: the token of "f" is a text with blanks around it or control characters; wanted one that a client can show in a header (servers.s.staticTokens)
+    "#]],
+    );
+}
+
+#[test]
+fn of_several_places_for_keys_all_are_named() {
+    let jwt = |keys: &str| server(&format!("auth: TOKEN\njwt:\n  algorithm: HS256\n{keys}"));
+    check(
+        &jwt("  keyPath: a\n  jwksPath: b"),
+        expect![[r#"
+        f.yaml:7:17: keyPath is given, and so is `jwksPath`; wanted one of `keyPath`, `jwksPath` and `secret` alone (servers.s.jwt)
+    "#]],
+    );
+    check(
+        &jwt("  secret: '0123456789abcdef0123456789abcdef'\n  jwksPath: b\n  keyPath: a"),
+        expect![[r#"
+        f.yaml:7:17: secret is given, and so is `jwksPath` and `keyPath`; wanted one of `keyPath`, `jwksPath` and `secret` alone (servers.s.jwt)
+    "#]],
+    );
+    check(
+        &jwt(""),
+        expect![[r#"
+        f.yaml:5:7: `keyPath` is missing; wanted it, `jwksPath` or `secret`, and one of them alone (servers.s.jwt)
+    "#]],
+    );
 }

@@ -35,6 +35,7 @@ fn rates_are_read_with_all_they_need_and_no_more() {
         "
     maxConnectionsPerIp: 256
     maxPendingConnections: 500
+    maxPendingPerIp: 5
     handshakesPerIp: {count: 10, burst: 40}
     inbound_rate:
       messages: 100
@@ -50,6 +51,7 @@ fn rates_are_read_with_all_they_need_and_no_more() {
         (limits.max_connections_per_ip, limits.max_pending_connections),
         (NonZeroU32::new(256), NonZeroU32::new(500))
     );
+    assert_eq!(limits.max_pending_per_ip, NonZeroU32::new(5));
     assert_eq!(limits.handshakes_per_ip, Some(rate(10, 1000, 40)));
     let inbound = limits.inbound_rate.unwrap();
     assert_eq!(inbound.all, rate(100, 2000, 200));
@@ -106,4 +108,27 @@ fn what_a_rate_lacks_or_says_twice_is_an_error_at_its_place() {
             f.yaml:4:104: messages is 0; wanted a whole number from 1 to 4294967295 (servers.s.inboundRate.principals[2])
         "#]],
     );
+}
+
+#[test]
+fn nobody_trusts_everybody() {
+    refused(
+        "    trustedProxies: [0.0.0.0/0, '::/0', '::ffff:0:0/96', 10.0.0.0/8]\n",
+        expect![[r#"
+        f.yaml:4:22: trustedProxies is "0.0.0.0/0"; wanted the addresses of your proxies alone: whoever is trusted says where it is, and no limit for an address holds for it (servers.s)
+        f.yaml:4:33: trustedProxies is "::/0"; wanted the addresses of your proxies alone: whoever is trusted says where it is, and no limit for an address holds for it (servers.s)
+        f.yaml:4:41: trustedProxies is "::ffff:0:0/96"; wanted the addresses of your proxies alone: whoever is trusted says where it is, and no limit for an address holds for it (servers.s)
+    "#]],
+    );
+    let warned = |network: &str| {
+        let text =
+            format!("servers:\n  s:\n    namespaces: [{{path: /n, topics: [a]}}]\n    trustedProxies: ['{network}']\n");
+        let lookup = |_: streamfence_config::Reference<'_>| Err("there is none".to_owned());
+        let settings = parse(&text, Format::Yaml, "f.yaml", &lookup).unwrap();
+        settings.warnings.iter().map(ToString::to_string).collect::<String>()
+    };
+    for own in ["10.0.0.0/8", "fc00::/7", "192.0.2.7", "::ffff:10.0.0.0/104"] {
+        assert_eq!(warned(own), "", "{own}");
+    }
+    expect!["f.yaml:4:22: trustedProxies is a large part of all addresses: whoever connects from so many addresses may say where it is (servers.s)"].assert_eq(&warned("128.0.0.0/1"));
 }

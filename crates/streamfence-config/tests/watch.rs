@@ -258,3 +258,29 @@ fn the_thread_ends_with_the_watch() {
     // Whoever would be told is gone: its sender with it.
     assert_eq!(news.recv_timeout(IN_TIME), Err(std::sync::mpsc::RecvTimeoutError::Disconnected));
 }
+
+#[test]
+fn a_file_that_a_refused_configuration_misses_is_waited_for() {
+    let directory = Directory::new();
+    directory.write("f.yaml", &config(1));
+    directory.write("key.pem", "a key");
+    let (_settings, watch, news) = watch(&directory.at("f.yaml"), &directory.at("key.pem"));
+    let wanting = |port: &str| config(1).replace("port: 1", &format!("port: \"{port}\""));
+    directory.write("f.yaml", &wanting("${file:secrets/port}${file:secrets/more}"));
+    assert_eq!(next(&news), CONFIG);
+    let refused = load(directory.at("f.yaml")).expect_err("both files are missing");
+    let missing = [directory.at("f.yaml"), directory.at("secrets/port")];
+    let sources = refused.sources().iter().map(streamfence_config::Source::path);
+    assert!(missing.iter().eq(sources.clone()), "{:?}", sources.collect::<Vec<_>>());
+    watch.follow(refused.sources(), []);
+    // It is nothing new that it is not there; that it is, is.
+    directory.write("secrets/port", "2");
+    assert_eq!(next(&news), CONFIG);
+    let refused = load(directory.at("f.yaml")).expect_err("the other one is missing");
+    watch.follow(refused.sources(), []);
+    // Nor is one waited for that is not wanted any more.
+    directory.write("f.yaml", &wanting("${file:secrets/port}"));
+    assert_eq!(next(&news), CONFIG);
+    let settings = load(directory.at("f.yaml")).expect("nothing is missing");
+    assert_eq!(settings.sources.len(), 2);
+}

@@ -44,15 +44,15 @@ pub enum Event {
     },
     /// A server has taken up the certificate that it shows from now on.
     TlsLoaded {
-        /// The address of the server.
-        address: Arc<str>,
+        /// The name of the server; its address where it has none.
+        server: Arc<str>,
         /// When the certificate expires.
         expires: SystemTime,
     },
     /// The files of a server's TLS were read again and are not what they should be: what it had holds on.
     TlsReloadRefused {
-        /// The address of the server.
-        address: Arc<str>,
+        /// The name of the server; its address where it has none.
+        server: Arc<str>,
         /// What is wrong with them.
         reason: Arc<str>,
     },

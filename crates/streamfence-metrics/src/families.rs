@@ -162,7 +162,7 @@ pub static FAMILIES: &[Family] = &[
 
     family("refused", Refused, "Connections, requests and wishes of clients that a limit did not let in, by which one ([limits.md](limits.md)); counted within a second."),
     family("tls_handshakes_failed", HandshakesFailed, "Connections that came to nothing because no TLS came about, by reason."),
-    measured("tls_certificate_expiry_timestamp", Unit::Seconds, CertificateExpiry, "When the certificate of a server, named by its address, expires, in Unix time."),
+    measured("tls_certificate_expiry_timestamp", Unit::Seconds, CertificateExpiry, "When the certificate of a server, by the name the file gives it, expires, in Unix time."),
     family("tls_certificate_loads", CertificateLoads, "How often a server has taken up certificate and key (`loaded`, with its start or a reload), or found them unusable and kept what it had (`refused`)."),
 
     family("config_reloads", ConfigReloads, "How often the configuration was read again, by outcome: `applied` as a whole, or `refused` as a whole."),

@@ -145,12 +145,12 @@ impl Observer for Metrics {
                     self.totals.refused[index].fetch_add(*count, Relaxed);
                 }
             }
-            Event::TlsLoaded { address, expires } => {
+            Event::TlsLoaded { server, expires } => {
                 let expires = expires.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-                self.totals.write().certificates.insert(address.clone(), expires);
-                self.totals.count_certificate(address, 0);
+                self.totals.write().certificates.insert(server.clone(), expires);
+                self.totals.count_certificate(server, 0);
             }
-            Event::TlsReloadRefused { address, .. } => self.totals.count_certificate(address, 1),
+            Event::TlsReloadRefused { server, .. } => self.totals.count_certificate(server, 1),
             Event::Reloaded => self.totals.count_reload(true),
             Event::ReloadRefused { .. } => self.totals.count_reload(false),
             Event::SessionDetached { namespace, .. } => self.count_session(namespace, 0),
@@ -204,7 +204,7 @@ struct Known {
     links: BTreeMap<usize, [u64; Tier::ALL.len()]>,
     /// As it was told last; all zero without a budget.
     memory: MemoryUse,
-    /// When the certificate of each server that has one expires, in Unix seconds, by the server's address.
+    /// When the certificate of each server that has one expires, in Unix seconds, by the server's name.
     certificates: BTreeMap<Arc<str>, u64>,
     /// How often each server has loaded one, and refused one.
     certificate_loads: BTreeMap<Arc<str>, [u64; CERTIFICATE_OUTCOMES.len()]>,
@@ -263,8 +263,8 @@ impl Totals {
         }
     }
 
-    fn count_certificate(&self, address: &Arc<str>, outcome: usize) {
-        self.write().certificate_loads.entry(Arc::clone(address)).or_default()[outcome] += 1;
+    fn count_certificate(&self, server: &Arc<str>, outcome: usize) {
+        self.write().certificate_loads.entry(Arc::clone(server)).or_default()[outcome] += 1;
     }
 
     fn count_reload(&self, is_applied: bool) {
@@ -324,14 +324,14 @@ impl Collector for Totals {
                     }
                 }
                 Source::CertificateExpiry => {
-                    for (address, expires) in &known.certificates {
-                        metric.encode_family(&[("server", &**address)])?.encode_gauge(expires)?;
+                    for (server, expires) in &known.certificates {
+                        metric.encode_family(&[("server", &**server)])?.encode_gauge(expires)?;
                     }
                 }
                 Source::CertificateLoads => {
-                    for (address, loads) in &known.certificate_loads {
+                    for (server, loads) in &known.certificate_loads {
                         for (outcome, count) in CERTIFICATE_OUTCOMES.into_iter().zip(loads) {
-                            counter(&mut metric, &[("server", &**address), ("outcome", outcome)], *count)?;
+                            counter(&mut metric, &[("server", &**server), ("outcome", outcome)], *count)?;
                         }
                     }
                 }

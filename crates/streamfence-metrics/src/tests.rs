@@ -199,7 +199,7 @@ fn more_goodbyes_than_arrivals_are_no_clients() {
 #[test]
 fn the_scrape_holds_the_families_of_the_table_and_nothing_else() {
     let metrics = Metrics::new(&catalog());
-    metrics.on_event(&Event::TlsLoaded { address: "127.0.0.1:443".into(), expires: UNIX_EPOCH });
+    metrics.on_event(&Event::TlsLoaded { server: "feed".into(), expires: UNIX_EPOCH });
     metrics.on_spill(StoreId(0), &SpillStats::default());
     let page = metrics.encode();
     let series = page.lines().filter(|line| !line.starts_with('#'));
@@ -242,7 +242,7 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_auth_rate_limited_total` | counter | `namespace` | Tokens that nobody looked at, because too many wrong ones had come from the same address. |
         | `streamfence_refused_total` | counter | `reason` | Connections, requests and wishes of clients that a limit did not let in, by which one ([limits.md](limits.md)); counted within a second. |
         | `streamfence_tls_handshakes_failed_total` | counter | `reason` | Connections that came to nothing because no TLS came about, by reason. |
-        | `streamfence_tls_certificate_expiry_timestamp_seconds` | gauge | `server` | When the certificate of a server, named by its address, expires, in Unix time. |
+        | `streamfence_tls_certificate_expiry_timestamp_seconds` | gauge | `server` | When the certificate of a server, by the name the file gives it, expires, in Unix time. |
         | `streamfence_tls_certificate_loads_total` | counter | `server`, `outcome` | How often a server has taken up certificate and key (`loaded`, with its start or a reload), or found them unusable and kept what it had (`refused`). |
         | `streamfence_config_reloads_total` | counter | `outcome` | How often the configuration was read again, by outcome: `applied` as a whole, or `refused` as a whole. |
         | `streamfence_config_last_reload_success` | gauge |  | 1 where the last reload was applied, or there was none; 0 where it was refused, and the configuration before it holds. |
@@ -358,23 +358,23 @@ fn reloads_are_counted_and_the_last_one_shown() {
 #[test]
 fn handshakes_are_counted_by_why_they_failed_and_certificates_shown_by_when_they_expire() {
     let metrics = Metrics::new(&Catalog::default());
-    let address: Arc<str> = "127.0.0.1:443".into();
+    let (server, address): (Arc<str>, Arc<str>) = ("feed".into(), "127.0.0.1:443".into());
     for reason in [HandshakeFailure::NotTls, HandshakeFailure::Timeout, HandshakeFailure::NotTls] {
         metrics.on_event(&Event::HandshakeFailed { address: Arc::clone(&address), peer: None, reason });
     }
     for expires in [1_000, 2_000] {
         let expires = UNIX_EPOCH + Duration::from_secs(expires);
-        metrics.on_event(&Event::TlsLoaded { address: Arc::clone(&address), expires });
+        metrics.on_event(&Event::TlsLoaded { server: Arc::clone(&server), expires });
     }
-    metrics.on_event(&Event::TlsReloadRefused { address: Arc::clone(&address), reason: "it is wrong".into() });
+    metrics.on_event(&Event::TlsReloadRefused { server: Arc::clone(&server), reason: "it is wrong".into() });
     let tls: String =
         moved(&metrics.encode()).lines().filter(|line| line.contains("tls")).map(|l| l.to_owned() + "\n").collect();
     expect![[r#"
         streamfence_tls_handshakes_failed_total{reason="timeout"} 1
         streamfence_tls_handshakes_failed_total{reason="not_tls"} 2
-        streamfence_tls_certificate_expiry_timestamp_seconds{server="127.0.0.1:443"} 2000
-        streamfence_tls_certificate_loads_total{server="127.0.0.1:443",outcome="loaded"} 2
-        streamfence_tls_certificate_loads_total{server="127.0.0.1:443",outcome="refused"} 1
+        streamfence_tls_certificate_expiry_timestamp_seconds{server="feed"} 2000
+        streamfence_tls_certificate_loads_total{server="feed",outcome="loaded"} 2
+        streamfence_tls_certificate_loads_total{server="feed",outcome="refused"} 1
     "#]]
     .assert_eq(&tls);
 }

@@ -37,9 +37,9 @@ pub trait Listener: Send + Sync + 'static {
     /// A server is gone.
     fn on_server_stopped(&self, address: &str) {}
     /// A server has taken up the certificate that it shows from now on.
-    fn on_tls_loaded(&self, address: &str, expires: SystemTime) {}
+    fn on_tls_loaded(&self, server: &str, expires: SystemTime) {}
     /// The files of a server's TLS were read again and are not what they should be: what it had holds on.
-    fn on_tls_reload_refused(&self, address: &str, reason: &str) {}
+    fn on_tls_reload_refused(&self, server: &str, reason: &str) {}
     /// A connection to a server came to nothing, because no TLS came about.
     fn on_handshake_failed(&self, address: &str, peer: Option<SocketAddr>, reason: HandshakeFailure) {}
     /// So many were not let in, because a limit says so.
@@ -106,8 +106,8 @@ pub trait Listener: Send + Sync + 'static {
             Event::ServerStarted { address } => self.on_server_started(address),
             Event::ServerStopping { address } => self.on_server_stopping(address),
             Event::ServerStopped { address } => self.on_server_stopped(address),
-            Event::TlsLoaded { address, expires } => self.on_tls_loaded(address, *expires),
-            Event::TlsReloadRefused { address, reason } => self.on_tls_reload_refused(address, reason),
+            Event::TlsLoaded { server, expires } => self.on_tls_loaded(server, *expires),
+            Event::TlsReloadRefused { server, reason } => self.on_tls_reload_refused(server, reason),
             Event::HandshakeFailed { address, peer, reason } => self.on_handshake_failed(address, *peer, *reason),
             Event::Refused { reason, client, count } => self.on_refused(*reason, *client, *count),
             Event::Reloaded => self.on_reloaded(),

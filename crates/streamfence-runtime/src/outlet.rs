@@ -1,6 +1,6 @@
 //! What an adapter implements for one connection. Never a socket.
 
-use streamfence_core::{Batch, CloseReason, NamespaceId, Room, Tier};
+use streamfence_core::{Batch, CloseReason, NamespaceId, Room, Tier, TopicEntry};
 
 /// One connection, called only by its shard.
 ///
@@ -32,6 +32,13 @@ pub trait Outlet: Send {
     /// Whether it is the network that holds it up. A link without room that is not blocked is merely waiting for its
     /// turn on our CPU, and the shard takes no further publishes meanwhile; a blocked one holds nobody.
     fn is_blocked(&self) -> bool;
+
+    /// Whether a client that has come back to its session keeps a subscription it had there: it may have come with other
+    /// rights. Asked before anything of the session is sent; what it may not keep ends as `auth_rejected`.
+    fn may_keep(&self, namespace: NamespaceId, topic: &TopicEntry) -> bool {
+        let _everything = (namespace, topic);
+        true
+    }
 
     /// Ends one namespace of the connection, with a word to the client if there is room and by force if not.
     fn disconnect(&mut self, namespace: NamespaceId, why: CloseReason);

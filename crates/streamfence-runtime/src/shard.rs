@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use streamfence_core::{
-    ClientId, CloseReason, ErrorCode, Hub, LinkKey, NamespaceId, Output, Room, Secret, SessionKey, Tier, Transmit,
-    Transport,
+    ClientId, CloseReason, ErrorCode, Hub, LinkKey, NamespaceId, Output, Room, Secret, SessionKey, Tier, TopicEntry,
+    Transmit, Transport, UnsubscribeReason,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -352,6 +352,7 @@ impl Shard {
         }
         let Some(seated) = self.hub.session(session) else { return };
         let (client, topics) = (seated.client(), seated.lanes().map(|lane| lane.entry().clone()).collect());
+        let (topics, not_theirs) = self.still_theirs(key, namespace, topics);
         if resumed.is_none() {
             self.tickets.issue(client);
             self.hub.retain(session, retention);
@@ -360,8 +361,25 @@ impl Shard {
         if let Some(ticket) = ticket {
             self.hub.tell(session, Transmit::Session { namespace, ticket: Box::new(ticket) }, at);
         }
+        // Before anything of the session goes out, and told behind the news that it is there.
+        for topic in not_theirs {
+            self.hub.unsubscribe(session, &topic, UnsubscribeReason::AuthRejected, None, at);
+        }
         if let Some(SessionWish::Resume { client, secret }) = wish {
             self.tell_why(session, namespace, client, &secret, now);
+        }
+    }
+
+    /// Which subscriptions a client may keep, and which not, as its outlet says.
+    fn still_theirs(
+        &mut self,
+        key: LinkKey,
+        namespace: NamespaceId,
+        topics: Vec<Arc<TopicEntry>>,
+    ) -> (Vec<Arc<TopicEntry>>, Vec<Arc<TopicEntry>>) {
+        match self.seat_mut(key) {
+            Some(seat) => topics.into_iter().partition(|topic| seat.outlet.may_keep(namespace, topic)),
+            None => (topics, Vec::new()),
         }
     }
 

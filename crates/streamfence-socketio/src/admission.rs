@@ -16,6 +16,7 @@ use streamfence_core::RefusalReason;
 use tokio::time::Instant;
 
 pub use self::client_address::{TrustedProxies, client_address};
+use self::places::Most;
 pub(crate) use self::places::{Places, SessionPlace, StreamPlace};
 pub use self::rate::Rate;
 pub(crate) use self::rate::{Bucket, Clock};
@@ -34,14 +35,22 @@ struct Inner {
     places: Places,
     /// Made when a limit first needs it.
     handshakes: OnceLock<AddressBuckets>,
+    /// Those of TLS, of which a session may take several.
+    tls_handshakes: OnceLock<AddressBuckets>,
     refusals: Refusals,
     has_warned: AtomicBool,
 }
 
 impl Admission {
     pub(crate) fn new(refusals: Refusals) -> Self {
-        let (clock, places, handshakes) = (Clock::new(Instant::now()), Places::default(), OnceLock::new());
-        Self(Arc::new(Inner { clock, places, handshakes, refusals, has_warned: AtomicBool::new(false) }))
+        Self(Arc::new(Inner {
+            clock: Clock::new(Instant::now()),
+            places: Places::default(),
+            handshakes: OnceLock::new(),
+            tls_handshakes: OnceLock::new(),
+            refusals,
+            has_warned: AtomicBool::new(false),
+        }))
     }
 
     /// Where refusals are counted.
@@ -57,17 +66,25 @@ impl Admission {
     ) -> Result<SessionPlace, Refusal> {
         let inner = &*self.0;
         let address = client.map(AddressKey::from);
-        let most_per_ip = options.max_connections_per_ip;
-        if address.is_none() && (most_per_ip.is_some() || options.handshakes_per_ip.is_some()) {
+        let most = Most {
+            sessions: options.max_connections_per_ip,
+            pending: options.max_pending_connections,
+            pending_per_ip: options.max_pending_per_ip,
+            departed: options.max_connections,
+        };
+        let wants_address =
+            most.sessions.is_some() || most.pending_per_ip.is_some() || options.handshakes_per_ip.is_some();
+        if address.is_none() && wants_address {
             self.warn_of_unknown();
         }
         if let (Some(rate), Some(address)) = (&options.handshakes_per_ip, address) {
             let buckets = inner.handshakes.get_or_init(AddressBuckets::default);
             buckets.take(address, rate, inner.clock.nanos(Instant::now())).map_err(Refusal::TooManyHandshakes)?;
         }
-        let most_pending = options.max_pending_connections;
-        inner.places.open_session(address, most_per_ip, most_pending).map_err(|reason| match reason {
+        inner.places.open_session(address, most).map_err(|reason| match reason {
             RefusalReason::Pending => Refusal::TooManyPending,
+            RefusalReason::PendingPerIp => Refusal::TooManyPendingFromAddress,
+            RefusalReason::Departed => Refusal::TooManyDeparted,
             _ => Refusal::TooManyFromAddress,
         })
     }
@@ -78,6 +95,16 @@ impl Admission {
     pub(crate) fn open_stream(&self, options: &ServerOptions, client: IpAddr) -> Option<StreamPlace> {
         let most = options.max_connections_per_ip.map(|most| most.get().saturating_mul(STREAMS_PER_SESSION));
         self.0.places.open_stream(client.into(), most)
+    }
+
+    /// Whether an address may shake hands over TLS once more: as often as it may open sessions, times the streams that a
+    /// session may take.
+    pub(crate) fn may_shake_hands(&self, options: &ServerOptions, client: IpAddr) -> bool {
+        let inner = &*self.0;
+        let Some(rate) = &options.handshakes_per_ip else { return true };
+        let rate = rate.times(STREAMS_PER_SESSION);
+        let buckets = inner.tls_handshakes.get_or_init(AddressBuckets::default);
+        buckets.take(client.into(), &rate, inner.clock.nanos(Instant::now())).is_ok()
     }
 
     /// Says, once, that limits do not hold because nobody knows where clients come from.

@@ -6,6 +6,7 @@ use engineioxide::service::NotFoundService;
 use socketioxide::service::SocketIoService;
 use socketioxide::{ParserConfig, SocketIo};
 
+use crate::link::MAX_ATTACHMENTS;
 use crate::options::ServerOptions;
 
 /// The one service every request of a layer goes to. Clones share its sessions.
@@ -29,7 +30,7 @@ pub fn build(options: &ServerOptions) -> (Engine, SocketIo) {
         .ws_read_buffer_size(READ_BUFFER_BYTES)
         .with_parser(
             ParserConfig::common()
-                .max_incoming_binaries(MAX_INCOMING_ATTACHMENTS)
+                .max_incoming_binaries(MAX_ATTACHMENTS)
                 .max_incoming_binary_buf_size(max_packet_bytes)
                 .packet_completion_timeout(options.body_timeout),
         )
@@ -42,5 +43,3 @@ const HEADROOM_PACKETS: usize = 128;
 /// What the library keeps for each websocket to read into: an event as clients send it. The stream below reads ahead
 /// without keeping anything, so that many events still come with one call to the kernel.
 const READ_BUFFER_BYTES: usize = 1024;
-/// How many attachments a packet from a client may have: as many as the common clients read in one.
-const MAX_INCOMING_ATTACHMENTS: usize = 10;

@@ -1,6 +1,5 @@
 //! A client's wishes, on their way to the shard. Never a policy, and never who the client is.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use streamfence_core::{
 };
 use streamfence_runtime::{FindError, Input, Payload};
 
-use crate::auth::{Permit, Question, Refused, Shown, client_address};
+use crate::auth::{Answers, NO_TOPIC, Permit, Question, Refused, Shown, client_address, inquire};
 use crate::connection::{Member, Shared};
 use crate::hooks::{may_publish, may_subscribe};
 use crate::inbound::refusal;
@@ -35,9 +34,6 @@ struct Open {
     /// Whether the client shows the token with the wish; else it is the one that it came with.
     is_shown: bool,
 }
-
-/// What the validator says of the topics of a wish; of one without a topic, under no name.
-type Answers = HashMap<Arc<str>, Result<Arc<Shown>, Refused>>;
 
 impl Heard<'_> {
     /// Hears one thing that a client says. Called in the library's reader, so it does not wait.
@@ -208,6 +204,11 @@ impl Heard<'_> {
                 return Ok(());
             }
         };
+        if !self.shared.gate.takes_tokens() {
+            let request = member.ask(said.asked.sender, said.asked.id, None).next();
+            member.refuse(ErrorCode::BadRequest, "this server takes no tokens", None, request);
+            return Ok(());
+        }
         let namespace = self.path();
         let Some(answer) = answers.get(NO_TOPIC) else {
             let question = Question { token, namespace, topic: None, action: Action::Connect };
@@ -405,7 +406,7 @@ async fn see_through(member: Weak<Member>, shared: Arc<Shared>, mut open: Open) 
     loop {
         let Some(from) = member.upgrade().and_then(|member| member.connection()) else { return };
         let from = client_address(&from.state);
-        let answers = look_at(&shared, open.questions, open.is_shown, from).await;
+        let answers = inquire(&shared.gate, open.questions, open.is_shown, from).await;
         let Some(member) = member.upgrade() else { return };
         let heard = Heard { member: &member, shared: &shared };
         let mut left = heard.carry_out(open.said, &answers);
@@ -418,29 +419,3 @@ async fn see_through(member: Weak<Member>, shared: Arc<Shared>, mut open: Open) 
         };
     }
 }
-
-/// Has the validator look at the token of a wish, for each of its topics. Once it is silent it is not asked again.
-async fn look_at(shared: &Shared, questions: Vec<Question>, is_shown: bool, from: Option<IpAddr>) -> Answers {
-    let mut answers = Answers::new();
-    for question in questions {
-        let topic = question.topic.clone().unwrap_or_else(|| NO_TOPIC.into());
-        if answers.contains_key(&topic) {
-            continue;
-        }
-        let is_silent = answers.values().any(|answer| matches!(answer, Err(Refused::Silence)));
-        let are_too_many = answers.values().any(|answer| matches!(answer, Err(Refused::TooMany)));
-        // A token is one wrong token, for however many topics it is shown.
-        let is_counted = answers.values().any(|answer| matches!(answer, Err(Refused::Wrong)));
-        let answer = match (is_silent, are_too_many) {
-            (true, _) => Err(Refused::Silence),
-            (_, true) => Err(Refused::TooMany),
-            _ if is_shown && !is_counted => shared.gate.admit(question, from).await,
-            _ => shared.gate.ask_for(question, from).await,
-        };
-        answers.insert(topic, answer.map(Arc::new));
-    }
-    answers
-}
-
-/// Under what the answer stands about a wish that is for no topic: no topic has that name.
-const NO_TOPIC: &str = "";

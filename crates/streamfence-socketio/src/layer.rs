@@ -23,7 +23,7 @@ use tungstenite::handshake::derive_accept_key;
 use crate::admission::{Admission, client_address};
 use crate::engine::Engine;
 use crate::link::state::PACKET_SEPARATOR;
-use crate::link::{LinkState, Peer, Shim, Stream, connects_in};
+use crate::link::{LinkState, Peer, Shim, Stream, census_of};
 use crate::namespaces::Namespaces;
 use crate::options::{Change, EngineTransport, LiveOptions, ServerOptions};
 use crate::origin::{Origins, is_polling};
@@ -60,8 +60,9 @@ impl FenceLayer {
     }
 
     pub(crate) fn live(engine: Engine, options: LiveOptions) -> Self {
-        let registry = Registry::new(options.now().max_connections as usize);
-        let admission = Admission::new(Refusals::default());
+        let refusals = Refusals::default();
+        let registry = Registry::telling(options.now().max_connections as usize, refusals.clone());
+        let admission = Admission::new(refusals);
         let path = options.now().path.as_str().into();
         Self { door: Arc::new(Door { engine, options, path, admission, registry, namespaces: OnceLock::new() }) }
     }
@@ -321,7 +322,7 @@ impl Door {
             Err(_elapsed) => return Err(Refusal::TooSlow),
         };
         let is_goodbye = body.split(|&byte| byte == PACKET_SEPARATOR).any(|packet| packet == b"1");
-        if let Some(until) = link.asks_to_join(connects_in(&body)) {
+        if let Some(until) = link.take_note(census_of(&body)) {
             if until > Instant::now() + options.body_timeout {
                 return Err(Refusal::TooMuch);
             }

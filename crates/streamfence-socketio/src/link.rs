@@ -2,7 +2,8 @@
 //!
 //! Never Socket.IO: the link knows packets by their length and their first bytes, not by their meaning.
 
-mod connects;
+mod allowance;
+mod census;
 mod encrypted;
 pub mod frame;
 pub mod frame_head;
@@ -18,7 +19,7 @@ pub mod state;
 pub mod stream;
 pub mod tune;
 
-pub(crate) use connects::connects_in;
+pub(crate) use census::{MAX_ATTACHMENTS, census_of};
 pub(crate) use encrypted::Encrypted;
 pub use frame::{Frame, FrameTracker};
 pub use frame_head::FrameHead;

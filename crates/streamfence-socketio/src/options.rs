@@ -80,10 +80,13 @@ pub struct ServerOptions {
     pub proxy_protocol: bool,
     /// How many sessions one address may have, and a third of how many streams; IPv6 by its first 64 bits.
     pub max_connections_per_ip: Option<NonZeroU32>,
-    /// How many sessions one address may open in a while.
+    /// How many sessions one address may open in a while, and a third of how many handshakes of TLS it may begin.
     pub handshakes_per_ip: Option<Rate>,
     /// How many sessions there may be that have joined no namespace yet.
     pub max_pending_connections: Option<NonZeroU32>,
+    /// How many sessions one address may have that have joined no namespace yet, or ended before they did and not longer
+    /// ago than [`Self::connect_timeout`].
+    pub max_pending_per_ip: Option<NonZeroU32>,
     /// How often a client may want something.
     pub inbound_rate: Option<InboundRate>,
 }
@@ -154,6 +157,7 @@ impl Default for ServerOptions {
             max_connections_per_ip: None,
             handshakes_per_ip: None,
             max_pending_connections: None,
+            max_pending_per_ip: None,
             inbound_rate: None,
         }
     }
@@ -174,6 +178,7 @@ impl ServerOptions {
             stall_timeout: self.stall_timeout,
             silence: self.ping_interval + self.ping_timeout,
             blocked_read_budget_bytes: self.blocked_read_budget_bytes,
+            max_message_bytes: self.max_packet_bytes() as u64,
             tier: if self.splice { Tier::Splice } else { Tier::Emit },
         }
     }

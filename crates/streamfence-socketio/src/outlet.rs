@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use socketioxide::{SendError, SocketError};
-use streamfence_core::{Batch, CloseReason, ErrorCode, NamespaceId, Room, Tier, Transmit, Transport};
+use streamfence_core::{Batch, CloseReason, ErrorCode, NamespaceId, Room, Tier, TopicEntry, Transmit, Transport};
 use streamfence_runtime::Outlet;
 
+use crate::auth::is_theirs;
 use crate::connection::{Connection, Member, Members};
 use crate::link::packet::Packets;
 use crate::outgoing::Outgoing;
@@ -137,6 +138,11 @@ impl Outlet for SocketIoOutlet {
 
     fn is_blocked(&self) -> bool {
         self.connection.state.is_blocked()
+    }
+
+    fn may_keep(&self, namespace: NamespaceId, topic: &TopicEntry) -> bool {
+        let member = self.connection.member(namespace);
+        member.is_none_or(|member| is_theirs(&self.connection.shared, &member, topic))
     }
 
     fn disconnect(&mut self, namespace: NamespaceId, why: CloseReason) {

@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use streamfence_core::{CloseReason, Transport};
+use streamfence_core::{CloseReason, RefusalReason, Transport};
 use tokio::sync::Notify;
 
 use crate::admission::SessionPlace;
 use crate::link::{LinkLimits, LinkState, Peer};
+use crate::refusals::Refusals;
 
 /// The connections of one layer. Clones share it.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ struct Shared {
     links: Mutex<Links>,
     /// Told when the last connection has ended.
     emptied: Notify,
+    /// Where it is counted what connections are refused.
+    refusals: Refusals,
 }
 
 #[derive(Debug, Default)]
@@ -57,8 +60,13 @@ impl Registry {
     /// A registry of at most so many connections.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
+        Self::telling(capacity, Refusals::default())
+    }
+
+    /// The same, which counts what its connections are refused.
+    pub(crate) fn telling(capacity: usize, refusals: Refusals) -> Self {
         let links = Mutex::new(Links { capacity, ..Links::default() });
-        Self { shared: Arc::new(Shared { links, emptied: Notify::new() }) }
+        Self { shared: Arc::new(Shared { links, emptied: Notify::new(), refusals }) }
     }
 
     /// Takes so many connections from now on; those that are too many live on.
@@ -149,6 +157,18 @@ impl Registered {
         self.place.join();
     }
 
+    /// Whether it has not joined one, and has not ended.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.place.is_pending()
+    }
+
+    /// Counts something that it was refused.
+    pub(crate) fn refuse(&self, reason: RefusalReason, client: Option<IpAddr>) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.refusals.count(reason, client);
+        }
+    }
+
     pub(crate) fn forget(&self, sid: Option<&str>) {
         self.place.release();
         let Some(shared) = self.shared.upgrade() else { return };
@@ -183,6 +203,7 @@ mod tests {
         stall_timeout: Duration::from_secs(1),
         silence: Duration::from_secs(60),
         blocked_read_budget_bytes: 1024,
+        max_message_bytes: 10_000,
         tier: Tier::Emit,
     };
 

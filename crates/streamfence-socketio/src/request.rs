@@ -46,6 +46,10 @@ pub(crate) enum Refusal {
     TooManyHandshakes(Duration),
     /// So many have joined nothing yet.
     TooManyPending,
+    /// So many of the address have joined nothing, or ended so of late.
+    TooManyPendingFromAddress,
+    /// So many have ended of late without having joined anything.
+    TooManyDeparted,
     /// The server takes no more clients.
     ShuttingDown,
 }
@@ -73,7 +77,12 @@ impl Refusal {
                 let body = r#"{"code":"RATE_LIMITED","message":"too many new connections from this address"}"#;
                 (StatusCode::TOO_MANY_REQUESTS, body)
             }
-            Self::TooManyConnections | Self::TooManyPending | Self::ShuttingDown => {
+            Self::TooManyPendingFromAddress => {
+                let body =
+                    r#"{"code":"LIMIT_EXCEEDED","message":"too many connections from this address that join nothing"}"#;
+                (StatusCode::TOO_MANY_REQUESTS, body)
+            }
+            Self::TooManyConnections | Self::TooManyPending | Self::TooManyDeparted | Self::ShuttingDown => {
                 (StatusCode::SERVICE_UNAVAILABLE, "")
             }
         };
@@ -83,7 +92,11 @@ impl Refusal {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let retry_after = match self {
-            Self::TooManyFromAddress | Self::TooManyPending | Self::ShuttingDown => Some(RETRY_AFTER_SECS),
+            Self::TooManyFromAddress
+            | Self::TooManyPending
+            | Self::TooManyPendingFromAddress
+            | Self::TooManyDeparted
+            | Self::ShuttingDown => Some(RETRY_AFTER_SECS),
             Self::TooManyHandshakes(wait) => Some(wait.as_secs() + 1),
             _ => None,
         };
@@ -105,6 +118,8 @@ impl Refusal {
             Self::TooManyFromAddress => RefusalReason::ConnectionsPerIp,
             Self::TooManyHandshakes(_) => RefusalReason::HandshakeRate,
             Self::TooManyPending => RefusalReason::Pending,
+            Self::TooManyPendingFromAddress => RefusalReason::PendingPerIp,
+            Self::TooManyDeparted => RefusalReason::Departed,
             Self::UnknownTransport
             | Self::BadMethod
             | Self::BadRequest

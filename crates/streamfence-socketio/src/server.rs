@@ -41,6 +41,8 @@ use crate::registry::Registry;
 pub struct Server {
     local_addr: Option<SocketAddr>,
     address: Address,
+    /// What events call it.
+    name: Arc<str>,
     accepting: watch::Sender<bool>,
     is_ready: Arc<AtomicBool>,
     accept_loop: JoinHandle<()>,
@@ -62,12 +64,13 @@ impl Server {
     /// [`StartError::Tls`], when the options want TLS and its files cannot be used.
     pub fn start<L: Listener>(listener: L, layer: &FenceLayer, options: &ServerOptions) -> Result<Self, StartError> {
         let identity = identity(options)?;
-        Ok(Self::start_for(None, listener, layer, options, identity))
+        Ok(Self::start_for(None, None, listener, layer, options, identity))
     }
 
     /// The same, for a fence: its memory decides with whether it is ready, and its events tell of this server.
     fn start_for<L: Listener>(
         fence: Option<Fence>,
+        name: Option<Arc<str>>,
         listener: L,
         layer: &FenceLayer,
         options: &ServerOptions,
@@ -103,6 +106,7 @@ impl Server {
         let accept_loop = AcceptLoop { listener, door: Arc::new(door), tls };
         Self {
             local_addr,
+            name: name.unwrap_or_else(|| address.to_string().into()),
             address,
             accepting,
             is_ready,
@@ -120,6 +124,12 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// What events, metrics and the log call it: the name it was [given](ServerBuilder::name), else its address.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The address it listens on, if it is one.
@@ -171,8 +181,12 @@ impl Server {
     }
 
     fn announce(&self, event: impl Fn(Arc<str>) -> Event) {
+        self.tell(&event(self.address.to_string().into()));
+    }
+
+    fn tell(&self, event: &Event) {
         if let Some(fence) = &self.fence {
-            fence.announce(&event(self.address.to_string().into()));
+            fence.announce(event);
         }
     }
 }

@@ -50,7 +50,17 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "streamfence-config",
-        may_use: &["streamfence-core", "ipnet", "serde", "serde-saphyr", "schemars", "notify", "thiserror"],
+        may_use: &[
+            "streamfence-core",
+            "ipnet",
+            "serde",
+            "serde-saphyr",
+            // What is called JSON is JSON, and no YAML that looks like it.
+            "serde_json",
+            "schemars",
+            "notify",
+            "thiserror",
+        ],
         because: "it turns text into settings and nothing else: no sockets, no metrics",
     },
     Layer {

@@ -29,7 +29,8 @@ pub(super) fn by_status(status: StatusCode) -> Result<Option<AuthDecision>, &'st
 
 const REFUSED: &str = "the authorisation hook says no";
 
-pub(super) fn read(body: &[u8], token: &Token) -> Result<AuthDecision, &'static str> {
+/// What a body says; who is let in is asked about again after so long.
+pub(super) fn read(body: &[u8], token: &Token, ask_again: Option<Duration>) -> Result<AuthDecision, &'static str> {
     let answer: Answer =
         serde_json::from_slice(body).map_err(|_| "the answer of the authorisation hook is not what it should be")?;
     if !answer.allow {
@@ -46,7 +47,7 @@ pub(super) fn read(body: &[u8], token: &Token) -> Result<AuthDecision, &'static 
     if expires.is_some_and(|end| end <= SystemTime::now()) {
         return Ok(AuthDecision::reject("what the authorisation hook grants has expired"));
     }
-    Ok(AuthDecision::Accept(Grant { principal: principal.into(), expires, access: Access::Ask }))
+    Ok(AuthDecision::Accept(Grant { principal: principal.into(), expires, ask_again, access: Access::Ask }))
 }
 
 /// The most characters of a reason that go to a log.
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     fn outcome(body: &str) -> String {
-        match read(body.as_bytes(), &Token::from("hunter2")) {
+        match read(body.as_bytes(), &Token::from("hunter2"), None) {
             Ok(AuthDecision::Accept(Grant { principal, expires, .. })) => format!("accepted {principal} {expires:?}"),
             Ok(AuthDecision::Reject(why)) => format!("rejected: {why}"),
             Ok(AuthDecision::Unavailable(why)) => panic!("that is no answer: {why}"),

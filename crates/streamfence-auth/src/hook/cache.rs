@@ -111,7 +111,12 @@ mod tests {
     #[test]
     fn an_answer_does_not_outlive_what_it_grants() {
         let (cache, now) = (Cache::new(SECOND * 5), Instant::now());
-        let grant = Grant { principal: "a".into(), expires: Some(SystemTime::UNIX_EPOCH), access: Access::Ask };
+        let grant = Grant {
+            principal: "a".into(),
+            expires: Some(SystemTime::UNIX_EPOCH),
+            ask_again: None,
+            access: Access::Ask,
+        };
         cache.keep(key(1), &AuthDecision::Accept(grant), now);
         assert!(cache.find(&key(1), now).is_none());
     }

@@ -18,6 +18,10 @@ pub(super) fn grant(claims: &Map<String, Value>, options: &JwtOptions) -> Result
         Some(_) => return Err("the principal in the token is not a text of 1 to 128 bytes without control characters"),
         None => return Err("the token names no principal"),
     };
+    // `jsonwebtoken` is content with a list in which one is believed; RFC 7519 knows one issuer of a token.
+    if claims.get("iss").is_some_and(|issuer| !issuer.is_string()) {
+        return Err("the issuer in the token is not a text");
+    }
     let access = match claims.get(&options.rules_claim) {
         Some(rules) => Access::Rules(Arc::new(rules_of(rules).ok_or("what the token allows is not a list of rules")?)),
         None if options.allow_without_rules => Access::All,
@@ -28,7 +32,7 @@ pub(super) fn grant(claims: &Map<String, Value>, options: &JwtOptions) -> Result
         // Beyond what the clock can tell, it is for ever.
         SystemTime::UNIX_EPOCH.checked_add(end)
     });
-    Ok(Grant { principal: principal.as_str().into(), expires, access })
+    Ok(Grant { principal: principal.as_str().into(), expires, ask_again: None, access })
 }
 
 /// A time as it was validated: of a fraction the nearest whole second.

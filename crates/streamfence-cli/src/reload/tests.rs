@@ -125,7 +125,7 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
     else {
         panic!("it is a command line")
     };
-    let mut held = settings(&args, &[]).unwrap_or_else(|why| panic!("{}", why.why()));
+    let mut held = settings(&args, &[], &mut Vec::new()).unwrap_or_else(|why| panic!("{}", why.why()));
     let metrics = Metrics::new(&held.catalog);
     let mut validators = Validators::new(&held.servers).unwrap_or_else(|why| panic!("{}", why.why()));
     let mut stores = Stores::open(&[], &metrics).unwrap_or_else(|why| panic!("{}", why.why()));
@@ -180,7 +180,9 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
         let (stores, validators) = (&mut stores, &mut validators);
         let reload =
             Reload { args: &args, fence: &fence, servers: &servers, stores, validators, admin: &admin, level: &level };
-        held = reload.run(held).await;
+        let was_refused;
+        (held, was_refused) = reload.run(held).await;
+        assert_eq!(was_refused.is_none(), is_good);
         if is_good {
             (number, applied) = (number + 1, applied + 1);
         } else {

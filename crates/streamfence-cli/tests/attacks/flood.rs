@@ -121,3 +121,19 @@ fn who_opens_and_never_joins_is_forgotten() {
     }
     scene.settles();
 }
+
+/// Who might still join is kept by the library, and who has gone before that with it: so many of them, and no more.
+#[test]
+fn who_comes_and_goes_without_joining_takes_no_more_than_so_much() {
+    let mut scene = Scene::start_as(400, 600_000);
+    for number in 0..6_000 {
+        drop(Socket::upgrade(&scene.address, ""));
+        if number % 500 == 0 {
+            scene.serves_others();
+        }
+    }
+    // Those of a second are told together.
+    scene.counts("streamfence_refused_total{reason=\"departed\"}", 5_000.0);
+    assert!(scene.grown() < 12 * 1024 * 1024, "{} KiB", scene.grown() / 1024);
+    scene.settles();
+}

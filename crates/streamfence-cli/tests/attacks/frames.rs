@@ -34,8 +34,9 @@ fn a_frame_that_promises_more_than_it_may_is_not_waited_for() {
     for length in [MAX_PACKET as u64 + 1, u64::from(u32::MAX), i64::MAX as u64, u64::MAX] {
         let mut socket = Socket::join(&scene.address, "/feed");
         socket.stream.write_all(&head(TEXT, true, length)).expect("the connection is open");
-        socket.end();
+        assert_eq!(socket.end(), End::Closed(1009), "{length}");
     }
+    scene.counts("streamfence_refused_total{reason=\"payload_too_large\"}", 4.0);
     scene.serves_others();
     scene.settles();
 }
@@ -56,6 +57,33 @@ fn fragments_without_end_take_no_memory() {
         }
     }
     drop(socket);
+    scene.settles();
+}
+
+/// A few say that a client is alive; more of them are work for nothing.
+#[test]
+fn who_sends_what_is_no_message_too_often_is_cut() {
+    let mut scene = Scene::start();
+    let idle = [
+        ("pings", frame(PING, true, b"x")),
+        ("pongs", frame(10, true, b"")),
+        ("heartbeats", frame(TEXT, true, b"3")),
+        ("a client's own heartbeats", frame(TEXT, true, b"2")),
+        ("messages in tiny pieces", [frame(TEXT, false, b"43/feed,7"), frame(CONTINUATION, true, b"[]")].concat()),
+    ];
+    let kinds = idle.len();
+    for (cut, (what, bytes)) in idle.into_iter().enumerate() {
+        let mut socket = Socket::join(&scene.address, "/feed");
+        socket.stream.write_all(&bytes.repeat(500)).expect("the connection is open");
+        socket.say(r#"42/feed,1["subscribe",{"topic":"tick"}]"#);
+        assert!(socket.hear("43/feed,1[").contains("true"), "{what}");
+        // It may be cut while it is written to.
+        let _cut = socket.stream.write_all(&bytes.repeat(5_000));
+        assert_eq!(socket.end(), End::Cut, "{what}");
+        scene.counts("streamfence_refused_total{reason=\"control_frames\"}", (cut + 1) as f64);
+    }
+    let cut = scene.metric("streamfence_disconnections_total{namespace=\"/feed\",reason=\"rate_limited\"}");
+    assert!((cut - kinds as f64).abs() < 0.5, "{cut} of {kinds} were told apart");
     scene.settles();
 }
 

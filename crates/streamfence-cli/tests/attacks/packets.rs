@@ -25,6 +25,7 @@ fn attachments_are_bounded_in_number_and_in_bytes() {
     while socket.send(BINARY, true, &[7; 12_000]).is_ok() {
         assert!(began.elapsed() < PATIENCE, "attachments are taken without end");
     }
+    scene.counts("streamfence_refused_total{reason=\"attachments\"}", 6.0);
     // Begun by many and finished by none.
     let waiting: Vec<_> = (0..100)
         .map(|_| {

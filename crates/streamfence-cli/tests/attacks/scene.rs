@@ -60,8 +60,18 @@ impl Scene {
     }
 
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Self::serve(CONFIG, arguments)
+    }
+
+    /// The same with other limits at the door.
+    pub(crate) fn start_as(max_connections: u32, connect_timeout_ms: u32) -> Self {
+        let limits = format!("maxConnections: {max_connections}\n    connectTimeoutMs: {connect_timeout_ms}");
+        Self::serve(&CONFIG.replace("connectTimeoutMs: 2000", &limits), &[])
+    }
+
+    fn serve(config: &str, arguments: &[&str]) -> Self {
         let directory = Directory::new();
-        let file = directory.write("feed.yaml", CONFIG);
+        let file = directory.write("feed.yaml", config);
         let mut running = Running::start(&[&["serve", "--log-format", "json", "-c", &file], arguments].concat());
         let (address, admin) = (running.address("feed"), running.address("admin"));
         let mut bystander = Socket::join(&address, "/feed");
@@ -132,6 +142,16 @@ impl Scene {
         let (_, metrics) = get(&self.admin, "/metrics");
         let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.unwrap_or_else(|| panic!("no {name} in\n{metrics}")).parse().expect("a number")
+    }
+
+    /// Waits until a metric has come to this.
+    pub(crate) fn counts(&mut self, name: &str, wanted: f64) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.metric(name) < wanted {
+            assert!(Instant::now() < deadline, "{name} is {}; wanted {wanted}", self.metric(name));
+            self.serves_others();
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Every metric with its labels, without its value.

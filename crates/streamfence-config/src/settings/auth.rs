@@ -94,6 +94,8 @@ pub struct AuthHookSettings {
     pub max_concurrent: u16,
     /// How long an answer holds.
     pub cache: Duration,
+    /// How long who was let in stays before it is asked about again; `None` is until its next wish.
+    pub recheck: Option<Duration>,
 }
 
 impl fmt::Debug for AuthHookSettings {
@@ -104,6 +106,7 @@ impl fmt::Debug for AuthHookSettings {
             .field("timeout", &self.timeout)
             .field("max_concurrent", &self.max_concurrent)
             .field("cache", &self.cache)
+            .field("recheck", &self.recheck)
             .finish()
     }
 }

@@ -12,13 +12,17 @@ pub enum RefusalReason {
     HandshakeRate,
     /// As many sessions as may have joined no namespace yet.
     Pending,
+    /// The address has as many sessions as it may that have joined no namespace yet, or ended so of late.
+    PendingPerIp,
+    /// As many sessions as may be kept have ended of late without having joined a namespace.
+    Departed,
     /// A proxy said who it speaks for in no version of the PROXY protocol, or did not say it in time.
     ProxyHeader,
     /// The page of a browser is not one that may connect.
     Origin,
     /// The header of a request is larger than it may be.
     HeaderTooLarge,
-    /// The header of a request took longer than it may, or a kept connection had no further one.
+    /// The header of a request took longer than it may.
     HeaderTimeout,
     /// A request is not what HTTP and Engine.IO know.
     BadRequest,
@@ -34,6 +38,10 @@ pub enum RefusalReason {
     Rate,
     /// A client published more bytes than a payload may have.
     PayloadTooLarge,
+    /// A packet of a client has more attachments than it may.
+    Attachments,
+    /// A client sent more pings, heartbeats and empty pieces than it may.
+    ControlFrames,
     /// A client has as many subscriptions as it may.
     Subscriptions,
     /// What a client said nests deeper than it may.
@@ -46,11 +54,13 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Full,
         Self::ConnectionsPerIp,
         Self::HandshakeRate,
         Self::Pending,
+        Self::PendingPerIp,
+        Self::Departed,
         Self::ProxyHeader,
         Self::Origin,
         Self::HeaderTooLarge,
@@ -62,6 +72,8 @@ impl RefusalReason {
         Self::Unread,
         Self::Rate,
         Self::PayloadTooLarge,
+        Self::Attachments,
+        Self::ControlFrames,
         Self::Subscriptions,
         Self::TooDeep,
         Self::Veto,
@@ -76,6 +88,8 @@ impl RefusalReason {
             Self::ConnectionsPerIp => "connections_per_ip",
             Self::HandshakeRate => "handshake_rate",
             Self::Pending => "pending",
+            Self::PendingPerIp => "pending_per_ip",
+            Self::Departed => "departed",
             Self::ProxyHeader => "proxy_header",
             Self::Origin => "origin",
             Self::HeaderTooLarge => "header_too_large",
@@ -87,6 +101,8 @@ impl RefusalReason {
             Self::Unread => "unread",
             Self::Rate => "rate",
             Self::PayloadTooLarge => "payload_too_large",
+            Self::Attachments => "attachments",
+            Self::ControlFrames => "control_frames",
             Self::Subscriptions => "subscriptions",
             Self::TooDeep => "too_deep",
             Self::Veto => "veto",

@@ -40,6 +40,12 @@ impl Rate {
         self
     }
 
+    /// So many times as much of it.
+    pub(super) fn times(self, factor: u32) -> Self {
+        let times = |count: NonZeroU32| NonZeroU32::new(count.get().saturating_mul(factor)).unwrap_or(count);
+        Self { count: times(self.count), per: self.per, burst: times(self.burst) }
+    }
+
     /// How long one takes to be allowed for, in nanoseconds.
     fn interval(&self) -> u64 {
         let per = u64::try_from(self.per.as_nanos()).unwrap_or(u64::MAX);

@@ -4,15 +4,17 @@ use std::fmt;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::SystemTime;
 
 use futures_util::FutureExt;
 use streamfence_auth::{Access, Action, Asked, AuthDecision, Grant, Token, TokenValidator};
 use streamfence_core::{ErrorCode, Event};
 use streamfence_runtime::Fence;
+use tokio::time::Instant;
 
 use super::failures::Failures;
+use super::recheck::Recheck;
 use crate::options::LiveOptions;
 
 /// What all connections of an adapter show their tokens to.
@@ -21,6 +23,8 @@ pub(crate) struct Gate {
     fence: Fence,
     options: LiveOptions,
     failures: Failures,
+    /// How many tokens were accepted: each is looked at again at a moment of its own.
+    accepted: AtomicU32,
 }
 
 /// What the validator is asked.
@@ -42,7 +46,14 @@ pub(crate) struct Shown {
     pub(crate) revision: u64,
     /// Whether it is asked again: then another one takes this one's place, or none.
     pub(crate) is_asked_again: AtomicBool,
+    /// When it is to be confirmed, where the validator wants that.
+    pub(super) recheck: Option<Recheck>,
+    /// Whether that is being done.
+    pub(super) is_being_confirmed: AtomicBool,
 }
+
+/// Why a client is refused, and in words that are for the operator.
+pub(crate) type Denied = (Refused, Arc<str>);
 
 /// Why a client is not let in, or may not do what it wishes. The operator has heard of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +66,18 @@ pub(crate) enum Refused {
     Silence,
     /// Nobody looked: too many wrong ones came from where the client is.
     TooMany,
+}
+
+impl Shown {
+    fn new(question: Question, grant: Grant, revision: u64, recheck: Option<Recheck>) -> Self {
+        let (is_asked_again, is_being_confirmed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { question, grant, revision, is_asked_again, recheck, is_being_confirmed }
+    }
+
+    /// The same, to be confirmed another time.
+    pub(super) fn put_off(&self, recheck: Recheck) -> Self {
+        Self::new(self.question.clone(), self.grant.clone(), self.revision, Some(recheck))
+    }
 }
 
 impl Refused {
@@ -78,7 +101,7 @@ impl Refused {
 
 impl Gate {
     pub(crate) fn new(validator: Option<Arc<dyn TokenValidator>>, fence: Fence, options: LiveOptions) -> Self {
-        Self { validator, fence, options, failures: Failures::default() }
+        Self { validator, fence, options, failures: Failures::default(), accepted: AtomicU32::new(0) }
     }
 
     /// Whether there is somebody who could look at tokens.
@@ -104,34 +127,42 @@ impl Gate {
             self.fence.announce(&Event::AuthRateLimited { namespace, address });
             return Err(Refused::TooMany);
         }
-        let (refused, reason) = match self.ask(question).await {
-            Ok(shown) => return Ok(shown),
-            Err(refused) => refused,
-        };
-        if refused == Refused::Wrong {
-            self.failures.count(from, self.options.now().auth_failures);
-        }
-        self.tell(&namespace, from, &reason);
-        Err(refused)
+        self.ask(question).await.map_err(|denied| self.deny(&namespace, from, denied, true))
     }
 
     /// Asks about a wish of a client whose token is good: what is refused is told, and counts against nobody.
     pub(crate) async fn ask_for(&self, question: Question, from: Option<IpAddr>) -> Result<Shown, Refused> {
         let namespace = question.namespace.clone();
-        let answer = self.ask(question).await;
-        answer.map_err(|(refused, reason)| {
-            self.tell(&namespace, from, &reason);
-            match refused {
-                Refused::Wrong => Refused::NotForThis,
-                other => other,
-            }
-        })
+        self.ask(question).await.map_err(|denied| self.deny(&namespace, from, denied, false))
+    }
+
+    /// Tells of what is refused, and counts it where it may be a wrong token; else it is a good one that is not good for
+    /// this.
+    pub(super) fn deny(
+        &self,
+        namespace: &Arc<str>,
+        from: Option<IpAddr>,
+        (refused, reason): Denied,
+        may_be_wrong: bool,
+    ) -> Refused {
+        let is_wrong = refused == Refused::Wrong;
+        if is_wrong && may_be_wrong {
+            self.failures.count(from, self.options.now().auth_failures);
+        }
+        self.tell(namespace, from, &reason);
+        if is_wrong && !may_be_wrong { Refused::NotForThis } else { refused }
+    }
+
+    /// How many more questions the validator can look at now without one of them waiting.
+    pub(super) fn spare(&self) -> usize {
+        self.validator.as_ref().map_or(0, TokenValidator::spare)
     }
 
     /// Asks again about a token that was accepted before, for the same or for another wish of its holder.
-    pub(crate) async fn ask(&self, question: Question) -> Result<Shown, (Refused, Arc<str>)> {
+    pub(crate) async fn ask(&self, question: Question) -> Result<Shown, Denied> {
         let Some(validator) = self.validator.as_ref().filter(|_| self.takes_tokens()) else {
-            return Err((Refused::Wrong, "there is nobody to look at tokens".into()));
+            // A reload has changed that while it was asked about: the token may be as good as any.
+            return Err((Refused::Silence, "there is nobody to look at tokens".into()));
         };
         let revision = validator.revision();
         let Question { token, namespace, topic, action } = &question;
@@ -160,7 +191,8 @@ impl Gate {
         {
             return Err((Refused::NotForThis, not_allowed(&grant, *action)));
         }
-        Ok(Shown { question, grant, revision, is_asked_again: AtomicBool::new(false) })
+        let recheck = Recheck::of(&grant, self.accepted.fetch_add(1, Ordering::Relaxed), Instant::now());
+        Ok(Shown::new(question, grant, revision, recheck))
     }
 
     /// Tells whoever listens that a client was refused.

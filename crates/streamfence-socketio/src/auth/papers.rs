@@ -81,8 +81,12 @@ impl Papers {
 
     /// Whether a subscription may go on: by its own token, or by who the client is now.
     pub(super) fn stand_for(&self, topic: &TopicEntry) -> bool {
-        let is_lent = self.lent.iter().any(|(lent, _)| *lent == topic.id);
-        is_lent || !matches!(self.permit(topic, Action::Subscribe, None), Permit::Refused(..))
+        self.is_lent(topic.id) || !matches!(self.permit(topic, Action::Subscribe, None), Permit::Refused(..))
+    }
+
+    /// Whether a subscription has a token of its own.
+    pub(super) fn is_lent(&self, topic: TopicId) -> bool {
+        self.lent.iter().any(|(lent, _)| *lent == topic)
     }
 
     /// Takes a token that was accepted for one wish: of a client that was nobody it says who that is from now on, and

@@ -7,18 +7,27 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use streamfence_core::{CloseReason, UnsubscribeReason};
+use streamfence_core::{CloseReason, TopicEntry, UnsubscribeReason};
 use streamfence_runtime::Input;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::gate::{Refused, Shown, is_over};
+use super::confirm::{CONFIRMED_AT_ONCE, adopt, confirm_all};
+use super::gate::{Denied, Refused, Shown, is_over};
 use super::token::client_address;
 use crate::connection::{Member, Shared};
 
 /// The clients that are looked after, as many as there are. The task that does so begins with the first of them.
-#[derive(Default)]
 pub(crate) struct Watch {
     state: Mutex<State>,
+    /// Those in which tokens are confirmed.
+    pub(super) turns: Semaphore,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { state: Mutex::default(), turns: Semaphore::new(CONFIRMED_AT_ONCE) }
+    }
 }
 
 #[derive(Default)]
@@ -32,8 +41,11 @@ enum Look {
     Fine,
     /// It is to go, for a reason the operator is told the first time.
     Evict(Option<&'static str>),
-    /// Its tokens are to be looked at again.
-    Ask(Vec<Arc<Shown>>),
+    /// Its tokens are to be looked at again: at once, because another one may be believed, or because it is time.
+    Ask {
+        at_once: Vec<Arc<Shown>>,
+        in_turn: Vec<Arc<Shown>>,
+    },
 }
 
 /// How often the clients are looked at; a tenth of what a token may take to lose its sessions.
@@ -83,7 +95,7 @@ async fn run(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else { return };
         let catalog = shared.fence.catalog();
         let is_wanted = catalog.topics().any(|topic| catalog.class(topic).auth_required);
-        let (mut evicted, mut asked) = (Vec::new(), Vec::new());
+        let (mut evicted, mut asked, mut confirmed) = (Vec::new(), Vec::new(), Vec::new());
         let members = shared.watch.take();
         for member in &members {
             if is_wanted {
@@ -92,13 +104,20 @@ async fn run(shared: Weak<Shared>) {
             match look(&shared, member) {
                 Look::Fine => {}
                 Look::Evict(reason) => evicted.push((member.clone(), reason)),
-                Look::Ask(tokens) => asked.push((Arc::downgrade(member), tokens)),
+                Look::Ask { at_once, in_turn } => {
+                    let of_member = |shown| (Arc::downgrade(member), shown);
+                    asked.extend(at_once.into_iter().map(of_member));
+                    confirmed.extend(in_turn.into_iter().map(of_member));
+                }
             }
         }
         shared.watch.put_back(&members);
         drop(members);
         if !asked.is_empty() {
             tokio::spawn(ask_again(shared.clone(), asked));
+        }
+        if !confirmed.is_empty() {
+            tokio::spawn(confirm_all(shared.clone(), confirmed));
         }
         for (member, reason) in evicted {
             evict(&shared, &member, reason).await;
@@ -109,19 +128,26 @@ async fn run(shared: Weak<Shared>) {
 /// Ends the subscriptions of a client that it would not get now: it has come back with another token, the one that it was
 /// lent for a topic did not come with it, or another configuration wants to know who it is.
 fn end_what_is_not_theirs(shared: &Shared, member: &Member) {
-    let is_required = shared.fence.catalog().namespace_entry(member.namespace).auth_required;
-    if is_required && member.papers().identity().is_none() {
-        // It has time to say who it is, and leaves after that.
-        return;
-    }
     for name in member.subscriptions() {
         let Some(topic) = shared.fence.peek_topic(member.namespace, &name) else { continue };
-        if !topic.class.auth_required || member.papers().stand_for(&topic) {
+        if is_theirs(shared, member, &topic) {
             continue;
         }
         let (namespace, reason) = (member.namespace, UnsubscribeReason::AuthRejected);
         member.push(Input::Unsubscribe { namespace, topic, reason, request: None });
     }
+}
+
+/// Whether a client that has subscribed to a topic may go on hearing it.
+pub(crate) fn is_theirs(shared: &Shared, member: &Member, topic: &TopicEntry) -> bool {
+    if !topic.class.auth_required {
+        return true;
+    }
+    let papers = member.papers();
+    // Where it must say who it is, it has time to do so, and leaves after that.
+    let is_awaited =
+        papers.identity().is_none() && shared.fence.catalog().namespace_entry(member.namespace).auth_required;
+    is_awaited || papers.stand_for(topic)
 }
 
 fn look(shared: &Shared, member: &Member) -> Look {
@@ -145,15 +171,21 @@ fn look(shared: &Shared, member: &Member) -> Look {
     }
     let is_old =
         |shown: &&Arc<Shown>| shown.revision != revision && !shown.is_asked_again.swap(true, Ordering::Relaxed);
-    let old: Vec<_> = papers.shown().filter(is_old).cloned().collect();
-    if old.is_empty() { Look::Fine } else { Look::Ask(old) }
+    let is_due = |shown: &&Arc<Shown>| {
+        shown.recheck.is_some_and(|recheck| recheck.is_due(now))
+            && !shown.is_being_confirmed.swap(true, Ordering::Relaxed)
+    };
+    let at_once: Vec<_> = papers.shown().filter(is_old).cloned().collect();
+    let in_turn: Vec<_> = papers.shown().filter(is_due).cloned().collect();
+    match at_once.is_empty() && in_turn.is_empty() {
+        true => Look::Fine,
+        false => Look::Ask { at_once, in_turn },
+    }
 }
 
 /// Has the validator look again at tokens that it has accepted once. A client with one that is good no more is to go.
-async fn ask_again(shared: Arc<Shared>, asked: Vec<(Weak<Member>, Vec<Arc<Shown>>)>) {
-    let tokens =
-        asked.into_iter().flat_map(|(member, tokens)| tokens.into_iter().map(move |old| (member.clone(), old)));
-    let asking = stream::iter(tokens).for_each_concurrent(ASKED_AT_ONCE, |(member, old)| {
+async fn ask_again(shared: Arc<Shared>, asked: Vec<(Weak<Member>, Arc<Shown>)>) {
+    let asking = stream::iter(asked).for_each_concurrent(ASKED_AT_ONCE, |(member, old)| {
         let shared = shared.clone();
         async move {
             if member.strong_count() == 0 {
@@ -166,8 +198,7 @@ async fn ask_again(shared: Arc<Shared>, asked: Vec<(Weak<Member>, Vec<Arc<Shown>
                 return;
             }
             match answer {
-                Ok(new) if new.grant.principal == old.grant.principal => member.papers().renew(&old, &Arc::new(new)),
-                Ok(_) => evict(&shared, &member, Some("the token is somebody else's now")).await,
+                Ok(new) => adopt(&shared, &member, &old, new).await,
                 Err((_, why)) => evict(&shared, &member, Some(&why)).await,
             }
         }
@@ -176,7 +207,7 @@ async fn ask_again(shared: Arc<Shared>, asked: Vec<(Weak<Member>, Vec<Arc<Shown>
 }
 
 /// Asks again whoever could not say, as long as there is time: it may be busy, with so many tokens at once.
-async fn ask_patiently(shared: &Shared, old: &Shown) -> Result<Shown, (Refused, Arc<str>)> {
+async fn ask_patiently(shared: &Shared, old: &Shown) -> Result<Shown, Denied> {
     let until = Instant::now() + LONGEST_DOUBT;
     loop {
         match tokio::time::timeout_at(until, shared.gate.ask(old.question.clone())).await {
@@ -188,7 +219,7 @@ async fn ask_patiently(shared: &Shared, old: &Shown) -> Result<Shown, (Refused, 
 }
 
 /// Tells a client to go; the operator is told why the first time. The next tick tries again, should it still be there.
-async fn evict(shared: &Shared, member: &Member, reason: Option<&str>) {
+pub(super) async fn evict(shared: &Shared, member: &Member, reason: Option<&str>) {
     let tries = {
         let mut papers = member.papers();
         let tries = papers.eviction.map_or(0, |tries| tries + 1);

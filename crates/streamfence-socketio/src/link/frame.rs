@@ -100,6 +100,11 @@ impl FrameTracker {
         self.payload.is_none() && self.header_len == 0
     }
 
+    /// How large the payload is of which the header has come and not all of the rest; 0 where there is none.
+    pub(super) fn size_begun(&self) -> u64 {
+        self.payload.map_or(0, |payload| payload.size_bytes)
+    }
+
     /// How many bytes of a payload are still to come; none while a header is.
     pub(super) fn payload_left(&self) -> usize {
         self.payload.map_or(0, |payload| usize::try_from(payload.left_bytes).unwrap_or(usize::MAX))

@@ -33,6 +33,8 @@ pub(crate) struct Outbound {
     is_library_next: bool,
     /// Whether the stream may have something of the shard's to write that it has taken.
     is_unflushed: bool,
+    /// Whether the websocket was closed here: the library's own farewell, and what it wanted to say before, is not sent.
+    is_closed: bool,
 }
 
 impl Outbound {
@@ -45,6 +47,7 @@ impl Outbound {
             is_library_waiting: false,
             is_library_next: false,
             is_unflushed: false,
+            is_closed: false,
         }
     }
 
@@ -103,6 +106,10 @@ impl Outbound {
         }
         self.is_library_waiting = true;
         std::task::ready!(self.advance()?);
+        if self.is_closed {
+            self.is_library_waiting = false;
+            return Poll::Ready(Ok(bytes.len()));
+        }
         // Up to where the shard may go on, if it has something.
         let end = if self.queue.is_empty() { None } else { self.seam.next_open(bytes) };
         let offered = &bytes[..end.unwrap_or(bytes.len())];
@@ -114,6 +121,26 @@ impl Outbound {
             let _blocked = self.advance()?;
         }
         Poll::Ready(Ok(len))
+    }
+
+    /// Closes the websocket with a reason, where a frame may come now; where none may, the library closes it without one.
+    ///
+    /// # Errors
+    /// The stream's own: it is broken.
+    pub(crate) fn close_with(&mut self, code: u16) -> io::Result<()> {
+        if !self.is_finished() || !self.seam.is_open() {
+            return Ok(());
+        }
+        let [high, low] = code.to_be_bytes();
+        let frame = [CLOSE_HEAD, 2, high, low];
+        let Poll::Ready(written) = self.sink.offer(&[IoSlice::new(&frame)])? else { return Ok(()) };
+        self.seam.feed(&frame, |_| ());
+        (self.is_closed, self.is_unflushed) = (true, true);
+        if written < frame.len() {
+            self.rest.push_back(Bytes::copy_from_slice(&frame[written..]));
+        }
+        let _blocked = self.finish()?;
+        Ok(())
     }
 
     /// Flushes for the library.
@@ -206,6 +233,8 @@ impl Outbound {
     }
 }
 
+/// A close frame, whole.
+const CLOSE_HEAD: u8 = 0x80 | Frame::CLOSE;
 /// How many packets a quiet connection keeps room for.
 const KEPT_PACKETS: usize = 8;
 

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep_until};
 
-use super::connects::ConnectCounter;
+use super::census::Counter;
 use super::frame::{Frame, FrameTracker};
 use super::stall::StallWatch;
 use super::state::LinkState;
@@ -29,7 +29,7 @@ pub struct Shim {
     inbound: Inbound,
     link: Arc<LinkState>,
     upgrade: Upgrade,
-    connects: ConnectCounter,
+    counter: Counter,
     /// Set while the peer has asked for more than it may.
     wait: Option<Pin<Box<Sleep>>>,
     /// Each direction looks after the time a blocked connection has: the library may have given the other up.
@@ -68,7 +68,7 @@ impl Shim {
             inbound,
             link,
             upgrade,
-            connects: ConnectCounter::default(),
+            counter: Counter::default(),
             wait: None,
             reader_watch: StallWatch::default(),
             writer_watch: StallWatch::default(),
@@ -113,6 +113,9 @@ impl AsyncRead for Shim {
             this.link.watch_stalls(is_watched);
         }
         this.check_alive()?;
+        if this.link.is_too_large() {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         if this.link.is_reading_paused() {
             return Poll::Pending;
         }
@@ -132,7 +135,7 @@ impl AsyncRead for Shim {
             this.link.said(bytes.len() as u64);
         }
         this.watch_upgrade(bytes);
-        let until = this.link.asks_to_join(this.connects.count(bytes));
+        let until = this.link.take_note(this.counter.count(bytes, this.link.max_message_bytes()));
         this.wait = until.map(|until| Box::pin(sleep_until(until)));
         Poll::Ready(Ok(()))
     }
@@ -172,10 +175,11 @@ impl Drop for Shim {
     }
 }
 
-/// Ends the connection, but lets whoever knows the reason better say it first.
+/// Ends the connection, but lets whoever knows the reason better say it first, where there is somebody to tell it to.
 fn end_soon(link: &Arc<LinkState>) {
-    match (link.killed(), Handle::try_current()) {
-        (None, Ok(runtime)) => {
+    let nobody_is_told = link.registered().is_pending() && link.opened_connection().is_none();
+    match (link.killed().is_none() && !nobody_is_told, Handle::try_current()) {
+        (true, Ok(runtime)) => {
             let link = Arc::clone(link);
             runtime.spawn(async move {
                 tokio::time::sleep(REASON_GRACE).await;

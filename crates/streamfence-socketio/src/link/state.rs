@@ -12,12 +12,13 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
-use streamfence_core::{CloseReason, Tier, Transport};
+use streamfence_core::{CloseReason, RefusalReason, Tier, Transport};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::traffic::Traffic;
-use super::connects::Allowance;
+use super::allowance::{Allowance, CONNECTS, IDLE};
+use super::census::Census;
 use super::stream::Peer;
 use crate::connection::Connection;
 use crate::registry::{Registered, Registry};
@@ -34,6 +35,8 @@ pub struct LinkLimits {
     pub silence: Duration,
     /// How many bytes are read from the peer, beyond those written, while a write is blocked.
     pub blocked_read_budget_bytes: u64,
+    /// The largest message that the peer may send over a websocket.
+    pub max_message_bytes: u64,
     /// The tier of a websocket.
     pub tier: Tier,
 }
@@ -70,8 +73,10 @@ pub struct LinkState {
     /// When a byte came from the peer, in milliseconds since it was opened.
     last_heard_ms: AtomicU64,
     is_posting: AtomicBool,
-    /// How many namespaces the peer may ask for, whatever carries it.
-    connects: Mutex<Allowance>,
+    /// Whether the peer has begun a message that is larger than it may be.
+    is_too_large: AtomicBool,
+    /// What the peer may still send, whatever carries it.
+    allowed: Mutex<Allowed>,
     /// How many want reading to pause.
     pauses: AtomicU32,
     /// Told when reading goes on, or when the connection has ended: for requests, which have no stream to wake.
@@ -91,6 +96,12 @@ pub struct LinkState {
 
 type Hook = Box<dyn Fn() + Send + Sync>;
 type EndHook = Box<dyn FnOnce(CloseReason) + Send>;
+
+#[derive(Default)]
+struct Allowed {
+    connects: Allowance,
+    idle: Allowance,
+}
 
 #[derive(Default)]
 struct End {
@@ -123,7 +134,8 @@ impl LinkState {
             opened: Instant::now(),
             last_heard_ms: AtomicU64::new(0),
             is_posting: AtomicBool::new(false),
-            connects: Mutex::default(),
+            allowed: Mutex::default(),
+            is_too_large: AtomicBool::new(false),
             pauses: AtomicU32::new(0),
             resumed: Notify::new(),
             killed: OnceLock::new(),
@@ -182,13 +194,44 @@ impl LinkState {
         }
     }
 
-    /// Takes note that the peer asks to join so many namespaces. Says until when nothing more is to be read from it, where
-    /// those are too many.
-    pub(crate) fn asks_to_join(&self, count: u32) -> Option<Instant> {
-        if count == 0 {
+    /// Takes note of what the peer has sent. Says until when nothing more is to be read from it, where that is too much of
+    /// what it may have more of later.
+    pub(crate) fn take_note(&self, census: Census) -> Option<Instant> {
+        if census == Census::default() {
             return None;
         }
-        self.connects.lock().unwrap_or_else(PoisonError::into_inner).spend(count, Instant::now())
+        let (mut wait, mut is_flood) = (None, false);
+        if census.connects + census.idle > 0 {
+            let (mut allowed, now) = (self.allowed.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+            if census.connects > 0 {
+                wait = allowed.connects.spend(census.connects, CONNECTS, now);
+            }
+            is_flood = census.idle > 0 && allowed.idle.spend(census.idle, IDLE, now).is_some();
+        }
+        // The first of them is the last that the library reads.
+        if census.is_overfull {
+            self.registered.refuse(RefusalReason::Attachments, self.client);
+        }
+        if census.is_too_large && !self.is_too_large.swap(true, Ordering::SeqCst) {
+            self.registered.refuse(RefusalReason::PayloadTooLarge, self.client);
+            self.say_goodbye(TOO_LARGE);
+        }
+        // Once: what was on its way when it was cut is no other flood.
+        if is_flood && self.killed().is_none() {
+            self.registered.refuse(RefusalReason::ControlFrames, self.client);
+            self.kill(CloseReason::RateLimited);
+        }
+        wait
+    }
+
+    /// Whether the peer has begun a message that is larger than it may be: nothing that it says is read any more.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.is_too_large.load(Ordering::Relaxed)
+    }
+
+    /// The largest message that the peer may send.
+    pub(crate) fn max_message_bytes(&self) -> u64 {
+        self.limits.max_message_bytes
     }
 
     /// Waits until the peer may say more.
@@ -426,6 +469,8 @@ impl fmt::Debug for LinkState {
     }
 }
 
+/// Why a websocket is closed on which a message is too large (RFC 6455, section 7.4.1).
+const TOO_LARGE: u16 = 1009;
 /// What separates packets in an Engine.IO 4 payload.
 pub(crate) const PACKET_SEPARATOR: u8 = 0x1e;
 

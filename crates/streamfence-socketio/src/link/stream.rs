@@ -7,6 +7,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
@@ -63,6 +65,8 @@ pub struct Stream {
     _permit: Option<OwnedSemaphorePermit>,
     /// And under that of its address.
     _place: Option<StreamPlace>,
+    /// Told that something was read, as long as it is HTTP.
+    heard: Option<Arc<AtomicBool>>,
 }
 
 #[derive(Debug)]
@@ -146,9 +150,16 @@ impl Stream {
         self
     }
 
+    /// The same stream, which says there that something was read, until it is no HTTP any more.
+    #[must_use]
+    pub(crate) fn telling(mut self, heard: Arc<AtomicBool>) -> Self {
+        self.heard = Some(heard);
+        self
+    }
+
     /// Its two directions. Only [`Inbound::poll_read`] gives what the HTTP side has read too much.
     pub(crate) fn split(self) -> (Inbound, Writer) {
-        let Self { kind, rewind, _permit, _place } = self;
+        let Self { kind, rewind, _permit, _place, heard: _ } = self;
         let (reader, writer) = match kind {
             Kind::Tcp(stream) => of_tcp(stream),
             Kind::Unix(stream) => of_unix(stream),
@@ -167,7 +178,7 @@ impl Stream {
     }
 
     fn of(kind: Kind) -> Self {
-        Self { kind, rewind: Bytes::new(), _permit: None, _place: None }
+        Self { kind, rewind: Bytes::new(), _permit: None, _place: None, heard: None }
     }
 }
 
@@ -269,10 +280,15 @@ impl Kind {
 
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.rewind.is_empty() {
-            return self.kind.reader().poll_read(cx, buf);
+        if !self.rewind.is_empty() {
+            return rewind(&mut self.rewind, buf);
         }
-        rewind(&mut self.rewind, buf)
+        let before = buf.filled().len();
+        std::task::ready!(self.kind.reader().poll_read(cx, buf))?;
+        if let Some(heard) = self.heard.as_ref().filter(|_| buf.filled().len() > before) {
+            heard.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

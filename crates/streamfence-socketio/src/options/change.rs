@@ -82,6 +82,7 @@ impl ServerOptions {
             max_connections_per_ip,
             handshakes_per_ip,
             max_pending_connections,
+            max_pending_per_ip,
             inbound_rate,
         } = new;
         // The library's own limits stay as they were built; less than those can be had, more cannot.
@@ -134,6 +135,7 @@ impl ServerOptions {
         changes.take("maxConnectionsPerIp", &mut held.max_connections_per_ip, max_connections_per_ip, Live);
         changes.take("handshakesPerIp", &mut held.handshakes_per_ip, handshakes_per_ip, Live);
         changes.take("maxPendingConnections", &mut held.max_pending_connections, max_pending_connections, Live);
+        changes.take("maxPendingPerIp", &mut held.max_pending_per_ip, max_pending_per_ip, Live);
         changes.take("inboundRate", &mut held.inbound_rate, inbound_rate, Live);
         (held, changes.0)
     }
@@ -148,6 +150,7 @@ impl TlsOptions {
             private_key_password,
             oldest_version,
             client_auth,
+            client_revocations,
             handshake_timeout,
             max_handshakes,
         } = new;
@@ -157,6 +160,8 @@ impl TlsOptions {
         changes.take("tls.privateKeyPassword", password, private_key_password, NewConnections);
         changes.take("tls.protocol", &mut self.oldest_version, oldest_version, NewConnections);
         changes.take("tls.clientAuth", &mut self.client_auth, client_auth, NewConnections);
+        let revocations = &mut self.client_revocations;
+        changes.take("tls.clientCrlPemPath", revocations, client_revocations, NewConnections);
         changes.take("tls.handshakeTimeoutMs", &mut self.handshake_timeout, handshake_timeout, NewConnections);
         changes.take("tls.maxHandshakes", &mut self.max_handshakes, max_handshakes, NewConnections);
     }

@@ -25,6 +25,10 @@ pub struct TlsOptions {
     pub oldest_version: TlsVersion,
     /// Whether clients show a certificate. Default: none.
     pub client_auth: ClientAuth,
+    /// The file with lists in PEM of the certificates that those who sign for clients have revoked. Where it is there, it
+    /// must have one of everybody who has signed in a client's chain; a list that is out of date goes on to count.
+    /// Default: none, and nothing is revoked.
+    pub client_revocations: Option<PathBuf>,
     /// How long a handshake may take. Default: 10 seconds.
     pub handshake_timeout: Duration,
     /// How many handshakes may go on at once, at least 1; more connections wait in the system's backlog. Default: 256.
@@ -41,6 +45,7 @@ impl TlsOptions {
             private_key_password: None,
             oldest_version: TlsVersion::default(),
             client_auth: ClientAuth::default(),
+            client_revocations: None,
             handshake_timeout: Duration::from_secs(10),
             max_handshakes: 256,
         }

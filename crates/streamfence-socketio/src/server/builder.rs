@@ -21,6 +21,7 @@ pub struct ServerBuilder {
     adapter: AdapterBuilder,
     fence: Fence,
     options: ServerOptions,
+    name: Option<Arc<str>>,
 }
 
 impl Server {
@@ -44,7 +45,7 @@ impl Server {
     #[must_use]
     pub fn builder(fence: Fence) -> ServerBuilder {
         let options = ServerOptions::default();
-        ServerBuilder { adapter: SocketIoAdapter::builder(fence.clone()), fence, options }
+        ServerBuilder { adapter: SocketIoAdapter::builder(fence.clone()), fence, options, name: None }
     }
 }
 
@@ -53,6 +54,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn options(mut self, options: ServerOptions) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Gives it a name, by which events, metrics and the log tell of its certificates. Default: its address.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
         self
     }
 
@@ -115,10 +123,10 @@ impl ServerBuilder {
         let (layer, _io): (_, SocketIo) = self.adapter.options(self.options.clone()).build()?;
         let fence = Some(self.fence.clone());
         let expires = identity.as_ref().map(Identity::expires);
-        let server = Server::start_for(fence, listener, &layer, &self.options, identity);
+        let server = Server::start_for(fence, self.name, listener, &layer, &self.options, identity);
         let address: Arc<str> = server.address().to_string().into();
         if let Some(expires) = expires {
-            self.fence.announce(&Event::TlsLoaded { address: Arc::clone(&address), expires });
+            self.fence.announce(&Event::TlsLoaded { server: Arc::clone(&server.name), expires });
         }
         self.fence.announce(&Event::ServerStarted { address });
         Ok(server)

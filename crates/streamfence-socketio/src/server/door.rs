@@ -3,6 +3,7 @@
 //! Never a listener, and never what HTTP carries.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -81,6 +82,7 @@ impl Door {
             let mut accepting = door.accepting.clone();
             let handshake = async {
                 let (stream, peer) = door.introduced(stream, peer).await?;
+                door.may_shake_hands(&peer).ok()?;
                 let counted = door.counted(&peer).ok()?;
                 Some((acceptor.accept(stream, handshake).await, peer, counted))
             };
@@ -135,6 +137,17 @@ impl Door {
         }
     }
 
+    /// Whether the address of a stream may cost another handshake. Those of proxies are many clients'.
+    fn may_shake_hands(&self, peer: &Peer) -> Result<(), TooMany> {
+        let options = self.options.now();
+        let Peer::Tcp(address) = peer else { return Ok(()) };
+        if options.trusted_proxies.have(peer) || self.admission.may_shake_hands(&options, address.ip()) {
+            return Ok(());
+        }
+        self.refused(RefusalReason::HandshakeRate, peer);
+        Err(TooMany)
+    }
+
     fn refused(&self, reason: RefusalReason, peer: &Peer) {
         let client = match peer {
             Peer::Tcp(address) => Some(address.ip()),
@@ -158,6 +171,9 @@ impl Door {
     /// Speaks HTTP until the end of the connection, or until it is something else, with whoever its certificate names.
     async fn serve(&self, stream: Stream, peer: Peer, who: Option<Principal>) {
         let client = peer.clone();
+        // Whether something has come since the last request was answered. Who has not sent a first one owes it.
+        let heard = Arc::new(AtomicBool::new(true));
+        let (stream, answered) = (stream.telling(Arc::clone(&heard)), Arc::clone(&heard));
         let service = ServiceExt::<hyper::Request<Incoming>>::map_request(
             self.service.clone(),
             move |mut request: hyper::Request<Incoming>| {
@@ -168,6 +184,10 @@ impl Door {
                 request
             },
         );
+        let service = ServiceExt::<hyper::Request<Incoming>>::map_response(service, move |response| {
+            answered.store(false, Ordering::Relaxed);
+            response
+        });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(self.options.now().header_timeout)
@@ -178,30 +198,31 @@ impl Door {
         let mut accepting = self.accepting.clone();
         let stopping = accepting.wait_for(|is_accepting| !is_accepting);
         tokio::select! {
-            ended = connection.as_mut() => return self.ended(ended, &client),
+            ended = connection.as_mut() => return self.ended(ended, &heard, &client),
             _ = stopping => connection.as_mut().graceful_shutdown(),
         }
-        self.ended(connection.await, &client);
+        self.ended(connection.await, &heard, &client);
     }
 
     /// Notes what a connection's HTTP part has ended with.
-    fn ended(&self, ended: hyper::Result<()>, peer: &Peer) {
+    fn ended(&self, ended: hyper::Result<()>, heard: &AtomicBool, peer: &Peer) {
         let Err(error) = ended else { return };
         tracing::debug!(%error, "a connection ended in its HTTP part");
         let reason = if error.is_parse_too_large() {
             RefusalReason::HeaderTooLarge
         } else if error.is_parse() {
             RefusalReason::BadRequest
-        } else if error.is_timeout() {
+        } else if error.is_timeout() && heard.load(Ordering::Relaxed) {
             RefusalReason::HeaderTimeout
         } else {
+            // Among them: it was kept for another request, and none came.
             return;
         };
         self.refused(reason, peer);
     }
 }
 
-/// The address has as many streams as it may.
+/// The address has as many streams as it may, or had as many handshakes.
 struct TooMany;
 
 async fn turn_away(mut stream: Stream, answer: &[u8]) {

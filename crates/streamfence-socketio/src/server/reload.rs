@@ -108,11 +108,11 @@ impl Server {
             Err(why) => {
                 let reason = why.to_string();
                 if acceptor.is_news(&reason) {
-                    let address = self.address.to_string();
+                    let server = self.name();
                     let what = "the certificate stays as it was";
-                    tracing::error!(code = "tls_reload_refused", address, reason, "{what}");
+                    tracing::error!(code = "tls_reload_refused", server, reason, "{what}");
                     let reason: Arc<str> = reason.into();
-                    self.announce(|address| Event::TlsReloadRefused { address, reason: Arc::clone(&reason) });
+                    self.tell(&Event::TlsReloadRefused { server: Arc::clone(&self.name), reason });
                 }
                 Err(why)
             }
@@ -121,10 +121,9 @@ impl Server {
 
     fn tell_tls_loaded(&self, identity: &Identity) {
         for warning in identity.warnings() {
-            tracing::warn!(code = "tls", "{warning}");
+            tracing::warn!(code = "tls", server = self.name(), "{warning}");
         }
-        let expires = identity.expires();
-        self.announce(|address| Event::TlsLoaded { address, expires });
+        self.tell(&Event::TlsLoaded { server: Arc::clone(&self.name), expires: identity.expires() });
     }
 }
 

@@ -4,6 +4,9 @@
 
 mod handshakes;
 mod identity;
+mod parts;
+mod purpose;
+mod revocations;
 mod subject;
 mod validity;
 
@@ -151,7 +154,9 @@ fn reason(error: &io::Error) -> HandshakeFailure {
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => HandshakeFailure::NotTls,
         Some(Error::PeerIncompatible(_) | Error::NoApplicationProtocol) => HandshakeFailure::Incompatible,
         Some(Error::AlertReceived(_)) => HandshakeFailure::Alert,
-        Some(Error::NoCertificatesPresented | Error::InvalidCertificate(_)) => HandshakeFailure::Certificate,
+        Some(Error::NoCertificatesPresented | Error::InvalidCertificate(_) | Error::InvalidCertRevocationList(_)) => {
+            HandshakeFailure::Certificate
+        }
         Some(_) => HandshakeFailure::Protocol,
         None => HandshakeFailure::Closed,
     }

@@ -25,6 +25,7 @@ impl Authority {
     fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().expect("there is randomness");
         Self(CertifiedIssuer::self_signed(params, key).expect("it can be signed"))
     }
@@ -45,6 +46,7 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.subject_alt_names.extend(uri.map(|uri| SanType::URI(uri.try_into().expect("it is ASCII"))));
+        params.serial_number = Some(number(name));
         let key = KeyPair::generate().expect("there is randomness");
         let certificate = params.signed_by(&key, &self.0).expect("it can be signed");
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -53,12 +55,43 @@ impl Authority {
     }
 }
 
+impl Authority {
+    /// A list, in PEM, of the clients whose certificates it has revoked.
+    fn revokes(&self, names: &[&str]) -> String {
+        let revoked = |name: &&str| rcgen::RevokedCertParams {
+            serial_number: number(name),
+            revocation_time: rcgen::date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = rcgen::CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2020, 1, 1),
+            next_update: rcgen::date_time_ymd(2021, 1, 1),
+            crl_number: rcgen::SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: names.iter().map(revoked).collect(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).expect("it can be signed").pem().expect("it can be written")
+    }
+}
+
+/// The serial number of the certificates of a client.
+fn number(name: &str) -> rcgen::SerialNumber {
+    rcgen::SerialNumber::from_slice(name.as_bytes())
+}
+
 fn start(files: &Files, authority: &Authority, is_required: bool) -> App {
+    start_as(files, authority, is_required, None)
+}
+
+fn start_as(files: &Files, authority: &Authority, is_required: bool, revocations: Option<&str>) -> App {
     files.write("clients.pem", &authority.0.pem());
     let authorities = files.directory.join("clients.pem");
     let client_auth =
         if is_required { ClientAuth::Required { authorities } } else { ClientAuth::Optional { authorities } };
-    let tls = TlsOptions { client_auth, oldest_version: TlsVersion::Tls12, ..files.tls() };
+    let client_revocations = revocations.map(|name| files.directory.join(name));
+    let tls = TlsOptions { client_auth, client_revocations, oldest_version: TlsVersion::Tls12, ..files.tls() };
     let feed = Fence::builder().namespace(Namespace::new("/feed").topic("tick"));
     start_with(feed, &ServerOptions { tls: Some(tls), ..files.options() }, |server| {
         let renamed = async |socket: SocketRef| {
@@ -190,4 +223,31 @@ async fn other_authorities_are_taken_up_and_what_was_agreed_on_under_the_old_one
     is_refused(&mut app, (*ann).clone()).await;
     assert_eq!(http.get("/healthz").await.status, 200, "whoever is there is not disturbed");
     shake_hands(new.client(&files, "ann", None), app.dial().await).await.expect("she is let in");
+}
+
+#[tokio::test]
+async fn whoever_is_revoked_is_refused_from_when_the_list_says_so_and_whoever_no_list_could_name_too() {
+    let (files, authority, other) = (Files::new(), Authority::new(), Authority::new());
+    files.write("revoked.pem", &authority.revokes(&["eve"]));
+    let mut app = start_as(&files, &authority, true, Some("revoked.pem"));
+    is_refused(&mut app, authority.client(&files, "eve", None)).await;
+    let ann = shake_hands(authority.client(&files, "ann", None), app.dial().await).await.expect("she is let in");
+    let mut ann = Http::new(ann);
+    assert_eq!(ann.get("/healthz").await.status, 200);
+
+    files.write("revoked.pem", &authority.revokes(&["eve", "ann"]));
+    assert!(app.server.reload_tls().await.expect("it is a list"));
+    is_refused(&mut app, authority.client(&files, "ann", None)).await;
+    assert_eq!(ann.get("/healthz").await.status, 200, "whoever is there is not disturbed");
+    let bob = || authority.client(&files, "bob", None);
+    let bobs = shake_hands(bob(), app.dial().await).await.expect("he is let in");
+    assert_eq!(Http::new(bobs).get("/healthz").await.status, 200);
+
+    files.write("revoked.pem", "nothing");
+    app.server.reload_tls().await.expect_err("there is no list in it");
+    is_refused(&mut app, authority.client(&files, "ann", None)).await;
+    // Of whom nobody could say is not let in.
+    files.write("revoked.pem", &other.revokes(&[]));
+    assert!(app.server.reload_tls().await.expect("it is a list"));
+    is_refused(&mut app, bob()).await;
 }

@@ -12,10 +12,12 @@ use streamfence_socketio::link::{Peer, Stream};
 use streamfence_socketio::server::{Listener, MemoryConnector, MemoryListener, Server, memory};
 use streamfence_socketio::{InboundRate, Rate, ServerOptions, TrustedProxies};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio_rustls::rustls::version::TLS13;
 
 use crate::app::{self, News, WIDE};
 use crate::common::client::{Http, POLLING};
 use crate::common::patience::in_time;
+use crate::secure::{Files, shake_hands};
 use crate::talk::{Client, Kind};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -75,6 +77,13 @@ impl Town {
     /// What a new session over polling is answered.
     async fn open(&self, from: &str) -> u16 {
         self.http(from).await.get(POLLING).await.status
+    }
+
+    /// Opens a session and ends it.
+    async fn depart(&self, from: &str) {
+        let mut polls = self.http(from).await;
+        let sid = polls.handshake().await;
+        polls.post(&format!("{POLLING}&sid={sid}"), "1").await;
     }
 
     /// Waits until so many of a reason were told of.
@@ -189,6 +198,73 @@ async fn sessions_that_join_nothing_are_so_many_and_those_that_join_are_not_coun
     assert_eq!(town.open("192.0.2.1").await, 200, "one has joined");
     drop(gone);
     in_time("one is gone", async { while town.open("192.0.2.1").await != 200 {} }).await;
+}
+
+#[tokio::test]
+async fn of_an_address_those_are_so_many_that_join_nothing_or_end_so() {
+    let mut town = Town::new(ServerOptions { max_pending_per_ip: most(2), ..app::options() });
+    for _ in 0..5 {
+        drop(Client::join(town.dial("192.0.2.1").await, "/feed").await);
+    }
+    let mut waits = Client::open(town.dial("192.0.2.1").await, "/feed").await;
+    drop(Client::open(town.dial("192.0.2.1").await, "/feed").await);
+    // Whether it has been seen to have gone or not.
+    for _ in 0..5 {
+        let refused = town.http("192.0.2.1").await.get(POLLING).await;
+        assert_eq!((refused.status, refused.head.contains("retry-after: 5")), (429, true), "{refused:?}");
+        town.refused(RefusalReason::PendingPerIp, 1).await;
+    }
+    assert_eq!(town.open("192.0.2.2").await, 200, "another address");
+    waits.enter("/feed").await;
+    assert_eq!(town.open("192.0.2.1").await, 200, "one has joined");
+}
+
+/// The library keeps them for as long as they might have joined.
+#[tokio::test]
+async fn those_that_end_before_they_join_are_kept_for_a_while_and_only_so_many() {
+    let mut town = Town::new(ServerOptions { max_connections: 64, connect_timeout: SECOND, ..app::options() });
+    let mut stays = Client::open(town.dial("192.0.2.1").await, "/feed").await;
+    for _ in 0..32 {
+        town.depart("192.0.2.1").await;
+    }
+    assert_eq!(town.open("192.0.2.1").await, 503, "half of all are of this address");
+    town.refused(RefusalReason::Departed, 1).await;
+    for address in 2..34 {
+        town.depart(&format!("192.0.2.{address}")).await;
+    }
+    let refused = town.http("192.0.2.99").await.get(POLLING).await;
+    assert_eq!((refused.status, refused.head.contains("retry-after: 5")), (503, true), "{refused:?}");
+    stays.enter("/feed").await;
+    in_time("they are let go", async { while town.open("192.0.2.1").await != 200 {} }).await;
+}
+
+/// Nobody is told the reason of such an end, so nobody waits for a better one.
+#[tokio::test(start_paused = true)]
+async fn who_ends_without_having_joined_leaves_its_place_at_once() {
+    let town = Town::new(ServerOptions { max_pending_connections: most(1), ..app::options() });
+    let began = tokio::time::Instant::now();
+    for _ in 0..100 {
+        let waits = Client::open(town.dial("192.0.2.1").await, "/feed").await;
+        drop(waits);
+        while town.server.connections() > 0 {
+            tokio::time::sleep(SECOND / 1000).await;
+        }
+    }
+    assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_so_much_by_polling_too() {
+    let mut town = Town::new(app::options());
+    let mut polls = town.http("192.0.2.1").await;
+    let target = format!("{POLLING}&sid={}", polls.handshake().await);
+    assert_eq!(polls.post(&target, &["3"; 900].join("\u{1e}")).await.status, 200);
+    polls.post(&target, &["3"; 900].join("\u{1e}")).await;
+    town.refused(RefusalReason::ControlFrames, 1).await;
+    assert_eq!(polls.get(&target).await.status, 400, "its session is gone");
+    let target = format!("{POLLING}&sid={}", polls.handshake().await);
+    polls.post(&target, "40/feed,\u{1e}4511-/feed,[\"publish\"]").await;
+    town.refused(RefusalReason::Attachments, 1).await;
 }
 
 #[tokio::test]
@@ -450,6 +526,38 @@ async fn what_requests_are_refused_for_is_counted() {
     town.refused(RefusalReason::BadRequest, 1).await;
     let _silent = town.dial("192.0.2.1").await;
     town.refused(RefusalReason::HeaderTimeout, 1).await;
+}
+
+#[tokio::test]
+async fn an_address_shakes_hands_over_tls_three_times_as_often_as_it_may_open_sessions() {
+    let files = Files::new();
+    let rate = Rate::new(1, 3600 * SECOND).burst(2);
+    let mut town = Town::new(ServerOptions { handshakes_per_ip: Some(rate), ..files.options() });
+    for _ in 0..6 {
+        // Whatever comes of it.
+        files.connect(town.dial("192.0.2.1").await).await;
+    }
+    let refused = shake_hands(files.client(&TLS13), town.dial("192.0.2.1").await).await;
+    assert_eq!(refused.map(drop).map_err(|why| why.kind()), Err(std::io::ErrorKind::UnexpectedEof));
+    assert_eq!(town.refused(RefusalReason::HandshakeRate, 1).await.as_deref(), Some("192.0.2.1"));
+    let mut http = Http::new(files.connect(town.dial("192.0.2.2").await).await);
+    assert_eq!(http.get(POLLING).await.status, 200, "another address");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_kept_for_nothing_is_closed_and_refused_nothing() {
+    let mut town = Town::new(ServerOptions { header_timeout: Duration::from_millis(100), ..app::options() });
+    let mut kept = town.http("192.0.2.1").await;
+    for _ in 0..2 {
+        assert_eq!(kept.get("/healthz").await.status, 200);
+        assert_eq!(kept.post("/healthz", "said for nothing").await.status, 200);
+    }
+    let mut rest = Vec::new();
+    in_time("it is closed", kept.stream.read_to_end(&mut rest)).await.expect("closed, not reset");
+    let mut begun = town.http("192.0.2.2").await;
+    assert_eq!(begun.get("/healthz").await.status, 200);
+    begun.stream.write_all(b"GET /hea").await.expect("open");
+    assert_eq!(town.refused(RefusalReason::HeaderTimeout, 1).await.as_deref(), Some("192.0.2.2"));
 }
 
 #[tokio::test]

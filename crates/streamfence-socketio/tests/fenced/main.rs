@@ -8,6 +8,7 @@ mod talk;
 
 mod callbacks;
 mod certificates;
+mod confirmed;
 mod delivery;
 mod embedding;
 mod ends;

@@ -98,11 +98,11 @@ impl TokenValidator for Book {
 }
 
 fn grant(token: &str, access: Access) -> Grant {
-    Grant { principal: format!("holder of {}", token.len()).into(), expires: None, access }
+    Grant { principal: format!("holder of {}", token.len()).into(), expires: None, ask_again: None, access }
 }
 
 fn named(name: &str) -> Grant {
-    Grant { principal: name.into(), expires: None, access: Access::All }
+    Grant { principal: name.into(), expires: None, ask_again: None, access: Access::All }
 }
 
 /// Only to look, not to speak, and not at secrets.
@@ -566,13 +566,24 @@ async fn what_a_session_comes_back_with_decides_what_it_goes_on_with() {
     assert_eq!(ann.ask("subscribe", json!({"topic": "rooms.1", "token": "toms"})).await["ok"], true);
     drop(ann);
     app.news.left().await;
-    let session = json!({"id": ticket["id"], "secret": ticket["secret"]});
-    let mut back = client(&app, "/feed", json!({"token": "narrow", "session": session})).await;
-    assert_eq!(back.expect("session").await["topics"].as_array().map(Vec::len), Some(3));
-    assert_eq!(back.expect("unsubscribed").await, json!({"topic": "secret", "reason": "auth_rejected"}));
+    // What waits for it when it comes back.
     publish(&app, "secret").await;
     publish(&app, "tick").await;
-    assert_eq!(back.event().await.0, "tick", "and it goes on with what it may have");
+    let session = json!({"id": ticket["id"], "secret": ticket["secret"]});
+    let mut back = client(&app, "/feed", json!({"token": "narrow", "session": session})).await;
+    let ticket = back.expect("session").await;
+    let mut topics: Vec<_> = ticket["topics"].as_array().expect("a list").iter().map(ToString::to_string).collect();
+    topics.sort();
+    assert_eq!((&ticket["resumed"], topics), (&json!(true), vec![r#""rooms.1""#.to_owned(), r#""tick""#.to_owned()]));
+    assert_eq!(back.expect("unsubscribed").await, json!({"topic": "secret", "reason": "auth_rejected"}));
+    publish(&app, "secret").await;
+    assert_eq!(back.event().await.0, "tick", "it goes on with what it may have");
+    back.hears_nothing().await;
+    // All of it may be had again, by who may have it.
+    assert_eq!(back.ask("subscribe", json!({"topic": "secret", "token": "toms"})).await["ok"], true);
+    publish(&app, "secret").await;
+    back.expect("subscribed").await;
+    assert_eq!(back.event().await.0, "secret");
 }
 
 #[tokio::test]
@@ -628,6 +639,28 @@ async fn a_wrong_token_for_many_topics_is_one_wrong_token() {
     let codes: Vec<_> = answer["results"].as_array().expect("one each").iter().map(|one| &one["code"]).collect();
     assert_eq!(codes, ["AUTH_REJECTED"; 3]);
     assert_eq!(nobody.ask("authenticate", json!({"token": "anns"})).await["ok"], true, "one more is looked at");
+}
+
+#[tokio::test]
+async fn where_no_tokens_are_taken_none_is_wrong() {
+    let book = Book::of([]).with("anns", named("ann"));
+    let (fence, _news) = crate::app::fence(Fence::builder().namespace(Namespace::new("/feed").topic("tick")));
+    let options = ServerOptions {
+        address: streamfence_socketio::Address::Tcp { host: "127.0.0.1".into(), port: 0 },
+        auth_failures: Some(streamfence_auth::FailureLimit { max: 1, window: Duration::from_secs(60) }),
+        takes_tokens: false,
+        ..options()
+    };
+    let server = streamfence_socketio::Server::builder(fence).options(options.clone()).token_validator(book);
+    let server = server.start().await.expect("loopback can be bound");
+    let address = server.local_addr().expect("it is TCP");
+    let mut client = Client::join(tokio::net::TcpStream::connect(address).await.expect("it listens"), "/feed").await;
+    for token in ["wrong", "anns", "wrong"] {
+        assert_eq!(client.ask("authenticate", json!({"token": token})).await["code"], "BAD_REQUEST");
+        assert_eq!(client.ask("subscribe", json!({"topic": "tick", "token": token})).await["ok"], true);
+    }
+    server.set_options(&ServerOptions { takes_tokens: true, ..options }).await.expect("it may change");
+    assert_eq!(client.ask("authenticate", json!({"token": "anns"})).await["ok"], true, "nothing was counted");
 }
 
 #[tokio::test]

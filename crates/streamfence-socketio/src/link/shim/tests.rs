@@ -17,6 +17,7 @@ const LIMITS: LinkLimits = LinkLimits {
     stall_timeout: Duration::from_secs(30),
     silence: Duration::from_secs(600),
     blocked_read_budget_bytes: 1000,
+    max_message_bytes: 10_000,
     tier: Tier::Emit,
 };
 

@@ -12,6 +12,7 @@ fn limits() -> LinkLimits {
         stall_timeout: Duration::from_secs(1),
         silence: Duration::from_secs(60),
         blocked_read_budget_bytes: 1024,
+        max_message_bytes: 10_000,
         tier: Tier::Emit,
     }
 }

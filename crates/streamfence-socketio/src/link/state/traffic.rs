@@ -231,6 +231,17 @@ impl LinkState {
         self.traffic().outbound.as_mut().map_or(Poll::Ready(Ok(())), Outbound::shutdown)
     }
 
+    /// Closes the websocket for a reason, and lets the library say nothing more, where that can be said now. The library
+    /// ends the stream.
+    pub(super) fn say_goodbye(&self, code: u16) {
+        let mut traffic = self.traffic();
+        if let Some(outbound) = &mut traffic.outbound {
+            // A stream that is broken is found to be so by whoever writes next.
+            let _said_or_broken = outbound.close_with(code);
+        }
+        self.note_room(&traffic);
+    }
+
     /// Polls for the library, which also says whether a packet of ours has left.
     fn poll_outbound<T>(
         &self,

@@ -16,6 +16,7 @@ fn all_other() -> ServerOptions {
             private_key_password: Some(Password::from("secret")),
             oldest_version: TlsVersion::Tls12,
             client_auth: ClientAuth::Required { authorities: "ca.pem".into() },
+            client_revocations: Some("crl.pem".into()),
             handshake_timeout: second,
             max_handshakes: 1,
         }),
@@ -46,6 +47,7 @@ fn all_other() -> ServerOptions {
         max_connections_per_ip: NonZeroU32::new(1),
         handshakes_per_ip: Some(Rate::new(1, second)),
         max_pending_connections: NonZeroU32::new(1),
+        max_pending_per_ip: NonZeroU32::new(1),
         inbound_rate: Some(InboundRate {
             publish: Some(Rate::new(2, second)),
             ..InboundRate::new(Rate::new(1, second))
@@ -67,6 +69,7 @@ fn each_option_says_from_when_on_a_change_of_it_holds() {
             ("tls.privateKeyPassword", NewConnections),
             ("tls.protocol", NewConnections),
             ("tls.clientAuth", NewConnections),
+            ("tls.clientCrlPemPath", NewConnections),
             ("tls.handshakeTimeoutMs", NewConnections),
             ("tls.maxHandshakes", NewConnections),
             ("path", NeedsRestart),
@@ -95,6 +98,7 @@ fn each_option_says_from_when_on_a_change_of_it_holds() {
             ("maxConnectionsPerIp", Live),
             ("handshakesPerIp", Live),
             ("maxPendingConnections", Live),
+            ("maxPendingPerIp", Live),
             ("inboundRate", Live),
         ]
     );
@@ -121,6 +125,7 @@ fn values_are_shown_as_the_file_writes_them_and_secrets_are_not() {
     assert_eq!(told("trustedProxies"), Some(["[]", "[10.0.0.0/8, unix]"]));
     let rate = "1 in 1000 ms, 1 at once; publish: 2 in 1000 ms, 2 at once";
     assert_eq!(told("inboundRate"), Some(["none", rate]));
+    assert_eq!(told("tls.clientCrlPemPath"), Some(["none", "crl.pem"]));
     assert_eq!(told("tls.clientAuth"), Some(["none", "required, by ca.pem"]));
 }
 

@@ -13,14 +13,17 @@ use std::time::SystemTime;
 use pkcs8::der::SecretDocument;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer,
+};
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::sign::{CertifiedKey, SigningKey};
 use tokio_rustls::rustls::{Error, RootCertStore};
 
 use super::validity::Validity;
+use super::{purpose, revocations};
 use crate::options::{ClientAuth, Password, TlsOptions};
 
 /// The certificates of a server and the key of the first of them.
@@ -46,6 +49,8 @@ struct Clients {
     verifier: Arc<dyn ClientCertVerifier>,
     /// Those whose word counts, as their file has them.
     authorities: Vec<CertificateDer<'static>>,
+    /// What they have taken back.
+    revocations: Vec<CertificateRevocationListDer<'static>>,
 }
 
 impl Identity {
@@ -78,6 +83,11 @@ impl Identity {
             }
             Err(why) => return Err(unreadable(0, why.to_string())),
         }
+        match purpose::is_for_servers(&chain[0]) {
+            Ok(true) => {}
+            Ok(false) => return Err(TlsError::NotForServers { file: chain_file.clone() }),
+            Err(why) => return Err(unreadable(0, why.to_string())),
+        }
         let validity = validities[0];
         let now = SystemTime::now();
         if validity.not_after.to_system_time() < now {
@@ -86,7 +96,7 @@ impl Identity {
         if now < validity.not_before.to_system_time() {
             warnings.push(TlsWarning::NotYetValid { file: chain_file.clone(), until: validity.not_before.to_string() });
         }
-        let clients = clients(&options.client_auth)?;
+        let clients = clients(options, &mut warnings)?;
         Ok(Self { key: Arc::new(CertifiedKey::new(chain, key)), validity, warnings, clients })
     }
 
@@ -104,7 +114,9 @@ impl Identity {
 
     /// Whether both show and ask for the same certificates, whatever their files are called.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let asks = |identity: &Self| identity.clients.as_ref().map(|clients| clients.authorities.clone());
+        let asks = |identity: &'_ Self| {
+            identity.clients.as_ref().map(|clients| (clients.authorities.clone(), clients.revocations.clone()))
+        };
         self.key.cert == other.key.cert && asks(self) == asks(other)
     }
 
@@ -141,6 +153,7 @@ impl fmt::Debug for Identity {
             .field("validity", &self.validity)
             .field("warnings", &self.warnings)
             .field("authorities", &self.clients.as_ref().map_or(0, |clients| clients.authorities.len()))
+            .field("revocation lists", &self.clients.as_ref().map_or(0, |clients| clients.revocations.len()))
             .finish_non_exhaustive()
     }
 }
@@ -148,14 +161,15 @@ impl fmt::Debug for Identity {
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let (pem, _) = read(file)?;
     let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(|why| TlsError::NotPem { file: file.to_owned(), why: why.to_string() })?;
+    let chain = chain.map_err(|why| not_pem(file, &why))?;
     if chain.is_empty() {
         return Err(TlsError::NoCertificate { file: file.to_owned(), found: found(&pem) });
     }
     Ok(chain)
 }
 
-fn clients(auth: &ClientAuth) -> Result<Option<Clients>, TlsError> {
+fn clients(options: &TlsOptions, warnings: &mut Vec<TlsWarning>) -> Result<Option<Clients>, TlsError> {
+    let auth = &options.client_auth;
     let Some(file) = auth.authorities() else { return Ok(None) };
     let authorities = certificates(file)?;
     let unusable = |at: usize, why: String| TlsError::BadCertificate { file: file.clone(), number: at + 1, why };
@@ -163,14 +177,24 @@ fn clients(auth: &ClientAuth) -> Result<Option<Clients>, TlsError> {
     for (at, authority) in authorities.iter().enumerate() {
         roots.add(authority.clone()).map_err(|why| unusable(at, why.to_string()))?;
     }
+    let revocations = match &options.client_revocations {
+        Some(file) => revocations::load(file, warnings)?,
+        None => Vec::new(),
+    };
     let provider = Arc::new(ring::default_provider());
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    // Where there are lists, whoever is on none of them because its signer has none is refused too.
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).with_crls(revocations.clone());
     let builder = match auth {
         ClientAuth::Optional { .. } => builder.allow_unauthenticated(),
         ClientAuth::None | ClientAuth::Required { .. } => builder,
     };
-    let verifier = builder.build().map_err(|why| unusable(0, why.to_string()))?;
-    Ok(Some(Clients { verifier, authorities }))
+    let verifier = builder.build().map_err(|why| match (&options.client_revocations, why) {
+        (Some(file), VerifierBuilderError::InvalidCrl(why)) => {
+            TlsError::BadRevocations { file: file.clone(), number: None, why: format!("{why:?}") }
+        }
+        (_, why) => unusable(0, why.to_string()),
+    })?;
+    Ok(Some(Clients { verifier, authorities, revocations }))
 }
 
 fn private_key(
@@ -199,8 +223,7 @@ fn private_key(
             if password.is_some() {
                 warnings.push(TlsWarning::PasswordUnused { file: file.to_owned() });
             }
-            PrivateKeyDer::from_pem_slice(&pem)
-                .map_err(|why| TlsError::NotPem { file: file.to_owned(), why: why.to_string() })
+            PrivateKeyDer::from_pem_slice(&pem).map_err(|why| not_pem(file, &why))
         }
     }
 }
@@ -225,7 +248,7 @@ fn signing_key(key: PrivateKeyDer<'static>, file: &Path) -> Result<Arc<dyn Signi
 }
 
 /// What a file holds, and its mode.
-fn read(file: &Path) -> Result<(Vec<u8>, u32), TlsError> {
+pub(super) fn read(file: &Path) -> Result<(Vec<u8>, u32), TlsError> {
     let unreadable = |why| TlsError::Unreadable { file: file.to_owned(), why };
     // Before it is opened: a pipe that nobody writes to would be waited for.
     if !std::fs::metadata(file).map_err(unreadable)?.is_file() {
@@ -241,8 +264,20 @@ fn read(file: &Path) -> Result<(Vec<u8>, u32), TlsError> {
     Ok((bytes, mode))
 }
 
+/// That a section of a file is broken, in words: the library shows what it looked for as numbers.
+pub(super) fn not_pem(file: &Path, why: &pem::Error) -> TlsError {
+    let why = match why {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            format!("a section of it has no end ({})", String::from_utf8_lossy(end_marker))
+        }
+        pem::Error::IllegalSectionStart { .. } => "a section of it has no proper beginning".to_owned(),
+        other => other.to_string(),
+    };
+    TlsError::NotPem { file: file.to_owned(), why }
+}
+
 /// What a PEM file holds, by the labels of its sections.
-fn found(pem: &[u8]) -> String {
+pub(super) fn found(pem: &[u8]) -> String {
     let text = String::from_utf8_lossy(pem);
     let label = |line: &str| Some(line.strip_prefix("-----BEGIN ")?.strip_suffix("-----")?.to_owned());
     let labels: Vec<String> = text.lines().map(str::trim_end).filter_map(label).take(MAX_LABELS).collect();
@@ -291,6 +326,30 @@ pub enum TlsError {
         file: PathBuf,
         /// Which of its certificates, from 1.
         number: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The server's certificate names what it is for, and that is not this: clients would refuse it.
+    #[error("{}: the first certificate is not for servers; wanted one whose extended key usage has serverAuth, or one without", .file.display())]
+    NotForServers {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The file of revocation lists has none.
+    #[error("{}: holds {found}; wanted at least one X509 CRL", .file.display())]
+    NoRevocations {
+        /// The file.
+        file: PathBuf,
+        /// What it holds instead.
+        found: String,
+    },
+    /// A revocation list is not one.
+    #[error("{}: {} cannot be used: {why}", .file.display(), list(*.number))]
+    BadRevocations {
+        /// The file.
+        file: PathBuf,
+        /// Which of its lists, from 1, where that is known.
+        number: Option<usize>,
         /// What is wrong with it.
         why: String,
     },
@@ -358,6 +417,10 @@ fn certificate(number: Option<usize>) -> String {
     number.map_or_else(|| "no certificate".to_owned(), |number| format!("certificate {number}"))
 }
 
+fn list(number: Option<usize>) -> String {
+    number.map_or_else(|| "a revocation list".to_owned(), |number| format!("revocation list {number}"))
+}
+
 /// What is odd about the files of a server and yet no error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -385,6 +448,16 @@ pub enum TlsWarning {
         file: PathBuf,
         /// Its permissions.
         mode: u32,
+    },
+    /// There should be a newer list by now; what this one has revoked stays so.
+    #[error("{}: revocation list {number} was to be replaced by {since}", .file.display())]
+    RevocationsOutOfDate {
+        /// The file.
+        file: PathBuf,
+        /// Which of its lists, from 1.
+        number: usize,
+        /// Until when it was to be replaced.
+        since: String,
     },
     /// A password was given for a key that needs none.
     #[error("{}: the key is not encrypted, and its password has no effect", .file.display())]

@@ -3,7 +3,9 @@
 //! Never whether it is a good one: that was found out before anybody asks for its name.
 
 use pkcs8::der::asn1::{AnyRef, ObjectIdentifier};
-use pkcs8::der::{self, Decode, Reader as _, SliceReader, Tag, TagNumber, Tagged};
+use pkcs8::der::{self, Decode, Tag, TagNumber, Tagged};
+
+use super::parts::{explicit, extension, parts, signed_parts};
 
 /// Who a certificate in DER says its holder is: the only URI of its alternative names, else the only common name of its
 /// subject, else its only DNS name. Where there are several of a kind, none of them is the one.
@@ -32,8 +34,7 @@ impl<'a> Names<'a> {
     /// `Certificate { tbs { [0] version?, serial, algorithm, issuer, validity, subject, key, .., [3] extensions }, .. }`
     fn read(certificate: &'a [u8]) -> der::Result<Self> {
         let missing = || der::Error::from(der::ErrorKind::Failed);
-        let certificate = parts(AnyRef::from_der(certificate)?)?;
-        let tbs = parts(*certificate.first().ok_or_else(missing)?)?;
+        let tbs = signed_parts(certificate)?;
         let has_version = tbs.first().is_some_and(|first| first.tag() == explicit(0));
         let subject = tbs.get(usize::from(has_version) + 4).ok_or_else(missing)?;
         let mut names = Self::default();
@@ -47,38 +48,17 @@ impl<'a> Names<'a> {
                 }
             }
         }
-        let Some(extensions) = tbs.iter().find(|part| part.tag() == explicit(3)) else { return Ok(names) };
-        for extension in parts(*parts(*extensions)?.first().ok_or_else(missing)?)? {
-            // Between the two there may be whether it is critical.
-            if let [kind, .., value] = parts(extension)?[..]
-                && kind.decode_as::<ObjectIdentifier>()? == ALTERNATIVE_NAMES
-            {
-                for name in parts(AnyRef::from_der(value.value())?)? {
-                    match name.tag() {
-                        Tag::ContextSpecific { constructed: false, number: DNS } => &mut names.dns_names,
-                        Tag::ContextSpecific { constructed: false, number: URI } => &mut names.uris,
-                        _ => continue,
-                    }
-                    .extend(str::from_utf8(name.value()));
-                }
+        let Some(alternative) = extension(&tbs, ALTERNATIVE_NAMES)? else { return Ok(names) };
+        for name in parts(AnyRef::from_der(alternative)?)? {
+            match name.tag() {
+                Tag::ContextSpecific { constructed: false, number: DNS } => &mut names.dns_names,
+                Tag::ContextSpecific { constructed: false, number: URI } => &mut names.uris,
+                _ => continue,
             }
+            .extend(str::from_utf8(name.value()));
         }
         Ok(names)
     }
-}
-
-/// What a sequence, a set or anything else that has parts is made of.
-fn parts(whole: AnyRef<'_>) -> der::Result<Vec<AnyRef<'_>>> {
-    let mut reader = SliceReader::new(whole.value())?;
-    let mut parts = Vec::new();
-    while !reader.is_finished() {
-        parts.push(AnyRef::decode(&mut reader)?);
-    }
-    Ok(parts)
-}
-
-fn explicit(number: u32) -> Tag {
-    Tag::ContextSpecific { constructed: true, number: TagNumber(number) }
 }
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");

@@ -32,7 +32,7 @@ impl Validity {
     }
 }
 
-fn time(value: AnyRef<'_>) -> der::Result<DateTime> {
+pub(super) fn time(value: AnyRef<'_>) -> der::Result<DateTime> {
     match value.tag() {
         Tag::UtcTime => Ok(value.decode_as::<UtcTime>()?.to_date_time()),
         _ => Ok(value.decode_as::<GeneralizedTime>()?.to_date_time()),

@@ -131,6 +131,74 @@ fn a_chain_in_the_wrong_order_is_told_by_the_place_of_its_certificate() {
 }
 
 #[test]
+fn a_certificate_of_a_client_is_refused_as_a_servers() {
+    let key = key();
+    let mut params = params();
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let files = Files::with(&self_signed(&params, &key), &key.serialize_pem());
+    assert_eq!(
+        files.error(None),
+        "chain.pem: the first certificate is not for servers; wanted one whose extended key usage has serverAuth, or one \
+         without"
+    );
+    params.extended_key_usages.push(rcgen::ExtendedKeyUsagePurpose::ServerAuth);
+    let files = Files::with(&self_signed(&params, &key), &key.serialize_pem());
+    assert_eq!(files.warnings(None), Vec::<String>::new());
+}
+
+#[test]
+fn revocation_lists_are_read_and_told_of_where_they_are_none_or_out_of_date() {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    authority.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
+    let authority = CertifiedIssuer::self_signed(authority, key()).unwrap();
+    let list = |until: i32| {
+        let params = rcgen::CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2020, 1, 1),
+            next_update: rcgen::date_time_ymd(until, 1, 1),
+            crl_number: rcgen::SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        params.signed_by(&authority).unwrap().pem().unwrap()
+    };
+    let key = key();
+    let certificate = self_signed(&params(), &key);
+    let loaded = |lists: &str| {
+        let files = Files::with(&certificate, &key.serialize_pem());
+        files.write("ca.pem", &authority.pem(), 0o644);
+        files.write("crl.pem", lists, 0o644);
+        let client_auth = ClientAuth::Required { authorities: files.0.join("ca.pem") };
+        let client_revocations = Some(files.0.join("crl.pem"));
+        match Identity::load(&TlsOptions { client_auth, client_revocations, ..files.options() }) {
+            Ok(identity) => identity.warnings().iter().map(|why| files.shown(why)).collect(),
+            Err(why) => files.shown(why),
+        }
+    };
+    assert_eq!(loaded(&(list(2990) + &list(2991))), "");
+    assert_eq!(
+        loaded(&(list(2990) + &list(2021))),
+        "crl.pem: revocation list 2 was to be replaced by 2021-01-01T00:00:00Z"
+    );
+    assert_eq!(loaded(""), "crl.pem: holds nothing in PEM; wanted at least one X509 CRL");
+    assert_eq!(loaded(&certificate), "crl.pem: holds CERTIFICATE; wanted at least one X509 CRL");
+    let nonsense = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";
+    let error = loaded(nonsense);
+    assert!(error.starts_with("crl.pem: revocation list 1 cannot be used: "), "{error}");
+    // What reads the dates may be content, and what looks at the rest not.
+    let list = pkcs8::der::Document::from_pem(&list(2990)).unwrap().1;
+    for at in 0..list.as_bytes().len() {
+        let mut broken = list.as_bytes().to_vec();
+        broken[at] ^= 0xff;
+        let broken = pkcs8::der::Document::try_from(broken);
+        if let Ok(broken) = broken {
+            let _whatever = loaded(&broken.to_pem("X509 CRL", pkcs8::der::pem::LineEnding::LF).unwrap());
+        }
+    }
+}
+
+#[test]
 fn each_file_says_what_it_holds_and_what_is_wanted() {
     let key = key();
     let (certificate, key) = (self_signed(&params(), &key), key.serialize_pem());
@@ -167,6 +235,8 @@ fn each_file_says_what_it_holds_and_what_is_wanted() {
         let error = Files::with(chain, key).error(None);
         assert!(error.starts_with(wanted), "{error}");
     }
+    let half = Files::with(&certificate[..certificate.len() / 2], &key).error(None);
+    assert_eq!(half, "chain.pem: is not PEM: a section of it has no end (CERTIFICATE)");
     let large = Files::with(&certificate, &" ".repeat(2 * 1024 * 1024));
     assert_eq!(large.error(None), "key.pem: is larger than 1048576 bytes; wanted certificates or a key");
     let files = Files::new();
