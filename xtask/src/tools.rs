@@ -59,6 +59,8 @@ pub(crate) fn ensure_runtimes(sh: &Shell) -> Result<()> {
         ("npm", cmd!(sh, "npm --version")),
         ("python3", cmd!(sh, "python3 --version")),
         ("python3-venv", cmd!(sh, "python3 -c 'import venv, ensurepip'")),
+        // What the pages of the book tell people to publish with.
+        ("curl", cmd!(sh, "curl --version")),
     ];
     ensure_packages(sh, "the real clients", probes)
 }

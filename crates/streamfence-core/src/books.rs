@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::awaited::Awaited;
 use crate::catalog::Catalog;
 use crate::delays::Delay;
 use crate::event::{Event, GiveUpReason};
@@ -22,6 +23,8 @@ pub struct Books {
     stats: Vec<TopicStats>,
     events: VecDeque<Event>,
     given_up: VecDeque<Box<GivenUp>>,
+    /// Messages whose acks somebody waits for.
+    pub(crate) awaited: Awaited,
     /// Messages held by lanes now: queued, in flight and spilled, each counted once per lane.
     resident: u64,
     /// Of those, messages that have spilled and that their lanes have not taken in.
@@ -39,6 +42,7 @@ impl Books {
             stats: Vec::new(),
             events: VecDeque::new(),
             given_up: VecDeque::new(),
+            awaited: Awaited::default(),
             resident: 0,
             spilled: 0,
             last_wait: None,

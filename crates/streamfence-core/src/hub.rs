@@ -3,6 +3,7 @@
 //! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
 
 mod audience;
+mod awaited;
 #[cfg(any(test, feature = "test-util"))]
 mod check;
 mod drain;

@@ -289,6 +289,12 @@ impl InFlight {
         self.bytes
     }
 
+    /// Whether a message is in flight.
+    #[must_use]
+    pub fn contains(&self, id: MessageId) -> bool {
+        self.sent.binary_search_by_key(&id, |sent| sent.message.id).is_ok()
+    }
+
     /// The oldest message in flight.
     #[must_use]
     pub fn oldest(&self) -> Option<&Arc<Message>> {

@@ -336,6 +336,14 @@ impl Lane {
         sent.or_else(|| self.front()).or_else(held)
     }
 
+    /// Whether it holds a message in memory, queued or in flight, of those that are to be acked: those are queued in the
+    /// order of their offsets.
+    #[must_use]
+    pub fn holds(&self, id: MessageId) -> bool {
+        self.in_flight.as_ref().is_some_and(|in_flight| in_flight.contains(id))
+            || self.queue.binary_search_by_key(&id, |queued| queued.message.id).is_ok()
+    }
+
     /// Whether it is more than half full: time to let the client drain it before more is published.
     #[must_use]
     pub fn is_crowded(&self) -> bool {

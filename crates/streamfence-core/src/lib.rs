@@ -14,6 +14,7 @@ pub mod slow_client;
 pub mod spill;
 pub mod topic;
 
+mod awaited;
 pub mod conflation;
 pub mod gap;
 pub mod hub;
@@ -34,6 +35,7 @@ pub mod stats;
 #[cfg(feature = "test-util")]
 pub mod testing;
 
+pub use awaited::AckNews;
 pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, Found, NamespaceEntry};
 pub use delays::{DELAY_BUCKETS_S, Delays};

@@ -224,6 +224,9 @@ impl Session {
             lane.handle_ack(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
         });
         let outcome = outcome.unwrap_or(AckOutcome::Foreign);
+        if outcome == AckOutcome::Released && !books.awaited.is_empty() {
+            books.awaited.settle(topic, id, self.client, true);
+        }
         self.note_receipt(outcome);
         books.acked(topic, outcome, 1);
         outcome
@@ -231,9 +234,11 @@ impl Session {
 
     /// Releases every message up to one the client says it has.
     pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, now: Instant, books: &mut Books) -> AckOutcome {
+        let awaited = self.awaited_of(topic, books);
         let heard = self.settle_ack(topic, books, |lane, books| {
             lane.handle_ack_up_to(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
         });
+        self.settle_awaited(topic, awaited, true, books);
         let AckedUpTo { outcome, released, confirmed } = heard.unwrap_or(AckedUpTo::nothing(AckOutcome::Foreign));
         if confirmed > 0 {
             self.note_receipt(AckOutcome::Confirmed);
@@ -303,6 +308,7 @@ impl Session {
         let (client, mut verdict) = (self.client, None);
         for (place, seated) in &mut self.lanes {
             let before = seated.lane.len();
+            let awaited = seated.awaited(books);
             seated.lane.handle_timeout(clock, now, |message, why| match why {
                 GiveUp::Exhausted { attempts, reason } => {
                     if message.topic.class.exhaustion == Exhaustion::Disconnect {
@@ -312,6 +318,7 @@ impl Session {
                 }
                 GiveUp::Expired => books.expired(message.topic.id, 1),
             });
+            books.awaited.settle_gone(awaited, &seated.lane, client, false);
             seated.end_overflow(client, books);
             take_stock(&mut self.ladder, place as u32, &seated.lane, (before - seated.lane.len()) as u64);
             if let Some(due) = seated.lane.poll_timeout() {
@@ -523,7 +530,29 @@ impl Session {
         }
     }
 
+    /// The awaited messages that the lane of a topic holds.
+    fn awaited_of(&self, topic: TopicId, books: &Books) -> Vec<MessageId> {
+        if books.awaited.is_empty() {
+            return Vec::new();
+        }
+        self.lane_of(topic).map(|place| self.lanes[place as usize].awaited(books)).unwrap_or_default()
+    }
+
+    /// Tells of those that it holds no more.
+    fn settle_awaited(&self, topic: TopicId, held: Vec<MessageId>, is_acked: bool, books: &mut Books) {
+        if !held.is_empty()
+            && let Some(place) = self.lane_of(topic)
+        {
+            books.awaited.settle_gone(held, self.lane(place), self.client, is_acked);
+        }
+    }
+
     fn abandon(&self, mut lane: Lane, books: &mut Books) {
+        if !books.awaited.is_empty() {
+            for id in books.awaited.held_by(&lane) {
+                books.awaited.settle(lane.topic(), id, self.client, false);
+            }
+        }
         books.abandoned(lane.topic(), lane.len() as u64);
         if let Some(lost) = lane.take_lost() {
             books.overflow_ended(lane.entry(), self.client, lost);
@@ -538,12 +567,20 @@ pub(crate) const GAP_BYTES: u64 = 256;
 impl SeatedLane {
     /// Gives up what is not worth sending any more, and says how many messages those were.
     fn expire(&mut self, now: Instant, client: ClientId, books: &mut Books) -> u64 {
+        let awaited = self.awaited(books);
         let expired = self.lane.expire(now);
         if expired > 0 {
+            books.awaited.settle_gone(awaited, &self.lane, client, false);
             books.expired(self.lane.topic(), expired);
             self.end_overflow(client, books);
         }
         expired
+    }
+
+    /// The awaited messages that it holds; mostly nobody waits for any.
+    #[inline]
+    fn awaited(&self, books: &Books) -> Vec<MessageId> {
+        if books.awaited.is_empty() { Vec::new() } else { books.awaited.held_by(&self.lane) }
     }
 
     /// Takes its turn if it has something to send and does not wait for one yet.

@@ -7,6 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use serde_json::Value;
 use streamfence_runtime::Fence;
+use tokio::sync::Semaphore;
 
 use crate::keys::{Keys, Scope};
 use crate::problem::{Code, Problem};
@@ -19,13 +20,18 @@ pub struct Api {
     pub(crate) fence: Fence,
     pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
     keys: Keys,
+    pub(crate) idempotency: publish::Idempotency,
+    /// Places for streams.
+    pub(crate) streams: Arc<Semaphore>,
 }
 
 impl Api {
     /// An API of a fence that asks nobody for a key. `metrics` renders the numbers as OpenMetrics text; it is called once
     /// per scrape, after the fence has handed over its latest.
     pub fn new(fence: Fence, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self { fence, metrics: Arc::new(metrics), keys: Keys::none() }
+        let streams = Arc::new(Semaphore::new(publish::MOST_STREAMS));
+        let idempotency = publish::Idempotency::default();
+        Self { fence, metrics: Arc::new(metrics), keys: Keys::none(), idempotency, streams }
     }
 
     /// The same, open only to those who have one of these keys, as long as there are any.

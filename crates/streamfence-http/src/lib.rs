@@ -16,9 +16,11 @@ mod publish;
 
 mod openapi;
 mod problem;
+mod reference;
 mod route;
 
 pub use api::{Api, router};
 pub use host::loopback_hosts_only;
 pub use keys::{KeyError, KeyHolder, Keys, Scope};
 pub use openapi::document;
+pub use reference::{errors_in_markdown, routes_in_markdown};

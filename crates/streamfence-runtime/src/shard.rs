@@ -18,6 +18,7 @@ use streamfence_core::{
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::acks::Waits;
 use crate::budget::{Budget, Portion};
 use crate::command::{Control, NewStore, Publish};
 use crate::dead_letters::DeadLetters;
@@ -81,6 +82,8 @@ pub(crate) struct Shard {
     /// What is to be published next, before what is in the channel.
     next_publish: Option<Publish>,
     portion: Option<Portion>,
+    /// Publishers that wait for acks.
+    waits: Waits,
     is_orphaned: bool,
     /// Whether it has ended every connection for good: whoever comes now came too late.
     is_closed: bool,
@@ -120,6 +123,7 @@ impl Shard {
             drain: None,
             next_publish: None,
             portion,
+            waits: Waits::default(),
             is_orphaned: false,
             is_closed: false,
         }
@@ -137,6 +141,7 @@ impl Shard {
             self.hub.handle_timeout(now.into_std());
             self.tick(now);
             more_outputs = self.drain_outputs(now);
+            self.waits.pass_on(&mut self.hub);
             self.finish_drain(now);
             if more_news || more_spill || more_publishes || more_outputs {
                 // The sockets have writers of their own, and this is their turn.
@@ -499,6 +504,7 @@ impl Shard {
             self.next_tick = now + TICK;
             self.hub.expire(now.into_std());
             self.tickets.forget_old(now);
+            self.waits.forget_ended(&mut self.hub);
             if self.parts.index == 0 {
                 self.parts.directory.sweep();
             }
@@ -571,6 +577,7 @@ impl Shard {
                 Output::Transmit(..) | Output::Starved(_) | Output::Disconnect { .. } => {}
             }
         }
+        self.waits.pass_on(&mut self.hub);
     }
 
     /// Whether nobody is left who could say anything.

@@ -4,6 +4,7 @@
 //! then read them: a trace is right when it is the rule, not when it is what the code does.
 
 mod audience;
+mod awaited;
 mod delays;
 mod exhaustion;
 mod gap;

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock, Weak};
 
 use streamfence_core::{Catalog, Epoch, Observer, SpillBackend, StoreId};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::coop::unconstrained;
 
 use super::{Fence, Inner, ShardHandle, WeakFence};
+use crate::acks::MOST_WAITS;
 use crate::budget::Budget;
 use crate::command::{CONTROL_SLOTS, Control, NewStore, PUBLISH_SLOTS};
 use crate::dead_letters::DeadLetters;
@@ -95,6 +96,7 @@ impl Fence {
                 is_closing: AtomicBool::new(false),
                 failed: failed.clone(),
                 budget: budget.clone(),
+                ack_waits: Semaphore::new(MOST_WAITS),
             }
         }))
     }
