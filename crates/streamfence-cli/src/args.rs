@@ -4,6 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::bench::BenchArgs;
+use crate::clients::{ClientsArgs, InspectArgs};
+use crate::completions::{CompletionsArgs, ManArgs};
+use crate::publish::PublishArgs;
+use crate::steer::{DisconnectArgs, DlqArgs, DrainArgs, LogLevelArgs, ReloadArgs, UnsubscribeArgs};
+use crate::subscribe::SubscribeArgs;
+use crate::tail::TailArgs;
+use crate::top::TopArgs;
+
 /// Delivery control for Socket.IO servers: every client has, for every topic, a bounded queue that feels the network.
 #[derive(Debug, Parser)]
 #[command(name = "streamfence", version, propagate_version = true)]
@@ -25,6 +34,36 @@ pub(crate) enum Command {
     Health(HealthArgs),
     /// Look at what lanes have spilled to disk
     Spill(SpillArgs),
+    /// Publish messages over HTTP, and say what became of them
+    Publish(Box<PublishArgs>),
+    /// Subscribe as a Socket.IO client, and print what comes
+    Subscribe(SubscribeArgs),
+    /// Show what happens at a server, as it happens: drops, retries, slow clients
+    Tail(TailArgs),
+    /// Show a server at a glance, as it changes
+    Top(TopArgs),
+    /// Show who is connected, and how far behind
+    Clients(ClientsArgs),
+    /// Show one client in full: its lanes, what waits in them and what was dropped
+    Inspect(InspectArgs),
+    /// Disconnect a client, or all of a principal
+    Disconnect(DisconnectArgs),
+    /// End one subscription of a client
+    Unsubscribe(UnsubscribeArgs),
+    /// Have a server read its configuration again
+    Reload(ReloadArgs),
+    /// Have a server stop as a signal does: take no new clients, deliver what waits, and end
+    Drain(DrainArgs),
+    /// Show which logs a server writes, or change it
+    LogLevel(LogLevelArgs),
+    /// Look at messages that were given up, send them again or forget them
+    Dlq(DlqArgs),
+    /// Put a load on a server, with slow clients in it, and say what became of the messages
+    Bench(Box<BenchArgs>),
+    /// Print what completes the commands in a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
     /// Print the version
     Version,
 }

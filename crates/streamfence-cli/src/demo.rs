@@ -62,6 +62,10 @@ Try, in another terminal:
   3. See who is connected and what was delivered, dropped and retried:
      curl -s http://{admin}/metrics | grep -E 'active|delivered|dropped|retries'
 
+  4. The same from this program: a client that reads 2,000 bytes a second, and what that does
+     streamfence subscribe http://{server} /feed ticker --slow 2000
+     streamfence top --admin http://{admin}
+
 A configuration of your own: streamfence serve -c streamfence.yaml    Stop: Ctrl-C
 "#
     )

@@ -27,3 +27,10 @@ pub(crate) fn provide(settings: &Settings) {
         );
     }
 }
+
+/// Takes as many as this process may have: a command that plays clients cannot know how many more it will want. With too
+/// few, connecting says so.
+pub(crate) fn take_all() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

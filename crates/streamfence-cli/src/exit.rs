@@ -15,8 +15,14 @@ pub(crate) enum Failure {
     /// 4: an address that cannot be had, a certificate or key that cannot be used, or a directory that lanes cannot
     /// spill to.
     Listen(String),
-    /// 5
+    /// 5: nobody answers, or not any longer.
     Unreachable(String),
+    /// 6: the server does not take our key or token, or it does not allow this.
+    Auth(String),
+    /// 7: a message was not taken, or not for everybody.
+    Rejected(String),
+    /// 8
+    TimedOut(String),
     /// 130
     Interrupted(String),
 }
@@ -34,6 +40,9 @@ impl Failure {
             | Self::Config(why)
             | Self::Listen(why)
             | Self::Unreachable(why)
+            | Self::Auth(why)
+            | Self::Rejected(why)
+            | Self::TimedOut(why)
             | Self::Interrupted(why) => why,
         }
     }
@@ -46,6 +55,9 @@ impl Failure {
             Self::Config(_) => 3,
             Self::Listen(_) => 4,
             Self::Unreachable(_) => 5,
+            Self::Auth(_) => 6,
+            Self::Rejected(_) => 7,
+            Self::TimedOut(_) => 8,
             Self::Interrupted(_) => 130,
         };
         eprintln!("streamfence: {}", self.why());

@@ -1,7 +1,8 @@
 //! `streamfence`: delivery control for Socket.IO servers, as one binary.
 //!
 //! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid, 4 cannot listen,
-//! or not with the certificate given, or not spill where the configuration says, 5 cannot reach the server, 130
+//! or not with the certificate given, or not spill where the configuration says, 5 cannot reach the server,
+//! 6 it does not take our key or token, 7 a message was rejected, 8 what was waited for did not come in time, 130
 //! interrupted.
 
 mod args;
@@ -10,7 +11,10 @@ mod exit;
 mod admin_address;
 mod api_keys;
 mod auth;
+mod bench;
 mod check;
+mod clients;
+mod completions;
 mod config;
 mod demo;
 mod descriptors;
@@ -21,12 +25,21 @@ mod inspect;
 mod limits;
 mod log;
 mod memory;
+mod publish;
+#[cfg(test)]
+mod reference;
 mod reload;
+mod remote;
 mod say;
 mod seldom;
 mod serve;
 mod spill;
+mod steer;
+mod subscribe;
 mod supervisor;
+mod table;
+mod tail;
+mod top;
 mod watching;
 
 use std::process::ExitCode;
@@ -42,6 +55,21 @@ fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Health(args) => health::run(&args),
         Command::Spill(args) => inspect::run(&args),
+        Command::Publish(args) => publish::run(&args),
+        Command::Subscribe(args) => subscribe::run(&args),
+        Command::Tail(args) => tail::run(&args),
+        Command::Top(args) => top::run(&args),
+        Command::Clients(args) => clients::list(&args),
+        Command::Inspect(args) => clients::inspect(&args),
+        Command::Disconnect(args) => steer::disconnect(&args),
+        Command::Unsubscribe(args) => steer::unsubscribe(&args),
+        Command::Reload(args) => steer::reload(&args),
+        Command::Drain(args) => steer::drain(&args),
+        Command::LogLevel(args) => steer::log_level(&args),
+        Command::Dlq(args) => steer::dead_letters(&args),
+        Command::Bench(args) => bench::run(*args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Version => version(),
     };
     match outcome {

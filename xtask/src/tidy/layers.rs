@@ -141,6 +141,26 @@ const LAYERS: &[Layer] = &[
         because: "it mounts what it is handed: no socketioxide, no prometheus",
     },
     Layer {
+        name: "streamfence-client",
+        may_use: &[
+            "bytes",
+            "futures-util",
+            "http",
+            "http-body-util",
+            "hyper",
+            "hyper-util",
+            "percent-encoding",
+            "rustls-native-certs",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tokio-rustls",
+            "tokio-tungstenite",
+        ],
+        because: "it is the other end of the wire: what it shared with the server it could not contradict",
+    },
+    Layer {
         name: "streamfence-cli",
         may_use: &[
             "streamfence-auth",
@@ -151,12 +171,21 @@ const LAYERS: &[Layer] = &[
             "streamfence-runtime",
             "streamfence-socketio",
             "streamfence-http",
+            // The commands that talk to a server that runs.
+            "streamfence-client",
             "anyhow",
             "axum",
+            "base64",
             "clap",
+            "clap_complete",
+            "clap_mangen",
+            "hdrhistogram",
+            "ratatui",
+            // How many descriptors there may be, and how long a tick of the processor's time is.
             "rustix",
             // The few words that systemd waits for.
             "sd-notify",
+            "serde",
             "serde_json",
             "tokio",
             "tracing",

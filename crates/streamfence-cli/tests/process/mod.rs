@@ -88,6 +88,8 @@ impl Running {
     fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .env_remove("RUST_LOG")
+            .env_remove("STREAMFENCE_TOKEN")
+            .env_remove("STREAMFENCE_KEY")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -132,6 +134,11 @@ impl Running {
     /// What it has said on stderr so far.
     pub(crate) fn said(&self) -> String {
         self.stderr.so_far()
+    }
+
+    /// What it has printed on stdout so far.
+    pub(crate) fn printed(&self) -> String {
+        self.stdout.so_far()
     }
 
     pub(crate) fn signal(&self, name: &str) {

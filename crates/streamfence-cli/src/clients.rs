@@ -1,0 +1,277 @@
+//! `streamfence clients` and `streamfence inspect`: who is connected, who is slow, and why.
+
+use std::fmt::Write as _;
+use std::num::NonZeroU16;
+
+use clap::ValueEnum;
+use serde_json::Value;
+use streamfence_client::encoded;
+
+use crate::exit::Failure;
+use crate::remote::{OperatorArgs, query};
+use crate::table::{Table, bytes, per_second, plain, time};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ClientsArgs {
+    /// Those with the most of it come first
+    #[arg(long, value_name = "BY", default_value = "depth")]
+    sort: Sort,
+    /// Only those in this namespace
+    #[arg(long)]
+    namespace: Option<String>,
+    /// Only those subscribed to this topic
+    #[arg(long)]
+    topic: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value = "100")]
+    limit: NonZeroU16,
+    /// Only those that stay behind, and since when and why
+    #[arg(long)]
+    slow: bool,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    /// Messages that wait
+    Depth,
+    /// Bytes that wait
+    Bytes,
+    /// How long the oldest has waited
+    Age,
+    /// Messages lost
+    Drops,
+    /// Messages delivered a second
+    Rate,
+    /// How long they have been connected
+    Connected,
+}
+
+impl Sort {
+    /// As it is said to the server.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Depth => "depth",
+            Self::Bytes => "bytes",
+            Self::Age => "age",
+            Self::Drops => "drops",
+            Self::Rate => "rate",
+            Self::Connected => "connected",
+        }
+    }
+
+    /// The one after it; the first after the last.
+    pub(crate) fn next(self) -> Self {
+        let all = Self::value_variants();
+        let at = all.iter().position(|sort| *sort == self).expect("all are there");
+        all[(at + 1) % all.len()]
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InspectArgs {
+    /// The id of a client, as `clients` shows it and the client is told with `subscribed`
+    client: String,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+pub(crate) fn list(args: &ClientsArgs) -> Result<(), Failure> {
+    let limit = args.limit.to_string();
+    let path = query(
+        if args.slow { "/admin/v1/slow" } else { "/admin/v1/clients" },
+        &[
+            ("sort", Some(args.sort.word())),
+            ("namespace", args.namespace.as_deref()),
+            ("topic", args.topic.as_deref()),
+            ("limit", Some(&limit)),
+        ],
+    );
+    args.operator.show(&path, |answer| {
+        let shown = answer["clients"].as_array().map_or(0, Vec::len) as u64;
+        let mut text = if args.slow { slow(answer) } else { table(answer) }.to_string();
+        if let Some(total) = answer["total"].as_u64().filter(|total| *total > shown) {
+            let _ = write!(text, "{shown} of {total} clients; --limit shows more");
+        }
+        text
+    })
+}
+
+pub(crate) fn inspect(args: &InspectArgs) -> Result<(), Failure> {
+    args.operator.show(&format!("/admin/v1/clients/{}", encoded(&args.client)), one)
+}
+
+/// The clients of an answer, for `top` as well.
+pub(crate) fn table(answer: &Value) -> Table {
+    let mut table = Table::new(&[
+        "CLIENT",
+        "NAMESPACE",
+        "PRINCIPAL",
+        "#LANES",
+        "#DEPTH",
+        "#BYTES",
+        "#OLDEST",
+        "#DROPPED",
+        "#RATE",
+        "STATE",
+    ]);
+    for client in answer["clients"].as_array().into_iter().flatten() {
+        table.row([
+            plain(&client["id"]),
+            plain(&client["namespace"]),
+            plain(&client["principal"]),
+            plain(&client["lanes"]),
+            plain(&client["depth"]),
+            bytes(&client["bytes"]),
+            time(&client["oldestMs"]),
+            plain(&client["dropped"]),
+            per_second(&client["deliveredPerSecond"]),
+            state(client).to_owned(),
+        ]);
+    }
+    table
+}
+
+/// Those that stay behind, and since when and why.
+pub(crate) fn slow(answer: &Value) -> Table {
+    let mut table =
+        Table::new(&["CLIENT", "NAMESPACE", "PRINCIPAL", "#DEPTH", "#BYTES", "#OLDEST", "#DROPPED", "#SINCE", "WHY"]);
+    for client in answer["clients"].as_array().into_iter().flatten() {
+        table.row([
+            plain(&client["id"]),
+            plain(&client["namespace"]),
+            plain(&client["principal"]),
+            plain(&client["depth"]),
+            bytes(&client["bytes"]),
+            time(&client["oldestMs"]),
+            plain(&client["dropped"]),
+            time(&client["sinceMs"]),
+            plain(&client["reason"]),
+        ]);
+    }
+    table
+}
+
+fn state(client: &Value) -> &'static str {
+    match (client["detachedMs"].is_null(), client["slow"] == true) {
+        (false, _) => "away",
+        (true, true) => "slow",
+        (true, false) => "",
+    }
+}
+
+/// A client in full.
+fn one(client: &Value) -> String {
+    let mut facts = Table::new(&["", ""]);
+    let mut fact = |name: &str, value: String| facts.row([name.to_owned(), value]);
+    fact("client", plain(&client["id"]));
+    fact("namespace", plain(&client["namespace"]));
+    fact("principal", plain(&client["principal"]));
+    fact("address", plain(&client["address"]));
+    fact("transport", format!("{}, tier {}", plain(&client["transport"]), plain(&client["tier"])));
+    fact("connected for", time(&client["connectedMs"]));
+    if !client["detachedMs"].is_null() {
+        fact("away for", time(&client["detachedMs"]));
+    }
+    fact("slow", plain(&client["slow"]));
+    fact("waiting", format!("{} messages, {}", plain(&client["depth"]), bytes(&client["bytes"])));
+    fact("in flight", plain(&client["inFlight"]));
+    fact("oldest", time(&client["oldestMs"]));
+    fact("delivered", format!("{}, {}", plain(&client["delivered"]), per_second(&client["deliveredPerSecond"])));
+    fact("dropped", plain(&client["dropped"]));
+    if client["blockedMs"].is_u64() {
+        fact("blocked for", time(&client["blockedMs"]));
+    } else if client["room"].is_object() {
+        let room = &client["room"];
+        fact("room", format!("{} frames, {}", plain(&room["frames"]), bytes(&room["bytes"])));
+    }
+    let mut lanes = Table::new(&[
+        "TOPIC",
+        "DELIVERY",
+        "OVERFLOW",
+        "#DEPTH",
+        "#LIMIT",
+        "#BYTES",
+        "#IN FLIGHT",
+        "#OLDEST",
+        "#DELIVERED",
+        "#RETRIES",
+        "#COALESCED",
+        "DROPPED",
+    ]);
+    for lane in client["lanes"].as_array().into_iter().flatten() {
+        lanes.row([
+            plain(&lane["topic"]),
+            plain(&lane["delivery"]),
+            plain(&lane["overflow"]),
+            plain(&lane["depth"]),
+            plain(&lane["limits"]["messages"]),
+            bytes(&lane["bytes"]),
+            plain(&lane["inFlight"]),
+            time(&lane["oldestMs"]),
+            plain(&lane["delivered"]),
+            plain(&lane["retries"]),
+            plain(&lane["coalesced"]),
+            dropped(&lane["dropped"]),
+        ]);
+    }
+    format!("{}\n{lanes}", facts.to_string().trim_start_matches('\n'))
+}
+
+/// Why messages were dropped, where any were.
+fn dropped(reasons: &Value) -> String {
+    let Some(reasons) = reasons.as_object() else { return plain(reasons) };
+    let counted = reasons.iter().filter(|(_, count)| count.as_u64() != Some(0));
+    let words: Vec<_> = counted.map(|(reason, count)| format!("{reason} {count}")).collect();
+    if words.is_empty() { "-".to_owned() } else { words.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_client_is_shown_with_its_lanes() {
+        let shown = one(&json!({
+            "id": "abc", "namespace": "/feed", "principal": null, "address": "127.0.0.1", "transport": "websocket",
+            "tier": "splice", "connectedMs": 65_000, "slow": true, "depth": 3, "bytes": 2_048, "inFlight": 0,
+            "oldestMs": 1_500, "dropped": 4, "delivered": 9, "deliveredPerSecond": 1.5, "blockedMs": 1_200,
+            "lanes": [{"topic": "tick", "delivery": "BEST_EFFORT", "overflow": "DROP_OLDEST",
+                "limits": {"messages": 16, "bytes": 1_000}, "depth": 3, "bytes": 2_048, "inFlight": 0,
+                "delivered": 9, "dropped": {"displaced": 4, "expired": 0}, "retries": 0, "coalesced": 0}],
+        }));
+        for wanted in [
+            "client         abc",
+            "connected for  1 min 5 s",
+            "waiting        3 messages, 2.0 KiB",
+            "blocked for    1.2 s",
+            "displaced 4",
+        ] {
+            assert!(shown.contains(wanted), "{wanted}\n{shown}");
+        }
+        assert!(!shown.contains("away") && !shown.contains("room") && !shown.contains("expired"), "{shown}");
+    }
+
+    #[test]
+    fn every_way_to_sort_has_its_turn() {
+        let mut sort = Sort::Depth;
+        for wanted in Sort::value_variants() {
+            assert_eq!(
+                (sort, sort.word().to_owned()),
+                (*wanted, wanted.to_possible_value().expect("it is shown").get_name().to_owned())
+            );
+            sort = sort.next();
+        }
+        assert_eq!(sort, Sort::Depth);
+    }
+
+    #[test]
+    fn a_client_that_is_away_is_no_slow_one() {
+        assert_eq!(state(&json!({"detachedMs": 5, "slow": true})), "away");
+        assert_eq!(state(&json!({"slow": true})), "slow");
+        assert_eq!(state(&json!({"slow": false})), "");
+    }
+}

@@ -1,0 +1,243 @@
+//! What all commands share that talk to a server: how it is found, and how the command ends when that fails.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+use streamfence_client::{Answer, Api, ClientError, Connector, Target, Trust, encoded};
+
+use crate::exit::Failure;
+use crate::say;
+
+/// Where the HTTP API is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AdminArgs {
+    /// Where the HTTP API is: http://HOST:PORT, https://.., or unix:PATH
+    #[arg(long, value_name = "URL", env = "STREAMFENCE_ADMIN", default_value = "http://127.0.0.1:9093")]
+    admin: Target,
+    /// The key to show there
+    #[arg(long, value_name = "KEY", env = "STREAMFENCE_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+/// The same for commands that publish nothing, where `--key` can only be this one.
+#[derive(Debug, clap::Args)]
+pub(crate) struct OperatorArgs {
+    /// Where the HTTP API is: http://HOST:PORT, https://.., or unix:PATH
+    #[arg(long, value_name = "URL", env = "STREAMFENCE_ADMIN", default_value = "http://127.0.0.1:9093")]
+    admin: Target,
+    /// The key to show there
+    #[arg(long, visible_alias = "api-key", value_name = "KEY", env = "STREAMFENCE_KEY", hide_env_values = true)]
+    key: Option<String>,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// Print what the server answers, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TrustArgs {
+    /// Trust these certificates, in PEM, instead of those that the system trusts
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
+}
+
+impl TrustArgs {
+    /// A way to a server.
+    pub(crate) fn connector(&self, target: &Target) -> Result<Connector, Failure> {
+        let trust = self.cacert.clone().map_or(Trust::System, Trust::File);
+        Connector::new(target.clone(), &trust, PATIENCE).map_err(|why| match why {
+            ClientError::Untrusting { .. } => Failure::Listen(why.to_string()),
+            why => failure(why),
+        })
+    }
+}
+
+impl AdminArgs {
+    pub(crate) fn trust(&self) -> &TrustArgs {
+        &self.trust
+    }
+
+    pub(crate) fn api(&self) -> Result<Api, Failure> {
+        Api::new(self.trust.connector(&self.admin)?, self.api_key.as_deref()).map_err(failure)
+    }
+}
+
+impl OperatorArgs {
+    /// Where the API is, for people.
+    pub(crate) fn target(&self) -> String {
+        self.admin.to_string()
+    }
+
+    pub(crate) fn api(&self) -> Result<Api, Failure> {
+        Api::new(self.trust.connector(&self.admin)?, self.key.as_deref()).map_err(failure)
+    }
+
+    /// Asks for a path, and has what comes: as it is with `--json`, and else as this shows it.
+    pub(crate) fn show(&self, path: &str, text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
+        self.answer(text, async |api| api.get(path).await)
+    }
+
+    /// Has something done, and says likewise what came of it.
+    pub(crate) fn order(&self, path: &str, order: &Value, text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
+        self.answer(text, async |api| api.post(path, order).await)
+    }
+
+    fn answer(
+        &self,
+        text: impl FnOnce(&Value) -> String,
+        ask: impl AsyncFnOnce(&mut Api) -> Result<Answer, ClientError>,
+    ) -> Result<(), Failure> {
+        let mut api = self.api()?;
+        let answer = run(async { ask(&mut api).await.map_err(failure) })?;
+        let text = |answer: &Answer| if self.json { as_it_is(answer) } else { text(&answer.json()) };
+        if answer.is_ok() { say::line(text(&answer).trim_end()) } else { Err(refusal(&answer)) }
+    }
+}
+
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs a command to its end, unless it is interrupted.
+pub(crate) fn run<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::other)?;
+    let outcome = runtime.block_on(unless_interrupted(command));
+    // A thread of ours may wait for stdin for ever.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// What this brings, unless whoever started the command ends it.
+pub(crate) async fn unless_interrupted<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::other)?;
+    tokio::select! {
+        outcome = command => outcome,
+        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted("interrupted".into())),
+        _ = terminate.recv() => Err(Failure::Interrupted("interrupted".into())),
+    }
+}
+
+/// How a command ends that could not talk to a server.
+pub(crate) fn failure(why: ClientError) -> Failure {
+    let text = say::visible(&why.to_string());
+    match why {
+        ClientError::Refused { code, .. } if is_auth(&code) => Failure::Auth(text),
+        ClientError::Refused { code, .. } if code == "SHUTTING_DOWN" || code.starts_with('5') => {
+            Failure::Unreachable(text)
+        }
+        ClientError::Refused { .. } => Failure::Other(text),
+        _ => Failure::Unreachable(text),
+    }
+}
+
+/// Whether a code of the protocol, or the status of a refused upgrade, is about who we are.
+pub(crate) fn is_auth(code: &str) -> bool {
+    matches!(code, "AUTH_REJECTED" | "AUTH_RATE_LIMITED" | "UNAUTHORIZED") || code.starts_with("401")
+}
+
+/// What the server answered, unless it is that it did not do it.
+pub(crate) fn done(answer: Answer) -> Result<Value, Failure> {
+    if answer.is_ok() { Ok(answer.json()) } else { Err(refusal(&answer)) }
+}
+
+/// What the server answered, on one line, with its order of keys and its digits.
+pub(crate) fn as_it_is(answer: &Answer) -> String {
+    match serde_json::from_slice::<&RawValue>(&answer.body) {
+        // JSON that has line breaks has them between its words.
+        Ok(json) => json.get().replace(['\n', '\r'], " "),
+        Err(_) => answer.json().to_string(),
+    }
+}
+
+/// How a command ends that a server did not do.
+pub(crate) fn refusal(answer: &Answer) -> Failure {
+    let problem = answer.json();
+    let code = problem["code"].as_str().unwrap_or_default();
+    let why = match problem["detail"].as_str() {
+        Some(detail) => say::visible(&format!("{detail} ({code})")),
+        None => format!("the server answered {}; is it the HTTP API of StreamFence?", answer.status),
+    };
+    // A configuration that is not valid, mistake by mistake.
+    let errors = problem["errors"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let why = errors
+        .fold(why, |why, error| format!("{why}\n{}", error.lines().map(say::visible).collect::<Vec<_>>().join("\n")));
+    match (answer.status, code) {
+        (_, "PUBLISH_REJECTED" | "QUEUE_FULL" | "PAYLOAD_TOO_LARGE") => Failure::Rejected(why),
+        (_, "FORBIDDEN_HOST") => Failure::Other(why),
+        (401 | 403, _) => Failure::Auth(why),
+        (422, _) => Failure::Config(why),
+        (503, _) => Failure::Unreachable(why),
+        _ => Failure::Other(why),
+    }
+}
+
+/// A path with what is asked for of it.
+pub(crate) fn query(path: &str, wanted: &[(&str, Option<&str>)]) -> String {
+    let wanted = wanted.iter().filter_map(|(name, value)| value.map(|value| format!("{name}={}", encoded(value))));
+    let wanted = wanted.collect::<Vec<_>>().join("&");
+    if wanted.is_empty() { path.to_owned() } else { format!("{path}?{wanted}") }
+}
+
+/// A number of seconds, such as `5` or `0.5`.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("found {text:?}; wanted seconds above 0, such as 5 or 0.5");
+    let seconds: f64 = text.parse().map_err(|_| wrong())?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?;
+    // Later than that is never, and added to now it may be no time at all.
+    if duration.is_zero() || duration > MOST { Err(wrong()) } else { Ok(duration) }
+}
+
+const MOST: Duration = Duration::from_secs(1_000_000_000);
+
+/// A number above zero, with a fraction or without.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    let wrong = || format!("found {text:?}; wanted a number above 0, such as 100 or 0.5");
+    let rate: f64 = text.parse().map_err(|_| wrong())?;
+    if (1e-6..=1e9).contains(&rate) { Ok(rate) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, code: &str) -> Failure {
+        let body = serde_json::json!({"status": status, "code": code, "detail": "because"});
+        refusal(&Answer { status, body: body.to_string().into() })
+    }
+
+    #[test]
+    fn a_refusal_ends_a_command_as_what_it_is() {
+        assert!(matches!(answered(401, "UNAUTHORIZED"), Failure::Auth(_)));
+        assert!(matches!(answered(403, "FORBIDDEN"), Failure::Auth(_)));
+        assert!(matches!(answered(403, "FORBIDDEN_HOST"), Failure::Other(_)));
+        assert!(matches!(answered(403, "PUBLISH_REJECTED"), Failure::Rejected(_)));
+        assert!(matches!(answered(413, "PAYLOAD_TOO_LARGE"), Failure::Rejected(_)));
+        assert!(matches!(answered(429, "QUEUE_FULL"), Failure::Rejected(_)));
+        assert!(matches!(answered(429, "LIMIT_EXCEEDED"), Failure::Other(_)));
+        assert!(matches!(answered(422, "CONFIG_INVALID"), Failure::Config(_)));
+        assert!(matches!(answered(503, "SHUTTING_DOWN"), Failure::Unreachable(_)));
+        assert!(matches!(answered(404, "UNKNOWN_TOPIC"), Failure::Other(why) if why == "because (UNKNOWN_TOPIC)"));
+        let page = Answer { status: 200, body: "<html>".into() };
+        assert!(matches!(refusal(&page), Failure::Other(why) if why.contains("is it the HTTP API")));
+    }
+
+    #[test]
+    fn what_is_asked_for_stands_in_the_query() {
+        assert_eq!(query("/a", &[("b", None)]), "/a");
+        assert_eq!(query("/a", &[("b", None), ("c", Some("/d&e")), ("f", Some("g"))]), "/a?c=%2Fd%26e&f=g");
+    }
+
+    #[test]
+    fn numbers_above_zero_are_read() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(rate("100"), Ok(100.0));
+        for wrong in ["", "0", "-1", "x", "NaN", "inf", "1e300"] {
+            assert!(seconds(wrong).is_err() && rate(wrong).is_err(), "{wrong}");
+        }
+    }
+}

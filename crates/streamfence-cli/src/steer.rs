@@ -1,0 +1,214 @@
+//! The commands that change something about a server that runs.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::exit::Failure;
+use crate::remote::{OperatorArgs, query};
+use crate::say;
+use crate::table::{Table, plain, time};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DisconnectArgs {
+    /// The client
+    #[arg(required_unless_present = "principal")]
+    client: Option<String>,
+    /// All clients of this principal
+    #[arg(long, conflicts_with = "client")]
+    principal: Option<String>,
+    /// Why, for the log of the server
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+pub(crate) fn disconnect(args: &DisconnectArgs) -> Result<(), Failure> {
+    let mut order = match (&args.client, &args.principal) {
+        (Some(client), _) => json!({ "client": client }),
+        (None, principal) => json!({ "principal": principal }),
+    };
+    if let Some(reason) = &args.reason {
+        order["reason"] = reason.as_str().into();
+    }
+    args.operator
+        .order("/admin/v1/disconnect", &order, |answer| format!("{} disconnected", plain(&answer["disconnected"])))
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct UnsubscribeArgs {
+    /// The client
+    client: String,
+    /// The topic it is to hear no more of
+    topic: String,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+pub(crate) fn unsubscribe(args: &UnsubscribeArgs) -> Result<(), Failure> {
+    let order = json!({ "client": args.client, "topic": args.topic });
+    args.operator.order("/admin/v1/unsubscribe", &order, |_| {
+        say::visible(&format!("{} unsubscribed from {}", args.client, args.topic))
+    })
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReloadArgs {
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+pub(crate) fn reload(args: &ReloadArgs) -> Result<(), Failure> {
+    args.operator.order("/admin/v1/reload", &json!({ "dryRun": args.dry_run }), |answer| {
+        let changes = answer["changes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let generation = plain(&answer["generation"]);
+        let head = match (changes, args.dry_run) {
+            ([], _) => format!("nothing has changed; generation {generation}"),
+            (_, true) => format!("would change, from generation {generation}:"),
+            (_, false) => format!("applied as generation {generation}:"),
+        };
+        let mut table = Table::new(&["KEY", "FROM", "TO", "EFFECT"]);
+        changes.iter().for_each(|change| table.row(["key", "from", "to", "effect"].map(|word| plain(&change[word]))));
+        if changes.is_empty() { head } else { format!("{head}\n{table}") }
+    })
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DrainArgs {
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+pub(crate) fn drain(args: &DrainArgs) -> Result<(), Failure> {
+    args.operator.order("/admin/v1/drain", &json!({}), |_| "draining".to_owned())
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LogLevelArgs {
+    /// Which logs are written from now on: error, warn, info, debug, trace; without it the level is shown
+    level: Option<String>,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+pub(crate) fn log_level(args: &LogLevelArgs) -> Result<(), Failure> {
+    match &args.level {
+        None => args.operator.show("/admin/v1/info", |info| plain(&info["logLevel"])),
+        Some(level) => args.operator.order("/admin/v1/log-level", &json!({ "level": level }), |answer| {
+            format!("{}, before {}", plain(&answer["level"]), plain(&answer["before"]))
+        }),
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DlqArgs {
+    #[command(subcommand)]
+    command: DlqCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DlqCommand {
+    /// Show messages that were given up
+    List {
+        /// Only of this namespace
+        #[arg(long)]
+        namespace: Option<String>,
+        /// Only of this topic
+        #[arg(long)]
+        topic: Option<String>,
+        /// Only those for this client
+        #[arg(long)]
+        client: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u16,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Send them again
+    Replay(LettersArgs),
+    /// Forget them
+    Purge(LettersArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct LettersArgs {
+    /// The namespace
+    namespace: String,
+    /// The topic
+    topic: String,
+    /// Only those for this client
+    #[arg(long)]
+    client: Option<String>,
+    /// Only the message of this id; may be given several times
+    #[arg(long = "id", value_name = "MESSAGE")]
+    ids: Vec<String>,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+impl LettersArgs {
+    fn order(&self, path: &str, done: &str) -> Result<(), Failure> {
+        let mut order = json!({ "namespace": self.namespace, "topic": self.topic });
+        if let Some(client) = &self.client {
+            order["client"] = client.as_str().into();
+        }
+        if !self.ids.is_empty() {
+            order["ids"] = json!(self.ids);
+        }
+        self.operator.order(path, &order, |answer| match answer["tried"].as_u64() {
+            Some(tried) => format!("{} of {tried} {done}", plain(&answer["count"])),
+            None => format!("{} {done}", plain(&answer["count"])),
+        })
+    }
+}
+
+pub(crate) fn dead_letters(args: &DlqArgs) -> Result<(), Failure> {
+    match &args.command {
+        DlqCommand::List { namespace, topic, client, limit, operator } => {
+            let limit = limit.to_string();
+            let path = query(
+                "/admin/v1/dead-letters",
+                &[
+                    ("namespace", namespace.as_deref()),
+                    ("topic", topic.as_deref()),
+                    ("client", client.as_deref()),
+                    ("limit", Some(&limit)),
+                ],
+            );
+            operator.show(&path, letters)
+        }
+        DlqCommand::Replay(letters) => letters.order("/admin/v1/dead-letters/replay", "sent again"),
+        DlqCommand::Purge(letters) => letters.order("/admin/v1/dead-letters/purge", "forgotten"),
+    }
+}
+
+fn letters(answer: &Value) -> String {
+    let mut table = Table::new(&["MESSAGE", "NAMESPACE", "TOPIC", "CLIENT", "WHY", "#ATTEMPTS", "#AGO", "PAYLOAD"]);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let now = u64::try_from(now).unwrap_or(u64::MAX);
+    for letter in answer["deadLetters"].as_array().into_iter().flatten() {
+        let ago = letter["at"].as_u64().map(|at| now.saturating_sub(at));
+        let payload = if letter["payload"].is_null() { &letter["payloadBase64"] } else { &letter["payload"] };
+        let payload = plain(payload);
+        let whole = payload.chars().count() <= SHOWN;
+        let payload: String = payload.chars().take(SHOWN).collect();
+        table.row([
+            plain(&letter["id"]),
+            plain(&letter["namespace"]),
+            plain(&letter["topic"]),
+            plain(&letter["client"]),
+            plain(&letter["reason"]),
+            plain(&letter["attempts"]),
+            time(&ago.into()),
+            if whole { payload } else { format!("{payload}..") },
+        ]);
+    }
+    table.to_string()
+}
+
+/// How much of a payload stands in a table.
+const SHOWN: usize = 40;

@@ -1,0 +1,150 @@
+//! Connections to one server, over TCP, TLS or a Unix socket.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::error::ClientError;
+use crate::pace::{Pace, Paced};
+use crate::target::{Place, Target};
+
+/// Who vouches for a server that is spoken to with TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// The certificates that the system trusts.
+    #[default]
+    System,
+    /// Those of this file, in PEM.
+    File(PathBuf),
+}
+
+/// Connects to one server. A clone is cheap.
+#[derive(Clone)]
+pub struct Connector {
+    target: Target,
+    tls: Option<TlsConnector>,
+    /// How long a connection, and whatever is to be said before it can be used, may take.
+    pub(crate) patience: Duration,
+}
+
+/// TCP, TLS over it, or a Unix socket; paced or not.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+impl Connector {
+    /// Connects there, and waits at most so long for it.
+    ///
+    /// # Errors
+    /// The server wants TLS and there are no certificates that could vouch for it.
+    pub fn new(target: Target, trust: &Trust, patience: Duration) -> Result<Self, ClientError> {
+        let tls = target.is_tls.then(|| tls(trust)).transpose()?;
+        Ok(Self { target, tls, patience })
+    }
+
+    /// Where.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// A connection, over which nothing has been said yet.
+    pub(crate) async fn connect(&self, pace: Option<Pace>) -> Result<Box<dyn Stream>, ClientError> {
+        let connecting = async {
+            match &self.target.place {
+                Place::Unix(path) => self.secured(paced(UnixStream::connect(path).await?, pace)).await,
+                Place::Tcp { host, port } => self.secured(paced(tcp(host, *port, pace).await?, pace)).await,
+            }
+        };
+        match self.in_time(connecting).await? {
+            Ok(stream) => Ok(stream),
+            Err(why) => Err(ClientError::Unreachable { target: self.target.to_string(), why: why.to_string() }),
+        }
+    }
+
+    /// What this brings, unless it takes too long.
+    pub(crate) async fn in_time<T>(&self, wish: impl Future<Output = T>) -> Result<T, ClientError> {
+        let silent = || ClientError::Silent { target: self.target.to_string(), within: self.patience };
+        tokio::time::timeout(self.patience, wish).await.map_err(|_elapsed| silent())
+    }
+
+    async fn secured(&self, stream: Box<dyn Stream>) -> io::Result<Box<dyn Stream>> {
+        match (&self.tls, &self.target.place) {
+            (Some(tls), Place::Tcp { host, .. }) => {
+                let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
+                Ok(Box::new(tls.connect(name, stream).await?))
+            }
+            _ => Ok(stream),
+        }
+    }
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector").field("target", &self.target).field("patience", &self.patience).finish()
+    }
+}
+
+fn paced(stream: impl Stream + 'static, pace: Option<Pace>) -> Box<dyn Stream> {
+    match pace {
+        Some(pace) => Box::new(Paced::new(stream, pace)),
+        None => Box::new(stream),
+    }
+}
+
+/// The first address of a name that somebody listens on.
+async fn tcp(host: &str, port: u16, pace: Option<Pace>) -> io::Result<TcpStream> {
+    let mut last = io::Error::other("the name has no address");
+    for address in lookup_host((host, port)).await? {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if pace.is_some() {
+            // Before it connects: what is offered to the other side is settled then.
+            socket.set_recv_buffer_size(Pace::BUFFER_BYTES)?;
+        }
+        match socket.connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(why) => last = why,
+        }
+    }
+    Err(last)
+}
+
+fn tls(trust: &Trust) -> Result<TlsConnector, ClientError> {
+    let mut roots = RootCertStore::empty();
+    match trust {
+        Trust::File(file) => {
+            let wrong = |why: String| ClientError::Untrusting { file: Some(file.clone()), why };
+            for certificate in CertificateDer::pem_file_iter(file).map_err(|why| wrong(why.to_string()))? {
+                let certificate = certificate.map_err(|why| wrong(why.to_string()))?;
+                roots.add(certificate).map_err(|why| wrong(why.to_string()))?;
+            }
+            if roots.is_empty() {
+                return Err(wrong("it holds no certificate".to_owned()));
+            }
+        }
+        Trust::System => {
+            // What of them cannot be read vouches for nobody; the rest does.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                return Err(ClientError::Untrusting { file: None, why: "there are none".to_owned() });
+            }
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring knows TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
