@@ -96,7 +96,7 @@ function propertyOf(folder) {
     "key.pem": key,
     "clients.pem": makeClients().ca,
     "keys/jwks.json": JSON.stringify({ keys: [jwk] }),
-    "secrets/ops": "a key of operators, long enough",
+    "secrets/ops": "a-key-of-operators-long-enough",
   };
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(path.join(folder, path.dirname(name)), { recursive: true });
@@ -107,8 +107,8 @@ function propertyOf(folder) {
 
 const SECRETS = {
   DASHBOARD_TOKEN: "a token of a dashboard",
-  PUBLISH_KEY: "a key of a backend, long enough",
-  ADMIN_KEY: "a key of an operator, long enough",
+  PUBLISH_KEY: "a-key-of-a-backend-long-enough",
+  ADMIN_KEY: "a-key-of-an-operator-long-enough",
 };
 
 async function check(t, yaml) {

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     /// 4: an address that cannot be had, a certificate or key that cannot be used, or a directory that lanes cannot
     /// spill to.
     Listen(String),
+    /// 5
+    Unreachable(String),
     /// 130
     Interrupted(String),
 }
@@ -27,7 +29,12 @@ impl Failure {
     /// What went wrong, in words.
     pub(crate) fn why(&self) -> &str {
         match self {
-            Self::Other(why) | Self::Usage(why) | Self::Config(why) | Self::Listen(why) | Self::Interrupted(why) => why,
+            Self::Other(why)
+            | Self::Usage(why)
+            | Self::Config(why)
+            | Self::Listen(why)
+            | Self::Unreachable(why)
+            | Self::Interrupted(why) => why,
         }
     }
 
@@ -38,6 +45,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Config(_) => 3,
             Self::Listen(_) => 4,
+            Self::Unreachable(_) => 5,
             Self::Interrupted(_) => 130,
         };
         eprintln!("streamfence: {}", self.why());

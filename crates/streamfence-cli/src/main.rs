@@ -1,7 +1,8 @@
 //! `streamfence`: delivery control for Socket.IO servers, as one binary.
 //!
 //! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid, 4 cannot listen,
-//! or not with the certificate given, or not spill where the configuration says, 130 interrupted.
+//! or not with the certificate given, or not spill where the configuration says, 5 cannot reach the server, 130
+//! interrupted.
 
 mod args;
 mod exit;
@@ -15,6 +16,7 @@ mod demo;
 mod descriptors;
 mod events;
 mod explain;
+mod health;
 mod inspect;
 mod limits;
 mod log;
@@ -25,6 +27,7 @@ mod say;
 mod seldom;
 mod serve;
 mod spill;
+mod supervisor;
 mod watching;
 
 use std::process::ExitCode;
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Spill(args) => inspect::run(&args),
         Command::Version => version(),
     };

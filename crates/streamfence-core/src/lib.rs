@@ -14,6 +14,7 @@ pub mod slow_client;
 pub mod spill;
 pub mod topic;
 
+mod awaited;
 pub mod conflation;
 pub mod gap;
 pub mod hub;
@@ -26,6 +27,7 @@ mod spill_log;
 mod turns;
 
 pub mod books;
+pub mod delays;
 pub mod event;
 pub mod output;
 pub mod stats;
@@ -33,8 +35,10 @@ pub mod stats;
 #[cfg(feature = "test-util")]
 pub mod testing;
 
+pub use awaited::AckNews;
 pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, Found, NamespaceEntry};
+pub use delays::{DELAY_BUCKETS_S, Delays};
 pub use event::{
     CloseReason, Event, GiveUpReason, HandshakeFailure, RefusalReason, Tier, Transport, UnsubscribeReason,
 };

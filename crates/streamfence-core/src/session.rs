@@ -3,6 +3,7 @@
 //! A complete machine: it knows nothing of other clients, sockets, tasks or clocks. Never another session.
 
 mod ladder;
+mod look;
 mod pace;
 mod reload;
 mod slowness;
@@ -24,7 +25,7 @@ use crate::event::CloseReason;
 use crate::in_flight::GiveUp;
 use crate::lane::{AckedUpTo, Admission, Lane, Rejection, Sending, Shed, WayOut, Wishes, earlier};
 use crate::link::Room;
-use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
+use crate::message::{ClientId, Message, MessageId, NamespaceId, Offset, TopicId};
 use crate::output::Transmit;
 use crate::policy::Exhaustion;
 use crate::slow_client::SlowClient;
@@ -71,6 +72,8 @@ struct SeatedLane {
     is_waiting: bool,
     /// Where the hub's topic index holds this lane.
     seat: u32,
+    /// The last message of its topic when it opened: what it is told of the time before has waited for nothing.
+    after: Offset,
 }
 
 impl Session {
@@ -115,7 +118,7 @@ impl Session {
             // Most clients have one, and a slab makes room for four.
             self.lanes.reserve_exact(1);
         }
-        let place = self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0 }) as u32;
+        let place = self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0, after: Offset(0) }) as u32;
         if let Some(ladder) = &mut self.ladder {
             ladder.make_place(place);
         }
@@ -232,16 +235,26 @@ impl Session {
     }
 
     /// Releases a message the client says it has.
-    pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
-        let outcome = self.settle_ack(topic, books, |lane| lane.handle_ack(id)).unwrap_or(AckOutcome::Foreign);
+    pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, now: Instant, books: &mut Books) -> AckOutcome {
+        let outcome = self.settle_ack(topic, books, |lane, books| {
+            lane.handle_ack(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
+        });
+        let outcome = outcome.unwrap_or(AckOutcome::Foreign);
+        if outcome == AckOutcome::Released && !books.awaited.is_empty() {
+            books.awaited.settle(topic, id, self.client, true);
+        }
         self.note_receipt(outcome);
         books.acked(topic, outcome, 1);
         outcome
     }
 
     /// Releases every message up to one the client says it has.
-    pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
-        let heard = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
+    pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, now: Instant, books: &mut Books) -> AckOutcome {
+        let awaited = self.awaited_of(topic, books);
+        let heard = self.settle_ack(topic, books, |lane, books| {
+            lane.handle_ack_up_to(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
+        });
+        self.settle_awaited(topic, awaited, true, books);
         let AckedUpTo { outcome, released, confirmed } = heard.unwrap_or(AckedUpTo::nothing(AckOutcome::Foreign));
         if confirmed > 0 {
             self.note_receipt(AckOutcome::Confirmed);
@@ -261,7 +274,7 @@ impl Session {
         clock: Duration,
         books: &mut Books,
     ) -> AckOutcome {
-        let outcome = self.settle_ack(topic, books, |lane| lane.handle_nack(id, delay, clock));
+        let outcome = self.settle_ack(topic, books, |lane, _| lane.handle_nack(id, delay, clock));
         let outcome = outcome.unwrap_or(AckOutcome::Foreign);
         if outcome == AckOutcome::Nacked {
             self.nearest = self.nearest.min(clock.saturating_add(delay));
@@ -311,6 +324,7 @@ impl Session {
         let (client, mut verdict) = (self.client, None);
         for (place, seated) in &mut self.lanes {
             let before = seated.lane.len();
+            let awaited = seated.awaited(books);
             seated.lane.handle_timeout(clock, now, |message, why| match why {
                 GiveUp::Exhausted { attempts, reason } => {
                     if message.topic.class.exhaustion == Exhaustion::Disconnect {
@@ -320,6 +334,7 @@ impl Session {
                 }
                 GiveUp::Expired => books.expired(message.topic.id, 1),
             });
+            books.awaited.settle_gone(awaited, &seated.lane, client, false);
             seated.end_overflow(client, books);
             take_stock(&mut self.ladder, place as u32, &seated.lane, (before - seated.lane.len()) as u64);
             if let Some(due) = seated.lane.poll_timeout() {
@@ -387,7 +402,8 @@ impl Session {
             }
             room.take(frames, bytes);
             let Sending { message, attempt, awaits_ack } = seated.lane.send(clock, now);
-            books.sent(self.client, &message, attempt, awaits_ack);
+            let has_waited = attempt == 1 && message.id.offset > seated.after;
+            books.sent(self.client, &message, attempt, awaits_ack, now, has_waited);
             if attempt > 1 {
                 seated.lane.count_retry();
             }
@@ -432,71 +448,14 @@ impl Session {
         self.nearest != Duration::MAX || self.alarm.is_some() || self.ladder.is_some()
     }
 
-    /// When to call [`Session::handle_timeout`], on the link's clock; never too late, perhaps too early.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
-        (self.nearest != Duration::MAX).then_some(self.nearest)
-    }
-
-    /// When to call [`Session::handle_timeout`] in real time; never too late, perhaps too early.
-    #[must_use]
-    pub fn poll_alarm(&self) -> Option<Instant> {
-        self.alarm
-    }
-
-    /// The client.
-    #[must_use]
-    pub fn client(&self) -> ClientId {
-        self.client
-    }
-
-    /// The namespace it is in.
-    #[must_use]
-    pub fn namespace(&self) -> NamespaceId {
-        self.namespace
-    }
-
-    /// How many messages were delivered to it in the last second, when that was looked at last.
-    #[must_use]
-    pub fn delivered_per_second(&self) -> u32 {
-        self.pace.per_second()
-    }
-
-    /// Whether it may have something to say.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        !self.control.is_empty() || !self.turns.is_empty()
-    }
-
-    /// How many answers wait to be said.
-    #[must_use]
-    pub fn control_backlog(&self) -> usize {
-        self.control.len()
-    }
-
-    /// Its lanes.
-    pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        self.lanes.iter().map(|(_, seated)| &seated.lane)
-    }
-
-    /// The lane at a place.
-    ///
-    /// # Panics
-    /// When there is none.
-    #[must_use]
-    pub fn lane(&self, place: u32) -> &Lane {
-        &self.lanes[place as usize].lane
-    }
-
-    /// Where the lane of a topic stands. A walk: a session has few lanes, and the hot path knows the place.
-    #[must_use]
-    pub fn lane_of(&self, topic: TopicId) -> Option<u32> {
-        self.lanes.iter().find(|(_, seated)| seated.lane.topic() == topic).map(|(place, _)| place as u32)
-    }
-
     /// Notes where the hub's topic index holds a lane.
     pub(crate) fn seat(&mut self, place: u32, seat: u32) {
         self.lanes[place as usize].seat = seat;
+    }
+
+    /// Notes after which message of its topic a lane has opened.
+    pub(crate) fn opens_after(&mut self, place: u32, offset: Offset) {
+        self.lanes[place as usize].after = offset;
     }
 
     /// The name is random, so it is as good a salt as any, and the same in every run of a simulation.
@@ -506,11 +465,16 @@ impl Session {
     }
 
     /// Lets the lane of a topic hear an acknowledgement, and gives it its turn if that opened its window.
-    fn settle_ack<T>(&mut self, topic: TopicId, books: &mut Books, hear: impl FnOnce(&mut Lane) -> T) -> Option<T> {
+    fn settle_ack<T>(
+        &mut self,
+        topic: TopicId,
+        books: &mut Books,
+        hear: impl FnOnce(&mut Lane, &mut Books) -> T,
+    ) -> Option<T> {
         let place = self.lane_of(topic)?;
         let seated = &mut self.lanes[place as usize];
         let before = seated.lane.len();
-        let outcome = hear(&mut seated.lane);
+        let outcome = hear(&mut seated.lane, books);
         seated.end_overflow(self.client, books);
         if let Some(ladder) = &mut self.ladder
             && seated.lane.len() < before
@@ -531,7 +495,29 @@ impl Session {
         }
     }
 
+    /// The awaited messages that the lane of a topic holds.
+    fn awaited_of(&self, topic: TopicId, books: &Books) -> Vec<MessageId> {
+        if books.awaited.is_empty() {
+            return Vec::new();
+        }
+        self.lane_of(topic).map(|place| self.lanes[place as usize].awaited(books)).unwrap_or_default()
+    }
+
+    /// Tells of those that it holds no more.
+    fn settle_awaited(&self, topic: TopicId, held: Vec<MessageId>, is_acked: bool, books: &mut Books) {
+        if !held.is_empty()
+            && let Some(place) = self.lane_of(topic)
+        {
+            books.awaited.settle_gone(held, self.lane(place), self.client, is_acked);
+        }
+    }
+
     fn abandon(&self, mut lane: Lane, books: &mut Books) {
+        if !books.awaited.is_empty() {
+            for id in books.awaited.held_by(&lane) {
+                books.awaited.settle(lane.topic(), id, self.client, false);
+            }
+        }
         books.abandoned(lane.topic(), lane.len() as u64);
         #[cfg(any(test, feature = "test-util"))]
         books.lane_closed(lane.topic(), lane.totals());
@@ -548,12 +534,20 @@ pub(crate) const GAP_BYTES: u64 = 256;
 impl SeatedLane {
     /// Gives up what is not worth sending any more, and says how many messages those were.
     fn expire(&mut self, now: Instant, client: ClientId, books: &mut Books) -> u64 {
+        let awaited = self.awaited(books);
         let expired = self.lane.expire(now);
         if expired > 0 {
+            books.awaited.settle_gone(awaited, &self.lane, client, false);
             books.expired(self.lane.topic(), expired);
             self.end_overflow(client, books);
         }
         expired
+    }
+
+    /// The awaited messages that it holds; mostly nobody waits for any.
+    #[inline]
+    fn awaited(&self, books: &Books) -> Vec<MessageId> {
+        if books.awaited.is_empty() { Vec::new() } else { books.awaited.held_by(&self.lane) }
     }
 
     /// Takes its turn if it has something to send and does not wait for one yet.

@@ -21,6 +21,9 @@ pub struct Api {
     pub(crate) fence: Fence,
     pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
     keys: Keys,
+    pub(crate) idempotency: publish::Idempotency,
+    /// Places for streams.
+    pub(crate) streams: Arc<Semaphore>,
     pub(crate) process: Arc<dyn Process>,
     /// Places for those who read events along.
     pub(crate) readers: Arc<Semaphore>,
@@ -30,8 +33,10 @@ impl Api {
     /// An API of a fence that asks nobody for a key. `metrics` renders the numbers as OpenMetrics text; it is called once
     /// per scrape, after the fence has handed over its latest.
     pub fn new(fence: Fence, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        let process = Arc::new(Unknown::new());
-        Self { fence, metrics: Arc::new(metrics), keys: Keys::none(), process, readers: events::places() }
+        let streams = Arc::new(Semaphore::new(publish::MOST_STREAMS));
+        let (idempotency, process) = (publish::Idempotency::default(), Arc::new(Unknown::new()));
+        let readers = events::places();
+        Self { fence, metrics: Arc::new(metrics), keys: Keys::none(), idempotency, streams, process, readers }
     }
 
     /// The same with what the process around the fence tells of itself, and can be asked to do.

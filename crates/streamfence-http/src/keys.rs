@@ -187,7 +187,7 @@ impl Keys {
     /// Lets somebody in who may do this.
     fn admit(&self, headers: &HeaderMap, scope: Scope) -> Result<Caller, Problem> {
         if self.is_empty() {
-            return Ok(Caller { keys: self.clone(), token: None, holder: None });
+            return Ok(Caller::unasked(self));
         }
         let token = bearer(headers).ok_or_else(|| {
             Problem::new(Code::Unauthorized, "there is no key; wanted the header `Authorization: Bearer KEY`")
@@ -223,6 +223,11 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Somebody who was asked for no key.
+    pub(crate) fn unasked(keys: &Keys) -> Self {
+        Self { keys: keys.clone(), token: None, holder: None }
+    }
+
     /// What it is called, for the log and for what is kept of it; nothing where nobody is asked.
     pub(crate) fn name(&self) -> Option<&Arc<str>> {
         self.holder.as_ref().map(|holder| &holder.name)

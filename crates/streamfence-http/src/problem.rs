@@ -132,6 +132,12 @@ impl Problem {
         self.code
     }
 
+    /// What keeping it takes, in bytes; more or less.
+    pub(crate) fn size(&self) -> usize {
+        let of_one = |(key, value): (&String, &Value)| key.len() + value.to_string().len();
+        self.detail.len() + self.more.iter().map(of_one).sum::<usize>()
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }

@@ -2,6 +2,7 @@
 //! document, so neither has what the other has not.
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
@@ -112,6 +113,12 @@ impl Route {
     ) -> Self {
         let content = Some(Content { kind, schema: SchemaGenerator::subschema_for::<T> });
         self.answers.push(Answer { status, meaning, content });
+        self
+    }
+
+    /// Takes bodies of so many bytes at most, in place of as many as other routes take.
+    pub(crate) fn limit(mut self, bytes: usize) -> Self {
+        self.handler = self.handler.route_layer(DefaultBodyLimit::max(bytes));
         self
     }
 

@@ -12,6 +12,23 @@ fn the_document_in_the_repository_is_that_of_the_routes() {
 }
 
 #[test]
+fn the_tables_in_the_reference_are_those_of_the_routes() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/http.md")).expect("it is there");
+    let page = with_table(&page, "routes", &streamfence_http::routes_in_markdown());
+    let page = with_table(&page, "errors", &streamfence_http::errors_in_markdown());
+    expect_file!["../../../docs/http.md"].assert_eq(&page);
+}
+
+/// A page with another table between the marks of one.
+fn with_table(page: &str, name: &str, table: &str) -> String {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
+    let (before, rest) = page.split_once(&begin).expect("the page has such a table");
+    let (_, after) = rest.split_once(&end).expect("the table has an end");
+    format!("{before}{begin}\n{table}\n{end}{after}")
+}
+
+#[test]
 fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
     let document = streamfence_http::document();
     let mut references = BTreeSet::new();

@@ -160,12 +160,7 @@ async fn what_is_wrong_is_a_problem_that_names_it() {
         ),
         (r#"{"namespace":"/feed","topic":"tick","payloadBase64":"?"}"#, 400, "BAD_REQUEST", "payloadBase64"),
         (r#"{"namespace":"/feed","topic":"tick","payload":1,"ttlMs":0}"#, 400, "BAD_REQUEST", "nonzero"),
-        (
-            r#"{"namespace":"/feed","topic":"tick","payload":1,"wait":1}"#,
-            400,
-            "BAD_REQUEST",
-            "wait is not in this build",
-        ),
+        (r#"{"namespace":"/feed","topic":"tick","payload":1,"wait":1}"#, 400, "BAD_REQUEST", "wait"),
         (r#"{"namespace":"/feed","topic":"tick","payload":1,"to":"me"}"#, 400, "BAD_REQUEST", "16 characters"),
         (r#"{"namespace":"/feed","topic":"tick","payload":1,"to":["me"]}"#, 400, "BAD_REQUEST", "16 characters"),
         (r#"{"namespace":"/feed","topic":"tick","payload":1,"to":5}"#, 400, "BAD_REQUEST", "wanted a client id"),

@@ -1,5 +1,6 @@
 //! The handle an application holds: publish, listen, shut down. Never per-client state.
 
+mod acked;
 mod letters;
 pub(crate) mod look;
 pub(crate) mod start;
@@ -77,6 +78,8 @@ struct Inner {
     is_closing: AtomicBool,
     failed: watch::Sender<bool>,
     budget: Option<Arc<Budget>>,
+    /// Places for publishers that wait for acks.
+    ack_waits: Semaphore,
     questions: Semaphore,
 }
 
@@ -399,6 +402,16 @@ impl Fence {
         payload: Payload,
         audience: Audience,
     ) -> Result<PublishReport, PublishError> {
+        self.publish_on(topic, payload, audience, &Arc::new(Ballot::new(self.0.shards.len()))).await
+    }
+
+    async fn publish_on(
+        &self,
+        topic: Topic,
+        payload: Payload,
+        audience: Audience,
+        ballot: &Arc<Ballot>,
+    ) -> Result<PublishReport, PublishError> {
         self.refuse_when_closing()?;
         self.refuse_when_vetoed(&topic, &payload)?;
         // Every publisher asks the shards in the same order, so none waits for another in a circle.
@@ -406,8 +419,7 @@ impl Fence {
         for shard in &self.0.shards {
             permits.push(shard.publishes.reserve().await.map_err(|_| PublishError::ShuttingDown)?);
         }
-        let ballot = Arc::new(Ballot::new(self.0.shards.len()));
-        let id = self.sequence(&topic, payload, audience, permits, Some(&ballot));
+        let id = self.sequence(&topic, payload, audience, permits, Some(ballot));
         Ok(ballot.report(id).await)
     }
 

@@ -6,6 +6,7 @@
 //!
 //! Read the modules in this order.
 
+mod acks;
 mod budget;
 mod builder;
 mod dead_letters;
@@ -40,6 +41,7 @@ mod watch;
 #[cfg(any(test, feature = "test-util"))]
 pub mod memory;
 
+pub use acks::{AckWait, Acked};
 pub use builder::{BuildError, FenceBuilder};
 pub use clients::{Client, ClientState, Counts, TopicState};
 pub use dead_letters::{DeadLetter, Replayed};

@@ -6,6 +6,7 @@ use serde::Serialize;
 use streamfence_core::{Fanout, MessageId, SpillRefusal};
 use tokio::sync::Notify;
 
+use crate::acks::Acks;
 use crate::hooks::Veto;
 
 /// What became of a published message: `matched = admitted + rejected`.
@@ -72,6 +73,20 @@ pub enum PublishError {
         /// How many wait.
         queued: usize,
     },
+    /// The topic's messages are not acked, and the caller wants to wait for acks.
+    #[error("topic `{topic}` in namespace `{namespace}` is not at-least-once, so its messages are not acked")]
+    NotAcked {
+        /// The path of the namespace.
+        namespace: String,
+        /// The name asked for.
+        topic: String,
+    },
+    /// As many publishers wait for acks as may.
+    #[error("{most} publishers wait for acks already, which is as many as may")]
+    TooManyWaits {
+        /// How many may.
+        most: usize,
+    },
     /// A hook of the application did not want it.
     #[error("vetoed: {why}")]
     Vetoed {
@@ -96,6 +111,8 @@ pub(crate) struct Ballot {
     /// 0 is none; a reason is one more than its place among all of them.
     spill_refused: AtomicU8,
     complete: Notify,
+    /// Who has acked the message, where its publisher waits for that.
+    acks: Option<Acks>,
 }
 
 impl Ballot {
@@ -110,7 +127,17 @@ impl Ballot {
             spilled: AtomicU32::new(0),
             spill_refused: AtomicU8::new(0),
             complete: Notify::new(),
+            acks: None,
         }
+    }
+
+    /// The same for a publisher that waits for acks.
+    pub(crate) fn with_acks(shards: usize) -> Self {
+        Self { acks: Some(Acks::default()), ..Self::new(shards) }
+    }
+
+    pub(crate) fn acks(&self) -> Option<&Acks> {
+        self.acks.as_ref()
     }
 
     /// One shard is done.
@@ -154,6 +181,11 @@ impl Ballot {
 pub(crate) struct Vote(pub(crate) Option<std::sync::Arc<Ballot>>);
 
 impl Vote {
+    /// Where to tell of acks, if the publisher waits for them.
+    pub(crate) fn awaits_acks(&self) -> Option<&std::sync::Arc<Ballot>> {
+        self.0.as_ref().filter(|ballot| ballot.acks.is_some())
+    }
+
     pub(crate) fn cast(mut self, fanout: Fanout) {
         if let Some(ballot) = self.0.take() {
             ballot.cast(fanout);

@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::questions::Question;
+use crate::acks::Waits;
 use crate::budget::{Budget, Portion};
 use crate::command::{Control, Publish};
 use crate::dead_letters::DeadLetters;
@@ -86,6 +87,8 @@ pub(crate) struct Shard {
     /// What is to be published next, before what is in the channel.
     next_publish: Option<Publish>,
     portion: Option<Portion>,
+    /// Publishers that wait for acks.
+    waits: Waits,
     /// Bounded by whoever lets them be asked.
     questions: VecDeque<Question>,
     is_orphaned: bool,
@@ -127,6 +130,7 @@ impl Shard {
             drain: None,
             next_publish: None,
             portion,
+            waits: Waits::default(),
             questions: VecDeque::new(),
             is_orphaned: false,
             is_closed: false,
@@ -145,6 +149,7 @@ impl Shard {
             self.hub.handle_timeout(now.into_std());
             self.tick(now);
             more_outputs = self.drain_outputs(now);
+            self.waits.pass_on(&mut self.hub);
             let more_questions = self.look_around(now);
             self.finish_drain(now);
             if more_news || more_spill || more_publishes || more_outputs || more_questions {
@@ -468,6 +473,7 @@ impl Shard {
             self.next_tick = now + TICK;
             self.hub.expire(now.into_std());
             self.tickets.forget_old(now);
+            self.waits.forget_ended(&mut self.hub);
             if self.parts.index == 0 {
                 self.parts.directory.sweep();
             }
@@ -540,6 +546,7 @@ impl Shard {
                 Output::Transmit(..) | Output::Starved(_) | Output::Disconnect { .. } => {}
             }
         }
+        self.waits.pass_on(&mut self.hub);
     }
 
     /// Whether nobody is left who could say anything.

@@ -155,6 +155,8 @@ const LAYERS: &[Layer] = &[
             "axum",
             "clap",
             "rustix",
+            // The few words that systemd waits for.
+            "sd-notify",
             "serde_json",
             "tokio",
             "tracing",
@@ -207,7 +209,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "xtask",
-        may_use: &["anyhow", "cargo_metadata", "clap", "xshell"],
+        may_use: &["anyhow", "cargo_metadata", "clap", "serde_json", "xshell"],
         because: "it must build when our crates do not",
     },
 ];

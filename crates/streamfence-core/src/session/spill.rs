@@ -100,6 +100,12 @@ impl Session {
     ) -> Option<Box<Spilled>> {
         let seated = &mut self.lanes[place as usize];
         let spilled = seated.lane.take_spilled()?;
+        if !books.awaited.is_empty() {
+            // Of what it has had from there it acked some, and those were told of.
+            for id in books.awaited.not_held_by(&seated.lane) {
+                books.awaited.settle(seated.lane.topic(), id, self.client, false);
+            }
+        }
         self.spilled -= 1;
         books.abandoned_on_disk(seated.lane.topic(), spilled.backlog(log).messages);
         books.spill_ended(seated.lane.entry(), self.client, spilled.story(now));

@@ -8,7 +8,8 @@
 //! offer a b | offer 1-40                               publishes; with key=k size=100 frames=2 topic=u ttl=1s,
 //!                                                      to=bob or to=bob+cat for these clients alone,
 //!                                                      except=bob or except=bob+cat for all others,
-//!                                                      whose=amy for all sessions of a principal
+//!                                                      whose=amy for all sessions of a principal;
+//!                                                      wait=yes and the trace says who acks it, and who never will
 //! ack a | ack a topic=u | ack a upto=yes               a name never offered is an id never sent
 //! nack a | nack a after=500ms                          could not be handled: again, later
 //! subscribe | subscribe u window=1 | unsubscribe u     without a topic: the first of the client's namespace
@@ -55,9 +56,9 @@ use self::disk::Disk;
 use super::script::{Command, duration, fold_series, names, number, told};
 use crate::hub::BATCH_LENGTH;
 use crate::{
-    AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Frequency, Hub, LinkKey, MESSAGE_BYTES, Message,
-    MessageId, Namespace, NamespaceId, Offset, Output, PressureCost, RequestId, Room, SessionKey, TopicEntry, TopicId,
-    TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
+    AckNews, AckOutcome, Body, Catalog, ClientId, CloseReason, Epoch, Event, Frequency, Hub, LinkKey, MESSAGE_BYTES,
+    Message, MessageId, Namespace, NamespaceId, Offset, Output, PressureCost, RequestId, Room, SessionKey, TopicEntry,
+    TopicId, TopicStats, Transmit, Transport, UnsubscribeReason, Wishes,
 };
 
 /// The namespaces of a scene. The first is where `ann` is.
@@ -339,6 +340,9 @@ impl Stage {
         let before = *self.hub.stats(topic);
         self.feel(0, MESSAGE_BYTES + size as u64);
         let (except, now) = (self.clients(command.option("except")), self.instant());
+        if command.option("wait").is_some() {
+            self.hub.await_acks(&message);
+        }
         let fanout = match (command.option("to"), command.option("whose"), except.as_slice()) {
             (_, Some(principal), except) => self.hub.publish_to_principal(principal, &message, except, now),
             (Some(to), None, []) if !to.contains('+') => {
@@ -400,6 +404,11 @@ impl Stage {
             }
         }
         assert!(self.resent.is_empty(), "each retry is an event");
+        while let Some(AckNews { topic, id, client, is_acked }) = self.hub.poll_ack_news() {
+            let (name, news) = (self.name_of(topic, id), if is_acked { "has acked it" } else { "never will ack it" });
+            let told = format!("whoever waits for {name} is told: {} {news}", self.actors[self.actor_of(client)].name);
+            self.note(&told);
+        }
     }
 
     fn hear_outputs(&mut self, outputs: Vec<Output>) {

@@ -4,6 +4,8 @@
 //! then read them: a trace is right when it is the rule, not when it is what the code does.
 
 mod audience;
+mod awaited;
+mod delays;
 mod exhaustion;
 mod gap;
 mod hub;

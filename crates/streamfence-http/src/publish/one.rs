@@ -2,15 +2,15 @@
 
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use bytes::Bytes;
 
-use super::is_of_kind;
 use super::request::PublishRequest;
+use super::{read_body, refuse_unless};
 use crate::api::Api;
 use crate::keys::Caller;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::route::JSON;
 
 pub(super) async fn publish(
@@ -19,10 +19,10 @@ pub(super) async fn publish(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    if !is_of_kind(&headers, JSON) {
-        return Err(Problem::new(Code::UnsupportedMediaType, "wanted content-type application/json"));
-    }
-    let body = body.map_err(|why| Problem::new(Code::PayloadTooLarge, why.body_text()))?;
-    let report = PublishRequest::read(&body)?.carry_out(&api, &caller).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(report)).into_response())
+    refuse_unless(&headers, JSON)?;
+    let body = read_body(body)?;
+    let order = PublishRequest::read(&body)?;
+    let name = api.idempotency.name(&caller, &headers, order.id.as_deref(), &body)?;
+    let idempotency = api.idempotency.clone();
+    Ok(idempotency.once(name, async move { order.carry_out(&api, &caller).await.into() }).await)
 }

@@ -3,17 +3,19 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use streamfence_runtime::{Payload, PublishError, To};
+use streamfence_runtime::{AckWait, Payload, PublishError, To};
 
+use super::answer::Answer;
 use super::audience::{Recipients, audience};
 use super::report::Report;
+use super::wait::WaitRequest;
 use crate::api::Api;
 use crate::keys::Caller;
 use crate::problem::{Code, Problem};
@@ -43,10 +45,10 @@ pub(crate) struct PublishRequest {
     /// What it means when lanes are full.
     #[serde(default)]
     on_full: OnFull,
-    #[schemars(skip)]
-    id: Option<IgnoredAny>,
-    #[schemars(skip)]
-    wait: Option<IgnoredAny>,
+    /// A name for the request, as the header `Idempotency-Key` gives it: 1 to 255 bytes.
+    id: Option<String>,
+    /// What the answer waits for; without it, that all lanes have decided. Not in a batch and not in a stream.
+    wait: Option<WaitRequest>,
 }
 
 /// What it means when lanes are full and refuse a message.
@@ -67,21 +69,38 @@ pub(super) struct Order {
     pub(super) to: To,
     pub(super) payload: Payload,
     pub(super) on_full: OnFull,
+    pub(super) id: Option<String>,
+    /// Whose acks are waited for.
+    pub(super) acks: Option<AckWait>,
 }
 
 impl PublishRequest {
     /// The message that the text of a body is.
     pub(super) fn read(text: &[u8]) -> Result<Order, Problem> {
         let request: Self = serde_json::from_slice(text).map_err(|why| Problem::bad_request(why.to_string()))?;
-        for (key, value) in [("id", &request.id), ("wait", &request.wait)] {
-            if value.is_some() {
-                return Err(Problem::bad_request(format!("{key} is not in this build")));
-            }
-        }
+        let acks = request.wait.as_ref().map(WaitRequest::acks).transpose()?.flatten();
         let to = audience(request.to.as_ref(), request.except.as_deref())?;
         let payload = request.payload()?;
-        let Self { namespace, topic, key, ttl_ms, on_full, .. } = request;
-        Ok(Order { namespace, topic, to, payload: dressed(payload, key, ttl_ms), on_full })
+        let Self { namespace, topic, key, ttl_ms, on_full, id, .. } = request;
+        Ok(Order { namespace, topic, to, payload: dressed(payload, key, ttl_ms), on_full, id, acks })
+    }
+
+    /// Publishes what a text says, as one message of several.
+    pub(super) async fn carry_out_entry(text: &[u8], api: &Api, caller: &Caller) -> Answer {
+        let named = Self::read(text).and_then(|order| {
+            if order.acks.is_some() {
+                // It would hold up those behind it.
+                return Err(Problem::bad_request("a message of several waits for no acks; wanted it alone"));
+            }
+            let name = api.idempotency.name(caller, &HeaderMap::new(), order.id.as_deref(), text)?;
+            Ok((order, name))
+        });
+        let (order, name) = match named {
+            Ok(named) => named,
+            Err(problem) => return problem.into(),
+        };
+        let (of, caller) = (api.clone(), caller.clone());
+        api.idempotency.answer(name, async move { order.carry_out(&of, &caller).await.into() }).await.0
     }
 
     fn payload(&self) -> Result<Payload, Problem> {
@@ -116,8 +135,12 @@ impl Order {
     /// Publishes it, if its caller may.
     pub(super) async fn carry_out(self, api: &Api, caller: &Caller) -> Result<Report, Problem> {
         caller.refuse_foreign(&self.namespace, &self.topic)?;
-        let published = api.fence.publish_to(&self.namespace, self.to, &self.topic, self.payload).await;
-        let report = Report::from(published.map_err(|why| problem(&why))?);
+        let Self { namespace, topic, to, payload, .. } = self;
+        let published = match self.acks {
+            None => api.fence.publish_to(&namespace, to, &topic, payload).await.map(Report::from),
+            Some(wait) => api.fence.publish_acked(&namespace, to, &topic, payload, wait).await.map(Report::from),
+        };
+        let report = published.map_err(|why| problem(&why))?;
         if self.on_full == OnFull::Fail && report.rejected > 0 {
             let detail = format!("the lanes of {} clients refused it; the others have it", report.rejected);
             let report = serde_json::to_value(&report).unwrap_or_default();
@@ -130,7 +153,10 @@ impl Order {
 fn problem(why: &PublishError) -> Problem {
     let code = match why {
         PublishError::UnknownNamespace { .. } | PublishError::UnknownTopic { .. } => Code::UnknownTopic,
-        PublishError::TooManyTopics { .. } | PublishError::Overloaded { .. } => Code::LimitExceeded,
+        PublishError::TooManyTopics { .. } | PublishError::Overloaded { .. } | PublishError::TooManyWaits { .. } => {
+            Code::LimitExceeded
+        }
+        PublishError::NotAcked { .. } => Code::BadRequest,
         PublishError::Vetoed { .. } => Code::PublishRejected,
         PublishError::ShuttingDown => Code::ShuttingDown,
         _ => Code::Internal,

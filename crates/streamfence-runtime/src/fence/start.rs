@@ -9,6 +9,7 @@ use tokio::task::coop::unconstrained;
 
 use super::look::QUESTIONS_AT_ONCE;
 use super::{Fence, Inner, ShardHandle, WeakFence};
+use crate::acks::MOST_WAITS;
 use crate::budget::Budget;
 use crate::command::{CONTROL_SLOTS, Control, NewStore, PUBLISH_SLOTS};
 use crate::dead_letters::DeadLetters;
@@ -96,6 +97,7 @@ impl Fence {
                 is_closing: AtomicBool::new(false),
                 failed: failed.clone(),
                 budget: budget.clone(),
+                ack_waits: Semaphore::new(MOST_WAITS),
                 questions: Semaphore::new(QUESTIONS_AT_ONCE),
             }
         }))

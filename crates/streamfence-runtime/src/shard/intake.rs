@@ -57,6 +57,9 @@ impl Shard {
 
     fn publish(&mut self, Publish { message, audience, vote }: Publish, now: Instant) {
         self.catch_up(now);
+        if let Some(ballot) = vote.awaits_acks() {
+            self.waits.begin(ballot, &message, &mut self.hub);
+        }
         let (at, hub) = (now.into_std(), &mut self.hub);
         let fanout = match audience {
             Audience::Subscribers => hub.publish(&message, None, at),

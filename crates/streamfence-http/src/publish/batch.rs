@@ -1,0 +1,84 @@
+//! `POST /v1/publish/batch`: several messages, in order, each with an answer of its own.
+
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::answer::Answer;
+use super::report::Report;
+use super::request::PublishRequest;
+use super::{read_body, refuse_unless};
+use crate::api::Api;
+use crate::keys::Caller;
+use crate::problem::Problem;
+use crate::route::JSON;
+
+/// How many messages a batch may have.
+const MOST_MESSAGES: usize = 1_000;
+
+/// Several messages to publish.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BatchRequest {
+    /// At most 1,000, in the order in which they are published. None of them may `wait`.
+    #[schemars(with = "Vec<PublishRequest>")]
+    messages: Vec<Box<RawValue>>,
+}
+
+/// What became of each message of a batch.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct BatchAnswer {
+    /// In the order of the messages: each with the `status` it would have alone, and its report or its problem.
+    #[schemars(with = "Vec<BatchEntry>")]
+    results: Vec<Box<RawValue>>,
+}
+
+/// What became of one message: what it would be answered alone, and the status of that.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "entries are made of what is kept; this says what they are")]
+pub(crate) enum BatchEntry {
+    /// It is published.
+    Published {
+        /// 202.
+        status: u16,
+        /// What became of it.
+        #[schemars(flatten)]
+        report: Report,
+    },
+    /// It is not, or not to all.
+    Failed(Problem),
+}
+
+pub(super) async fn publish(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    refuse_unless(&headers, JSON)?;
+    let body = read_body(body)?;
+    let batch: BatchRequest = serde_json::from_slice(&body).map_err(|why| Problem::bad_request(why.to_string()))?;
+    let found = batch.messages.len();
+    if found > MOST_MESSAGES {
+        return Err(Problem::bad_request(format!("messages are {found}; wanted at most {MOST_MESSAGES}")));
+    }
+    let name = api.idempotency.name(&caller, &headers, None, ("batch", &body))?;
+    let idempotency = api.idempotency.clone();
+    Ok(idempotency.once(name, carry_out(batch, api, caller)).await)
+}
+
+async fn carry_out(batch: BatchRequest, api: Api, caller: Caller) -> Answer {
+    let mut results = Vec::with_capacity(batch.messages.len());
+    for message in batch.messages {
+        let entry = PublishRequest::carry_out_entry(message.get().as_bytes(), &api, &caller).await.entry();
+        let entry = String::from_utf8(entry).ok().and_then(|entry| RawValue::from_string(entry).ok());
+        results.extend(entry);
+    }
+    Answer::done(StatusCode::OK, &BatchAnswer { results })
+}

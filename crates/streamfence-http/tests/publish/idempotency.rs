@@ -1,0 +1,88 @@
+//! Requests that are made twice.
+
+use axum::http::StatusCode;
+use serde_json::json;
+use streamfence_http::{KeyHolder, Keys, Scope};
+use streamfence_runtime::memory::MemoryClient;
+
+use crate::common::{fence, post, publish, routes, routes_with, stuck, tick};
+
+const KEY: &str = "idempotency-key";
+
+#[tokio::test]
+async fn the_same_request_is_answered_as_the_first_time_and_published_once() {
+    let fence = fence();
+    let routes = routes(&fence);
+    let mut client = MemoryClient::connect(&fence, "/feed", 100);
+    client.subscribe("photo").await;
+    let photo = json!({"namespace": "/feed", "topic": "photo", "payload": 1});
+    let mut named = photo.clone();
+    named["id"] = json!("c");
+    let ask = |name: &str| match name {
+        "one" => publish(&photo).header(KEY, "a"),
+        "raw" => post("/v1/namespaces/feed/topics/photo/messages", "application/json", "1").header(KEY, "b"),
+        "id" => publish(&named),
+        _ => post("/v1/publish/batch", "application/json", json!({"messages": [photo]}).to_string()).header(KEY, "d"),
+    };
+    for name in ["one", "raw", "id", "batch"] {
+        let first = ask(name).of(&routes).await;
+        assert!(first.status.is_success() && !first.is_replayed(), "{name}: {first:?}");
+        client.recv().await;
+        let second = ask(name).of(&routes).await;
+        assert_eq!((second.status, &second.body), (first.status, &first.body), "{name}");
+        assert!(second.is_replayed(), "{name}");
+    }
+    // The next is the next: nothing came twice.
+    let last = publish(&photo).of(&routes).await;
+    let heard = client.recv().await;
+    assert_eq!(Some(heard.id.to_string().as_str()), last.body["id"].as_str());
+}
+
+#[tokio::test]
+async fn messages_of_batches_and_streams_have_names_of_their_own() {
+    let routes = routes(&fence());
+    let mut named = tick(json!(1));
+    named["id"] = json!("a");
+    let batch = json!({"messages": [named, named]}).to_string();
+    let answer = post("/v1/publish/batch", "application/json", batch).of(&routes).await;
+    assert_eq!(answer.body["results"][0]["id"], answer.body["results"][1]["id"]);
+    let line = post("/v1/publish/stream", "application/x-ndjson", named.to_string()).of(&routes).await;
+    assert_eq!(line.body["id"], answer.body["results"][0]["id"], "it is the same message in another envelope");
+    named["payload"] = json!(2);
+    let line = post("/v1/publish/stream", "application/x-ndjson", named.to_string()).of(&routes).await;
+    assert_eq!(line.body["code"], "IDEMPOTENCY_CONFLICT");
+}
+
+#[tokio::test]
+async fn what_was_published_to_some_is_not_published_again_and_what_was_not_is() {
+    let fence = fence();
+    let routes = routes(&fence);
+    let _stuck = stuck(&fence).await;
+    assert_eq!(publish(&tick(json!(1))).of(&routes).await.status, StatusCode::ACCEPTED);
+    let mut failing = tick(json!(2));
+    failing["onFull"] = json!("fail");
+    let first = publish(&failing).header(KEY, "a").of(&routes).await;
+    let second = publish(&failing).header(KEY, "a").of(&routes).await;
+    assert_eq!((first.code(), second.code()), ("QUEUE_FULL", "QUEUE_FULL"));
+    assert_eq!((first.is_replayed(), second.is_replayed(), &first.body), (false, true, &second.body));
+    assert_eq!(second.headers["retry-after"], "1");
+    let nowhere = json!({"namespace": "/feed", "topic": "tock", "payload": 1});
+    for _ in 0..2 {
+        let unknown = publish(&nowhere).header(KEY, "b").of(&routes).await;
+        assert_eq!((unknown.code(), unknown.is_replayed()), ("UNKNOWN_TOPIC", false));
+    }
+}
+
+#[tokio::test]
+async fn two_callers_may_use_the_same_word() {
+    let holder = |name: &str| KeyHolder::new(name, [Scope::Publish]).key(name);
+    let keys = Keys::new([holder("one"), holder("two")]).expect("they are sound");
+    let routes = routes_with(&fence(), &keys);
+    let ask = |who: &str, payload: u32| {
+        publish(&tick(json!(payload))).header("authorization", &format!("Bearer {who}")).header(KEY, "a").of(&routes)
+    };
+    let (first, second) = (ask("one", 1).await, ask("two", 2).await);
+    assert_eq!((first.status, second.status), (StatusCode::ACCEPTED, StatusCode::ACCEPTED));
+    assert_ne!(first.body["id"], second.body["id"]);
+    assert_eq!(ask("one", 2).await.code(), "IDEMPOTENCY_CONFLICT");
+}
