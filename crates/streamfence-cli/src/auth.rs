@@ -43,6 +43,14 @@ struct Chain {
     hook: Option<Arc<HttpHook>>,
 }
 
+impl Successors {
+    /// The servers that are to believe somebody else than before.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &str> {
+        let chains = self.0.iter().filter(|(_, successor)| matches!(successor, Successor::Chain(_)));
+        chains.map(|(server, _)| server.as_str())
+    }
+}
+
 impl Validators {
     pub(crate) fn new(servers: &[ServerSettings]) -> Result<Self, Failure> {
         let believed = |server: &ServerSettings| {
@@ -74,17 +82,14 @@ impl Validators {
         Ok(Successors(successors))
     }
 
-    /// From now on the servers believe these; clients whose token is good no more are told so within a few seconds. The
-    /// servers that believe somebody else than before.
-    pub(crate) fn replace(&mut self, Successors(successors): Successors) -> Vec<String> {
-        let mut changed = Vec::new();
+    /// From now on the servers believe these; clients whose token is good no more are told so within a few seconds.
+    pub(crate) fn replace(&mut self, Successors(successors): Successors) {
         for (server, successor) in successors {
             let Some(believed) = self.0.get_mut(&server) else { continue };
             match successor {
                 Successor::Chain(Chain { all, jwt, hook }) => {
                     believed.live.replace(all);
                     (believed.jwt, believed.hook) = (jwt, hook);
-                    changed.push(server);
                 }
                 Successor::Files(keys, certificates) => {
                     believed.set_keys(&server, keys);
@@ -92,7 +97,6 @@ impl Validators {
                 }
             }
         }
-        changed
     }
 
     /// Reads the keys of signed tokens, and the certificates that vouch for hooks, again. Where they are none the old ones

@@ -1,6 +1,7 @@
 //! Logs on stderr, for people or for machines.
 
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use streamfence_config::LogLevel;
 use tracing_subscriber::EnvFilter;
@@ -22,20 +23,44 @@ const QUIET: [&str; 5] = [
 
 /// What decides which lines are written, for as long as the process runs.
 pub(crate) struct Level {
-    /// `None` where the command line has said it: then the file does not count.
-    filter: Option<Box<dyn Fn(EnvFilter) -> bool + Send + Sync>>,
+    filter: Box<dyn Fn(EnvFilter) -> bool + Send + Sync>,
+    /// Whether the command line has said it: then the file does not count.
+    is_fixed: bool,
+    /// What holds now.
+    now: Mutex<String>,
 }
 
 impl Level {
     /// One that no configuration changes.
     #[cfg(test)]
     pub(crate) fn fixed() -> Self {
-        Self { filter: None }
+        Self { filter: Box::new(|_| true), is_fixed: true, now: Mutex::default() }
     }
 
     /// Writes lines from this level up, where that is for the configuration to say. Whether it is.
     pub(crate) fn set(&self, level: LogLevel) -> bool {
-        self.filter.as_ref().is_some_and(|set| set(quiet(EnvFilter::new(level.as_str()))))
+        !self.is_fixed && self.change(level).is_some()
+    }
+
+    /// The same, because somebody says so who looks after the process. What held before; `None` where that cannot be.
+    pub(crate) fn change(&self, level: LogLevel) -> Option<String> {
+        let mut now = self.lock();
+        (self.filter)(quiet(EnvFilter::new(level.as_str())))
+            .then(|| std::mem::replace(&mut *now, level.as_str().into()))
+    }
+
+    /// Whether the configuration has no say.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.is_fixed
+    }
+
+    /// What holds now.
+    pub(crate) fn now(&self) -> String {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, String> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,7 +91,7 @@ pub(crate) fn start(format: LogFormat, asked: Option<&str>, configured: LogLevel
         }
     };
     started.map_err(Failure::other)?;
-    Ok(Level { filter: asked.is_none().then_some(filter) })
+    Ok(Level { filter, is_fixed: asked.is_some(), now: Mutex::new(level.to_owned()) })
 }
 
 /// The same without those who would write down what must not be shown.

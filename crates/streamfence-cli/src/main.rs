@@ -25,6 +25,7 @@ mod inspect;
 mod limits;
 mod log;
 mod memory;
+mod operator;
 mod publish;
 #[cfg(test)]
 mod reference;

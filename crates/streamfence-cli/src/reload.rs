@@ -4,7 +4,7 @@
 
 use streamfence_config::{AdminSettings, LogSettings, Settings, Source, differences};
 use streamfence_core::Event;
-use streamfence_http::Keys;
+use streamfence_http::{ChangedKey, Keys};
 use streamfence_runtime::Fence;
 use streamfence_socketio::{Change, Effect, Plan, Server};
 
@@ -47,17 +47,33 @@ struct Planned<'a> {
 }
 
 impl<'a> Reload<'a> {
-    /// Reads the file again; says what holds now, and what was refused.
-    pub(crate) async fn run(mut self, old: Settings) -> (Settings, Option<Refused>) {
+    /// Reads the file again; says what holds now, and what has changed or was refused.
+    pub(crate) async fn run(mut self, old: Settings) -> (Settings, Result<Vec<ChangedKey>, (Failure, Refused)>) {
         let mut read = Refused::default();
         match self.find_good(&old, &mut read).await {
-            Ok((new, planned)) => (self.apply(old, new, planned).await, None),
-            Err(why) => {
-                tracing::error!(code = "reload_refused", "nothing was changed: {}", why.why());
-                self.fence.announce(&Event::ReloadRefused { reason: why.why().into() });
-                (old, Some(read))
-            }
+            Ok((new, planned)) => match self.stores.open_more(&new.spill_stores, self.fence).await {
+                // What was opened where another directory cannot be had waits for the next time.
+                Err(why) => (self.refuse(old, &why), Err((why, read))),
+                Ok(()) => {
+                    let changes = self.changes(&old, &new, &planned);
+                    (self.apply(old, new, planned, &changes).await, Ok(changes))
+                }
+            },
+            Err(why) => (self.refuse(old, &why), Err((why, read))),
         }
+    }
+
+    /// Reads the file again, says what it would change, and leaves everything as it is. Directories that it would spill to
+    /// are not opened.
+    pub(crate) async fn look(&mut self, old: &Settings) -> Result<Vec<ChangedKey>, Failure> {
+        let (new, planned) = self.find_good(old, &mut Refused::default()).await?;
+        Ok(self.changes(old, &new, &planned))
+    }
+
+    fn refuse(&self, old: Settings, why: &Failure) -> Settings {
+        tracing::error!(code = "reload_refused", "nothing was changed: {}", why.why());
+        self.fence.announce(&Event::ReloadRefused { reason: why.why().into() });
+        old
     }
 
     /// The new settings and what becomes of each server, all of it found to be good before anything changes.
@@ -77,37 +93,50 @@ impl<'a> Reload<'a> {
                 servers.push((server.name.clone(), plan));
             }
         }
-        // What was opened where another directory cannot be had waits for the next time.
-        self.stores.open_more(&new.spill_stores, self.fence).await?;
         Ok((new, Planned { servers, validators, keys }))
     }
 
-    async fn apply(&mut self, old: Settings, new: Settings, planned: Planned<'a>) -> Settings {
-        for warning in &new.warnings {
-            tracing::warn!(code = "config", "{warning}");
-        }
-        // Before anybody's token is asked for that was not before.
-        for server in self.validators.replace(planned.validators) {
+    /// Every key that is not what it was.
+    fn changes(&self, old: &Settings, new: &Settings, planned: &Planned<'_>) -> Vec<ChangedKey> {
+        let mut changes = Vec::new();
+        for server in planned.validators.servers() {
             // Not what has changed: these are secrets.
-            tell(&format!("servers.{server}.auth"), "the tokens believed", "others", Effect::Live);
+            changes.push(changed(format!("servers.{server}.auth"), "the tokens believed", "others", Effect::Live));
         }
         if old.admin.keys != new.admin.keys {
-            self.admin.adopt(&planned.keys);
-            tell("admin.keys", "the keys", "others", Effect::Live);
+            changes.push(changed("admin.keys", "the keys", "others", Effect::Live));
         }
-        for (name, plan) in planned.servers {
-            for Change { key, from, to, effect } in plan.carry_out() {
-                tell(&format!("servers.{name}.{key}"), &from, &to, effect);
+        for (name, plan) in &planned.servers {
+            for Change { key, from, to, effect } in plan.changes() {
+                changes.push(changed(format!("servers.{name}.{key}"), from, to, *effect));
             }
         }
         for difference in differences(&old.catalog, &new.catalog) {
             let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
-            tell(&difference.key, &or_none(difference.from), &or_none(difference.to), Effect::Live);
+            changes.push(changed(difference.key, or_none(difference.from), or_none(difference.to), Effect::Live));
         }
-        let log = self.adopt_log(old.log, new.log);
-        for what in needs_restart(&old, &new) {
-            tracing::warn!(code = "needs_restart", "{what} has changed; that takes effect with a restart");
+        if old.log.level != new.log.level && !self.level.is_fixed() {
+            changes.push(changed("log.level", old.log.level.as_str(), new.log.level.as_str(), Effect::Live));
         }
+        changes.extend(needs_restart(old, new));
+        changes
+    }
+
+    async fn apply(&mut self, old: Settings, new: Settings, planned: Planned<'_>, changes: &[ChangedKey]) -> Settings {
+        for warning in &new.warnings {
+            tracing::warn!(code = "config", "{warning}");
+        }
+        changes.iter().for_each(tell);
+        // Before anybody's token is asked for that was not before.
+        self.validators.replace(planned.validators);
+        if old.admin.keys != new.admin.keys {
+            self.admin.adopt(&planned.keys);
+        }
+        for (_, plan) in planned.servers {
+            // It was told already.
+            let _changes = plan.carry_out();
+        }
+        let log = if self.level.set(new.log.level) { LogSettings { level: new.log.level, ..old.log } } else { old.log };
         self.fence.reload(&new.catalog).await;
         for (server, running) in old.servers.iter().zip(self.servers) {
             if let Ok(settings) = new.server(&server.name) {
@@ -127,15 +156,6 @@ impl<'a> Reload<'a> {
         let servers = servers.collect();
         let admin = AdminSettings { listen: old.admin.listen.clone(), ..new.admin };
         Settings { servers, admin, log, catalog: new.catalog, sources: new.sources, watch: new.watch, ..old }
-    }
-
-    /// Logs as the new settings say, as far as that can change.
-    fn adopt_log(&self, old: LogSettings, new: LogSettings) -> LogSettings {
-        if old.level == new.level || !self.level.set(new.level) {
-            return old;
-        }
-        tell("log.level", old.level.as_str(), new.level.as_str(), Effect::Live);
-        LogSettings { level: new.level, ..old }
     }
 }
 
@@ -162,42 +182,57 @@ pub(crate) async fn certificates(servers: &[Server], again: bool) -> bool {
     are_good
 }
 
-/// One line of the difference.
-fn tell(key: &str, from: &str, to: &str, effect: Effect) {
-    let when = match effect {
-        Effect::Live => "at once",
-        Effect::NewConnections => "for new connections",
-        Effect::NeedsRestart => {
-            let code = "needs_restart";
-            tracing::warn!(code, key, from, to, "`{key}` has changed; that takes effect with a restart");
-            return;
-        }
+fn changed(key: impl Into<String>, from: impl Into<String>, to: impl Into<String>, effect: Effect) -> ChangedKey {
+    let effect = match effect {
+        Effect::Live => "live",
+        Effect::NewConnections => "new connections",
+        Effect::NeedsRestart => NEEDS_RESTART,
     };
-    let effect = effect.as_str();
+    ChangedKey { key: key.into(), from: from.into(), to: to.into(), effect }
+}
+
+/// One line of the difference.
+fn tell(change: &ChangedKey) {
+    let ChangedKey { key, from, to, effect } = change;
+    if *effect == NEEDS_RESTART {
+        let code = "needs_restart";
+        tracing::warn!(code, key, from, to, "`{key}` has changed; that takes effect with a restart");
+        return;
+    }
+    let when = if *effect == "live" { "at once" } else { "for new connections" };
+    let effect = effect.replace(' ', "_");
     tracing::info!(code = "config_changed", key, from, to, effect, "`{key}` has changed {when}");
 }
 
 /// What has changed beside the options of servers and cannot change while it runs.
-fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
-    let mut changed = Vec::new();
+fn needs_restart(old: &Settings, new: &Settings) -> Vec<ChangedKey> {
+    let mut changes = Vec::new();
+    let mut add = |key: String, from: String, to: String| changes.push(changed(key, from, to, Effect::NeedsRestart));
     for server in old.servers.iter().filter(|server| new.server(&server.name).is_err()) {
-        changed.push(format!("that there is no server `{}` any more", server.name));
+        add(format!("servers.{}", server.name), "there".into(), "none".into());
     }
     for server in new.servers.iter().filter(|server| old.server(&server.name).is_err()) {
-        changed.push(format!("that there is a server `{}`", server.name));
+        add(format!("servers.{}", server.name), "none".into(), "there".into());
     }
     if old.memory_budget_bytes() != new.memory_budget_bytes() {
-        changed.push("`memoryBudgetBytes`".to_owned());
+        let word = |bytes: Option<u64>| bytes.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string());
+        add("memoryBudgetBytes".into(), word(old.memory_budget_bytes()), word(new.memory_budget_bytes()));
     }
     if old.admin.listen != new.admin.listen {
-        changed.push("the address of `admin`".to_owned());
+        add("admin.host and port".into(), old.admin.listen.to_string(), new.admin.listen.to_string());
     }
     if old.log.format != new.log.format {
-        changed.push("`log.format`".to_owned());
+        let word = |settings: &Settings| format!("{:?}", settings.log.format).to_lowercase();
+        add("log.format".into(), word(old), word(new));
     }
-    changed.extend(new.spill_pending.iter().cloned());
-    changed
+    for pending in &new.spill_pending {
+        add(pending.replace('`', ""), "as it is".into(), "another".into());
+    }
+    changes
 }
+
+/// What is said of a key that cannot change while it runs.
+const NEEDS_RESTART: &str = "needs restart";
 
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,19 @@
 //! `streamfence serve`: every server of a file in one process, over one fence.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use streamfence_config::{
     EngineIoTransport, ServerSettings, Settings, Source, SpillSettings, TlsClientAuth, TlsProtocol,
 };
-use streamfence_http::Api;
+use streamfence_http::{Api, ReloadError, Reloaded};
 use streamfence_metrics::Metrics;
 use streamfence_runtime::Fence;
 use streamfence_socketio::{
     Address, ClientAuth, EngineTransport, Password, Server, ServerOptions, TlsOptions, TlsVersion,
 };
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::admin_address::AdminAddress;
 use crate::args::{Listen, LogFormat, ServeArgs};
@@ -19,11 +21,12 @@ use crate::auth::Validators;
 use crate::events::EventLog;
 use crate::exit::Failure;
 use crate::log::Level;
+use crate::operator::{Known, Operator, Wish};
 use crate::reload::Reload;
 use crate::seldom::Seldom;
 use crate::spill::Stores;
 use crate::watching::Watching;
-use crate::{api_keys, auth, demo, descriptors, limits, log, memory, reload, say, supervisor};
+use crate::{api_keys, auth, demo, descriptors, limits, log, memory, operator, reload, say, supervisor};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings(&args, &[], &mut Vec::new())?;
@@ -31,7 +34,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
         streamfence_config::LogFormat::Json => LogFormat::Json,
         streamfence_config::LogFormat::Text => LogFormat::Text,
     });
-    let level = log::start(format, args.log_level.as_deref(), settings.log.level)?;
+    let level = Arc::new(log::start(format, args.log_level.as_deref(), settings.log.level)?);
     for warning in &settings.warnings {
         tracing::warn!(code = "config", "{warning}");
     }
@@ -73,7 +76,7 @@ pub(crate) fn settings(args: &ServeArgs, open: &[SpillSettings], read: &mut Vec<
     Ok(settings)
 }
 
-async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Result<(), Failure> {
+async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> Result<(), Failure> {
     // Before anything says that it listens: whoever reads that may stop us at once.
     let mut signals = Signals::new()?;
     // Without a file there is nothing to read again, and a terminal that closes ends the demo.
@@ -90,14 +93,16 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     // Before anything listens, and after everything has stopped: what lanes spill lies there.
     let mut stores = Stores::open(&settings.spill_stores, &metrics)?;
     let fence = Fence::from_catalog(settings.catalog.clone())
-        .observer(std::sync::Arc::new(metrics.clone()))
+        .observer(Arc::new(metrics.clone()))
         .memory_budget(budget.bytes)
         .listener(EventLog { stores: stores.names(), rejected: Seldom::default() });
     let fence = stores.give_to(fence).build().map_err(Failure::other)?;
 
     let mut validators = Validators::new(&settings.servers)?;
     let keys = api_keys::keys(&settings.admin.keys)?;
-    let api = Api::new(fence.clone(), move || metrics.encode()).keys(keys.clone());
+    let known = Arc::new(Known::default());
+    let (operator, mut wishes) = Operator::new(args.config.clone(), Arc::clone(level), Arc::clone(&known));
+    let api = Api::new(fence.clone(), move || metrics.encode()).keys(keys.clone()).process(operator);
     let admin = AdminAddress::serve(api, keys, &settings.admin.listen).await?;
     let mut servers = Vec::new();
     for server in &settings.servers {
@@ -113,6 +118,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
         tracing::info!(server = server.name, address = %started.address(), transport, "listening");
         servers.push(started);
     }
+    known.listen(settings.servers.iter().map(|server| server.name.as_str()).zip(&servers));
     if args.config.is_none() {
         tokio::spawn(demo::publish(fence.clone()));
         let server = servers.first().expect("the demo has a server").address();
@@ -126,28 +132,60 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Level) -> Resul
     supervisor::ready();
     supervisor::show_life(&fence);
     loop {
-        let (is_config, is_asked) = tokio::select! {
+        let news = tokio::select! {
             () = signals.next() => break,
-            () = hung_up(&mut hangup) => (true, true),
-            is_config = watching.changed() => (is_config, false),
+            () = hung_up(&mut hangup) => News::Configuration { is_asked: true, answer: None },
+            is_config = watching.changed() => match is_config {
+                true => News::Configuration { is_asked: false, answer: None },
+                false => News::Files,
+            },
             // One that is not valid yet may be some day, and nothing of its file changes then.
-            () = tokio::time::sleep(TRY_AGAIN), if !are_certificates_good => (false, false),
+            () = tokio::time::sleep(TRY_AGAIN), if !are_certificates_good => News::Files,
             // Its clients hear nothing more; whoever supervises us starts a process that works.
             () = fence.failed() => return Err(Failure::Other("a shard has failed; the log says why".into())),
+            Some(wish) = wishes.recv() => match wish {
+                Wish::Drain => break,
+                Wish::Reload { dry_run: true, answer } => News::Look { answer },
+                Wish::Reload { dry_run: false, answer } => News::Configuration { is_asked: true, answer: Some(answer) },
+            },
         };
-        if is_config {
-            supervisor::reloading();
-            let (stores, validators) = (&mut stores, &mut validators);
-            let reload = Reload { args, fence: &fence, servers: &servers, stores, validators, admin: &admin, level };
-            let refused;
-            (settings, refused) = reload.run(settings).await;
-            watching.follow(&settings, &servers, refused);
-            supervisor::ready();
-        }
+        let (stores, validators) = (&mut stores, &mut validators);
+        let mut reload = Reload { args, fence: &fence, servers: &servers, stores, validators, admin: &admin, level };
+        let is_asked = match news {
+            News::Look { answer } => {
+                let generation = known.generation();
+                let seen = reload.look(&settings).await.map_err(|why| operator::invalid(&why));
+                // Whoever asked may have gone.
+                let _ = answer.send(seen.map(|changes| Reloaded { applied: false, generation, changes }));
+                continue;
+            }
+            News::Files => false,
+            News::Configuration { is_asked, answer } => {
+                supervisor::reloading();
+                let (now, outcome) = reload.run(settings).await;
+                settings = now;
+                let (outcome, refused) = match outcome {
+                    Ok(changes) => {
+                        let generation = known.reloaded();
+                        (Ok(Reloaded { applied: true, generation, changes }), None)
+                    }
+                    Err((why, refused)) => (Err(operator::invalid(&why)), Some(refused)),
+                };
+                if let Some(answer) = answer {
+                    // Likewise; it was done all the same.
+                    let _ = answer.send(outcome);
+                }
+                watching.follow(&settings, &servers, refused);
+                supervisor::ready();
+                is_asked
+            }
+        };
         // Whoever asks again hears again what is wrong with them.
         are_certificates_good = reload::certificates(&servers, is_asked && !are_certificates_good).await;
         validators.read_files(&settings);
     }
+    // Nobody's wish is heard any more.
+    drop(wishes);
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
     supervisor::stopping(drain);
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
@@ -178,6 +216,16 @@ async fn hung_up(hangup: &mut Option<tokio::signal::unix::Signal>) {
         }
         None => std::future::pending().await,
     }
+}
+
+/// What a process that serves hears of, beside that it is to stop.
+enum News {
+    /// Its configuration is to be read again; whoever wants to hear what became of it does.
+    Configuration { is_asked: bool, answer: Option<oneshot::Sender<Result<Reloaded, ReloadError>>> },
+    /// Somebody wants to know what that would change.
+    Look { answer: oneshot::Sender<Result<Reloaded, ReloadError>> },
+    /// Certificates and keys are to be looked at again.
+    Files,
 }
 
 /// SIGTERM and SIGINT, which stop.

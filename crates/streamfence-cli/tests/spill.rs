@@ -88,7 +88,7 @@ fn a_reload_that_needs_a_directory_opens_it_or_is_refused() {
     directory.write("in-the-way", "a file");
     reload(&spilling("in-the-way", ""), "reload_refused", "spillRootPath of feed");
     reload(&spilling("root", ""), "spill_opened", "");
-    reload(&spilling("elsewhere", ""), "needs_restart", "`spillRootPath` of server `feed`");
+    reload(&spilling("elsewhere", ""), "needs_restart", "spillRootPath of server feed");
     assert!(Path::new(&directory.path("root")).exists() && !Path::new(&directory.path("elsewhere")).exists());
     assert_eq!(running.interrupt("TERM").code, Some(0));
 }

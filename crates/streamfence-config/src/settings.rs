@@ -289,6 +289,9 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
+    /// All of them, the most important first.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
     /// Its name, as filters take it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -31,6 +31,9 @@ pub struct Books {
     spilled: u64,
     /// From when until when the message waited that was sent last, and how long that is.
     last_wait: Option<(Instant, Instant, Delay)>,
+    /// What lanes that are gone had counted of their own, so that a check can compare.
+    #[cfg(any(test, feature = "test-util"))]
+    closed: std::collections::BTreeMap<u32, crate::lane::LaneTotals>,
 }
 
 impl Books {
@@ -46,6 +49,8 @@ impl Books {
             resident: 0,
             spilled: 0,
             last_wait: None,
+            #[cfg(any(test, feature = "test-util"))]
+            closed: Default::default(),
         };
         books.make_room();
         books
@@ -238,6 +243,17 @@ impl Books {
     pub(crate) fn abandoned(&mut self, topic: TopicId, messages: u64) {
         self.stats_mut(topic).abandoned += messages;
         self.resident -= messages;
+    }
+
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn lane_closed(&mut self, topic: TopicId, totals: crate::lane::LaneTotals) {
+        *self.closed.entry(topic.index).or_default() += totals;
+    }
+
+    /// What the lanes of a class that are gone had counted of their own.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn closed(&self, class: u32) -> crate::lane::LaneTotals {
+        self.closed.get(&class).copied().unwrap_or_default()
     }
 
     pub(crate) fn spill_began(&mut self, topic: &TopicEntry, client: ClientId) {

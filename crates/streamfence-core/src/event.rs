@@ -529,7 +529,7 @@ impl CloseReason {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{AckOutcome, LossReason};
+    use crate::{AckOutcome, LossReason, SlowReason};
 
     /// `SlowClient` as `slow_client`.
     pub(crate) fn snake_case(name: impl std::fmt::Debug) -> String {
@@ -558,14 +558,17 @@ pub(crate) mod tests {
         for outcome in AckOutcome::ALL {
             assert_eq!(outcome.as_str(), snake_case(outcome));
         }
-        use UnsubscribeReason::{AuthRejected, Client, Removed, Server, SlowClient};
-        for reason in [Client, Server, Removed, SlowClient, AuthRejected] {
+        use UnsubscribeReason::{Admin, AuthRejected, Client, Removed, Server, SlowClient};
+        for reason in [Client, Server, Removed, SlowClient, AuthRejected, Admin] {
             assert_eq!(reason.as_str(), snake_case(reason));
         }
         for reason in [GiveUpReason::Exhausted, GiveUpReason::Nacked] {
             assert_eq!(reason.as_str(), snake_case(reason));
         }
         for reason in [LossReason::Displaced, LossReason::Expired, LossReason::Rejected, LossReason::Damaged] {
+            assert_eq!(reason.as_str(), snake_case(reason));
+        }
+        for reason in SlowReason::ALL {
             assert_eq!(reason.as_str(), snake_case(reason));
         }
         for transport in [Transport::WebSocket, Transport::Polling, Transport::Other] {

@@ -4,6 +4,7 @@
 
 mod audience;
 mod awaited;
+pub mod census;
 #[cfg(any(test, feature = "test-util"))]
 mod check;
 mod drain;
@@ -142,6 +143,10 @@ struct Seated {
     detached_until: Option<Instant>,
     /// Who the client is, where the application has said so.
     identity: Option<Box<Identity>>,
+    /// When it joined.
+    since: Instant,
+    /// How it was connected when it joined, or came back last.
+    transport: Transport,
 }
 
 #[derive(Debug)]
@@ -213,17 +218,19 @@ impl Hub {
         principal: Option<Arc<str>>,
         now: Instant,
     ) -> Option<SessionKey> {
-        self.advance(now);
+        let now = self.advance(now);
         self.link(link)?;
         let rules = self.books.catalog().namespace_entry(namespace).slow_client;
         let generation = self.generation();
         let seated = Seated {
-            session: Session::new(client, namespace).with_ladder(rules),
+            session: Session::new(client, namespace).with_ladder(rules).beginning(now),
             link,
             filed: None,
             retention: None,
             detached_until: None,
             identity: None,
+            since: now,
+            transport,
         };
         let index = self.sessions.insert(Generation { generation, value: seated }) as u32;
         let key = SessionKey { index, generation };

@@ -271,6 +271,12 @@ impl InFlight {
         self.sent.len() < usize::from(self.window.get())
     }
 
+    /// How many messages may be sent and not yet acked.
+    #[must_use]
+    pub fn window(&self) -> NonZeroU16 {
+        self.window
+    }
+
     /// How many messages are sent and not acked.
     #[must_use]
     pub fn len(&self) -> usize {

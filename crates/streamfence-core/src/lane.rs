@@ -5,9 +5,11 @@
 mod admission;
 mod expiry;
 mod held;
+mod overflow;
 mod refill;
 mod reload;
 mod spilled;
+mod tally;
 mod tight;
 
 use std::collections::{HashMap, VecDeque};
@@ -19,6 +21,8 @@ use std::time::{Duration, Instant};
 pub use self::admission::{Admission, Rejection};
 pub(crate) use self::refill::{Read, Refill, Source};
 pub(crate) use self::spilled::Spilled;
+pub use self::tally::LaneTotals;
+use self::tally::Tally;
 pub use self::tight::{ENTRY_BYTES, MESSAGE_BYTES};
 pub(crate) use self::tight::{Shed, WayOut};
 use crate::conflation::Conflation;
@@ -69,6 +73,8 @@ pub struct Lane {
     gaps: Gaps,
     /// Nothing that is queued or held expires before this: while nothing expires, that costs one comparison.
     nearest_expiry: Option<Instant>,
+    /// What was not simply delivered.
+    tally: Tally,
 }
 
 /// A message that waits, and what the client missed just before it.
@@ -136,6 +142,7 @@ impl Lane {
             lost: 0,
             gaps: Gaps::default(),
             nearest_expiry: None,
+            tally: Tally::default(),
         };
         lane.follow_policy(salt);
         lane
@@ -220,10 +227,17 @@ impl Lane {
     }
 
     /// Looks for overdue messages; `give_up` is told of each whose attempts are used up, or whose time is over.
-    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, give_up: impl FnMut(Arc<Message>, GiveUp)) {
-        if let Some(in_flight) = &mut self.in_flight {
-            in_flight.handle_timeout(clock, now, give_up);
-        }
+    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, mut give_up: impl FnMut(Arc<Message>, GiveUp)) {
+        let Some(in_flight) = &mut self.in_flight else { return };
+        let (mut exhausted, mut expired) = (0, 0);
+        in_flight.handle_timeout(clock, now, |message, why| {
+            match why {
+                GiveUp::Exhausted { .. } => exhausted += 1,
+                GiveUp::Expired => expired += 1,
+            }
+            give_up(message, why);
+        });
+        self.count_given_up(exhausted, expired);
     }
 
     /// When to call [`Lane::handle_timeout`], on the link's clock.
@@ -351,30 +365,14 @@ impl Lane {
         self.len() as u64 * 2 > u64::from(limits.messages.get()) || self.bytes() * 2 > limits.bytes.get()
     }
 
-    /// Notes losses; says whether they are the first since the lane last caught up.
-    pub(crate) fn begin_overflow(&mut self, lost: u64) -> bool {
-        let begins = self.lost == 0 && lost > 0;
-        self.lost += lost;
-        begins
-    }
-
-    /// Ends an overflow once the lane has caught up, and says how many messages it cost.
-    ///
-    /// It has caught up when the next message would be sent at once: nothing is queued, and the window is open. Values
-    /// held for their interval are no backlog, unless they are what fills the lane.
-    #[inline]
-    pub(crate) fn end_overflow(&mut self) -> Option<u64> {
-        let has_caught_up = || {
-            let is_open = self.in_flight.as_ref().is_none_or(|window| window.has_space())
-                && self.receipts.as_ref().is_none_or(|window| window.has_space());
-            self.spilled.is_none() && self.queue.is_empty() && is_open && (self.held() == 0 || !self.is_crowded())
-        };
-        (self.lost > 0 && has_caught_up()).then(|| std::mem::take(&mut self.lost))
-    }
-
-    /// Ends an overflow because the lane itself ends.
-    pub(crate) fn take_lost(&mut self) -> Option<u64> {
-        (self.lost > 0).then(|| std::mem::take(&mut self.lost))
+    /// How many messages were sent and wait for their ack, and how many of them may.
+    #[must_use]
+    pub fn window(&self) -> (usize, Option<NonZeroU16>) {
+        match (&self.in_flight, &self.receipts) {
+            (Some(in_flight), _) => (in_flight.len(), Some(in_flight.window())),
+            (None, Some(receipts)) => (receipts.len(), Some(receipts.window())),
+            (None, None) => (0, None),
+        }
     }
 
     /// Whether the window that a queued message needs takes another one.
@@ -494,6 +492,7 @@ impl Lane {
             }
         }
         let mut older = self.pop_front().expect("the older value is at the front now");
+        self.tally.unsent += 1;
         older.gaps.move_before(self.queue.front_mut().map_or(&mut self.gaps, |next| &mut next.gaps));
         let Admission::Admitted { displaced: more, .. } = self.displace_until_admitted(message) else {
             unreachable!("displacing always admits a message that is not too large")
@@ -548,6 +547,7 @@ impl Lane {
             self.miss(message.id.offset, LossReason::Displaced);
             return Some(());
         };
+        self.tally.unsent += 1;
         if self.policy.gap_notices {
             gaps.note(message.id.offset, LossReason::Displaced);
         }

@@ -43,9 +43,10 @@ pub use event::{
     CloseReason, Event, GiveUpReason, HandshakeFailure, RefusalReason, Tier, Transport, UnsubscribeReason,
 };
 pub use gap::{Gap, LossReason};
+pub use hub::census::{Census, ClientDetail, ClientFigures, ClientOrder, ClientQuery, ClientSummary, LaneDetail};
 pub use hub::{Fanout, Hub, Pressure, PressureCost, Relief, Reload};
 pub use in_flight::InFlight;
-pub use lane::{AckedUpTo, Admission, ENTRY_BYTES, Lane, MESSAGE_BYTES, Rejection, Sending, Wishes};
+pub use lane::{AckedUpTo, Admission, ENTRY_BYTES, Lane, LaneTotals, MESSAGE_BYTES, Rejection, Sending, Wishes};
 pub use link::Room;
 pub use message::{
     Body, ClassId, ClientId, Epoch, Key, LinkKey, Message, MessageId, NamespaceId, Offset, Position, RequestId,
@@ -60,7 +61,7 @@ pub use policy::{
     SpillFull, SpillRules,
 };
 pub use receipts::Receipts;
-pub use session::{Session, Verdict};
+pub use session::{Session, SlowReason, Slowness, Verdict};
 pub use slow_client::{Eviction, SlowClient, SlowClientError};
 pub use spill::{
     Audience, IO_BUCKETS_S, LogId, LogPosition, LostRecords, Record, SpillBackend, SpillCommand, SpillCompletion,

@@ -120,6 +120,8 @@ impl Link {
 pub(crate) struct Stopwatch {
     elapsed: Duration,
     since: Option<Instant>,
+    /// Since when it stands still, as far as it was told.
+    stopped: Option<Instant>,
 }
 
 impl Stopwatch {
@@ -132,18 +134,28 @@ impl Stopwatch {
         self.since?.checked_add(due.saturating_sub(self.elapsed))
     }
 
+    /// For how long it has stood still; `None` while it runs.
+    pub(crate) fn stopped_for(&self, now: Instant) -> Option<Duration> {
+        self.stopped.map(|stopped| now.saturating_duration_since(stopped))
+    }
+
     /// Runs, or stands still; `true` when it began to run with this.
     fn run_while(&mut self, has_room: bool, now: Instant) -> bool {
         match (has_room, self.since) {
             (true, None) => {
                 self.since = Some(now);
+                self.stopped = None;
                 return true;
             }
             (false, Some(_)) => {
                 self.elapsed = self.now(now);
                 self.since = None;
+                self.stopped = Some(now);
             }
-            _ => {}
+            (false, None) => {
+                self.stopped.get_or_insert(now);
+            }
+            (true, Some(_)) => {}
         }
         false
     }

@@ -73,6 +73,24 @@ impl Receipts {
         }
     }
 
+    /// How many messages may be sent and not yet confirmed.
+    #[must_use]
+    pub fn window(&self) -> NonZeroU16 {
+        self.window
+    }
+
+    /// How many messages are sent and not confirmed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// Whether everything is confirmed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
     /// Whether another message may be sent.
     #[must_use]
     pub fn has_space(&self) -> bool {

@@ -3,7 +3,10 @@
 //! A complete machine: it knows nothing of other clients, sockets, tasks or clocks. Never another session.
 
 mod ladder;
+mod look;
+mod pace;
 mod reload;
+mod slowness;
 mod spill;
 mod standing;
 
@@ -14,6 +17,8 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use self::ladder::Ladder;
+use self::pace::Pace;
+pub use self::slowness::{SlowReason, Slowness};
 use self::standing::take_stock;
 use crate::books::Books;
 use crate::event::CloseReason;
@@ -48,6 +53,7 @@ pub struct Session {
     ladder: Option<Box<Ladder>>,
     /// How many of the lanes have spilled and stand in their topic's log.
     spilled: u32,
+    pace: Pace,
 }
 
 /// What a session finds has to be done about its own client; the hub does it.
@@ -84,6 +90,7 @@ impl Session {
             alarm: None,
             ladder: None,
             spilled: 0,
+            pace: Pace::default(),
         }
     }
 
@@ -91,6 +98,13 @@ impl Session {
     #[must_use]
     pub fn with_ladder(mut self, rules: Option<SlowClient>) -> Self {
         self.ladder = rules.map(|rules| Box::new(Ladder::new(rules)));
+        self
+    }
+
+    /// The same for one that begins now, as far as it is seen how fast its client is.
+    #[must_use]
+    pub fn beginning(mut self, now: Instant) -> Self {
+        self.pace = Pace::begin(now);
         self
     }
 
@@ -159,6 +173,7 @@ impl Session {
         let seated = &mut self.lanes[place as usize];
         let shed = seated.lane.shed(level, wanted, most);
         books.shed(seated.lane.topic(), shed.messages);
+        seated.lane.count_shed(shed.messages);
         seated.begin_overflow(shed.messages, self.client, books);
         take_stock(&mut self.ladder, place, &seated.lane, shed.messages);
         seated.queue_up(place, &mut self.turns);
@@ -177,6 +192,7 @@ impl Session {
         let seated = &mut self.lanes[place as usize];
         let expired = seated.expire(now, self.client, books);
         let admission = decide(&mut seated.lane);
+        seated.lane.count_offer(admission);
         books.offered(message.topic.id, admission);
         let lost = match admission {
             Admission::Admitted { displaced, .. } => u64::from(displaced),
@@ -388,6 +404,9 @@ impl Session {
             let Sending { message, attempt, awaits_ack } = seated.lane.send(clock, now);
             let has_waited = attempt == 1 && message.id.offset > seated.after;
             books.sent(self.client, &message, attempt, awaits_ack, now, has_waited);
+            if attempt > 1 {
+                seated.lane.count_retry();
+            }
             seated.end_overflow(self.client, books);
             if let Some(ladder) = &mut self.ladder {
                 ladder.weigh(place, &seated.lane);
@@ -418,6 +437,8 @@ impl Session {
             // What comes after it may need no place in a window that is full.
             seated.queue_up(place as u32, &mut self.turns);
         }
+        let lanes = &self.lanes;
+        self.pace.look(|| lanes.iter().map(|(_, seated)| seated.lane.delivered()).sum(), now);
         any || (self.is_ready() && !was_ready)
     }
 
@@ -425,62 +446,6 @@ impl Session {
     #[inline]
     pub(crate) fn has_timers(&self) -> bool {
         self.nearest != Duration::MAX || self.alarm.is_some() || self.ladder.is_some()
-    }
-
-    /// When to call [`Session::handle_timeout`], on the link's clock; never too late, perhaps too early.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
-        (self.nearest != Duration::MAX).then_some(self.nearest)
-    }
-
-    /// When to call [`Session::handle_timeout`] in real time; never too late, perhaps too early.
-    #[must_use]
-    pub fn poll_alarm(&self) -> Option<Instant> {
-        self.alarm
-    }
-
-    /// The client.
-    #[must_use]
-    pub fn client(&self) -> ClientId {
-        self.client
-    }
-
-    /// The namespace it is in.
-    #[must_use]
-    pub fn namespace(&self) -> NamespaceId {
-        self.namespace
-    }
-
-    /// Whether it may have something to say.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        !self.control.is_empty() || !self.turns.is_empty()
-    }
-
-    /// How many answers wait to be said.
-    #[must_use]
-    pub fn control_backlog(&self) -> usize {
-        self.control.len()
-    }
-
-    /// Its lanes.
-    pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        self.lanes.iter().map(|(_, seated)| &seated.lane)
-    }
-
-    /// The lane at a place.
-    ///
-    /// # Panics
-    /// When there is none.
-    #[must_use]
-    pub fn lane(&self, place: u32) -> &Lane {
-        &self.lanes[place as usize].lane
-    }
-
-    /// Where the lane of a topic stands. A walk: a session has few lanes, and the hot path knows the place.
-    #[must_use]
-    pub fn lane_of(&self, topic: TopicId) -> Option<u32> {
-        self.lanes.iter().find(|(_, seated)| seated.lane.topic() == topic).map(|(place, _)| place as u32)
     }
 
     /// Notes where the hub's topic index holds a lane.
@@ -554,6 +519,8 @@ impl Session {
             }
         }
         books.abandoned(lane.topic(), lane.len() as u64);
+        #[cfg(any(test, feature = "test-util"))]
+        books.lane_closed(lane.topic(), lane.totals());
         if let Some(lost) = lane.take_lost() {
             books.overflow_ended(lane.entry(), self.client, lost);
         }

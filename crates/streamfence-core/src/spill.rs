@@ -266,6 +266,18 @@ pub enum SpillHealth {
     Failed,
 }
 
+impl SpillHealth {
+    /// The name used in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Full => "full",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Why there is no place for a message behind those that a lane has on disk. A closed set: it is a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SpillRefusal {

@@ -2,6 +2,7 @@
 //!
 //! Never an atomic and never a label: a shard counts alone, and the totals since the last time travel once per tick.
 
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use crate::catalog::Catalog;
@@ -83,6 +84,71 @@ impl TopicStats {
     }
 }
 
+impl TopicStats {
+    /// Messages that lanes hold still: queued, in flight and spilled, as far as the numbers are from the beginning.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        let gone = self.delivered + self.coalesced + self.dropped() + self.abandoned;
+        self.offered.saturating_sub(gone)
+    }
+}
+
+impl AddAssign<&Self> for TopicStats {
+    fn add_assign(&mut self, more: &Self) {
+        // Taken apart, so that a number that is added is added here too.
+        let Self {
+            published,
+            published_bytes,
+            received,
+            received_bytes,
+            offered,
+            delivered,
+            sent,
+            sent_bytes,
+            displaced,
+            rejected,
+            spill_refusals,
+            spilled,
+            lost_on_disk,
+            too_large,
+            over_budget,
+            expired,
+            coalesced,
+            retries,
+            exhausted,
+            dead_letters_evicted,
+            abandoned,
+            acks,
+            sent_after,
+            acked_after,
+        } = more;
+        self.published += published;
+        self.published_bytes += published_bytes;
+        self.received += received;
+        self.received_bytes += received_bytes;
+        self.offered += offered;
+        self.delivered += delivered;
+        self.sent += sent;
+        self.sent_bytes += sent_bytes;
+        self.displaced += displaced;
+        self.rejected += rejected;
+        self.spilled += spilled;
+        self.lost_on_disk += lost_on_disk;
+        self.too_large += too_large;
+        self.over_budget += over_budget;
+        self.expired += expired;
+        self.coalesced += coalesced;
+        self.retries += retries;
+        self.exhausted += exhausted;
+        self.dead_letters_evicted += dead_letters_evicted;
+        self.abandoned += abandoned;
+        self.sent_after.add(sent_after);
+        self.acked_after.add(acked_after);
+        self.spill_refusals.iter_mut().zip(spill_refusals).for_each(|(sum, more)| *sum += more);
+        self.acks.iter_mut().zip(acks).for_each(|(sum, more)| *sum += more);
+    }
+}
+
 /// What an acknowledgement did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AckOutcome {
@@ -148,6 +214,20 @@ pub struct LaneSurvey {
     pub spilled_bytes: u64,
     /// How many messages that were given up are kept for the topic. One shard counts them for all.
     pub dead_letters: u64,
+}
+
+impl LaneSurvey {
+    /// Takes in how the lanes of another shard stand.
+    pub fn merge(&mut self, other: &Self) {
+        self.lanes += other.lanes;
+        self.depth_max = self.depth_max.max(other.depth_max);
+        self.bytes_max = self.bytes_max.max(other.bytes_max);
+        self.oldest = self.oldest.max(other.oldest);
+        self.spilled_lanes += other.spilled_lanes;
+        self.spilled_messages += other.spilled_messages;
+        self.spilled_bytes += other.spilled_bytes;
+        self.dead_letters += other.dead_letters;
+    }
 }
 
 /// What messages take of the memory they may take.

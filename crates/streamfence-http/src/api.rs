@@ -11,8 +11,9 @@ use tokio::sync::Semaphore;
 
 use crate::keys::{Keys, Scope};
 use crate::problem::{Code, Problem};
+use crate::process::{Process, Unknown};
 use crate::route::Route;
-use crate::{health, metrics, openapi, publish};
+use crate::{admin, events, health, metrics, openapi, publish};
 
 /// What the routes work on.
 #[derive(Clone)]
@@ -23,6 +24,9 @@ pub struct Api {
     pub(crate) idempotency: publish::Idempotency,
     /// Places for streams.
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) process: Arc<dyn Process>,
+    /// Places for those who read events along.
+    pub(crate) readers: Arc<Semaphore>,
 }
 
 impl Api {
@@ -30,8 +34,16 @@ impl Api {
     /// per scrape, after the fence has handed over its latest.
     pub fn new(fence: Fence, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
         let streams = Arc::new(Semaphore::new(publish::MOST_STREAMS));
-        let idempotency = publish::Idempotency::default();
-        Self { fence, metrics: Arc::new(metrics), keys: Keys::none(), idempotency, streams }
+        let (idempotency, process) = (publish::Idempotency::default(), Arc::new(Unknown::new()));
+        let readers = events::places();
+        Self { fence, metrics: Arc::new(metrics), keys: Keys::none(), idempotency, streams, process, readers }
+    }
+
+    /// The same with what the process around the fence tells of itself, and can be asked to do.
+    #[must_use]
+    pub fn process(mut self, process: impl Process) -> Self {
+        self.process = Arc::new(process);
+        self
     }
 
     /// The same, open only to those who have one of these keys, as long as there are any.
@@ -88,5 +100,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get("/openapi.json", openapi::serve, "This document").answers::<Value>(StatusCode::OK, "The document."),
     ];
     routes.extend(publish::routes());
+    routes.extend(admin::routes());
+    routes.push(events::route());
     routes
 }

@@ -1,4 +1,4 @@
-//! The HTTP side of StreamFence: publish from any language, see that it lives, read its numbers.
+//! The HTTP side of StreamFence: publish from any language, see what it does, and steer it.
 //!
 //! [`router`] is an axum [`Router`](axum::Router) that an application can mount beside its own routes; `streamfence
 //! serve` runs it on the admin address. What its routes are, who may use them and what they answer stands in one list,
@@ -10,12 +10,15 @@ mod keys;
 
 mod host;
 
+mod admin;
+mod events;
 mod health;
 mod metrics;
 mod publish;
 
 mod openapi;
 mod problem;
+mod process;
 mod reference;
 mod route;
 
@@ -23,4 +26,5 @@ pub use api::{Api, router};
 pub use host::loopback_hosts_only;
 pub use keys::{KeyError, KeyHolder, Keys, Scope};
 pub use openapi::document;
+pub use process::{About, Answer, ChangedKey, LogLevelError, NotHere, Process, ReloadError, Reloaded, ServerState};
 pub use reference::{errors_in_markdown, routes_in_markdown};

@@ -17,19 +17,22 @@ pub(crate) enum Code {
     PublishRejected,
     NotFound,
     UnknownTopic,
+    UnknownClient,
     MethodNotAllowed,
     IdempotencyConflict,
     IdempotencyInFlight,
     PayloadTooLarge,
     UnsupportedMediaType,
+    ConfigInvalid,
     QueueFull,
     LimitExceeded,
     Internal,
+    NotAvailable,
     ShuttingDown,
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -38,14 +41,17 @@ impl Code {
         Self::PublishRejected,
         Self::NotFound,
         Self::UnknownTopic,
+        Self::UnknownClient,
         Self::MethodNotAllowed,
         Self::IdempotencyConflict,
         Self::IdempotencyInFlight,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
+        Self::ConfigInvalid,
         Self::QueueFull,
         Self::LimitExceeded,
         Self::Internal,
+        Self::NotAvailable,
         Self::ShuttingDown,
     ];
 
@@ -73,14 +79,17 @@ impl Code {
             Self::PublishRejected => (Is::FORBIDDEN, "PUBLISH_REJECTED", "A hook of the application did not want the message."),
             Self::NotFound => (Is::NOT_FOUND, "NOT_FOUND", "There is no such resource."),
             Self::UnknownTopic => (Is::NOT_FOUND, "UNKNOWN_TOPIC", "There is no such namespace, or no such topic in it."),
+            Self::UnknownClient => (Is::NOT_FOUND, "UNKNOWN_CLIENT", "There is no such client, or no more."),
             Self::MethodNotAllowed => (Is::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "The resource has another method."),
             Self::IdempotencyConflict => (Is::CONFLICT, "IDEMPOTENCY_CONFLICT", "The idempotency key came with another request before."),
             Self::IdempotencyInFlight => (Is::CONFLICT, "IDEMPOTENCY_IN_FLIGHT", "The first request with that idempotency key is not answered yet."),
             Self::PayloadTooLarge => (Is::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "The body is larger than the route takes."),
             Self::UnsupportedMediaType => (Is::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", "The route takes another content type."),
+            Self::ConfigInvalid => (Is::UNPROCESSABLE_ENTITY, "CONFIG_INVALID", "The configuration is not valid and nothing was changed: `errors` has each mistake."),
             Self::QueueFull => (Is::TOO_MANY_REQUESTS, "QUEUE_FULL", "Lanes refused the message, and `onFull` is `fail`. The others have it: `report` says how many."),
             Self::LimitExceeded => (Is::TOO_MANY_REQUESTS, "LIMIT_EXCEEDED", "A limit is reached; a place may be free in a moment."),
             Self::Internal => (Is::INTERNAL_SERVER_ERROR, "INTERNAL", "A mistake of the server's."),
+            Self::NotAvailable => (Is::NOT_IMPLEMENTED, "NOT_AVAILABLE", "The process around the fence has nothing of the kind."),
             Self::ShuttingDown => (Is::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "The server drains and takes no further messages."),
         }
     }

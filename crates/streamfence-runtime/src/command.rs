@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use streamfence_core::{ClientId, CloseReason, Message, SpillBackend, StoreId};
+use streamfence_core::{ClientId, ClientQuery, CloseReason, Message, SpillBackend, StoreId, UnsubscribeReason};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::clients::{Client, ClientState, Counts};
 use crate::report::Vote;
 use crate::to::To;
 
@@ -43,6 +44,16 @@ pub(crate) enum Control {
     CatchUp(oneshot::Sender<()>),
     /// End a client; answers whether it was here.
     Disconnect(ClientId, CloseReason, oneshot::Sender<bool>),
+    /// Which clients there are, and how they stand.
+    Clients(ClientQuery, oneshot::Sender<(Vec<Client>, u64)>),
+    /// How one client stands; nothing where it is not here.
+    Client(ClientId, oneshot::Sender<Option<ClientState>>),
+    /// How much there is of everything.
+    Count(oneshot::Sender<Counts>),
+    /// End every session of a principal; answers how many there were.
+    DisconnectAll(Arc<str>, CloseReason, oneshot::Sender<u64>),
+    /// End a client's subscription to the topic of that name; answers whether the client is here, and had it.
+    Unsubscribe(ClientId, Arc<str>, UnsubscribeReason, oneshot::Sender<Option<bool>>),
     /// Spill to one store more.
     AddStore(NewStore, oneshot::Sender<()>),
     /// Flush the lanes until the deadline, then end every connection.

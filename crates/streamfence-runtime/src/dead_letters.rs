@@ -28,6 +28,15 @@ pub struct DeadLetter {
     number: u64,
 }
 
+/// What became of dead letters that were tried again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// How many were published anew.
+    pub tried: u64,
+    /// How many of those their client's lane admitted: they are dead letters no more.
+    pub admitted: u64,
+}
+
 impl DeadLetter {
     /// The identity it had. Together with the client it names the dead letter: a message to many clients may be given up
     /// for each of them.
@@ -36,7 +45,9 @@ impl DeadLetter {
         self.message.id
     }
 
-    pub(crate) fn topic(&self) -> &TopicEntry {
+    /// The topic it was published to.
+    #[must_use]
+    pub fn topic(&self) -> &TopicEntry {
         &self.message.topic
     }
 
@@ -118,6 +129,21 @@ impl DeadLetters {
     /// How many gave way since the last call.
     pub(crate) fn take_evicted(&self, topic: TopicId) -> u64 {
         self.shelf(topic).map_or(0, |shelf| std::mem::take(&mut lock(&shelf).evicted))
+    }
+
+    /// Throws those of the ones meant away that are wanted gone, and says how many there were. What is being tried again
+    /// just then stays.
+    pub(crate) fn purge_some(&self, which: &Which, is_wanted: impl Fn(&DeadLetter) -> bool) -> u64 {
+        let Some(shelf) = self.shelf(which.topic()) else { return 0 };
+        let is_of = |letter: &DeadLetter| which.is_of(&letter.message.topic.name) && is_wanted(letter);
+        // Dropped outside the lock: the messages may be large and many.
+        let purged: VecDeque<_> = {
+            let mut shelf = lock(&shelf);
+            let (purged, kept) = std::mem::take(&mut shelf.kept).into_iter().partition(is_of);
+            shelf.kept = kept;
+            purged
+        };
+        purged.len() as u64
     }
 
     /// Throws those that are meant away, also what is being tried again just then, and says how many were there.

@@ -1,7 +1,10 @@
 //! The handle an application holds: publish, listen, shut down. Never per-client state.
 
 mod acked;
+mod letters;
+pub(crate) mod look;
 pub(crate) mod start;
+mod steer;
 
 use std::any::Any;
 use std::fmt::Display;
@@ -20,7 +23,7 @@ use tokio::time::Instant;
 use crate::budget::Budget;
 use crate::builder::FenceBuilder;
 use crate::command::{Audience, Control, Publish};
-use crate::dead_letters::{DeadLetter, DeadLetters, Which};
+use crate::dead_letters::DeadLetters;
 use crate::directory::{Directory, FindError, Topic};
 use crate::encoder::{Encoder, PlainEncoder};
 use crate::handler::{ClientMessage, HandlerError, Handlers};
@@ -77,6 +80,7 @@ struct Inner {
     budget: Option<Arc<Budget>>,
     /// Places for publishers that wait for acks.
     ack_waits: Semaphore,
+    questions: Semaphore,
 }
 
 struct ShardHandle {
@@ -196,57 +200,6 @@ impl Fence {
         });
         self.0.handlers.set(catalog.class(topic).id, handler);
         Ok(())
-    }
-
-    /// The messages of a topic that were given up and are kept, the newest last.
-    ///
-    /// Topics made from a pattern share its place for dead letters; under the pattern's own name (`orders.*`) they are
-    /// found all together. They stay over a reload.
-    ///
-    /// # Errors
-    /// [`PublishError`] when there is no such topic.
-    pub fn dead_letters(&self, namespace: &str, topic: &str) -> Result<Vec<DeadLetter>, PublishError> {
-        Ok(self.0.dead_letters.list(&self.shelf(namespace, topic)?))
-    }
-
-    /// Publishes the dead letters of a topic anew, the oldest first, each to the client it was for and as a message of
-    /// its own: with a new identity, new attempts and a new time to live. What a client's lane admits is a dead letter no
-    /// more; what it rejects, or whose client is gone, stays one.
-    ///
-    /// # Errors
-    /// As [`Fence::publish`]; what was published before the error stays published.
-    pub async fn replay_dead_letters(&self, namespace: &str, topic: &str) -> Result<Vec<PublishReport>, PublishError> {
-        let mut reports = Vec::new();
-        for letter in self.dead_letters(namespace, topic)? {
-            reports.extend(self.replay(&letter).await?);
-        }
-        Ok(reports)
-    }
-
-    /// The same for one dead letter; `None` when there is none of that client and identity, or no more.
-    ///
-    /// # Errors
-    /// As [`Fence::publish`].
-    pub async fn replay_dead_letter(
-        &self,
-        namespace: &str,
-        topic: &str,
-        client: ClientId,
-        id: MessageId,
-    ) -> Result<Option<PublishReport>, PublishError> {
-        let letters = self.dead_letters(namespace, topic)?;
-        match letters.iter().find(|letter| (letter.client, letter.id()) == (client, id)) {
-            Some(letter) => self.replay(letter).await,
-            None => Ok(None),
-        }
-    }
-
-    /// Throws the dead letters of a topic away, and says how many there were.
-    ///
-    /// # Errors
-    /// [`PublishError`] when there is no such topic.
-    pub fn purge_dead_letters(&self, namespace: &str, topic: &str) -> Result<u64, PublishError> {
-        Ok(self.0.dead_letters.purge(&self.shelf(namespace, topic)?))
     }
 
     /// Adds someone who hears of events.
@@ -470,18 +423,6 @@ impl Fence {
         Ok(ballot.report(id).await)
     }
 
-    /// Tries a dead letter again; `None` when it is one no more, or somebody else is trying it.
-    async fn replay(&self, letter: &DeadLetter) -> Result<Option<PublishReport>, PublishError> {
-        self.refuse_when_closing()?;
-        let Some(taken) = self.0.dead_letters.take(letter) else { return Ok(None) };
-        let topic = self.topic(&letter.topic().class.path, &letter.topic().name)?;
-        let report = self.publish_message(topic, letter.payload(), Audience::Only(letter.client)).await?;
-        if report.admitted > 0 {
-            taken.let_go();
-        }
-        Ok(Some(report))
-    }
-
     /// Gives the message its place and sends it to every shard: under the topic's lock, and without waiting.
     fn sequence(
         &self,
@@ -520,16 +461,6 @@ impl Fence {
             FindError::Unknown => unknown_topic(namespace, topic),
             FindError::TooMany { pattern, most } => PublishError::TooManyTopics { pattern, most },
         })
-    }
-
-    /// Whose dead letters a name means: a pattern's own name means those of all topics made from it.
-    fn shelf(&self, namespace: &str, topic: &str) -> Result<Which, PublishError> {
-        let id = self.namespace(namespace)?;
-        if let Some(topic) = self.catalog().topic(id, topic) {
-            return Ok(Which::Class(topic));
-        }
-        let made = self.peek_topic(id, topic).ok_or_else(|| unknown_topic(namespace, topic))?;
-        Ok(Which::Made(made.id, made.name.clone()))
     }
 
     fn namespace(&self, path: &str) -> Result<NamespaceId, PublishError> {

@@ -18,17 +18,20 @@ mod to;
 mod directory;
 mod log;
 
+mod clients;
 mod command;
 mod seat;
 mod shard;
 mod spill_pump;
 mod tickets;
+mod totals;
 
 mod encoder;
 mod inbox;
 mod link;
 mod outlet;
 
+mod events;
 mod handler;
 mod hooks;
 mod listener;
@@ -40,9 +43,12 @@ pub mod memory;
 
 pub use acks::{AckWait, Acked};
 pub use builder::{BuildError, FenceBuilder};
-pub use dead_letters::DeadLetter;
+pub use clients::{Client, ClientState, Counts, TopicState};
+pub use dead_letters::{DeadLetter, Replayed};
 pub use directory::FindError;
 pub use encoder::{Encoder, PlainEncoder};
+pub use events::{Events, Next, Told};
+pub use fence::look::ClientFilter;
 pub use fence::{EncoderInUse, Fence};
 pub use handler::{ClientMessage, HandlerError};
 pub use hooks::{Asking, Hooks, Veto, Vetoed};
@@ -57,7 +63,7 @@ pub use streamfence_core as core;
 pub use streamfence_core::{
     AckStyle, AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, Eviction, Exhaustion,
     GiveUpReason, HandshakeFailure, InboundAck, MessageId, Metadata, Namespace, Observer, OnSubscribe, Overflow,
-    RefusalReason, Room, SlowClient, Topic, Wire,
+    RefusalReason, Room, SlowClient, Topic, UnsubscribeReason, Wire,
 };
 pub use tickets::parse_session_id;
 pub use to::To;

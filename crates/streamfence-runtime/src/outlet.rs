@@ -1,6 +1,8 @@
 //! What an adapter implements for one connection. Never a socket.
 
-use streamfence_core::{Batch, CloseReason, NamespaceId, Room, Tier, TopicEntry};
+use std::net::IpAddr;
+
+use streamfence_core::{Batch, CloseReason, NamespaceId, Room, Tier, TopicEntry, Transport};
 
 /// One connection, called only by its shard.
 ///
@@ -27,6 +29,16 @@ pub trait Outlet: Send {
     /// How messages reach its stream now.
     fn tier(&self) -> Tier {
         Tier::Emit
+    }
+
+    /// How its client is connected now, where that may differ from how it joined.
+    fn transport(&self) -> Option<Transport> {
+        None
+    }
+
+    /// Where its client is, as far as that is known.
+    fn address(&self) -> Option<IpAddr> {
+        None
     }
 
     /// Whether it is the network that holds it up. A link without room that is not blocked is merely waiting for its

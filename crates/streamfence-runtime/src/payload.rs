@@ -28,6 +28,9 @@ pub struct Payload {
     ttl: Option<Duration>,
 }
 
+/// The text of a payload that is one attachment.
+const ONE_ATTACHMENT: &[u8] = br#"{"_placeholder":true,"num":0}"#;
+
 impl Payload {
     /// Serialises a value.
     ///
@@ -50,7 +53,7 @@ impl Payload {
 
     /// A payload that is one binary attachment.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
-        Self::trusted(Bytes::from_static(br#"{"_placeholder":true,"num":0}"#), vec![bytes.into()])
+        Self::trusted(Bytes::from_static(ONE_ATTACHMENT), vec![bytes.into()])
     }
 
     /// JSON text and the attachments its placeholders name.
@@ -100,6 +103,12 @@ impl Payload {
     /// When it is another type's.
     pub fn parse<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.json)
+    }
+
+    /// Whether it is one binary attachment and nothing beside, as [`Payload::binary`] makes it.
+    #[must_use]
+    pub fn is_binary(&self) -> bool {
+        self.attachments.len() == 1 && self.json == ONE_ATTACHMENT
     }
 
     /// The binary attachments.

@@ -1,11 +1,14 @@
 //! The one loop that waits. Never a delivery rule: what is decided, the hub decides.
 
 mod aftermath;
+mod commands;
 mod intake;
 mod outputs;
 mod publishing;
+mod questions;
 mod spilling;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,15 +21,17 @@ use streamfence_core::{
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::questions::Question;
 use crate::acks::Waits;
 use crate::budget::{Budget, Portion};
-use crate::command::{Control, NewStore, Publish};
+use crate::command::{Control, Publish};
 use crate::dead_letters::DeadLetters;
 use crate::directory::{Directory, FindError};
 use crate::fence::WeakFence;
 use crate::handler::Handlers;
 use crate::inbox::{Input, SessionWish};
 use crate::link::{Link, ReadyList};
+use crate::outlet::Outlet;
 use crate::seat::{Joined, Seat};
 use crate::spill_pump::SpillPump;
 use crate::tickets::Tickets;
@@ -84,6 +89,8 @@ pub(crate) struct Shard {
     portion: Option<Portion>,
     /// Publishers that wait for acks.
     waits: Waits,
+    /// Bounded by whoever lets them be asked.
+    questions: VecDeque<Question>,
     is_orphaned: bool,
     /// Whether it has ended every connection for good: whoever comes now came too late.
     is_closed: bool,
@@ -124,6 +131,7 @@ impl Shard {
             next_publish: None,
             portion,
             waits: Waits::default(),
+            questions: VecDeque::new(),
             is_orphaned: false,
             is_closed: false,
         }
@@ -142,8 +150,9 @@ impl Shard {
             self.tick(now);
             more_outputs = self.drain_outputs(now);
             self.waits.pass_on(&mut self.hub);
+            let more_questions = self.look_around(now);
             self.finish_drain(now);
-            if more_news || more_spill || more_publishes || more_outputs {
+            if more_news || more_spill || more_publishes || more_outputs || more_questions {
                 // The sockets have writers of their own, and this is their turn.
                 tokio::task::yield_now().await;
             } else {
@@ -412,46 +421,6 @@ impl Shard {
         }
     }
 
-    fn take_commands(&mut self, now: Instant) {
-        while let Ok(command) = self.parts.control.try_recv() {
-            self.command(command, now);
-        }
-    }
-
-    fn command(&mut self, command: Control, now: Instant) {
-        match command {
-            Control::Flush(done) => {
-                self.hand_over_numbers(now);
-                // Whoever asked may have gone; the numbers are handed over all the same.
-                let _ = done.send(());
-            }
-            Control::CatchUp(done) => {
-                self.catch_up(now);
-                let _ = done.send(());
-            }
-            Control::Disconnect(client, reason, answer) => {
-                let was_here = self.disconnect(client, reason, now);
-                let _ = answer.send(was_here);
-            }
-            Control::AddStore(NewStore { store, backend }, done) => {
-                self.parts.spill.add(store, backend);
-                let _ = done.send(());
-            }
-            Control::Drain(deadline, done) => {
-                // Nobody can come back any more, so nothing waits for them.
-                let abandoned = self.hub.expire_detached(now.into_std());
-                if abandoned > 0 {
-                    tracing::warn!(code = "sessions_lost", abandoned, "messages of clients that were away are lost");
-                }
-                self.hub.release_held(now.into_std());
-                let drain = self.drain.get_or_insert(Drain { deadline, done: Vec::new() });
-                // A second wish may only make it sooner.
-                drain.deadline = drain.deadline.min(deadline);
-                drain.done.push(done);
-            }
-        }
-    }
-
     /// Whether publishes wait, for writers that have not run since they were given something.
     fn is_holding(&mut self, now: Instant) -> bool {
         let Some(since) = self.busy_since else { return false };
@@ -587,6 +556,12 @@ impl Shard {
 
     fn session(&mut self, key: LinkKey, namespace: NamespaceId) -> Option<SessionKey> {
         Some(self.seat_mut(key)?.joined(namespace)?.session)
+    }
+
+    /// Where the client of a link hears.
+    fn seat_of(&self, key: LinkKey) -> Option<&dyn Outlet> {
+        let seat = self.seats.get(key.index())?.as_ref()?;
+        (seat.link.seat() == Some(key)).then_some(&*seat.outlet)
     }
 
     fn seat_mut(&mut self, key: LinkKey) -> Option<&mut Seat> {

@@ -10,7 +10,9 @@ use streamfence_core::{
 };
 use tokio::sync::mpsc;
 
+use crate::events::{Events, Telling};
 use crate::listener::Listener;
+use crate::totals::Totals;
 
 /// How many events may wait for a listener; then it misses some, and the log says how many.
 const LISTENER_SLOTS: usize = 1_024;
@@ -19,6 +21,8 @@ const LISTENER_SLOTS: usize = 1_024;
 #[derive(Default)]
 pub(crate) struct Watchers {
     observers: Vec<Arc<dyn Observer>>,
+    totals: Totals,
+    telling: Telling,
     listeners: RwLock<Vec<Subscription>>,
     /// Who serves what the catalog has; gone with its adapter.
     reload_hooks: RwLock<Vec<Weak<ReloadHook>>>,
@@ -68,11 +72,16 @@ impl Watchers {
         for observer in &self.observers {
             observer.on_event(event);
         }
+        self.telling.tell(event);
         for listener in self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
             if listener.events.try_send(event.clone()).is_err() {
                 listener.missed.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    pub(crate) fn read_along(&self) -> Events {
+        self.telling.read_along()
     }
 
     pub(crate) fn reload(&self, catalog: &Catalog) {
@@ -93,7 +102,13 @@ impl Watchers {
         self.reload_hooks.write().unwrap_or_else(PoisonError::into_inner).push(hook);
     }
 
+    /// What has become of all messages of a topic, and how its lanes stand, as far as the shards have said.
+    pub(crate) fn totals(&self, topic: TopicId) -> (TopicStats, LaneSurvey) {
+        self.totals.of(topic)
+    }
+
     pub(crate) fn stats(&self, topic: TopicId, since_last: &TopicStats) {
+        self.totals.add(topic, since_last);
         for observer in &self.observers {
             observer.on_stats(topic, since_last);
         }
@@ -118,6 +133,7 @@ impl Watchers {
     }
 
     pub(crate) fn survey(&self, shard: usize, topic: TopicId, survey: &LaneSurvey) {
+        self.totals.survey(shard, topic, survey);
         for observer in &self.observers {
             observer.on_survey(shard, topic, survey);
         }

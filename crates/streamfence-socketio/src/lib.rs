@@ -46,7 +46,7 @@ pub use options::{
     Address, Change, ClientAuth, Effect, EngineTransport, Password, ServerOptions, TlsOptions, TlsVersion,
 };
 pub use principal::Principal;
-pub use server::{Plan, Server, ServerBuilder, StartError};
+pub use server::{Plan, Server, ServerBuilder, Standing, StartError};
 pub use verbatim::Verbatim;
 
 #[cfg(doctest)]

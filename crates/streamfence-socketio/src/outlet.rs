@@ -1,5 +1,6 @@
 //! What a connection's shard says to it, by the tier the connection has. Never a topic's policy.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use socketioxide::{SendError, SocketError};
@@ -134,6 +135,14 @@ impl Outlet for SocketIoOutlet {
 
     fn tier(&self) -> Tier {
         self.connection.state.tier()
+    }
+
+    fn transport(&self) -> Option<Transport> {
+        Some(self.connection.state.transport())
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.connection.state.client()
     }
 
     fn is_blocked(&self) -> bool {

@@ -9,6 +9,7 @@ mod listener;
 mod places;
 mod proxy_protocol;
 mod reload;
+mod standing;
 mod tls;
 
 use std::io;
@@ -29,6 +30,7 @@ pub use self::health::Health;
 pub use self::listener::{Listener, MemoryConnector, MemoryListener, bind_unix, memory};
 use self::places::Places;
 pub use self::reload::Plan;
+pub use self::standing::Standing;
 use self::tls::{Acceptor, Handshakes};
 pub use self::tls::{Identity, TlsError, TlsWarning};
 use crate::layer::FenceLayer;

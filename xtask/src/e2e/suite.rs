@@ -26,6 +26,7 @@ const BOTH_TIERS: &[&str] = &[
     "1-contract",
     "10-auth",
     "13-javascript",
+    "16-admin",
     "2-at-least-once",
     "3-stuck-clients",
     "4-slow-reader",

@@ -178,11 +178,19 @@ async fn a_thousand_edits_well_and_badly_made_never_mix_and_a_bad_one_changes_no
         file.write(&if is_good { generation(number + 1) } else { spoilt(number + 1, luck >> 1) });
         let level = Level::fixed();
         let (stores, validators) = (&mut stores, &mut validators);
-        let reload =
+        let mut reload =
             Reload { args: &args, fence: &fence, servers: &servers, stores, validators, admin: &admin, level: &level };
-        let was_refused;
-        (held, was_refused) = reload.run(held).await;
-        assert_eq!(was_refused.is_none(), is_good);
+        let seen = reload.look(&held).await.map_err(|why| why.why().to_owned());
+        assert_eq!(catalog_of(&fence), number, "a look changes nothing");
+        let (now, outcome) = reload.run(held).await;
+        held = now;
+        // Directories to spill to are only opened when they are to be used.
+        let is_seen = is_good || (luck >> 1) % 7 == 3;
+        assert_eq!(seen.is_ok(), is_seen);
+        assert_eq!(outcome.is_ok(), is_good);
+        if is_good {
+            assert_eq!(seen.ok(), outcome.ok(), "what was seen has come");
+        }
         if is_good {
             (number, applied) = (number + 1, applied + 1);
         } else {

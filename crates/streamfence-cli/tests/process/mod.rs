@@ -210,6 +210,11 @@ pub(crate) fn post(address: &str, target: &str, body: &Value) -> (u16, String) {
     request(address, &format!("POST {target} HTTP/1.1\r\ncontent-type: application/json\r\n"), &body.to_string())
 }
 
+/// A request whose head ends where ours begins: the status and the body.
+pub(crate) fn ask(address: &str, head: &str, body: &str) -> (u16, String) {
+    request(address, head, body)
+}
+
 /// A request on a connection of its own; status 0 when there is no server, or none any more.
 pub(crate) fn request(address: &str, head: &str, body: &str) -> (u16, String) {
     let answer = || -> std::io::Result<String> {
@@ -233,12 +238,17 @@ pub(crate) struct Poller {
 
 impl Poller {
     pub(crate) fn join(address: &str, namespace: &str) -> Self {
+        Self::join_with(address, namespace, "")
+    }
+
+    /// The same with what the client says of itself, as JSON.
+    pub(crate) fn join_with(address: &str, namespace: &str, auth: &str) -> Self {
         const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
         let (status, open) = get(address, POLLING);
         assert_eq!(status, 200, "{open}");
         let sid = open.split(r#""sid":""#).nth(1).and_then(|rest| rest.split('"').next()).expect("a session");
         let mut poller = Self { address: address.to_owned(), target: format!("{POLLING}&sid={sid}") };
-        poller.say(&format!("40{namespace},"));
+        poller.say(&format!("40{namespace},{auth}"));
         poller.until(&format!("40{namespace},"));
         poller
     }

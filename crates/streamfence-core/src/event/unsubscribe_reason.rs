@@ -14,6 +14,8 @@ pub enum UnsubscribeReason {
     SlowClient,
     /// It is not known any more that the client may have it: by another token, or another configuration.
     AuthRejected,
+    /// An operator ended it.
+    Admin,
 }
 
 impl UnsubscribeReason {
@@ -26,6 +28,7 @@ impl UnsubscribeReason {
             Self::Removed => "removed",
             Self::SlowClient => "slow_client",
             Self::AuthRejected => "auth_rejected",
+            Self::Admin => "admin",
         }
     }
 }

@@ -6,6 +6,31 @@ use super::Hub;
 use crate::message::SessionKey;
 
 impl Hub {
+    /// Checks that what each lane counts of its own is, over all lanes that are there and that were, what the books count.
+    ///
+    /// # Panics
+    /// When it is not. To be asked only of a hub whose numbers nobody has taken.
+    pub fn check_lane_totals(&self) {
+        for topic in self.catalog().topics() {
+            let mut totals = self.books.closed(topic.index);
+            let lanes = self.sessions.iter().flat_map(|(_, entry)| entry.value.session.lanes());
+            lanes.filter(|lane| lane.topic().index == topic.index).for_each(|lane| totals += lane.totals());
+            let stats = self.books.stats(topic);
+            let of_lanes = (totals.delivered, totals.coalesced, totals.displaced, totals.retries, totals.exhausted);
+            let of_books = (stats.delivered, stats.coalesced, stats.displaced, stats.retries, stats.exhausted);
+            assert_eq!(of_lanes, of_books, "delivered, coalesced, displaced, retries, exhausted of {topic:?}");
+            // A lane that has spilled hears of a refusal when it gets there.
+            if stats.spilled == 0 {
+                let rejected = stats.rejected + stats.too_large + stats.over_budget;
+                assert_eq!(
+                    (totals.rejected, totals.expired),
+                    (rejected, stats.expired),
+                    "rejected, expired of {topic:?}"
+                );
+            }
+        }
+    }
+
     /// Checks the bookkeeping of what has spilled: nothing is counted twice, forgotten, or in two places.
     ///
     /// # Panics

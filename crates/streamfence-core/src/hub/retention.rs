@@ -45,6 +45,7 @@ impl Hub {
             self.detached -= 1;
         }
         seated.link = link;
+        seated.transport = transport;
         seated.filed = None;
         let (client, namespace) = (seated.session.client(), seated.session.namespace());
         if let Some(link) = self.link_mut(link) {

@@ -20,6 +20,7 @@ impl Lane {
     fn expire_some(&mut self, now: Instant) -> u64 {
         self.release(now);
         let overdue = self.in_flight.as_mut().map_or(0, |in_flight| in_flight.expire(now));
+        self.count_given_up(0, overdue);
         if self.nearest_expiry.is_none_or(|at| at > now) {
             return overdue;
         }
@@ -43,6 +44,8 @@ impl Lane {
         gaps.move_before(&mut self.gaps);
         // Every entry has a new place, and so a new number.
         self.index_newest();
-        overdue + held + (before - self.queue.len()) as u64
+        let unsent = held + (before - self.queue.len()) as u64;
+        self.count_expired(unsent);
+        overdue + unsent
     }
 }

@@ -171,6 +171,11 @@ impl Ladder {
         since.checked_add(self.rules.patience)
     }
 
+    /// Since when it is above a soft limit, once that counts as slow.
+    pub(super) fn slow_since(&self) -> Option<Instant> {
+        self.behind_since.filter(|_| self.is_slow)
+    }
+
     /// What all its lanes hold.
     pub(super) fn held(&self) -> Load {
         self.held

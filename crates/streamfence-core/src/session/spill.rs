@@ -65,6 +65,7 @@ impl Session {
         let refill = take(&mut seated.lane, self.client);
         let Refill { taken, expired, lost, missed } = refill;
         books.refilled(seated.lane.topic(), taken, expired, lost);
+        seated.lane.count_refill(&refill);
         seated.begin_overflow(lost + missed, self.client, books);
         take_stock(&mut self.ladder, place, &seated.lane, expired + lost + missed);
         seated.queue_up(place, &mut self.turns);

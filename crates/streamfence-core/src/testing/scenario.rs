@@ -527,6 +527,7 @@ impl Stage {
             }
         }
         self.hub.check();
+        self.hub.check_lane_totals();
         let topics = || self.catalog.topics();
         resident += topics().map(|topic| self.hub.survey(topic, self.instant()).spilled_messages).sum::<u64>();
         assert_eq!(self.hub.resident(), resident, "the books count what the lanes hold, and what has spilled");

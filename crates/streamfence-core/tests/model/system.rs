@@ -211,6 +211,8 @@ impl System {
 
     /// Limits hold, the books balance, and everything is where the model has it.
     fn inspect(&self) {
+        let hubs = self.lonely.iter().chain([&self.all]);
+        hubs.for_each(|driver| driver.hub.check_lane_totals());
         let mut resident = [0; TOPICS];
         for (slot, session) in self.model.sessions.iter().enumerate() {
             let key = self.all.sessions[slot];

@@ -7,6 +7,7 @@ use streamfence_core::{Catalog, Epoch, Observer, SpillBackend, StoreId};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::coop::unconstrained;
 
+use super::look::QUESTIONS_AT_ONCE;
 use super::{Fence, Inner, ShardHandle, WeakFence};
 use crate::acks::MOST_WAITS;
 use crate::budget::Budget;
@@ -97,6 +98,7 @@ impl Fence {
                 failed: failed.clone(),
                 budget: budget.clone(),
                 ack_waits: Semaphore::new(MOST_WAITS),
+                questions: Semaphore::new(QUESTIONS_AT_ONCE),
             }
         }))
     }

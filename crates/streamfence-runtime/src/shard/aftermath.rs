@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use streamfence_core::{
     ClientId, CloseReason, ErrorCode, Event, GivenUp, LinkKey, NamespaceId, Secret, SessionKey, Transmit,
+    UnsubscribeReason,
 };
 use tokio::time::Instant;
 
@@ -47,6 +48,28 @@ impl Shard {
             None => self.hub.leave(session, reason, now.into_std()),
         }
         true
+    }
+
+    /// The same for all sessions of a principal; says how many there were.
+    pub(super) fn disconnect_all(&mut self, principal: &str, reason: CloseReason, now: Instant) -> u64 {
+        let sessions = self.hub.sessions_of(principal).iter();
+        let clients: Vec<_> = sessions.filter_map(|&key| Some(self.hub.session(key)?.client())).collect();
+        clients.into_iter().filter(|client| self.disconnect(*client, reason, now)).count() as u64
+    }
+
+    /// Ends a client's subscription by the application's wish, and tells it so. Whether it had one; `None` when there is no
+    /// such client.
+    pub(super) fn unsubscribe(
+        &mut self,
+        client: ClientId,
+        topic: &str,
+        reason: UnsubscribeReason,
+        now: Instant,
+    ) -> Option<bool> {
+        let key = self.hub.session_of(client)?;
+        let entries = self.hub.session(key)?.lanes().map(streamfence_core::Lane::entry);
+        let found = entries.into_iter().find(|entry| *entry.name == *topic).cloned();
+        Some(found.is_some_and(|topic| self.hub.unsubscribe(key, &topic, reason, None, now.into_std())))
     }
 
     /// Ends on its transport what the hub has ended.

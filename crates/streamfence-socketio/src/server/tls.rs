@@ -12,6 +12,7 @@ mod validity;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use streamfence_core::HandshakeFailure;
@@ -60,6 +61,11 @@ impl Acceptor {
     pub(super) fn set(&self, identity: Identity, options: TlsOptions) {
         self.now.store(Arc::new(Held::new(identity, options)));
         self.forget_refusal();
+    }
+
+    /// When what the next handshake is held with expires.
+    pub(super) fn expires(&self) -> SystemTime {
+        self.now.load().identity.expires()
     }
 
     /// How many handshakes may go on at once.

@@ -1,0 +1,86 @@
+//! Who may ask, and who may give orders: what the document says of each route is so.
+
+use serde_json::{Value, json};
+
+use crate::events::Reader;
+use crate::process::{ask, get};
+use crate::scene::{Scene, config};
+
+const KEYS: &str = "admin:
+  keys:
+    backend: {keys: [publish-publish-publish], scopes: [publish]}
+    eyes: {keys: [read-read-read-read], scopes: [read]}
+    ops: {keys: [admin-admin-admin-admin], scopes: [admin]}
+";
+
+/// What the routes of the document that begin so say to a key: the method, the path, the scope wanted and the code.
+fn answers(scene: &Scene, key: &str) -> Vec<(String, String, String, String)> {
+    let (status, document) = get(&scene.admin, "/openapi.json");
+    assert_eq!(status, 200, "nobody is asked for a key");
+    let document: Value = serde_json::from_str(&document).expect("it is JSON");
+    let mut answers = Vec::new();
+    for (path, methods) in document["paths"].as_object().expect("a table") {
+        if !path.starts_with("/admin/v1/") {
+            continue;
+        }
+        for (method, operation) in methods.as_object().expect("a table") {
+            let scope = operation["security"][0]["key"][0].as_str().expect("each needs a key").to_owned();
+            let target = path.replace("{id}", "AAAAAAAAAAAAAAAA");
+            let head = format!("{} {target}?limit=0&kind=none HTTP/1.1\r\n{key}", method.to_uppercase());
+            // Nothing is let through that would be carried out.
+            let (_, problem) = ask(&scene.admin, &head, "no order");
+            let problem: Value = serde_json::from_str(&problem).unwrap_or_default();
+            answers.push((method.clone(), path.clone(), scope, problem["code"].as_str().unwrap_or("none").to_owned()));
+        }
+    }
+    assert!(answers.len() >= 15, "{answers:?}");
+    answers
+}
+
+#[test]
+fn each_route_asks_for_the_key_that_the_document_names() {
+    let scene = Scene::of(&(config("") + KEYS));
+    for (method, path, scope, _) in answers(&scene, "") {
+        assert_eq!(scope, if method == "get" { "read" } else { "admin" }, "{path}");
+    }
+    let bearer = |key: &str| format!("authorization: Bearer {key}\r\n");
+    for (key, may) in [
+        (String::new(), &[][..]),
+        (bearer("nobody-has-this"), &[]),
+        (bearer("publish-publish-publish"), &[]),
+        (bearer("read-read-read-read"), &["read"]),
+        (bearer("admin-admin-admin-admin"), &["read", "admin"]),
+    ] {
+        for (method, path, scope, code) in answers(&scene, &key) {
+            let is_let_in = !["UNAUTHORIZED", "FORBIDDEN"].contains(&code.as_str());
+            assert_eq!(is_let_in, may.contains(&scope.as_str()), "{method} {path} with {key:?}: {code}");
+        }
+    }
+}
+
+#[test]
+fn who_gave_an_order_is_in_the_log_and_whose_key_is_gone_reads_no_further() {
+    let mut scene = Scene::of(&(config("") + KEYS));
+    let ops = "authorization: Bearer admin-admin-admin-admin\r\ncontent-type: application/json\r\n";
+    let order = |scene: &Scene, path: &str, body: &Value| {
+        ask(&scene.admin, &format!("POST /admin/v1/{path} HTTP/1.1\r\n{ops}"), &body.to_string())
+    };
+    let (_client, id) = scene.join("/feed", "tick");
+    assert_eq!(order(&scene, "disconnect", &json!({ "client": id })).0, 200);
+    scene.running.until("it is said who did it", |running| {
+        running.lines().iter().any(|line| line["code"] == "disconnected_by_admin" && line["by"] == "ops")
+    });
+
+    let mut eyes = Reader::with_key(&scene, "?kind=reloaded,connected", "read-read-read-read");
+    let mut ours = Reader::with_key(&scene, "?kind=reloaded,connected", "admin-admin-admin-admin");
+    assert_eq!(order(&scene, "reload", &json!({})).0, 200);
+    assert_eq!((eyes.next().0, ours.next().0), ("reloaded".to_owned(), "reloaded".to_owned()));
+    let text = config("") + &KEYS.replace("read-read-read-read", "another-key-to-read");
+    std::fs::write(&scene.file, text).expect("the file is ours");
+    let (status, done) = order(&scene, "reload", &json!({}));
+    assert_eq!(status, 200);
+    assert!(done.contains(r#""key":"admin.keys""#) && !done.contains("another-key"), "{done}");
+    let (_client, _) = scene.join("/feed", "tick");
+    assert_eq!((ours.next().0, ours.next().0), ("reloaded".to_owned(), "connected".to_owned()));
+    eyes.ends();
+}

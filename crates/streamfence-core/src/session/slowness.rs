@@ -1,0 +1,68 @@
+//! Whether a client is slow now, and what it is seen by: for whoever looks. Never what is done about it.
+
+use std::time::{Duration, Instant};
+
+use super::Session;
+use crate::lane::Lane;
+
+/// How long the oldest message of a client may wait before the client counts as slow.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long a transport may take nothing while something waits for it before its client counts as slow.
+const LONGEST_BLOCK: Duration = Duration::from_secs(1);
+
+/// What a slow client is seen by. A closed set: it stands in answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SlowReason {
+    /// It has stayed above a soft limit of its namespace's ladder for the whole patience.
+    Depth,
+    /// It has lost messages and not caught up since.
+    Overflow,
+    /// Its transport has taken nothing for more than a second, and something waits for it.
+    Blocked,
+    /// A message has waited for more than five seconds to be sent, or acked.
+    Age,
+}
+
+impl SlowReason {
+    /// All of them; of several, the first is told.
+    pub const ALL: [Self; 4] = [Self::Depth, Self::Overflow, Self::Blocked, Self::Age];
+
+    /// The name used in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Depth => "depth",
+            Self::Overflow => "overflow",
+            Self::Blocked => "blocked",
+            Self::Age => "age",
+        }
+    }
+}
+
+/// That a client is slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slowness {
+    /// What it is seen by.
+    pub reason: SlowReason,
+    /// For how long, at least.
+    pub lasted: Duration,
+}
+
+impl Session {
+    /// Whether its client is slow now. `blocked` is for how long its transport has taken nothing, and `oldest` how long its
+    /// oldest message has waited.
+    pub(crate) fn slowness(&self, blocked: Option<Duration>, oldest: Duration, now: Instant) -> Option<Slowness> {
+        if let Some(since) = self.ladder.as_ref().and_then(|ladder| ladder.slow_since()) {
+            return Some(Slowness { reason: SlowReason::Depth, lasted: now.saturating_duration_since(since) });
+        }
+        let blocked = blocked.filter(|lasted| *lasted > LONGEST_BLOCK && self.is_ready());
+        if self.lanes().any(Lane::is_overflowing) {
+            return Some(Slowness { reason: SlowReason::Overflow, lasted: blocked.unwrap_or_default().max(oldest) });
+        }
+        if let Some(lasted) = blocked {
+            return Some(Slowness { reason: SlowReason::Blocked, lasted });
+        }
+        (oldest > LONGEST_WAIT).then_some(Slowness { reason: SlowReason::Age, lasted: oldest })
+    }
+}

@@ -1,0 +1,27 @@
+//! `GET /admin/v1/servers`: where clients connect.
+
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::api::Api;
+use crate::keys::Scope;
+use crate::process::ServerState;
+use crate::route::Route;
+use axum::http::StatusCode;
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Servers {
+    servers: Vec<ServerState>,
+}
+
+pub(super) fn route() -> Route {
+    Route::get("/admin/v1/servers", servers, "Where clients connect")
+        .needs(Scope::Read)
+        .answers::<Servers>(StatusCode::OK, "Every server that listens.")
+}
+
+pub(super) async fn servers(State(api): State<Api>) -> Json<Servers> {
+    Json(Servers { servers: api.process.servers() })
+}
