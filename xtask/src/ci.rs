@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{e2e, sim, tidy, tools};
+use crate::{deploy, dist, e2e, package, sim, tidy, tools};
 
 /// Pinned: a new version of a judge is a change of the law.
 const CARGO_DENY: &str = "0.20.2";
@@ -45,8 +45,12 @@ const STEPS: &[Step] = &[
     Step { name: "sim-server", full: false, run: simulate_server },
     Step { name: "fuzz", full: false, run: fuzz },
     Step { name: "deny", full: false, run: deny },
+    Step { name: "deploy", full: false, run: deploy::run },
+    Step { name: "package", full: false, run: package },
     Step { name: "book", full: false, run: book },
     Step { name: "e2e", full: false, run: e2e },
+    Step { name: "dist", full: false, run: dist },
+    Step { name: "publish", full: true, run: publish },
     Step { name: "features", full: true, run: features },
     Step { name: "fuzz-build", full: true, run: fuzz_build },
     Step { name: "mutants", full: true, run: mutants },
@@ -141,6 +145,21 @@ fn deny(sh: &Shell) -> Result<()> {
 
 fn e2e(sh: &Shell) -> Result<()> {
     e2e::run(sh, &e2e::Args::default())
+}
+
+/// What the registry would be given, without building it again.
+fn package(sh: &Shell) -> Result<()> {
+    package::run(sh, &package::Args::default())
+}
+
+/// The same, built from what it would be given.
+fn publish(sh: &Shell) -> Result<()> {
+    package::run(sh, &package::Args::verified())
+}
+
+/// Packs the binary that the real clients were served by: building the one that is shipped takes as long again.
+fn dist(sh: &Shell) -> Result<()> {
+    dist::run(sh, &dist::Args::of(e2e::build(sh, "release")?))
 }
 
 /// Every set of features compiles alone, so that none leans on a feature it did not ask for. Dev-dependencies turn on

@@ -15,7 +15,7 @@ use xshell::{Shell, cmd};
 pub(crate) use install::npm_packages;
 
 use crate::tools;
-use suite::{Company, Report, Suite};
+use suite::{Company, Programs, Report, Suite};
 
 /// What to run and what to run it against.
 #[derive(clap::Args, Default)]
@@ -61,7 +61,10 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let logs = tools::target_dir(sh)?.join("e2e");
     sh.create_dir(&logs)?;
 
-    let reports = run_all(&suites, &|suite| suite.run(&binary, &logs));
+    let prometheus = suites.iter().any(Suite::wants_prometheus);
+    let prometheus = prometheus.then(|| tools::program_of(sh, "prometheus", "usr/bin/prometheus")).transpose()?;
+    let programs = Programs { binary, prometheus };
+    let reports = run_all(&suites, &|suite| suite.run(&programs, &logs));
     summarise(&reports?)
 }
 
@@ -77,7 +80,8 @@ impl Binary {
     }
 }
 
-fn build(sh: &Shell, profile: &str) -> Result<PathBuf> {
+/// Builds the binary and says where it is.
+pub(crate) fn build(sh: &Shell, profile: &str) -> Result<PathBuf> {
     cmd!(sh, "cargo build --locked --package streamfence-cli --bin streamfence --profile {profile}").run()?;
     // Cargo keeps the name `debug` for the profile `dev`.
     let folder = if profile == "dev" { "debug" } else { profile };

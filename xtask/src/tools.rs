@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 /// The top of the repository.
 pub(crate) fn root() -> PathBuf {
@@ -53,21 +53,32 @@ pub(crate) fn cargo_tool_with(sh: &Shell, name: &str, version: &str, options: &[
 }
 
 /// Makes sure that Node.js with npm, and Python with venv, are there.
-///
-/// On Debian as root they are installed; anywhere else the error says what is missing,
-/// because nobody wants a test command to change their machine.
 pub(crate) fn ensure_runtimes(sh: &Shell) -> Result<()> {
     let probes = [
         ("nodejs", cmd!(sh, "node --version")),
         ("npm", cmd!(sh, "npm --version")),
         ("python3", cmd!(sh, "python3 --version")),
         ("python3-venv", cmd!(sh, "python3 -c 'import venv, ensurepip'")),
+        // What the pages of the book tell people to publish with.
+        ("curl", cmd!(sh, "curl --version")),
     ];
+    ensure_packages(sh, "the real clients", probes)
+}
+
+/// Makes sure that Debian packages are there, each with a command that works when it is.
+///
+/// On Debian as root they are installed; anywhere else the error says what is missing,
+/// because nobody wants a test command to change their machine.
+pub(crate) fn ensure_packages<'a>(
+    sh: &Shell,
+    whose: &str,
+    probes: impl IntoIterator<Item = (&'static str, Cmd<'a>)>,
+) -> Result<()> {
     let missing: Vec<&str> = probes
         .into_iter()
         .filter_map(|(package, probe)| probe.quiet().ignore_stdout().ignore_stderr().run().is_err().then_some(package))
         .collect();
-    debian_packages(sh, "the real clients", &missing)
+    debian_packages(sh, whose, &missing)
 }
 
 /// Makes sure that a browser is there: the one that `CHROMIUM` names, or Debian's, installed as the runtimes are.
@@ -102,5 +113,53 @@ fn debian_packages(sh: &Shell, whose: &str, missing: &[&str]) -> Result<()> {
     cmd!(sh, "apt-get install -y -qq --no-install-recommends {missing...}")
         .env("DEBIAN_FRONTEND", "noninteractive")
         .run()?;
+    Ok(())
+}
+
+/// A program of a Debian package that is not wanted as a whole, such as the tool that comes with a daemon: the one that is
+/// there, or else unpacked below the target directory, where it runs without being installed.
+pub(crate) fn program_of(sh: &Shell, package: &str, path: &str) -> Result<PathBuf> {
+    let name = Path::new(path).file_name().and_then(|name| name.to_str()).context("a program has a name")?;
+    if cmd!(sh, "{name} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
+        return Ok(name.into());
+    }
+    let folder = target_dir(sh)?.join("tools").join(package);
+    let program = folder.join(path);
+    if !program.exists() {
+        println!("unpacking {name} of {package}, once");
+        sh.create_dir(&folder)?;
+        let _there = sh.push_dir(&folder);
+        let download = || cmd!(sh, "apt-get download -qq {package}").quiet().ignore_stderr().run();
+        if download().is_err() {
+            cmd!(sh, "apt-get update -qq").run().with_context(|| format!("{name} is wanted, of {package}"))?;
+            download().with_context(|| format!("{name} is wanted, of {package}"))?;
+        }
+        for file in sh.read_dir(".")?.into_iter().filter(|file| file.extension().is_some_and(|end| end == "deb")) {
+            cmd!(sh, "dpkg-deb --extract {file} .").run()?;
+            sh.remove_path(file)?;
+        }
+    }
+    Ok(program)
+}
+
+/// A virtual environment of Python with what a file of requirements names.
+pub(crate) fn python_environment(sh: &Shell, requirements: &str, folder: &Path) -> Result<()> {
+    once(sh, requirements, &folder.join(".installed-lock"), || {
+        cmd!(sh, "python3 -m venv --clear {folder}").run().context("python3 -m venv")?;
+        let python = folder.join("bin/python");
+        cmd!(sh, "{python} -m pip install --quiet --disable-pip-version-check -r {requirements}")
+            .run()
+            .context("pip install")
+    })
+}
+
+/// Runs `install` unless it ran to its end for a lock with the same text.
+pub(crate) fn once(sh: &Shell, lock: &str, stamp: &Path, install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let wanted = sh.read_file(lock)?;
+    if sh.read_file(stamp).is_ok_and(|found| found == wanted) {
+        return Ok(());
+    }
+    install()?;
+    sh.write_file(stamp, wanted)?;
     Ok(())
 }

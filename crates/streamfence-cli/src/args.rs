@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Write configurations: the schema, every default, a start for a purpose, an ancestor's file converted
     Config(ConfigArgs),
+    /// Ask a server that runs whether it is ready: exit code 0, 1 when it is not, 5 when nothing answers
+    Health(HealthArgs),
     /// Look at what lanes have spilled to disk
     Spill(SpillArgs),
     /// Publish messages over HTTP, and say what became of them
@@ -155,6 +157,19 @@ pub(crate) enum Preset {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct HealthArgs {
+    /// The admin address, or a public one without TLS: HOST:PORT, or unix:PATH
+    #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:9093")]
+    pub(crate) address: Listen,
+    /// Ask only whether it lives: one that drains, or has no memory left, is not ready and lives
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// How long to wait for an answer, in milliseconds
+    #[arg(long, value_name = "MS", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) timeout_ms: u32,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct SpillArgs {
     #[command(subcommand)]
     pub(crate) command: SpillCommand,
@@ -214,6 +229,17 @@ pub(crate) enum Listen {
     Unix(PathBuf),
 }
 
+impl Listen {
+    /// As it is written on the command line.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+            Self::Tcp { host, port } => format!("{host}:{port}"),
+            Self::Unix(path) => format!("unix:{}", path.display()),
+        }
+    }
+}
+
 impl std::str::FromStr for Listen {
     type Err = String;
 
@@ -246,6 +272,9 @@ mod tests {
         assert_eq!("[::1]:3000".parse(), tcp("::1", 3000));
         assert_eq!("localhost:3000".parse(), tcp("localhost", 3000));
         assert_eq!("unix:/run/a.sock".parse(), Ok(Listen::Unix("/run/a.sock".into())));
+        for written in ["127.0.0.1:0", "[::1]:3000", "localhost:3000", "unix:/run/a.sock"] {
+            assert_eq!(written.parse::<Listen>().map(|listen| listen.describe()).as_deref(), Ok(written));
+        }
         for wrong in ["", "3000", ":3000", "host:", "host:99999"] {
             assert!(wrong.parse::<Listen>().is_err(), "{wrong:?}");
         }

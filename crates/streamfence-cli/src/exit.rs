@@ -35,9 +35,15 @@ impl Failure {
     /// What went wrong, in words.
     pub(crate) fn why(&self) -> &str {
         match self {
-            Self::Other(why) | Self::Usage(why) | Self::Config(why) | Self::Listen(why) => why,
-            Self::Unreachable(why) | Self::Auth(why) | Self::Rejected(why) | Self::TimedOut(why) => why,
-            Self::Interrupted(why) => why,
+            Self::Other(why)
+            | Self::Usage(why)
+            | Self::Config(why)
+            | Self::Listen(why)
+            | Self::Unreachable(why)
+            | Self::Auth(why)
+            | Self::Rejected(why)
+            | Self::TimedOut(why)
+            | Self::Interrupted(why) => why,
         }
     }
 

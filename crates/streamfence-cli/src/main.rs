@@ -1,7 +1,7 @@
 //! `streamfence`: delivery control for Socket.IO servers, as one binary.
 //!
 //! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid, 4 cannot listen,
-//! or not with the certificate given, or not spill where the configuration says, 5 the server cannot be reached,
+//! or not with the certificate given, or not spill where the configuration says, 5 cannot reach the server,
 //! 6 it does not take our key or token, 7 a message was rejected, 8 what was waited for did not come in time, 130
 //! interrupted.
 
@@ -20,6 +20,7 @@ mod demo;
 mod descriptors;
 mod events;
 mod explain;
+mod health;
 mod inspect;
 mod limits;
 mod log;
@@ -36,6 +37,7 @@ mod serve;
 mod spill;
 mod steer;
 mod subscribe;
+mod supervisor;
 mod table;
 mod tail;
 mod top;
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Spill(args) => inspect::run(&args),
         Command::Publish(args) => publish::run(&args),
         Command::Subscribe(args) => subscribe::run(&args),

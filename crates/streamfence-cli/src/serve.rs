@@ -27,7 +27,7 @@ use crate::reload::Reload;
 use crate::seldom::Seldom;
 use crate::spill::Stores;
 use crate::watching::Watching;
-use crate::{api_keys, auth, descriptors, limits, log, memory, operator, reload, say};
+use crate::{api_keys, auth, descriptors, limits, log, memory, operator, reload, say, supervisor};
 
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = settings(&args, &[], &mut Vec::new())?;
@@ -132,6 +132,8 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
     // What has replaced certificates and keys since they were read is not told of.
     let mut are_certificates_good = reload::certificates(&servers, false).await;
     validators.read_files(&settings);
+    supervisor::ready();
+    supervisor::show_life(&fence);
     loop {
         let news = tokio::select! {
             () = signals.next() => break,
@@ -162,6 +164,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
             }
             News::Files => false,
             News::Configuration { is_asked, answer } => {
+                supervisor::reloading();
                 let (now, outcome) = reload.run(settings).await;
                 settings = now;
                 let (outcome, refused) = match outcome {
@@ -176,6 +179,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
                     let _ = answer.send(outcome);
                 }
                 watching.follow(&settings, &servers, refused);
+                supervisor::ready();
                 is_asked
             }
         };
@@ -186,6 +190,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
     // Nobody's wish is heard any more.
     drop(wishes);
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
+    supervisor::stopping(drain);
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
     tokio::select! {
         () = stop(fence, servers, drain) => {

@@ -4,10 +4,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::awaited::Awaited;
 use crate::catalog::Catalog;
+use crate::delays::Delay;
 use crate::event::{Event, GiveUpReason};
 use crate::lane::{Admission, Rejection};
 use crate::message::{ClientId, Message, TopicId};
@@ -28,6 +29,8 @@ pub struct Books {
     resident: u64,
     /// Of those, messages that have spilled and that their lanes have not taken in.
     spilled: u64,
+    /// From when until when the message waited that was sent last, and how long that is.
+    last_wait: Option<(Instant, Instant, Delay)>,
     /// What lanes that are gone had counted of their own, so that a check can compare.
     #[cfg(any(test, feature = "test-util"))]
     closed: std::collections::BTreeMap<u32, crate::lane::LaneTotals>,
@@ -45,6 +48,7 @@ impl Books {
             awaited: Awaited::default(),
             resident: 0,
             spilled: 0,
+            last_wait: None,
             #[cfg(any(test, feature = "test-util"))]
             closed: Default::default(),
         };
@@ -163,11 +167,24 @@ impl Books {
         self.abandoned(topic, messages);
     }
 
-    pub(crate) fn sent(&mut self, client: ClientId, message: &Message, attempt: u32, awaits_ack: bool) {
+    /// A message was sent now; whether how long it has waited is to be told.
+    pub(crate) fn sent(
+        &mut self,
+        client: ClientId,
+        message: &Message,
+        attempt: u32,
+        awaits_ack: bool,
+        now: Instant,
+        has_waited: bool,
+    ) {
+        let waited = has_waited.then(|| self.wait(message.published, now));
         let topic = message.topic.id;
         let stats = self.stats_mut(topic);
         stats.sent += 1;
         stats.sent_bytes += message.size_bytes();
+        if let Some(waited) = waited {
+            stats.sent_after.count_one(waited);
+        }
         if attempt > 1 {
             stats.retries += 1;
             let (namespace, topic) = names(&message.topic);
@@ -180,6 +197,20 @@ impl Books {
         }
     }
 
+    /// How long a message has waited. Most were published with the one before them, since that is the same for another
+    /// client: those cost two comparisons.
+    #[inline]
+    fn wait(&mut self, published: Instant, now: Instant) -> Delay {
+        match self.last_wait {
+            Some((since, until, delay)) if since == published && until == now => delay,
+            _ => {
+                let delay = Delay::of(now.saturating_duration_since(published));
+                self.last_wait = Some((published, now, delay));
+                delay
+            }
+        }
+    }
+
     pub(crate) fn acked(&mut self, topic: TopicId, outcome: AckOutcome, count: u32) {
         let stats = self.stats_mut(topic);
         stats.acks[outcome as usize] += u64::from(count);
@@ -187,6 +218,11 @@ impl Books {
             stats.delivered += u64::from(count);
             self.resident -= u64::from(count);
         }
+    }
+
+    /// An ack released a message so long after it was sent for the first time.
+    pub(crate) fn took_to_ack(&mut self, topic: TopicId, took: Duration) {
+        self.stats_mut(topic).acked_after.count(took);
     }
 
     pub(crate) fn exhausted(&mut self, client: ClientId, message: Arc<Message>, attempts: u32, reason: GiveUpReason) {

@@ -293,6 +293,7 @@ impl Hub {
         let place = seated.session.subscribe(topic, wishes);
         if let Some(place) = place {
             seated.session.seat(place, seats.lanes.len() as u32);
+            seated.session.opens_after(place, position.offset);
             seats.lanes.push((key, place));
             let (path, name) = names(topic);
             self.books.push_event(Event::Subscribed { namespace: path, topic: name, client });
@@ -385,7 +386,7 @@ impl Hub {
 
     /// Takes an acknowledgement and says what it did. `None` when the session is gone.
     pub fn handle_ack(&mut self, key: SessionKey, topic: TopicId, id: MessageId, now: Instant) -> Option<AckOutcome> {
-        self.acknowledge(key, now, |session, _, books| session.handle_ack(topic, id, books))
+        self.acknowledge(key, now, |session, _, now, books| session.handle_ack(topic, id, now, books))
     }
 
     /// Takes an acknowledgement of every message up to one. `None` when the session is gone.
@@ -396,7 +397,7 @@ impl Hub {
         id: MessageId,
         now: Instant,
     ) -> Option<AckOutcome> {
-        self.acknowledge(key, now, |session, _, books| session.handle_ack_up_to(topic, id, books))
+        self.acknowledge(key, now, |session, _, now, books| session.handle_ack_up_to(topic, id, now, books))
     }
 
     /// Takes a client's word that it could not handle a message: it is sent again after the delay, as one more attempt.
@@ -409,7 +410,7 @@ impl Hub {
         delay: Duration,
         now: Instant,
     ) -> Option<AckOutcome> {
-        self.acknowledge(key, now, |session, clock, books| session.handle_nack(topic, id, delay, clock, books))
+        self.acknowledge(key, now, |session, clock, _, books| session.handle_nack(topic, id, delay, clock, books))
     }
 
     /// Does what is due.
@@ -552,12 +553,12 @@ impl Hub {
         &mut self,
         key: SessionKey,
         now: Instant,
-        hear: impl FnOnce(&mut Session, Duration, &mut Books) -> AckOutcome,
+        hear: impl FnOnce(&mut Session, Duration, Instant, &mut Books) -> AckOutcome,
     ) -> Option<AckOutcome> {
         let now = self.advance(now);
         self.session(key)?;
         let clock = self.clock_of(key, now);
-        let outcome = hear(&mut self.sessions[key.index as usize].value.session, clock, &mut self.books);
+        let outcome = hear(&mut self.sessions[key.index as usize].value.session, clock, now, &mut self.books);
         self.settle(key, false);
         Some(outcome)
     }

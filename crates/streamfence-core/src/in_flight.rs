@@ -54,6 +54,8 @@ struct Sent {
     due: Option<Duration>,
     /// Whether the client has refused the last attempt.
     is_nacked: bool,
+    /// When it was sent for the first time.
+    sent: Instant,
     /// What was told before it and no ack says has come.
     told: Vec<Gap>,
 }
@@ -100,7 +102,7 @@ impl InFlight {
     ///
     /// # Panics
     /// When the window is full: ask [`InFlight::has_space`] first.
-    pub fn record(&mut self, message: Arc<Message>, clock: Duration) {
+    pub fn record(&mut self, message: Arc<Message>, clock: Duration, now: Instant) {
         assert!(self.has_space(), "the window of {} is full", self.window);
         // Where the lane coalesces since a reload, a message from before it may have taken the place of an older one.
         let place = self.sent.partition_point(|sent| sent.message.id <= message.id);
@@ -109,7 +111,7 @@ impl InFlight {
         let due = clock.saturating_add(self.timeout(message.id, 1));
         self.nearest = self.nearest.min(due);
         let told = std::mem::take(&mut self.told);
-        self.sent.insert(place, Sent { message, attempts: 1, due: Some(due), is_nacked: false, told });
+        self.sent.insert(place, Sent { message, attempts: 1, due: Some(due), is_nacked: false, sent: now, told });
     }
 
     /// Sends the oldest overdue message again and says which attempt that is.
@@ -167,23 +169,25 @@ impl InFlight {
         }
     }
 
-    /// Releases a message the client says it has.
-    pub fn handle_ack(&mut self, id: MessageId) -> AckOutcome {
+    /// Releases a message the client says it has; `released` is told when it was sent for the first time.
+    pub fn handle_ack(&mut self, id: MessageId, released: impl FnOnce(Instant)) -> AckOutcome {
         let Ok(place) = self.sent.binary_search_by_key(&id, |sent| sent.message.id) else {
             return self.outcome_of_absent(id);
         };
+        released(self.sent[place].sent);
         self.remove(place);
         AckOutcome::Released
     }
 
     /// Releases every message up to and including one that the client says it has, and says what that was, and of
-    /// how many messages.
-    pub fn handle_ack_up_to(&mut self, id: MessageId) -> (AckOutcome, u32) {
+    /// how many messages; `on_release` is told of each when it was sent for the first time.
+    pub fn handle_ack_up_to(&mut self, id: MessageId, mut on_release: impl FnMut(Instant)) -> (AckOutcome, u32) {
         if self.newest.is_none_or(|newest| newest.epoch != id.epoch || newest.offset < id.offset) {
             return (AckOutcome::Unknown, 1);
         }
         let released = self.sent.partition_point(|sent| sent.message.id <= id);
         for _ in 0..released {
+            on_release(self.sent[0].sent);
             self.remove(0);
         }
         if released == 0 { (AckOutcome::Late, 1) } else { (AckOutcome::Released, released as u32) }
@@ -372,12 +376,12 @@ mod tests {
         for (id, at) in ids.into_iter().zip([Duration::ZERO, Duration::from_millis(500)]) {
             let (topic, body) = (topic.clone(), Body::plain("hello".into()));
             let message = Message { topic, id, key: None, published: now, expires: None, body };
-            in_flight.record(Arc::new(message), at);
+            in_flight.record(Arc::new(message), at, now);
         }
-        assert_eq!(in_flight.handle_ack(ids[0]), AckOutcome::Released);
+        assert_eq!(in_flight.handle_ack(ids[0], |_| {}), AckOutcome::Released);
         assert_eq!((in_flight.is_empty(), in_flight.len(), in_flight.bytes()), (false, 1, 5));
         assert!(in_flight.poll_timeout().is_some_and(|due| due <= Duration::from_millis(1_500)));
-        assert_eq!(in_flight.handle_ack(ids[1]), AckOutcome::Released);
+        assert_eq!(in_flight.handle_ack(ids[1], |_| {}), AckOutcome::Released);
         assert_eq!((in_flight.is_empty(), in_flight.poll_timeout()), (true, None));
     }
 }

@@ -170,7 +170,7 @@ impl Lane {
         let message = self.pop_front().expect("there is a queued message: `next` said so").message;
         match &mut self.in_flight {
             Some(in_flight) if message.is_at_least_once() => {
-                in_flight.record(message.clone(), clock());
+                in_flight.record(message.clone(), clock(), now);
                 Sending { message, attempt: 1, awaits_ack: true }
             }
             _ => {
@@ -194,9 +194,11 @@ impl Lane {
         }
     }
 
-    /// Releases a message the client says it has, or its place in the receipt window.
-    pub fn handle_ack(&mut self, id: MessageId) -> AckOutcome {
-        let outcome = self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id));
+    /// Releases a message the client says it has, or its place in the receipt window. `released` is told when a message
+    /// that it releases was sent for the first time.
+    pub fn handle_ack(&mut self, id: MessageId, released: impl FnOnce(Instant)) -> AckOutcome {
+        let in_flight = self.in_flight.as_mut();
+        let outcome = in_flight.map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id, released));
         match (&mut self.receipts, outcome) {
             (Some(receipts), AckOutcome::Late | AckOutcome::Unknown) => outcome.or(receipts.handle_ack(id)),
             _ => outcome,
@@ -206,10 +208,10 @@ impl Lane {
     /// Releases every message up to one the client says it has, and the places of all that in the receipt window.
     ///
     /// A lane that a reload has made best effort may have both: what was sent to be sent again until it is acked, and
-    /// what is only confirmed.
-    pub fn handle_ack_up_to(&mut self, id: MessageId) -> AckedUpTo {
+    /// what is only confirmed. `on_release` is told of each message it releases when it was sent for the first time.
+    pub fn handle_ack_up_to(&mut self, id: MessageId, on_release: impl FnMut(Instant)) -> AckedUpTo {
         let unknown = (AckOutcome::Unknown, 1);
-        let released = self.in_flight.as_mut().map_or(unknown, |in_flight| in_flight.handle_ack_up_to(id));
+        let released = self.in_flight.as_mut().map_or(unknown, |in_flight| in_flight.handle_ack_up_to(id, on_release));
         let confirmed = self.receipts.as_mut().map_or(unknown, |receipts| receipts.handle_ack_up_to(id));
         let count = |(outcome, count), wanted| if outcome == wanted { count } else { 0 };
         AckedUpTo {

@@ -27,6 +27,7 @@ mod spill_log;
 mod turns;
 
 pub mod books;
+pub mod delays;
 pub mod event;
 pub mod output;
 pub mod stats;
@@ -37,6 +38,7 @@ pub mod testing;
 pub use awaited::AckNews;
 pub use books::Books;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, Class, Found, NamespaceEntry};
+pub use delays::{DELAY_BUCKETS_S, Delays};
 pub use event::{
     CloseReason, Event, GiveUpReason, HandshakeFailure, RefusalReason, Tier, Transport, UnsubscribeReason,
 };

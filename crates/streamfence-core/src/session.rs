@@ -3,6 +3,7 @@
 //! A complete machine: it knows nothing of other clients, sockets, tasks or clocks. Never another session.
 
 mod ladder;
+mod look;
 mod pace;
 mod reload;
 mod slowness;
@@ -24,7 +25,7 @@ use crate::event::CloseReason;
 use crate::in_flight::GiveUp;
 use crate::lane::{AckedUpTo, Admission, Lane, Rejection, Sending, Shed, WayOut, Wishes, earlier};
 use crate::link::Room;
-use crate::message::{ClientId, Message, MessageId, NamespaceId, TopicId};
+use crate::message::{ClientId, Message, MessageId, NamespaceId, Offset, TopicId};
 use crate::output::Transmit;
 use crate::policy::Exhaustion;
 use crate::slow_client::SlowClient;
@@ -71,6 +72,8 @@ struct SeatedLane {
     is_waiting: bool,
     /// Where the hub's topic index holds this lane.
     seat: u32,
+    /// The last message of its topic when it opened: what it is told of the time before has waited for nothing.
+    after: Offset,
 }
 
 impl Session {
@@ -115,7 +118,7 @@ impl Session {
             // Most clients have one, and a slab makes room for four.
             self.lanes.reserve_exact(1);
         }
-        let place = self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0 }) as u32;
+        let place = self.lanes.insert(SeatedLane { lane, is_waiting: false, seat: 0, after: Offset(0) }) as u32;
         if let Some(ladder) = &mut self.ladder {
             ladder.make_place(place);
         }
@@ -232,8 +235,11 @@ impl Session {
     }
 
     /// Releases a message the client says it has.
-    pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
-        let outcome = self.settle_ack(topic, books, |lane| lane.handle_ack(id)).unwrap_or(AckOutcome::Foreign);
+    pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, now: Instant, books: &mut Books) -> AckOutcome {
+        let outcome = self.settle_ack(topic, books, |lane, books| {
+            lane.handle_ack(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
+        });
+        let outcome = outcome.unwrap_or(AckOutcome::Foreign);
         if outcome == AckOutcome::Released && !books.awaited.is_empty() {
             books.awaited.settle(topic, id, self.client, true);
         }
@@ -243,9 +249,11 @@ impl Session {
     }
 
     /// Releases every message up to one the client says it has.
-    pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, books: &mut Books) -> AckOutcome {
+    pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, now: Instant, books: &mut Books) -> AckOutcome {
         let awaited = self.awaited_of(topic, books);
-        let heard = self.settle_ack(topic, books, |lane| lane.handle_ack_up_to(id));
+        let heard = self.settle_ack(topic, books, |lane, books| {
+            lane.handle_ack_up_to(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
+        });
         self.settle_awaited(topic, awaited, true, books);
         let AckedUpTo { outcome, released, confirmed } = heard.unwrap_or(AckedUpTo::nothing(AckOutcome::Foreign));
         if confirmed > 0 {
@@ -266,7 +274,7 @@ impl Session {
         clock: Duration,
         books: &mut Books,
     ) -> AckOutcome {
-        let outcome = self.settle_ack(topic, books, |lane| lane.handle_nack(id, delay, clock));
+        let outcome = self.settle_ack(topic, books, |lane, _| lane.handle_nack(id, delay, clock));
         let outcome = outcome.unwrap_or(AckOutcome::Foreign);
         if outcome == AckOutcome::Nacked {
             self.nearest = self.nearest.min(clock.saturating_add(delay));
@@ -394,7 +402,8 @@ impl Session {
             }
             room.take(frames, bytes);
             let Sending { message, attempt, awaits_ack } = seated.lane.send(clock, now);
-            books.sent(self.client, &message, attempt, awaits_ack);
+            let has_waited = attempt == 1 && message.id.offset > seated.after;
+            books.sent(self.client, &message, attempt, awaits_ack, now, has_waited);
             if attempt > 1 {
                 seated.lane.count_retry();
             }
@@ -439,71 +448,14 @@ impl Session {
         self.nearest != Duration::MAX || self.alarm.is_some() || self.ladder.is_some()
     }
 
-    /// When to call [`Session::handle_timeout`], on the link's clock; never too late, perhaps too early.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
-        (self.nearest != Duration::MAX).then_some(self.nearest)
-    }
-
-    /// When to call [`Session::handle_timeout`] in real time; never too late, perhaps too early.
-    #[must_use]
-    pub fn poll_alarm(&self) -> Option<Instant> {
-        self.alarm
-    }
-
-    /// The client.
-    #[must_use]
-    pub fn client(&self) -> ClientId {
-        self.client
-    }
-
-    /// The namespace it is in.
-    #[must_use]
-    pub fn namespace(&self) -> NamespaceId {
-        self.namespace
-    }
-
-    /// How many messages were delivered to it in the last second, when that was looked at last.
-    #[must_use]
-    pub fn delivered_per_second(&self) -> u32 {
-        self.pace.per_second()
-    }
-
-    /// Whether it may have something to say.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        !self.control.is_empty() || !self.turns.is_empty()
-    }
-
-    /// How many answers wait to be said.
-    #[must_use]
-    pub fn control_backlog(&self) -> usize {
-        self.control.len()
-    }
-
-    /// Its lanes.
-    pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        self.lanes.iter().map(|(_, seated)| &seated.lane)
-    }
-
-    /// The lane at a place.
-    ///
-    /// # Panics
-    /// When there is none.
-    #[must_use]
-    pub fn lane(&self, place: u32) -> &Lane {
-        &self.lanes[place as usize].lane
-    }
-
-    /// Where the lane of a topic stands. A walk: a session has few lanes, and the hot path knows the place.
-    #[must_use]
-    pub fn lane_of(&self, topic: TopicId) -> Option<u32> {
-        self.lanes.iter().find(|(_, seated)| seated.lane.topic() == topic).map(|(place, _)| place as u32)
-    }
-
     /// Notes where the hub's topic index holds a lane.
     pub(crate) fn seat(&mut self, place: u32, seat: u32) {
         self.lanes[place as usize].seat = seat;
+    }
+
+    /// Notes after which message of its topic a lane has opened.
+    pub(crate) fn opens_after(&mut self, place: u32, offset: Offset) {
+        self.lanes[place as usize].after = offset;
     }
 
     /// The name is random, so it is as good a salt as any, and the same in every run of a simulation.
@@ -513,11 +465,16 @@ impl Session {
     }
 
     /// Lets the lane of a topic hear an acknowledgement, and gives it its turn if that opened its window.
-    fn settle_ack<T>(&mut self, topic: TopicId, books: &mut Books, hear: impl FnOnce(&mut Lane) -> T) -> Option<T> {
+    fn settle_ack<T>(
+        &mut self,
+        topic: TopicId,
+        books: &mut Books,
+        hear: impl FnOnce(&mut Lane, &mut Books) -> T,
+    ) -> Option<T> {
         let place = self.lane_of(topic)?;
         let seated = &mut self.lanes[place as usize];
         let before = seated.lane.len();
-        let outcome = hear(&mut seated.lane);
+        let outcome = hear(&mut seated.lane, books);
         seated.end_overflow(self.client, books);
         if let Some(ladder) = &mut self.ladder
             && seated.lane.len() < before

@@ -6,6 +6,7 @@ use std::ops::AddAssign;
 use std::time::Duration;
 
 use crate::catalog::Catalog;
+use crate::delays::Delays;
 use crate::event::{Event, Tier};
 use crate::message::TopicId;
 use crate::spill::{SpillRefusal, SpillStats, StoreId};
@@ -62,6 +63,11 @@ pub struct TopicStats {
     pub abandoned: u64,
     /// Acknowledgements, by [`AckOutcome`].
     pub acks: [u64; AckOutcome::ALL.len()],
+    /// How long after they were published messages were sent for the first time, each counted once per lane. What a
+    /// newcomer is told of the time before it came is not among them.
+    pub sent_after: Delays,
+    /// How long after that those that are released by an ack were.
+    pub acked_after: Delays,
 }
 
 impl TopicStats {
@@ -113,6 +119,8 @@ impl AddAssign<&Self> for TopicStats {
             dead_letters_evicted,
             abandoned,
             acks,
+            sent_after,
+            acked_after,
         } = more;
         self.published += published;
         self.published_bytes += published_bytes;
@@ -134,6 +142,8 @@ impl AddAssign<&Self> for TopicStats {
         self.exhausted += exhausted;
         self.dead_letters_evicted += dead_letters_evicted;
         self.abandoned += abandoned;
+        self.sent_after.add(sent_after);
+        self.acked_after.add(acked_after);
         self.spill_refusals.iter_mut().zip(spill_refusals).for_each(|(sum, more)| *sum += more);
         self.acks.iter_mut().zip(acks).for_each(|(sum, more)| *sum += more);
     }

@@ -22,24 +22,23 @@ pub struct Api {
     pub(crate) fence: Fence,
     pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
     keys: Keys,
-    pub(crate) process: Arc<dyn Process>,
-    /// Places for those who read events along.
-    pub(crate) readers: Arc<Semaphore>,
     pub(crate) history: Arc<History>,
     pub(crate) idempotency: publish::Idempotency,
     /// Places for streams.
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) process: Arc<dyn Process>,
+    /// Places for those who read events along.
+    pub(crate) readers: Arc<Semaphore>,
 }
 
 impl Api {
     /// An API of a fence that asks nobody for a key. `metrics` renders the numbers as OpenMetrics text; it is called once
     /// per scrape, after the fence has handed over its latest.
     pub fn new(fence: Fence, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        let process = Arc::new(Unknown::new());
         let streams = Arc::new(Semaphore::new(publish::MOST_STREAMS));
-        let idempotency = publish::Idempotency::default();
+        let (idempotency, process) = (publish::Idempotency::default(), Arc::new(Unknown::new()));
         let (keys, readers, history) = (Keys::none(), events::places(), Arc::default());
-        Self { fence, metrics: Arc::new(metrics), keys, process, readers, history, idempotency, streams }
+        Self { fence, metrics: Arc::new(metrics), keys, idempotency, streams, process, readers, history }
     }
 
     /// The same with what the process around the fence tells of itself, and can be asked to do.

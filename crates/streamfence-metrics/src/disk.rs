@@ -7,7 +7,7 @@ use prometheus_client::encoding::MetricEncoder;
 use streamfence_core::{IO_BUCKETS_S, SpillStats, StoreId};
 
 use crate::families::{Family, Source};
-use crate::metrics::counter;
+use crate::metrics::{counter, histogram};
 
 /// A store, as it was told of last.
 #[derive(Clone, Debug, Default)]
@@ -27,12 +27,7 @@ impl Disk {
             Source::StoreTimes => {
                 let SpillStats { write_times, write_us, read_times, read_us, .. } = &self.stats;
                 for (operation, times, us) in [("write", write_times, write_us), ("read", read_times, read_us)] {
-                    let limits = IO_BUCKETS_S.into_iter().chain([f64::INFINITY]);
-                    let buckets: Vec<_> = limits.zip(times.iter().copied()).collect();
-                    let (seconds, count) = (*us as f64 / 1e6, times.iter().sum());
-                    let labels = [label, ("operation", operation)];
-                    let mut series = metric.encode_family(&labels)?;
-                    series.encode_histogram::<[(&str, &str); 0]>(seconds, count, &buckets, None)?;
+                    histogram(metric, &[label, ("operation", operation)], &IO_BUCKETS_S, times, *us)?;
                 }
                 Ok(())
             }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
-use streamfence_core::{AckOutcome, LaneSurvey, MemoryUse, SpillRefusal, SpillStats, TopicStats};
+use streamfence_core::{AckOutcome, Delays, LaneSurvey, MemoryUse, SpillRefusal, SpillStats, TopicStats};
 
 use Source::{
     Acks, Active, Age, AuthRateLimited, AuthRejected, Build, CertificateExpiry, CertificateLoads, ConfigGeneration,
-    ConfigReloaded, ConfigReloads, Connected, Disconnected, HandshakesFailed, Links, Memory, Overflow, Refused,
+    ConfigReloaded, ConfigReloads, Connected, Delay, Disconnected, HandshakesFailed, Links, Memory, Overflow, Refused,
     Sessions, SlowClients, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
 };
 
@@ -43,6 +43,8 @@ pub(crate) enum Source {
     Acks,
     /// How a topic's lanes stand now.
     Survey(fn(&LaneSurvey) -> u64),
+    /// How long something of a topic took.
+    Delay(fn(&TopicStats) -> &Delays),
     /// How old a topic's oldest message is.
     Age,
     /// Clients that joined a namespace.
@@ -106,7 +108,7 @@ impl Family {
     #[must_use]
     pub fn labels(&self) -> &'static [&'static str] {
         match self.source {
-            Stats(_) | Survey(_) | Age => &["namespace", "topic"],
+            Stats(_) | Survey(_) | Delay(_) | Age => &["namespace", "topic"],
             Overflow | SpillRefused => &["namespace", "topic", "reason"],
             Acks => &["namespace", "topic", "outcome"],
             Connected | Active | SlowClients | AuthRejected | AuthRateLimited => &["namespace"],
@@ -133,7 +135,7 @@ impl Family {
             }
             Survey(_) | Age | Active | SlowClients | CertificateExpiry | ConfigReloaded | ConfigGeneration | Links
             | Memory(_) | StoreLevel(_) => MetricType::Gauge,
-            StoreTimes => MetricType::Histogram,
+            Delay(_) | StoreTimes => MetricType::Histogram,
             Build => MetricType::Info,
         }
     }
@@ -190,6 +192,8 @@ pub static FAMILIES: &[Family] = &[
     family("dead_letters", Survey(|s| s.dead_letters), "Messages that were given up and are kept."),
     family("dead_letters_evicted", Stats(|s| s.dead_letters_evicted), "Messages that were kept and gave way to newer ones."),
     family("acks", Acks, "Acknowledgements, by what they did."),
+    measured("publish_to_sent", Unit::Seconds, Delay(|s| &s.sent_after), "How long after they were published messages were first handed to a client's transport; without the last values a newcomer gets."),
+    measured("sent_to_acked", Unit::Seconds, Delay(|s| &s.acked_after), "How long after that clients acked them, where an ack is wanted; retries are part of it."),
 
     family("lanes", Survey(|s| s.lanes), "Subscriptions."),
     family("spilled_lanes", Survey(|s| s.spilled_lanes), "Those of them that have more on disk than they have taken in."),

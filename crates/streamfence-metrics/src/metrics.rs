@@ -13,14 +13,15 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
 use prometheus_client::registry::Registry;
 use streamfence_core::{
-    Catalog, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Observer, RefusalReason, SpillStats, StoreId,
-    Tier, TopicId, TopicStats,
+    Catalog, CloseReason, DELAY_BUCKETS_S, Event, HandshakeFailure, LaneSurvey, MemoryUse, Observer, RefusalReason,
+    SpillStats, StoreId, Tier, TopicId, TopicStats,
 };
 
 use crate::disk::Disk;
 use crate::families::{FAMILIES, Family, PREFIX, Source, acks, overflows, spill_refusals, worst};
 
-/// The metrics of one fence. Clones share the numbers.
+/// The metrics of one fence. Clones share the numbers. An application that has a registry of its own shows them there:
+/// `examples/own_registry.rs`.
 ///
 /// ```
 /// use streamfence_core::{Catalog, Namespace};
@@ -419,6 +420,10 @@ impl Topic {
                 .try_for_each(|(reason, count)| counter(metric, &[namespace, topic, ("reason", reason)], count)),
             Source::SpillRefused => spill_refusals(&numbers.stats)
                 .try_for_each(|(reason, count)| counter(metric, &[namespace, topic, ("reason", reason)], count)),
+            Source::Delay(of) => {
+                let delays = of(&numbers.stats);
+                histogram(metric, &labels, &DELAY_BUCKETS_S, &delays.counts, delays.sum_us)
+            }
             Source::Acks => acks(&numbers.stats)
                 .try_for_each(|(outcome, count)| counter(metric, &[namespace, topic, ("outcome", outcome)], count)),
             Source::Survey(level) => {
@@ -439,6 +444,20 @@ pub(crate) fn counter<const N: usize>(
     count: u64,
 ) -> fmt::Result {
     metric.encode_family(labels)?.encode_counter::<[(&str, &str); 0], u64, u64>(&count, None)
+}
+
+/// Shows how often something took how long: by the ends of the buckets, one more for what took longer, and in all.
+pub(crate) fn histogram<const N: usize>(
+    metric: &mut MetricEncoder<'_>,
+    labels: &[(&str, &str); N],
+    ends: &[f64],
+    counts: &[u64],
+    sum_us: u64,
+) -> fmt::Result {
+    let ends = ends.iter().copied().chain([f64::INFINITY]);
+    let buckets: Vec<_> = ends.zip(counts.iter().copied()).collect();
+    let (seconds, count) = (sum_us as f64 / 1e6, counts.iter().sum());
+    metric.encode_family(labels)?.encode_histogram::<[(&str, &str); 0]>(seconds, count, &buckets, None)
 }
 
 /// Adds what happened since the last time; taken apart so that a new number cannot be forgotten here.
@@ -466,6 +485,8 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
         dead_letters_evicted,
         abandoned,
         acks,
+        sent_after,
+        acked_after,
     } = since_last;
     total.published += published;
     total.published_bytes += published_bytes;
@@ -493,4 +514,6 @@ fn add(total: &mut TopicStats, since_last: &TopicStats) {
     for (total, since_last) in total.acks.iter_mut().zip(acks) {
         *total += since_last;
     }
+    total.sent_after.add(sent_after);
+    total.acked_after.add(acked_after);
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use expect_test::expect;
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use streamfence_core::{
-    Catalog, ClientId, CloseReason, Event, HandshakeFailure, LaneSurvey, MemoryUse, Namespace, Observer, RefusalReason,
-    SpillStats, StoreId, TopicId, TopicStats, Transport,
+    Catalog, ClientId, CloseReason, Delays, Event, HandshakeFailure, LaneSurvey, MemoryUse, Namespace, Observer,
+    RefusalReason, SpillStats, StoreId, TopicId, TopicStats, Transport,
 };
 
 use crate::{FAMILIES, Metrics, reference};
@@ -37,6 +38,12 @@ fn connected(namespace: &str) -> Event {
 
 fn disconnected(namespace: &str, reason: CloseReason) -> Event {
     Event::Disconnected { namespace: namespace.into(), client: ClientId([0; 12]), reason }
+}
+
+fn took(ms: &[u64]) -> Delays {
+    let mut delays = Delays::default();
+    ms.iter().for_each(|ms| delays.count(Duration::from_millis(*ms)));
+    delays
 }
 
 /// The lines that show a number other than zero.
@@ -72,6 +79,8 @@ fn every_number_shows_under_its_name() {
         spill_refusals: [1, 2, 3, 4, 5, 6],
         lost_on_disk: 32,
         acks: [16, 21, 17, 18, 19, 20],
+        sent_after: took(&[1, 1, 700]),
+        acked_after: took(&[90_000]),
     };
     metrics.on_stats(quote(&catalog), &stats);
     metrics.on_stats(quote(&catalog), &TopicStats { published: 100, ..TopicStats::default() });
@@ -139,6 +148,26 @@ fn every_number_shows_under_its_name() {
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="unknown"} 18
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="foreign"} 19
         streamfence_acks_total{namespace="/feed",topic="quote",outcome="nacked"} 20
+        streamfence_publish_to_sent_seconds_sum{namespace="/feed",topic="quote"} 0.702
+        streamfence_publish_to_sent_seconds_count{namespace="/feed",topic="quote"} 3
+        streamfence_publish_to_sent_seconds_bucket{le="0.001",namespace="/feed",topic="quote"} 2
+        streamfence_publish_to_sent_seconds_bucket{le="0.0025",namespace="/feed",topic="quote"} 2
+        streamfence_publish_to_sent_seconds_bucket{le="0.005",namespace="/feed",topic="quote"} 2
+        streamfence_publish_to_sent_seconds_bucket{le="0.01",namespace="/feed",topic="quote"} 2
+        streamfence_publish_to_sent_seconds_bucket{le="0.025",namespace="/feed",topic="quote"} 2
+        streamfence_publish_to_sent_seconds_bucket{le="0.05",namespace="/feed",topic="quote"} 2
+        streamfence_publish_to_sent_seconds_bucket{le="0.1",namespace="/feed",topic="quote"} 2
+        streamfence_publish_to_sent_seconds_bucket{le="0.25",namespace="/feed",topic="quote"} 2
+        streamfence_publish_to_sent_seconds_bucket{le="0.5",namespace="/feed",topic="quote"} 2
+        streamfence_publish_to_sent_seconds_bucket{le="1.0",namespace="/feed",topic="quote"} 3
+        streamfence_publish_to_sent_seconds_bucket{le="2.5",namespace="/feed",topic="quote"} 3
+        streamfence_publish_to_sent_seconds_bucket{le="10.0",namespace="/feed",topic="quote"} 3
+        streamfence_publish_to_sent_seconds_bucket{le="30.0",namespace="/feed",topic="quote"} 3
+        streamfence_publish_to_sent_seconds_bucket{le="60.0",namespace="/feed",topic="quote"} 3
+        streamfence_publish_to_sent_seconds_bucket{le="+Inf",namespace="/feed",topic="quote"} 3
+        streamfence_sent_to_acked_seconds_sum{namespace="/feed",topic="quote"} 90.0
+        streamfence_sent_to_acked_seconds_count{namespace="/feed",topic="quote"} 1
+        streamfence_sent_to_acked_seconds_bucket{le="+Inf",namespace="/feed",topic="quote"} 1
         streamfence_spilled_lanes{namespace="/feed",topic="quote"} 22
         streamfence_spilled_messages{namespace="/feed",topic="quote"} 23
         streamfence_spilled_bytes{namespace="/feed",topic="quote"} 24
@@ -204,9 +233,13 @@ fn the_scrape_holds_the_families_of_the_table_and_nothing_else() {
     let page = metrics.encode();
     let series = page.lines().filter(|line| !line.starts_with('#'));
     let names = series.filter_map(|line| line.split(['{', ' ']).next());
+    let is_histogram = |name: &str| {
+        let known = FAMILIES.iter().find(|family| family.exposed_name() == name);
+        known.is_some_and(|family| matches!(family.metric_type(), MetricType::Histogram))
+    };
     // A histogram has three kinds of series under one name.
     let family = |name: &str| {
-        let of_histogram = |end: &str| name.strip_suffix(end).filter(|name| name.ends_with("_io_seconds"));
+        let of_histogram = |end: &str| name.strip_suffix(end).filter(|name| is_histogram(name));
         ["_sum", "_count", "_bucket"].iter().find_map(|end| of_histogram(end)).unwrap_or(name).to_owned()
     };
     let scraped: BTreeSet<_> = names.map(family).collect();
@@ -217,7 +250,7 @@ fn the_scrape_holds_the_families_of_the_table_and_nothing_else() {
             assert!(page.lines().any(|line| line.starts_with(&prefix)), "{prefix}");
             continue;
         }
-        let part = if family.exposed_name().ends_with("_io_seconds") { "_sum" } else { "" };
+        let part = if is_histogram(&family.exposed_name()) { "_sum" } else { "" };
         let prefix = format!("{}{part}{{", family.exposed_name());
         let line = page.lines().find(|line| line.starts_with(&prefix)).unwrap();
         let labels: Vec<_> =
@@ -265,6 +298,8 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_dead_letters` | gauge | `namespace`, `topic` | Messages that were given up and are kept. |
         | `streamfence_dead_letters_evicted_total` | counter | `namespace`, `topic` | Messages that were kept and gave way to newer ones. |
         | `streamfence_acks_total` | counter | `namespace`, `topic`, `outcome` | Acknowledgements, by what they did. |
+        | `streamfence_publish_to_sent_seconds` | histogram | `namespace`, `topic` | How long after they were published messages were first handed to a client's transport; without the last values a newcomer gets. |
+        | `streamfence_sent_to_acked_seconds` | histogram | `namespace`, `topic` | How long after that clients acked them, where an ack is wanted; retries are part of it. |
         | `streamfence_lanes` | gauge | `namespace`, `topic` | Subscriptions. |
         | `streamfence_spilled_lanes` | gauge | `namespace`, `topic` | Those of them that have more on disk than they have taken in. |
         | `streamfence_spilled_messages` | gauge | `namespace`, `topic` | Messages that lanes have there, each counted once a lane. |

@@ -78,9 +78,9 @@ struct Inner {
     is_closing: AtomicBool,
     failed: watch::Sender<bool>,
     budget: Option<Arc<Budget>>,
-    questions: Semaphore,
     /// Places for publishers that wait for acks.
     ack_waits: Semaphore,
+    questions: Semaphore,
 }
 
 struct ShardHandle {

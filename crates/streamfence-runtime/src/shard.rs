@@ -87,10 +87,10 @@ pub(crate) struct Shard {
     /// What is to be published next, before what is in the channel.
     next_publish: Option<Publish>,
     portion: Option<Portion>,
-    /// Bounded by whoever lets them be asked.
-    questions: VecDeque<Question>,
     /// Publishers that wait for acks.
     waits: Waits,
+    /// Bounded by whoever lets them be asked.
+    questions: VecDeque<Question>,
     is_orphaned: bool,
     /// Whether it has ended every connection for good: whoever comes now came too late.
     is_closed: bool,
@@ -130,8 +130,8 @@ impl Shard {
             drain: None,
             next_publish: None,
             portion,
-            questions: VecDeque::new(),
             waits: Waits::default(),
+            questions: VecDeque::new(),
             is_orphaned: false,
             is_closed: false,
         }
@@ -149,8 +149,8 @@ impl Shard {
             self.hub.handle_timeout(now.into_std());
             self.tick(now);
             more_outputs = self.drain_outputs(now);
-            let more_questions = self.look_around(now);
             self.waits.pass_on(&mut self.hub);
+            let more_questions = self.look_around(now);
             self.finish_drain(now);
             if more_news || more_spill || more_publishes || more_outputs || more_questions {
                 // The sockets have writers of their own, and this is their turn.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,13 @@ pub(super) struct Suite {
     file: String,
     /// What `STREAMFENCE_TIER` says to it.
     tier: &'static str,
+}
+
+/// The programs that suites run.
+pub(super) struct Programs {
+    pub(super) binary: PathBuf,
+    /// Only where a suite wants it.
+    pub(super) prometheus: Option<PathBuf>,
 }
 
 /// What may run at the same time.
@@ -113,6 +120,11 @@ impl Suite {
         }
     }
 
+    /// Whether it asks for a Prometheus, to be scraped by it.
+    pub(super) fn wants_prometheus(&self) -> bool {
+        self.name.ends_with("-prometheus")
+    }
+
     pub(super) fn needs_nginx(&self) -> bool {
         self.name.contains("nginx")
     }
@@ -122,13 +134,14 @@ impl Suite {
     }
 
     /// Runs the suite to its end and reads what it counted.
-    pub(super) fn run(&self, binary: &Path, logs: &Path) -> Result<Report> {
+    pub(super) fn run(&self, programs: &Programs, logs: &Path) -> Result<Report> {
         let log_path = logs.join(format!("{}.log", self.name.replace('/', "-")));
         let log_file = File::create(&log_path)?;
         let started = Instant::now();
         let mut child = self
             .command()
-            .env("STREAMFENCE_BIN", binary)
+            .env("STREAMFENCE_BIN", &programs.binary)
+            .envs(programs.prometheus.as_ref().map(|program| ("PROMETHEUS_BIN", program)))
             .env("STREAMFENCE_TIER", self.tier)
             .stdin(Stdio::null())
             .stdout(log_file.try_clone()?)

@@ -183,6 +183,8 @@ const LAYERS: &[Layer] = &[
             "ratatui",
             // How many descriptors there may be, and how long a tick of the processor's time is.
             "rustix",
+            // The few words that systemd waits for.
+            "sd-notify",
             "serde",
             "serde_json",
             "tokio",
@@ -236,7 +238,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "xtask",
-        may_use: &["anyhow", "cargo_metadata", "clap", "xshell"],
+        may_use: &["anyhow", "cargo_metadata", "clap", "serde_json", "xshell"],
         because: "it must build when our crates do not",
     },
 ];

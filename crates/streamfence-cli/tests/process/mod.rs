@@ -70,7 +70,13 @@ impl Said {
 
 impl Running {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_streamfence")).args(arguments))
+        Self::start_with(arguments, &[])
+    }
+
+    /// The same with variables of its environment.
+    pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_streamfence"));
+        Self::spawn(command.args(arguments).envs(variables.iter().copied()))
     }
 
     /// The same after some words to a shell, such as `ulimit`.

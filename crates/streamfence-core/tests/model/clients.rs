@@ -130,7 +130,8 @@ impl Model {
                 let all = topic_of(slot, topic);
                 let offset = (offsets[all] + 1).saturating_sub(nth);
                 let lane = self.sessions[slot].as_mut()?.lanes[topic].as_mut();
-                let outcome = lane.map_or(AckOutcome::Foreign, |lane| lane.ack(offset, &mut self.stats[all]));
+                let outcome =
+                    lane.map_or(AckOutcome::Foreign, |lane| lane.ack(offset, self.now_ms, &mut self.stats[all]));
                 self.stats[all].acks[outcome as usize] += 1;
                 return Some(outcome);
             }
@@ -138,8 +139,8 @@ impl Model {
                 let all = topic_of(slot, topic);
                 let offset = (offsets[all] + 1).saturating_sub(nth);
                 let lane = self.sessions[slot].as_mut()?.lanes[topic].as_mut();
-                let (outcome, count) =
-                    lane.map_or((AckOutcome::Foreign, 1), |lane| lane.ack_up_to(offset, &mut self.stats[all]));
+                let (outcome, count) = lane
+                    .map_or((AckOutcome::Foreign, 1), |lane| lane.ack_up_to(offset, self.now_ms, &mut self.stats[all]));
                 self.stats[all].acks[outcome as usize] += count;
                 return Some(outcome);
             }
@@ -208,7 +209,8 @@ impl Model {
             return;
         }
         let expires = draft.ttl_ms.map(|ttl| self.now_ms + ttl);
-        let letter = Letter { offset: offsets[draft.topic], draft: draft.clone(), expires, missed: Vec::new() };
+        let (offset, published) = (offsets[draft.topic], self.now_ms);
+        let letter = Letter { offset, draft: draft.clone(), published, expires, missed: Vec::new() };
         let session = self.sessions[slot].as_mut();
         if let Some(lane) = session.and_then(|session| session.lanes[draft.topic % TOPICS_EACH].as_mut()) {
             let is_taken = lane.offer(letter, self.now_ms, &mut self.stats[draft.topic]);

@@ -1,5 +1,7 @@
 //! A lane as anyone would write it first: two vectors, walked whenever there is a question.
 
+use std::time::Duration;
+
 use streamfence_core::{AckOutcome, LossReason, Overflow, TopicStats};
 
 use super::world::{Draft, Promise, Rule};
@@ -9,6 +11,7 @@ pub(crate) struct Letter {
     pub(crate) offset: u64,
     pub(crate) draft: Draft,
     /// In milliseconds of the run.
+    pub(crate) published: u64,
     pub(crate) expires: Option<u64>,
     /// What the client missed just before it, one by one.
     pub(crate) missed: Vec<Missed>,
@@ -22,6 +25,8 @@ pub(crate) struct Sent {
     pub(crate) attempts: u32,
     /// On the link's clock; `None` while it waits to be sent again.
     pub(crate) due: Option<u64>,
+    /// When it was sent for the first time, in milliseconds of the run.
+    at: u64,
     /// What was told before it, and may have been lost with its link.
     told: Vec<Gap>,
 }
@@ -341,6 +346,7 @@ impl Lane {
         assert!(!keeps_order || letter.offset > self.newest, "first attempts leave in order");
         self.newest = self.newest.max(letter.offset);
         stats.sent_bytes += letter.draft.size as u64;
+        stats.sent_after.count(Duration::from_millis(now - letter.published));
         if let Promise::BestEffort { pace_ms: Some(pace), .. } = self.rule.promise {
             let key = self.pace_key(&letter);
             assert!(self.waits.iter().all(|wait| wait.key != key), "a value is sent only when its key does not wait");
@@ -353,25 +359,29 @@ impl Lane {
             self.waits.push(Wait { key, until: now + pace, held: None });
         }
         if due.is_some() {
-            self.sent.push(Sent { letter, attempts: 1, due, told: std::mem::take(&mut self.told) });
+            self.sent.push(Sent { letter, attempts: 1, due, at: now, told: std::mem::take(&mut self.told) });
         } else {
             stats.delivered += 1;
         }
     }
 
-    pub(crate) fn ack(&mut self, offset: u64, stats: &mut TopicStats) -> AckOutcome {
+    pub(crate) fn ack(&mut self, offset: u64, now: u64, stats: &mut TopicStats) -> AckOutcome {
         let Some(place) = self.place(offset) else { return self.outcome_of_absent(offset) };
-        self.sent.remove(place);
+        let sent = self.sent.remove(place);
         stats.delivered += 1;
+        stats.acked_after.count(Duration::from_millis(now - sent.at));
         AckOutcome::Released
     }
 
     /// Says what it was and how many it released, at least one where it was anything.
-    pub(crate) fn ack_up_to(&mut self, offset: u64, stats: &mut TopicStats) -> (AckOutcome, u64) {
+    pub(crate) fn ack_up_to(&mut self, offset: u64, now: u64, stats: &mut TopicStats) -> (AckOutcome, u64) {
         if self.outcome_of_absent(offset) == AckOutcome::Unknown {
             return (AckOutcome::Unknown, 1);
         }
         let before = self.sent.len();
+        for sent in self.sent.iter().filter(|sent| sent.letter.offset <= offset) {
+            stats.acked_after.count(Duration::from_millis(now - sent.at));
+        }
         self.sent.retain(|sent| sent.letter.offset > offset);
         let released = (before - self.sent.len()) as u64;
         stats.delivered += released;

@@ -5,6 +5,7 @@
 
 mod audience;
 mod awaited;
+mod delays;
 mod exhaustion;
 mod gap;
 mod hub;

@@ -557,9 +557,9 @@ fn a_promised_value_takes_the_place_of_an_older_one_and_is_acked_all_the_same() 
         let sending = lane.send(|| Duration::ZERO, now);
         assert_eq!((sending.message.id, sending.awaits_ack), (id(offset), true));
     }
-    assert_eq!(lane.handle_ack(id(3)), AckOutcome::Released);
-    assert_eq!(lane.handle_ack(id(3)), AckOutcome::Late);
-    assert_eq!(lane.handle_ack(id(2)), AckOutcome::Released);
+    assert_eq!(lane.handle_ack(id(3), |_| {}), AckOutcome::Released);
+    assert_eq!(lane.handle_ack(id(3), |_| {}), AckOutcome::Late);
+    assert_eq!(lane.handle_ack(id(2), |_| {}), AckOutcome::Released);
     assert!(lane.is_empty());
 }
 
@@ -577,7 +577,7 @@ fn a_promised_message_waits_for_the_receipt_window_where_there_is_no_other() {
     }
     assert!(!lane.send(|| Duration::ZERO, now).awaits_ack, "nothing is sent again by a lane that never promised to");
     assert!(lane.next().is_none(), "the window is full");
-    assert_eq!(lane.handle_ack(id(1)), AckOutcome::Confirmed);
+    assert_eq!(lane.handle_ack(id(1), |_| {}), AckOutcome::Confirmed);
     assert_eq!(lane.next().map(|message| message.id), Some(id(2)));
 }
 

@@ -97,8 +97,8 @@ impl Fence {
                 is_closing: AtomicBool::new(false),
                 failed: failed.clone(),
                 budget: budget.clone(),
-                questions: Semaphore::new(QUESTIONS_AT_ONCE),
                 ack_waits: Semaphore::new(MOST_WAITS),
+                questions: Semaphore::new(QUESTIONS_AT_ONCE),
             }
         }))
     }
