@@ -141,12 +141,19 @@ test("the publisher says what became of a message, and the subscriber gets it", 
   await subscriber.getByText('{"text":"hello"}').waitFor();
   await server.metricIs("streamfence_acks_total", { outcome: "released" }, 1);
 
+  await publisher.getByLabel("wait for acks").check();
+  await publisher.getByRole("button", { name: "Publish" }).click();
+  await publisher.getByText("1 of 1 ack").waitFor();
+  await publisher.getByLabel("Topic").selectOption({ label: "/feed tick" });
+  await until("what needs no ack is not waited for", () => publisher.getByLabel("wait for acks").isDisabled());
+  await publisher.getByLabel("Topic").selectOption({ label: "/alerts alert" });
+
   await publisher.getByLabel("Payload, JSON").fill("{not json");
   await publisher.getByRole("button", { name: "Publish" }).click();
   await publisher.getByText(/The payload is not JSON/).waitFor();
 
   await subscriber.getByRole("button", { name: "Stop" }).click();
-  await subscriber.getByText("stopped after 1 message").waitFor();
+  await subscriber.getByText("stopped after 2 messages").waitFor();
   await publisher.getByLabel("Payload, JSON").fill("1");
   await publisher.getByRole("button", { name: "Publish" }).click();
   await publisher.getByText("nobody is subscribed").waitFor();
