@@ -2,12 +2,61 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 use streamfence_runtime::{Fence, Payload};
 
 /// How often something is published.
 const TICK: Duration = Duration::from_millis(50);
 const SYMBOLS: [&str; 8] = ["DEMO", "ALDER", "BIRCH", "CEDAR", "ELDER", "HAZEL", "LARCH", "ROWAN"];
+
+/// How many ticks lie between two of a kind.
+const OFFERS: u64 = 2;
+const TRADES: u64 = 2;
+const BOARDS: u64 = 4;
+const ALERTS: u64 = 40;
+
+#[derive(Serialize)]
+struct Price {
+    symbol: &'static str,
+    price: f64,
+    tick: u64,
+}
+
+#[derive(Serialize)]
+struct Offer {
+    offer: u64,
+    symbol: &'static str,
+    side: &'static str,
+    price: f64,
+}
+
+#[derive(Serialize)]
+struct Trade {
+    trade: u64,
+    symbol: &'static str,
+    price: f64,
+    quantity: u64,
+}
+
+#[derive(Serialize)]
+struct Board {
+    tick: u64,
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    symbol: &'static str,
+    price: f64,
+    open: f64,
+    yesterday: f64,
+}
+
+#[derive(Serialize)]
+struct Alert {
+    alert: u64,
+    text: String,
+}
 
 /// Publishes until the fence shuts down.
 pub(super) async fn publish(fence: Fence) {
@@ -19,44 +68,47 @@ pub(super) async fn publish(fence: Fence) {
         if fence.is_closing() {
             return;
         }
-        let symbol = SYMBOLS[tick as usize % SYMBOLS.len()];
-        say(&fence, "/feed", "ticker", json!({"symbol": "DEMO", "price": price(0, tick), "tick": tick})).await;
-        say(&fence, "/feed", "prices", json!({"symbol": symbol, "price": price(place(tick), tick), "tick": tick}))
-            .await;
-        if tick % 2 == 0 {
-            let side = if price(place(tick), tick + 1) > price(place(tick), tick) { "buy" } else { "sell" };
-            let offer = json!({"offer": tick, "symbol": symbol, "side": side, "price": price(place(tick), tick)});
-            say(&fence, "/feed", "offers", offer).await;
+        let place = tick as usize % SYMBOLS.len();
+        let (symbol, price) = (SYMBOLS[place], price_of(place, tick));
+        say(&fence, "/feed", "ticker", &Price { symbol: SYMBOLS[0], price: price_of(0, tick), tick }).await;
+        say(&fence, "/feed", "prices", &Price { symbol, price, tick }).await;
+        if tick % OFFERS == 0 {
+            let side = if price_of(place, tick + 1) > price { "buy" } else { "sell" };
+            say(&fence, "/feed", "offers", &Offer { offer: tick / OFFERS, symbol, side, price }).await;
+        }
+        if tick % TRADES == 0 {
             let quantity = tick * 7 % 90 + 10;
-            let trade =
-                json!({"trade": tick / 2, "symbol": symbol, "price": price(place(tick), tick), "quantity": quantity});
-            say(&fence, "/feed", "trades", trade).await;
+            say(&fence, "/feed", "trades", &Trade { trade: tick / TRADES, symbol, price, quantity }).await;
         }
-        if tick % 4 == 0 {
-            let row = |(place, symbol): (usize, &&str)| json!({"symbol": symbol, "price": price(place, tick), "low": price(place, tick / 400 * 400), "open": price(place, 0)});
-            let rows: Vec<Value> = SYMBOLS.iter().enumerate().map(row).collect();
-            say(&fence, "/feed", "board", json!({"tick": tick, "rows": rows})).await;
+        if tick % BOARDS == 0 {
+            say(&fence, "/feed", "board", &Board { tick, rows: rows(tick) }).await;
         }
-        if tick % 40 == 0 {
-            let alert = json!({"alert": tick / 40 + 1, "text": format!("DEMO is at {:.2}", price(0, tick))});
-            say(&fence, "/alerts", "alert", alert).await;
+        if tick % ALERTS == 0 {
+            let text = format!("{} is at {:.2}", SYMBOLS[0], price_of(0, tick));
+            say(&fence, "/alerts", "alert", &Alert { alert: tick / ALERTS + 1, text }).await;
         }
     }
 }
 
-fn place(tick: u64) -> usize {
-    tick as usize % SYMBOLS.len()
+fn rows(tick: u64) -> Vec<Row> {
+    let row = |(place, symbol)| Row {
+        symbol,
+        price: price_of(place, tick),
+        open: price_of(place, 0),
+        yesterday: price_of(place, 1_000),
+    };
+    SYMBOLS.into_iter().enumerate().map(row).collect()
 }
 
 /// A price that wanders, without a random number: two waves that never quite meet.
-fn price(place: usize, tick: u64) -> f64 {
+fn price_of(place: usize, tick: u64) -> f64 {
     let seconds = tick as f64 * TICK.as_secs_f64() + place as f64 * 11.0;
     let price = 100.0 + 12.0 * place as f64 + 5.0 * (seconds / 7.0).sin() + 2.0 * (seconds / 1.3).sin();
     (price * 100.0).round() / 100.0
 }
 
-async fn say(fence: &Fence, namespace: &str, topic: &str, value: Value) {
-    let payload = Payload::raw_json(value.to_string()).expect("a value is JSON");
+async fn say(fence: &Fence, namespace: &str, topic: &str, value: &impl Serialize) {
+    let payload = Payload::serialize(value).expect("numbers and text have a JSON form");
     // A fence that shuts down between the look and the publish takes no more; the next look ends the demo.
     let _ = fence.publish(namespace, topic, payload).await;
 }
