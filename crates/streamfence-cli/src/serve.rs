@@ -132,6 +132,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
     // What has replaced certificates and keys since they were read is not told of.
     let mut are_certificates_good = reload::certificates(&servers, false).await;
     validators.read_files(&settings);
+    tracing::info!(code = "ready", "ready");
     supervisor::ready();
     supervisor::show_life(&fence);
     loop {

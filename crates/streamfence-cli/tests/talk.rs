@@ -79,6 +79,16 @@ impl Scene {
         subscriber
     }
 
+    /// Waits until so many alerts were acked.
+    fn until_acked(&mut self, count: u32) {
+        let (admin, wanted) = (self.admin.clone(), format!(" {count}"));
+        self.running.until("the acks are counted", |_| {
+            let (_, metrics) = process::get(&admin, "/metrics");
+            let mut lines = metrics.lines().filter(|line| line.starts_with("streamfence_messages_delivered_total"));
+            lines.any(|line| line.contains("alert") && line.ends_with(&wanted))
+        });
+    }
+
     fn publish(&self, arguments: &[&str]) -> Finished {
         run(&[&["publish", "--admin", &self.admin], arguments].concat())
     }
@@ -179,25 +189,17 @@ fn a_publish_is_for_whom_it_says() {
 #[test]
 fn acks_are_sent_and_may_be_late() {
     let mut scene = Scene::start();
-    let acked = |scene: &mut Scene, wanted: &str| {
-        let admin = scene.admin.clone();
-        scene.running.until("the acks are counted", |_| {
-            let (_, metrics) = process::get(&admin, "/metrics");
-            let mut lines = metrics.lines().filter(|line| line.starts_with("streamfence_messages_delivered_total"));
-            lines.any(|line| line.contains("alert") && line.ends_with(wanted))
-        });
-    };
     let mut subscriber = scene.subscribe(&["/alerts", "alert", "--count", "3", "--ack"]);
     assert_eq!(scene.publish(&["/alerts", "alert", "1", "--count", "3"]).code, Some(0));
     assert_eq!(subscriber.wait().code, Some(0));
-    acked(&mut scene, " 3");
+    scene.until_acked(3);
 
     let mut subscriber = scene.subscribe(&["/alerts", "alert", "--count", "2", "--ack", "--ack-delay", "300"]);
     let began = Instant::now();
     assert_eq!(scene.publish(&["/alerts", "alert", "1", "--count", "2"]).code, Some(0));
     assert_eq!(subscriber.wait().code, Some(0));
     assert!(began.elapsed() >= Duration::from_millis(300), "it stays until it has acked");
-    acked(&mut scene, " 5");
+    scene.until_acked(5);
 
     // Whoever does not ack hears as many as the window holds, and no more.
     let mut subscriber = scene.subscribe(&["/alerts", "alert"]);
@@ -215,7 +217,7 @@ fn acks_are_sent_and_may_be_late() {
 
 #[test]
 fn a_session_comes_back_and_hears_what_it_missed() {
-    let scene = Scene::start();
+    let mut scene = Scene::start();
     let relay = Relay::start(&scene.open);
     let subscribe = ["subscribe", "--json", &relay.address, "/alerts", "alert", "--ack", "--session", "--count", "2"];
     let mut subscriber = Running::start(&subscribe);
@@ -223,6 +225,8 @@ fn a_session_comes_back_and_hears_what_it_missed() {
     assert!(!subscriber.printed().contains("secret"), "{}", subscriber.printed());
     scene.publish(&["/alerts", "alert", "1"]);
     subscriber.until("it hears the first", |subscriber| payloads(&subscriber.printed()) == [json!(1)]);
+    // Or it would be sent again.
+    scene.until_acked(1);
     relay.cut(true);
     subscriber.until("it has lost its connection", |subscriber| subscriber.said().contains("connecting again"));
     let missed = scene.publish(&["/alerts", "alert", "2"]);

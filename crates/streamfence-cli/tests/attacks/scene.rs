@@ -74,6 +74,8 @@ impl Scene {
         let file = directory.write("feed.yaml", config);
         let mut running = Running::start(&[&["serve", "--log-format", "json", "-c", &file], arguments].concat());
         let (address, admin) = (running.address("feed"), running.address("admin"));
+        // Files are watched from then on, which takes descriptors.
+        running.until("it is ready", |running| running.lines().iter().any(|line| line["code"] == "ready"));
         let mut bystander = Socket::join(&address, "/feed");
         bystander.say(r#"42/feed,["subscribe",{"topic":"tick"}]"#);
         bystander.hear("subscribed");
