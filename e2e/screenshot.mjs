@@ -15,7 +15,7 @@ const cleanUps = [];
 const t = { after: (task) => cleanUps.push(task) };
 const browser = await startBrowser();
 try {
-  const { page } = await openDemo(t, browser, { colorScheme: "light", viewport: { width: 1280, height: 1200 } });
+  const { page } = await openDemo(t, browser, { colorScheme: "light", viewport: { width: 1280, height: 1240 } });
   await pause(BEFORE_MS);
   await page.getByRole("button", { name: "Start a slow client" }).click();
   await page.getByRole("button", { name: "Start one that never acks" }).click();
