@@ -176,12 +176,15 @@ test("events are told as they happen, and filtered", LIMIT, async (t) => {
 });
 
 test("a server with keys asks for one, and only a good one opens it", LIMIT, async (t) => {
-  const server = await startServer(t, YAML('  keys:\n    ops: {keys: ["open-sesame-of-the-tests"], scopes: [read, admin, publish]}'));
-  const page = await openDashboard(t, browser, server, { isLocked: true, expected: ["401"] });
+  const server = await startServer(t, YAML('  keys:\n    ops: {keys: ["open-sesame-of-the-tests"], scopes: [read, admin, publish]}\n    backend: {keys: ["publish-only-of-the-tests"], scopes: [publish]}'));
+  const page = await openDashboard(t, browser, server, { isLocked: true, expected: ["401", "403"] });
   const dialog = page.getByRole("dialog", { name: "This server asks for a key" });
   await dialog.getByLabel("Key").fill("wrong");
   await page.keyboard.press("Enter");
-  await dialog.getByRole("alert").waitFor();
+  await dialog.getByText(/the key is none of those known/).waitFor();
+  await dialog.getByLabel("Key").fill("publish-only-of-the-tests");
+  await dialog.getByRole("button", { name: "Use it" }).click();
+  await dialog.getByText(/wanted one with the scope `read`/).waitFor();
   await dialog.getByLabel("Key").fill("open-sesame-of-the-tests");
   await dialog.getByRole("button", { name: "Use it" }).click();
   await page.getByRole("status").getByText("running").first().waitFor();

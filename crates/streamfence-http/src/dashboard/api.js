@@ -39,7 +39,9 @@ export async function request(path, options = {}) {
     const response = await fetch(path, { ...options, headers, cache: "no-store" });
     if (response.ok) return response;
     const problem = new Problem(response.status, await response.json().catch(() => ({})));
-    if (response.status !== 401) throw problem;
+    // A key that may not even look is no better than none; one that may not do something is told so.
+    const isShut = response.status === 401 || (problem.code === "FORBIDDEN" && !options.method);
+    if (!isShut) throw problem;
     // Somebody may have given one since.
     if (sessionStorage.getItem(KEY) === key) await newKey(key === null ? undefined : problem.message);
   }
