@@ -89,12 +89,14 @@ function whole(part, text) {
 /** What pages name beside a configuration: certificates, keys, secrets. */
 function propertyOf(folder) {
   const { ca, chain, key } = makeIdentity();
+  const clients = makeClients();
   const jwk = { ...generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ format: "jwk" }), kid: "1" };
   const files = {
     "ca.pem": ca,
     "chain.pem": chain,
     "key.pem": key,
-    "clients.pem": makeClients().ca,
+    "clients.pem": clients.ca,
+    "revoked.pem": clients.crl,
     "keys/jwks.json": JSON.stringify({ keys: [jwk] }),
     "secrets/ops": "a-key-of-operators-long-enough",
   };

@@ -32,7 +32,18 @@ export function makeClients() {
     const cert = certificate({ subject: leaf, issuer: root, extensions: [DIGITAL_SIGNATURE, CLIENT_AUTH] });
     return { cert, key: leaf.keys.privateKey.export({ type: "pkcs8", format: "pem" }) };
   };
-  return { ca: certificate({ subject: root, issuer: root, extensions: [CA, KEY_CERT_SIGN] }), client };
+  return { ca: certificate({ subject: root, issuer: root, extensions: [CA, KEY_CERT_SIGN] }), crl: revocations(root), client };
+}
+
+/** A list of revoked certificates (RFC 5280, section 5) with none on it. */
+function revocations(issuer) {
+  const [from, to] = [-60, 30].map((days) => utcTime(new Date(Date.now() + days * DAY_MS)));
+  const number = extension("2.5.29.20", integer(Buffer.of(1)));
+  const authority = extension("2.5.29.35", sequence(tlv(0x80, issuer.keyId)));
+  const version2 = integer(Buffer.of(1));
+  const toBeSigned = sequence(version2, ECDSA_WITH_SHA256, issuer.name, from, to, tlv(0xa0, sequence(authority, number)));
+  const signature = crypto.sign("sha256", toBeSigned, issuer.keys.privateKey);
+  return pem("X509 CRL", sequence(toBeSigned, ECDSA_WITH_SHA256, bits(signature)));
 }
 
 function party(name) {

@@ -48,6 +48,16 @@ servers:
       - path: /private
         topics: [tick]
         authRequired: true
+  impatient:
+    host: 127.0.0.1
+    port: 0
+    shutdownDrainMs: 500
+    stallTimeoutMs: 1500
+    namespaces:
+      - path: /bulk
+        topics: [row]
+        overflowAction: DROP_OLDEST
+        maxQueuedMessagesPerClient: 16
 admin:
   port: 0
 "#;
@@ -325,6 +335,24 @@ fn a_slow_subscriber_is_slow_on_the_wire() {
     assert_eq!(quick.interrupt("INT").code, Some(130));
     assert_eq!(scene.running.interrupt("TERM").code, Some(0));
     assert_eq!(slow.wait().code, Some(5), "the server has gone");
+}
+
+/// Its window is smaller than what waits for it in the kernel, which is when the kernel thinks that nothing moves.
+#[test]
+fn who_reads_slowly_is_not_cut_for_taking_nothing() {
+    let mut scene = Scene::start();
+    let impatient = scene.running.address("impatient");
+    let mut slow = Running::start(&["subscribe", "--server", &impatient, "/bulk", "row", "--slow", "16384"]);
+    slow.until("it is subscribed", |slow| slow.said().starts_with("subscribed to row"));
+    let message = json!({"namespace": "/bulk", "topic": "row", "payload": "x".repeat(1_024)});
+    // Six seconds of reading, four times as long as a client may take nothing.
+    let enough = 6 * 16_384;
+    slow.until("it has read for a while", |slow| {
+        assert_eq!(post(&scene.admin, "/v1/publish", &message).0, 202);
+        assert_eq!(slow.status(), None, "it was cut after {} bytes: {}", slow.printed().len(), slow.said());
+        slow.printed().len() >= enough
+    });
+    assert_eq!(slow.interrupt("TERM").code, Some(130));
 }
 
 #[test]

@@ -186,6 +186,6 @@ impl ServerOptions {
     /// What the kernel is asked for each connection.
     #[must_use]
     pub fn tuning(&self) -> Tuning {
-        Tuning { not_sent_lowat_bytes: self.not_sent_lowat_bytes, stall_timeout: self.stall_timeout }
+        Tuning { not_sent_lowat_bytes: self.not_sent_lowat_bytes }
     }
 }

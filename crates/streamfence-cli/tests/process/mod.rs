@@ -158,7 +158,7 @@ impl Running {
         Finished { code, stdout: self.stdout.all(), stderr: self.stderr.all() }
     }
 
-    fn status(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be asked")
     }
 }

@@ -1,8 +1,10 @@
 //! What the kernel is asked for every TCP connection.
 //!
 //! Best effort: a connection that cannot be tuned works, only with more of it in the kernel.
-
-use std::time::Duration;
+//!
+//! Not `TCP_USER_TIMEOUT`: where a peer reads slowly through a small window, the kernel counts from the first time the
+//! window was too small for what is at the head of its queue, and cuts a peer that has taken bytes all the while. Who takes
+//! nothing is found by [`stall`](super::stall), who is gone by the heartbeat.
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -12,8 +14,6 @@ use tokio::net::TcpStream;
 pub struct Tuning {
     /// How many unsent bytes the kernel keeps before it says no. Without it that is megabytes. Linux only.
     pub not_sent_lowat_bytes: u32,
-    /// How long sent bytes may stay unacknowledged, or unsent for want of a window. Linux only.
-    pub stall_timeout: Duration,
 }
 
 impl Tuning {
@@ -28,8 +28,7 @@ impl Tuning {
     #[cfg(target_os = "linux")]
     fn apply_to(&self, socket: &SockRef<'_>) -> std::io::Result<()> {
         socket.set_tcp_nodelay(true)?;
-        socket.set_tcp_notsent_lowat(self.not_sent_lowat_bytes)?;
-        socket.set_tcp_user_timeout(Some(self.stall_timeout))
+        socket.set_tcp_notsent_lowat(self.not_sent_lowat_bytes)
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -48,10 +47,9 @@ mod tests {
     async fn the_kernel_has_what_was_asked() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback can be bound");
         let stream = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("loopback connects");
-        Tuning { not_sent_lowat_bytes: 8192, stall_timeout: Duration::from_secs(7) }.apply(&stream);
+        Tuning { not_sent_lowat_bytes: 8192 }.apply(&stream);
         let socket = SockRef::from(&stream);
         assert!(socket.tcp_nodelay().expect("readable"));
         assert_eq!(socket.tcp_notsent_lowat().expect("readable"), 8192);
-        assert_eq!(socket.tcp_user_timeout().expect("readable"), Some(Duration::from_secs(7)));
     }
 }
