@@ -172,6 +172,8 @@ struct Tally {
     refused: u64,
     /// Messages that were not acked in time.
     late: u64,
+    /// Messages that were given up, or whose clients went, before enough had acked them.
+    given_up: u64,
     last_refusal: Option<String>,
 }
 
@@ -197,8 +199,11 @@ impl Tally {
         } else if report["rejected"].as_u64().is_some_and(|rejected| rejected > 0) {
             self.refused += 1;
         }
-        if report["acked"]["timedOut"] == true {
+        let acked = &report["acked"];
+        if acked["timedOut"] == true {
             self.late += 1;
+        } else if acked["count"].as_u64() < acked["wanted"].as_u64() {
+            self.given_up += 1;
         }
         match args.json {
             true if answer.is_ok() => say::one_of_many(as_it_is(answer)),
@@ -216,15 +221,23 @@ impl Tally {
     }
 
     fn end(self) -> Result<(), Failure> {
-        let Self { is_one, published, refused, late, last_refusal } = self;
+        let Self { is_one, published, refused, late, given_up, last_refusal } = self;
         if refused > 0 {
             let why = last_refusal.unwrap_or_else(|| "a client's lane refused it".into());
             let whole = if is_one { why } else { format!("{refused} of {published} messages were rejected: {why}") };
             return Err(Failure::Rejected(whole));
         }
-        if late > 0 {
-            let it = if is_one { "the message was".into() } else { format!("{late} of {published} messages were") };
-            return Err(Failure::TimedOut(format!("{it} not acked in time")));
+        let were = |some: u64| match is_one {
+            true => "the message was".into(),
+            false => format!("{some} of {published} messages were"),
+        };
+        let late = (late > 0).then(|| format!("{} not acked in time", were(late)));
+        let given_up = (given_up > 0).then(|| {
+            format!("{} given up, or clients went, before as many had acked as were wanted", were(given_up))
+        });
+        let unacked: Vec<_> = late.into_iter().chain(given_up).collect();
+        if !unacked.is_empty() {
+            return Err(Failure::TimedOut(unacked.join("; ")));
         }
         if !is_one {
             say::aside(format_args!("{published} messages published"));

@@ -268,6 +268,12 @@ fn a_publisher_waits_for_acks() {
     let Finished { code, stderr, .. } = scene.run(&["publish", "/feed", "tick", "1", "--wait", "acked"]);
     assert!(code == Some(1) && stderr.contains("BAD_REQUEST"), "{stderr}");
     assert_eq!(acking.interrupt("INT").code, Some(130));
+    // Who does not ack in as many attempts is given up, long before the time is over.
+    let (_deaf, _) = scene.subscribe(&["/alerts", "alert"]);
+    let Finished { code, stdout, stderr } =
+        scene.run(&["publish", "/alerts", "alert", "1", "--wait", "acked", "--timeout", "60"]);
+    assert!(stdout.ends_with(", acked by 0 of 1\n"), "{stdout}");
+    assert!(code == Some(8) && stderr.contains("the message was given up"), "{code:?}: {stderr}");
 }
 
 #[test]
