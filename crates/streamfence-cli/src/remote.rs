@@ -87,6 +87,22 @@ impl OperatorArgs {
         self.answer(text, async |api| api.post(path, order).await)
     }
 
+    /// The same for an order that may have found nothing to do: then this says so, and the command fails with it.
+    pub(crate) fn order_unless(
+        &self,
+        path: &str,
+        order: &Value,
+        nothing: impl FnOnce(&Value) -> Option<String>,
+        text: impl FnOnce(&Value) -> String,
+    ) -> Result<(), Failure> {
+        let mut idle = None;
+        let said = self.order(path, order, |answer| {
+            idle = nothing(answer);
+            if idle.is_some() { String::new() } else { text(answer) }
+        });
+        said.and_then(|()| idle.map_or(Ok(()), |why| Err(Failure::Other(why))))
+    }
+
     fn answer(
         &self,
         text: impl FnOnce(&Value) -> String,
@@ -94,8 +110,15 @@ impl OperatorArgs {
     ) -> Result<(), Failure> {
         let mut api = self.api()?;
         let answer = run(async { ask(&mut api).await.map_err(failure) })?;
-        let text = |answer: &Answer| if self.json { as_it_is(answer) } else { text(&answer.json()) };
-        if answer.is_ok() { say::line(text(&answer).trim_end()) } else { Err(refusal(&answer)) }
+        if !answer.is_ok() {
+            return Err(refusal(&answer));
+        }
+        let text = text(&answer.json());
+        match (self.json, text.trim_end()) {
+            (true, _) => say::line(as_it_is(&answer)),
+            (false, "") => Ok(()),
+            (false, text) => say::line(text),
+        }
     }
 }
 

@@ -31,8 +31,13 @@ pub(crate) fn disconnect(args: &DisconnectArgs) -> Result<(), Failure> {
     if let Some(reason) = &args.reason {
         order["reason"] = reason.as_str().into();
     }
-    args.operator
-        .order("/admin/v1/disconnect", &order, |answer| format!("{} disconnected", plain(&answer["disconnected"])))
+    let principal = args.principal.as_deref().unwrap_or_default();
+    args.operator.order_unless(
+        "/admin/v1/disconnect",
+        &order,
+        |answer| (answer["disconnected"] == 0).then(|| say::visible(&format!("no client of {principal:?} is here"))),
+        |answer| format!("{} disconnected", plain(&answer["disconnected"])),
+    )
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,9 +52,15 @@ pub(crate) struct UnsubscribeArgs {
 
 pub(crate) fn unsubscribe(args: &UnsubscribeArgs) -> Result<(), Failure> {
     let order = json!({ "client": args.client, "topic": args.topic });
-    args.operator.order("/admin/v1/unsubscribe", &order, |_| {
-        say::visible(&format!("{} unsubscribed from {}", args.client, args.topic))
-    })
+    let UnsubscribeArgs { client, topic, .. } = args;
+    args.operator.order_unless(
+        "/admin/v1/unsubscribe",
+        &order,
+        |answer| {
+            (answer["unsubscribed"] == false).then(|| say::visible(&format!("{client} is not subscribed to {topic}")))
+        },
+        |_| say::visible(&format!("{client} unsubscribed from {topic}")),
+    )
 }
 
 #[derive(Debug, clap::Args)]

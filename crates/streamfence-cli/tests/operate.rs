@@ -184,6 +184,9 @@ fn events_are_told_as_they_happen() {
 fn clients_can_be_shown_out() {
     let scene = Scene::start();
     let (mut first, one) = scene.subscribe(&["/feed", "tick"]);
+    let Finished { code, stdout, stderr } = scene.run(&["unsubscribe", &one, "other"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert!(stderr.contains(&format!("{one} is not subscribed to other")), "{stderr}");
     assert_eq!(scene.done(&["unsubscribe", &one, "tick"]), format!("{one} unsubscribed from tick\n"));
     let Finished { code, stdout, stderr } = first.wait();
     assert_eq!(code, Some(1), "{stderr}");
@@ -192,7 +195,11 @@ fn clients_can_be_shown_out() {
     let (mut second, two) = scene.subscribe(&["/feed", "tick"]);
     assert_eq!(scene.done(&["disconnect", &two, "--reason", "a test"]), "1 disconnected\n");
     assert_eq!(second.wait().code, Some(5));
-    assert_eq!(scene.json(&["disconnect", "--principal", "nobody"]), json!({"disconnected": 0}));
+    for (extra, printed) in [(&[][..], ""), (&["--json"], "{\"disconnected\":0}\n")] {
+        let Finished { code, stdout, stderr } = scene.run(&[&["disconnect", "--principal", "nobody"], extra].concat());
+        assert_eq!((code, stdout.as_str()), (Some(1), printed), "{stderr}");
+        assert!(stderr.contains("no client of \"nobody\" is here"), "{stderr}");
+    }
     let Finished { code, stderr, .. } = scene.run(&["disconnect", &two]);
     assert!(code == Some(1) && stderr.contains("UNKNOWN_CLIENT"), "{stderr}");
     assert_eq!(scene.run(&["disconnect"]).code, Some(2));
