@@ -181,7 +181,9 @@ impl Tally {
     /// Takes in what the server answered: whether anybody reads what we print.
     fn hear(&mut self, args: &PublishArgs, answer: &Answer) -> Result<bool, Failure> {
         self.published += 1;
-        let mut report = answer.json();
+        // What refuses may say nothing; what has published says what.
+        let mut report =
+            if answer.is_ok() { answer.json().map_err(failure)? } else { answer.json().unwrap_or_default() };
         if !answer.is_ok() {
             let why = match refusal(answer) {
                 // Whatever there was too much of, this message was not taken.
@@ -206,7 +208,7 @@ impl Tally {
             self.given_up += 1;
         }
         match args.json {
-            true if answer.is_ok() => say::one_of_many(as_it_is(answer)),
+            true if answer.is_ok() => say::one_of_many(as_it_is(answer)?),
             true => say::one_of_many(report),
             false => say::one_of_many(text(&report)),
         }
@@ -232,9 +234,8 @@ impl Tally {
             false => format!("{some} of {published} messages were"),
         };
         let late = (late > 0).then(|| format!("{} not acked in time", were(late)));
-        let given_up = (given_up > 0).then(|| {
-            format!("{} given up, or clients went, before as many had acked as were wanted", were(given_up))
-        });
+        let given_up = (given_up > 0)
+            .then(|| format!("{} given up, or clients went, before as many had acked as were wanted", were(given_up)));
         let unacked: Vec<_> = late.into_iter().chain(given_up).collect();
         if !unacked.is_empty() {
             return Err(Failure::TimedOut(unacked.join("; ")));
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_was_refused_decides_before_what_was_late() {
-        let answer = |status, body: Value| Answer { status, body: body.to_string().into() };
+        let answer = |status, body: Value| Answer { route: String::new(), status, body: body.to_string().into() };
         let args = args(&["1", "--json"]);
         let late = answer(200, json!({"id": "a:1", "rejected": 0, "acked": {"timedOut": true}}));
         let refused = answer(202, json!({"id": "a:2", "rejected": 1}));

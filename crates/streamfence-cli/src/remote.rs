@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use streamfence_client::{Answer, Api, ClientError, Connector, Target, Trust, encoded};
@@ -79,12 +80,21 @@ impl OperatorArgs {
 
     /// Asks for a path, and has what comes: as it is with `--json`, and else as this shows it.
     pub(crate) fn show(&self, path: &str, text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
-        self.answer(text, async |api| api.get(path).await)
+        self.answer(Answer::json, text, async |api| api.get(path).await)
+    }
+
+    /// The same for an answer with parts that are whatever somebody published, which are not to be parsed.
+    pub(crate) fn show_as<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
+        self.answer(|answer| answer.read::<T>(), text, async |api| api.get(path).await)
     }
 
     /// Has something done, and says likewise what came of it.
     pub(crate) fn order(&self, path: &str, order: &Value, text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
-        self.answer(text, async |api| api.post(path, order).await)
+        self.answer(Answer::json, text, async |api| api.post(path, order).await)
     }
 
     /// The same for an order that may have found nothing to do: then this says so, and the command fails with it.
@@ -103,9 +113,10 @@ impl OperatorArgs {
         said.and_then(|()| idle.map_or(Ok(()), |why| Err(Failure::Other(why))))
     }
 
-    fn answer(
+    fn answer<T>(
         &self,
-        text: impl FnOnce(&Value) -> String,
+        read: impl FnOnce(&Answer) -> Result<T, ClientError>,
+        text: impl FnOnce(&T) -> String,
         ask: impl AsyncFnOnce(&mut Api) -> Result<Answer, ClientError>,
     ) -> Result<(), Failure> {
         let mut api = self.api()?;
@@ -113,9 +124,9 @@ impl OperatorArgs {
         if !answer.is_ok() {
             return Err(refusal(&answer));
         }
-        let text = text(&answer.json());
+        let text = text(&read(&answer).map_err(failure)?);
         match (self.json, text.trim_end()) {
-            (true, _) => say::line(as_it_is(&answer)),
+            (true, _) => say::line(as_it_is(&answer)?),
             (false, "") => Ok(()),
             (false, text) => say::line(text),
         }
@@ -153,7 +164,7 @@ pub(crate) fn failure(why: ClientError) -> Failure {
         ClientError::Refused { code, .. } if code == "SHUTTING_DOWN" || code.starts_with('5') => {
             Failure::Unreachable(text)
         }
-        ClientError::Refused { .. } => Failure::Other(text),
+        ClientError::Refused { .. } | ClientError::Unreadable { .. } => Failure::Other(text),
         _ => Failure::Unreachable(text),
     }
 }
@@ -165,21 +176,20 @@ pub(crate) fn is_auth(code: &str) -> bool {
 
 /// What the server answered, unless it is that it did not do it.
 pub(crate) fn done(answer: Answer) -> Result<Value, Failure> {
-    if answer.is_ok() { Ok(answer.json()) } else { Err(refusal(&answer)) }
+    if answer.is_ok() { answer.json().map_err(failure) } else { Err(refusal(&answer)) }
 }
 
 /// What the server answered, on one line, with its order of keys and its digits.
-pub(crate) fn as_it_is(answer: &Answer) -> String {
-    match serde_json::from_slice::<&RawValue>(&answer.body) {
-        // JSON that has line breaks has them between its words.
-        Ok(json) => json.get().replace(['\n', '\r'], " "),
-        Err(_) => answer.json().to_string(),
-    }
+pub(crate) fn as_it_is(answer: &Answer) -> Result<String, Failure> {
+    let json: &RawValue = answer.read().map_err(failure)?;
+    // JSON that has line breaks has them between its words.
+    Ok(json.get().replace(['\n', '\r'], " "))
 }
 
 /// How a command ends that a server did not do.
 pub(crate) fn refusal(answer: &Answer) -> Failure {
-    let problem = answer.json();
+    // What is none says less, and is a refusal all the same.
+    let problem = answer.json().unwrap_or_default();
     let code = problem["code"].as_str().unwrap_or_default();
     let why = match problem["detail"].as_str() {
         Some(detail) => say::visible(&format!("{detail} ({code})")),
@@ -230,7 +240,7 @@ mod tests {
 
     fn answered(status: u16, code: &str) -> Failure {
         let body = serde_json::json!({"status": status, "code": code, "detail": "because"});
-        refusal(&Answer { status, body: body.to_string().into() })
+        refusal(&Answer { route: String::new(), status, body: body.to_string().into() })
     }
 
     #[test]
@@ -245,7 +255,7 @@ mod tests {
         assert!(matches!(answered(422, "CONFIG_INVALID"), Failure::Config(_)));
         assert!(matches!(answered(503, "SHUTTING_DOWN"), Failure::Unreachable(_)));
         assert!(matches!(answered(404, "UNKNOWN_TOPIC"), Failure::Other(why) if why == "because (UNKNOWN_TOPIC)"));
-        let page = Answer { status: 200, body: "<html>".into() };
+        let page = Answer { route: String::new(), status: 200, body: "<html>".into() };
         assert!(matches!(refusal(&page), Failure::Other(why) if why.contains("is it the HTTP API")));
     }
 

@@ -1,6 +1,8 @@
 //! The commands that change something about a server that runs.
 
 use clap::Subcommand;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::exit::Failure;
@@ -190,32 +192,63 @@ pub(crate) fn dead_letters(args: &DlqArgs) -> Result<(), Failure> {
                     ("limit", Some(&limit)),
                 ],
             );
-            operator.show(&path, letters)
+            operator.show_as(&path, letters)
         }
         DlqCommand::Replay(letters) => letters.order("/admin/v1/dead-letters/replay", "sent again"),
         DlqCommand::Purge(letters) => letters.order("/admin/v1/dead-letters/purge", "forgotten"),
     }
 }
 
-fn letters(answer: &Value) -> String {
+/// The letters of an answer.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Letters {
+    dead_letters: Vec<Letter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Letter {
+    #[serde(default)]
+    id: Value,
+    #[serde(default)]
+    namespace: Value,
+    #[serde(default)]
+    topic: Value,
+    #[serde(default)]
+    client: Value,
+    #[serde(default)]
+    reason: Value,
+    #[serde(default)]
+    attempts: Value,
+    #[serde(default)]
+    at: Value,
+    /// As it was published, however deep it nests.
+    payload: Option<Box<RawValue>>,
+    payload_base64: Option<String>,
+}
+
+fn letters(answer: &Letters) -> String {
     let mut table = Table::new(&["MESSAGE", "NAMESPACE", "TOPIC", "CLIENT", "WHY", "#ATTEMPTS", "#AGO", "PAYLOAD"]);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis();
     let now = u64::try_from(now).unwrap_or(u64::MAX);
-    for letter in answer["deadLetters"].as_array().into_iter().flatten() {
-        let ago = letter["at"].as_u64().map(|at| now.saturating_sub(at));
-        let payload = if letter["payload"].is_null() { &letter["payloadBase64"] } else { &letter["payload"] };
-        let payload = plain(payload);
-        let whole = payload.chars().count() <= SHOWN;
-        let payload: String = payload.chars().take(SHOWN).collect();
+    for letter in &answer.dead_letters {
+        let ago = letter.at.as_u64().map(|at| now.saturating_sub(at));
+        let payload =
+            letter.payload.as_deref().map(RawValue::get).or(letter.payload_base64.as_deref()).unwrap_or("null");
+        let mut shown: String = payload.chars().take(SHOWN).collect();
+        if shown.len() < payload.len() {
+            shown += "..";
+        }
         table.row([
-            plain(&letter["id"]),
-            plain(&letter["namespace"]),
-            plain(&letter["topic"]),
-            plain(&letter["client"]),
-            plain(&letter["reason"]),
-            plain(&letter["attempts"]),
+            plain(&letter.id),
+            plain(&letter.namespace),
+            plain(&letter.topic),
+            plain(&letter.client),
+            plain(&letter.reason),
+            plain(&letter.attempts),
             time(&ago.into()),
-            if whole { payload } else { format!("{payload}..") },
+            shown,
         ]);
     }
     table.to_string()

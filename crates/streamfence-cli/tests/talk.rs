@@ -4,7 +4,7 @@
 
 mod process;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -415,6 +415,56 @@ fn who_cannot_be_reached_is_5_and_what_is_not_there_is_1() {
         assert_eq!((code, stdout.as_str()), (Some(wanted), ""), "{arguments:?}: {stderr}");
         assert!(stderr.contains(reason), "{arguments:?}: {stderr}");
     }
+}
+
+/// A server that answers one request with this body, whatever it is asked; its address.
+fn foreign(body: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody asks");
+        let mut request = Vec::new();
+        let is_whole = |request: &[u8]| request.windows(4).any(|end| end == b"\r\n\r\n");
+        while !is_whole(&request) {
+            let mut more = [0; 4_096];
+            let read = stream.read(&mut more).expect("it asks");
+            request.extend_from_slice(&more[..read]);
+        }
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        // Who does not want all of it may go.
+        let _ = stream.write_all((head + &body).as_bytes());
+        let _ = stream.shutdown(Shutdown::Write);
+        // What is left unread would reset the connection, and the answer with it.
+        let _ = stream.read_to_end(&mut request);
+    });
+    address
+}
+
+#[test]
+fn an_answer_that_is_not_understood_is_1_and_one_that_nests_deep_is_understood() {
+    for (arguments, route) in [
+        (&["clients"][..], "GET http://127.0.0.1:"),
+        (&["clients", "--json"], "/admin/v1/clients?"),
+        (&["drain"], "POST http://127.0.0.1:"),
+        (&["dlq", "list"], "/admin/v1/dead-letters?"),
+        (&["top", "--once"], "/admin/v1/info"),
+        (&["publish", "/feed", "tick", "1"], "/v1/publish"),
+    ] {
+        for body in ["<html>", "[]", ""] {
+            let Finished { code, stdout, stderr } = run(&[arguments, &["--admin", &foreign(body.into())]].concat());
+            assert_eq!((code, stdout.as_str()), (Some(1), ""), "{arguments:?} {body}: {stderr}");
+            assert!(stderr.contains(route) && stderr.contains("is not understood: "), "{arguments:?} {body}: {stderr}");
+        }
+    }
+    let deep = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+    let letter = format!(
+        r#"{{"deadLetters":[{{"id":"a:1","namespace":"/a","topic":"t","client":"c","reason":"exhausted","attempts":2,"at":1,"payload":{deep}}}],"total":1}}"#
+    );
+    let Finished { code, stdout, stderr } = run(&["dlq", "list", "--admin", &foreign(letter.clone())]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("exhausted") && stdout.ends_with(&format!("{}..\n", "[".repeat(40))), "{stdout}");
+    let Finished { code, stdout, stderr } = run(&["dlq", "list", "--json", "--admin", &foreign(letter.clone())]);
+    assert_eq!((code, stdout), (Some(0), letter + "\n"), "{stderr}");
 }
 
 #[test]

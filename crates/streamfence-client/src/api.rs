@@ -9,7 +9,8 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::connector::Connector;
 use crate::error::ClientError;
@@ -25,6 +26,8 @@ pub struct Api {
 /// What a server answered.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// What was asked: the method, and where.
+    pub route: String,
     /// The status.
     pub status: u16,
     /// The body, JSON where the API speaks it.
@@ -32,9 +35,23 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body as JSON; null where it is none.
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
+    /// The body as the JSON object that it is.
+    ///
+    /// # Errors
+    /// It is none, or one that nests deeper than 127 levels: [`read`](Self::read) has it in parts.
+    pub fn json(&self) -> Result<Value, ClientError> {
+        self.read::<Map<String, Value>>().map(Value::Object)
+    }
+
+    /// What the body says, as this.
+    ///
+    /// # Errors
+    /// It says something else.
+    pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.body).map_err(|why| ClientError::Unreadable {
+            route: self.route.clone(),
+            why: format!("{why}; wanted what the HTTP API of StreamFence answers"),
+        })
     }
 
     /// Whether the server did what was asked.
@@ -110,7 +127,7 @@ impl Api {
                 let target = self.connector.target().to_string();
                 return Ok(Ok(Events::new(target, response.into_body())));
             }
-            Ok(Err(self.read(response).await?))
+            Ok(Err(self.read(&Method::GET, path, response).await?))
         };
         connector.in_time(begin).await?
     }
@@ -126,8 +143,8 @@ impl Api {
         let mut connector = self.connector.clone();
         connector.patience = connector.patience.saturating_add(longer);
         let asked = async {
-            let response = self.send(method, path, body, headers).await?;
-            self.read(response).await
+            let response = self.send(method.clone(), path, body, headers).await?;
+            self.read(&method, path, response).await
         };
         let answer = connector.in_time(asked).await;
         if !matches!(answer, Ok(Ok(_))) {
@@ -184,10 +201,11 @@ impl Api {
         Ok(response)
     }
 
-    async fn read(&self, response: Response<Incoming>) -> Result<Answer, ClientError> {
+    async fn read(&self, method: &Method, path: &str, response: Response<Incoming>) -> Result<Answer, ClientError> {
+        let route = format!("{method} {}{path}", self.connector.target());
         let status = response.status().as_u16();
         match Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await {
-            Ok(body) => Ok(Answer { status, body: body.to_bytes() }),
+            Ok(body) => Ok(Answer { route, status, body: body.to_bytes() }),
             Err(why) => Err(ClientError::Lost { target: self.connector.target().to_string(), why: why.to_string() }),
         }
     }

@@ -58,4 +58,12 @@ pub enum ClientError {
         /// What was said.
         why: String,
     },
+    /// An answer that is not what that route answers: something else answers there, or something between.
+    #[error("{route} answered what is not understood: {why}")]
+    Unreadable {
+        /// What was asked.
+        route: String,
+        /// What is wrong with the answer.
+        why: String,
+    },
 }

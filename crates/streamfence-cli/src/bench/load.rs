@@ -159,7 +159,7 @@ impl Load {
                     let body = load.body(number).into();
                     let answer = api.post_with("/v1/publish", body, &[], Duration::ZERO).await.map_err(failure)?;
                     match answer.is_ok() {
-                        true => load.counts.report(&answer.json()),
+                        true => load.counts.report(&answer.json().map_err(failure)?),
                         false => match refusal(&answer) {
                             Failure::Rejected(_) | Failure::Other(_) if answer.status == 429 => {
                                 load.counts.report(&json!({ "refused": 1 }));

@@ -71,7 +71,9 @@ mod tests {
 
     #[test]
     fn what_was_counted_for_the_topic_is_found() {
-        let of = |text: &str| read(Answer { status: 200, body: text.to_owned().into() }).expect("it is an answer");
+        let of = |text: &str| {
+            read(Answer { route: String::new(), status: 200, body: text.to_owned().into() }).expect("it is an answer")
+        };
         let before =
             of("# TYPE x counter\nstreamfence_messages_dropped_total{namespace=\"/a\",topic=\"t\"} 3\n# EOF\n");
         let after = of("streamfence_messages_dropped_total{namespace=\"/a\",topic=\"t\"} 5\n\
