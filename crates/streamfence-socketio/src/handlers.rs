@@ -11,12 +11,13 @@ use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts,
 use socketioxide::socket::{DisconnectReason, Socket};
 use streamfence_auth::Action;
 use streamfence_core::{CloseReason, ErrorCode, NamespaceId, RefusalReason};
+use streamfence_runtime::nests_deeper_than;
 
 use crate::auth::{Identity, NoText, Question, Shown, client_address, of_connect};
 use crate::connection::{Connection, Member, Shared};
 use crate::heard::Heard;
 use crate::hooks::may_connect;
-use crate::inbound::{MAX_DEPTH, nests_deeper_than};
+use crate::inbound::MAX_DEPTH;
 use crate::layer::Door;
 use crate::line::{Asked, Said, Wish};
 use crate::link::LinkState;
@@ -91,7 +92,7 @@ where
                 state.kill(CloseReason::Protocol);
                 return Err(Box::new(ErrorCode::BadRequest.as_str()) as _);
             }
-            if text.is_some_and(|text| nests_deeper_than(text, MAX_DEPTH)) {
+            if text.is_some_and(|text| nests_deeper_than(text.as_bytes(), MAX_DEPTH)) {
                 self.shared.refusals.count(RefusalReason::TooDeep, state.client());
                 return Err(Box::new(ErrorCode::BadRequest.as_str()) as _);
             }

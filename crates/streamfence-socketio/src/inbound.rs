@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use streamfence_core::{CloseReason, ErrorCode, RefusalReason};
+use streamfence_runtime::nests_deeper_than;
 use tokio::time::Instant;
 
 use crate::admission::{Bucket, Clock, Rate};
@@ -154,41 +155,12 @@ pub(crate) fn refusal(
         let wait = wait.as_millis() + 1;
         return Some((ErrorCode::RateLimited, format!("this is more than you may want in a while; wait {wait} ms")));
     }
-    if nests_deeper_than(text, MAX_DEPTH) {
+    if nests_deeper_than(text.as_bytes(), MAX_DEPTH) {
         shared.refusals.count(RefusalReason::TooDeep, client);
         let why = format!("the event nests deeper than {MAX_DEPTH} levels");
         return Some((ErrorCode::BadRequest, why));
     }
     None
-}
-
-/// Whether a JSON text nests deeper than so many arrays and objects. It need not be JSON: nothing is promised of what is
-/// not.
-pub(crate) fn nests_deeper_than(text: &str, most: usize) -> bool {
-    let (mut depth, mut is_string, mut is_escaped) = (0_usize, false, false);
-    for byte in text.bytes() {
-        if is_string {
-            match byte {
-                _ if is_escaped => is_escaped = false,
-                b'\\' => is_escaped = true,
-                b'"' => is_string = false,
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'"' => is_string = true,
-            b'[' | b'{' => {
-                depth += 1;
-                if depth > most {
-                    return true;
-                }
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
 }
 
 /// How many arrays and objects of an event may lie in each other, its own array among them. Parsers of clients that are
@@ -229,22 +201,5 @@ mod tests {
         assert_eq!([is_last(), is_last(), is_last()], [Ok(()), Err(false), Err(false)]);
         tokio::time::advance(60 * SECOND).await;
         assert_eq!([is_last(), is_last(), is_last()], [Err(false), Err(false), Err(true)]);
-    }
-
-    #[test]
-    fn depth_is_that_of_arrays_and_objects_alone() {
-        for (text, depth) in [
-            ("7", 0),
-            (r#"["publish",{"topic":"a","payload":1}]"#, 2),
-            (r#"[{"a":"[[[[[[{{{{{{"}]"#, 2),
-            (r#"["\"[[[[",["\\",[]]]"#, 3),
-            ("[[],[],[[]]]", 3),
-            ("]]]][", 1),
-            ("", 0),
-        ] {
-            assert!(!nests_deeper_than(text, depth), "{text}");
-            assert!(depth == 0 || nests_deeper_than(text, depth - 1), "{text}");
-        }
-        assert!(nests_deeper_than(&"[".repeat(100_000), MAX_DEPTH));
     }
 }

@@ -28,6 +28,30 @@ async fn a_body_is_json_if_it_says_so_and_bytes_if_not() {
 }
 
 #[tokio::test]
+async fn a_payload_that_nests_deep_is_refused_however_it_comes() {
+    let routes = routes(&fence());
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    for (depth, wanted) in
+        [(64, StatusCode::ACCEPTED), (65, StatusCode::BAD_REQUEST), (10_000, StatusCode::BAD_REQUEST)]
+    {
+        let payload = nested(depth);
+        let message = format!(r#"{{"namespace":"/feed","topic":"tick","payload":{payload}}}"#);
+        let batch = format!(r#"{{"messages":[{message}]}}"#);
+        let raw = post("/v1/namespaces/feed/topics/tick/messages", "application/json", payload).of(&routes).await;
+        let one = post("/v1/publish", "application/json", message.clone()).of(&routes).await;
+        for answer in [&raw, &one] {
+            assert_eq!(answer.status, wanted, "{depth}: {answer:?}");
+            let is_told = answer.body["detail"].as_str().is_some_and(|why| why.contains("deeper than 64 levels"));
+            assert_eq!(is_told, answer.code() == "BAD_REQUEST", "{depth}: {answer:?}");
+        }
+        let batch = post("/v1/publish/batch", "application/json", batch).of(&routes).await;
+        assert_eq!(batch.body["results"][0]["status"], wanted.as_u16(), "{depth}: {batch:?}");
+        let stream = post("/v1/publish/stream", "application/x-ndjson", message + "\n").of(&routes).await;
+        assert_eq!(stream.body["status"], wanted.as_u16(), "{depth}: {stream:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_stands_beside_a_body_stands_in_the_query() {
     let fence = fence();
     let routes = routes(&fence);
