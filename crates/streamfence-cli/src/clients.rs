@@ -127,7 +127,7 @@ pub(crate) fn table(answer: &Value) -> Table {
             time(&client["oldestMs"]),
             plain(&client["dropped"]),
             per_second(&client["deliveredPerSecond"]),
-            state(client).to_owned(),
+            state(client),
         ]);
     }
     table
@@ -153,11 +153,13 @@ pub(crate) fn slow(answer: &Value) -> Table {
     table
 }
 
-fn state(client: &Value) -> &'static str {
-    match (client["detachedMs"].is_null(), client["slow"] == true) {
-        (false, _) => "away",
-        (true, true) => "slow",
-        (true, false) => "",
+/// Whether it is there, and whether it is slow and by what that is seen.
+fn state(client: &Value) -> String {
+    match (client["detachedMs"].is_null(), client["slow"] == true, client["reason"].as_str()) {
+        (false, ..) => "away".to_owned(),
+        (true, true, Some(reason)) => format!("slow: {reason}"),
+        (true, true, None) => "slow".to_owned(),
+        (true, false, _) => String::new(),
     }
 }
 
@@ -174,7 +176,10 @@ fn one(client: &Value) -> String {
     if !client["detachedMs"].is_null() {
         fact("away for", time(&client["detachedMs"]));
     }
-    fact("slow", plain(&client["slow"]));
+    match client["reason"].as_str() {
+        Some(reason) => fact("slow", format!("{reason}, for {} at least", time(&client["sinceMs"]))),
+        None => fact("slow", plain(&client["slow"])),
+    }
     fact("waiting", format!("{} messages, {}", plain(&client["depth"]), bytes(&client["bytes"])));
     fact("in flight", plain(&client["inFlight"]));
     fact("oldest", time(&client["oldestMs"]));
@@ -195,6 +200,7 @@ fn one(client: &Value) -> String {
         "#BYTES",
         "#IN FLIGHT",
         "#OLDEST",
+        "#SPILLED",
         "#DELIVERED",
         "#RETRIES",
         "#COALESCED",
@@ -210,6 +216,7 @@ fn one(client: &Value) -> String {
             bytes(&lane["bytes"]),
             plain(&lane["inFlight"]),
             time(&lane["oldestMs"]),
+            spilled(&lane["spilled"]),
             plain(&lane["delivered"]),
             plain(&lane["retries"]),
             plain(&lane["coalesced"]),
@@ -217,6 +224,14 @@ fn one(client: &Value) -> String {
         ]);
     }
     format!("{}\n{lanes}", facts.to_string().trim_start_matches('\n'))
+}
+
+/// What of a lane lies on disk, where anything does.
+fn spilled(spilled: &Value) -> String {
+    match spilled["messages"].as_u64() {
+        Some(messages) => format!("{messages}, {}", bytes(&spilled["bytes"])),
+        None => "-".to_owned(),
+    }
 }
 
 /// Why messages were dropped, where any were.
@@ -237,17 +252,21 @@ mod tests {
     fn a_client_is_shown_with_its_lanes() {
         let shown = one(&json!({
             "id": "abc", "namespace": "/feed", "principal": null, "address": "127.0.0.1", "transport": "websocket",
-            "tier": "splice", "connectedMs": 65_000, "slow": true, "depth": 3, "bytes": 2_048, "inFlight": 0,
+            "tier": "splice", "connectedMs": 65_000, "slow": true, "reason": "blocked", "sinceMs": 1_200, "depth": 3, "bytes": 2_048, "inFlight": 0,
             "oldestMs": 1_500, "dropped": 4, "delivered": 9, "deliveredPerSecond": 1.5, "blockedMs": 1_200,
             "lanes": [{"topic": "tick", "delivery": "BEST_EFFORT", "overflow": "DROP_OLDEST",
                 "limits": {"messages": 16, "bytes": 1_000}, "depth": 3, "bytes": 2_048, "inFlight": 0,
+                "spilled": {"messages": 7, "bytes": 3_072},
                 "delivered": 9, "dropped": {"displaced": 4, "expired": 0}, "retries": 0, "coalesced": 0}],
         }));
         for wanted in [
             "client         abc",
             "connected for  1 min 5 s",
             "waiting        3 messages, 2.0 KiB",
+            "slow           blocked, for 1.2 s at least",
             "blocked for    1.2 s",
+            "  SPILLED  ",
+            "  7, 3.0 KiB  ",
             "displaced 4",
         ] {
             assert!(shown.contains(wanted), "{wanted}\n{shown}");
@@ -271,7 +290,7 @@ mod tests {
     #[test]
     fn a_client_that_is_away_is_no_slow_one() {
         assert_eq!(state(&json!({"detachedMs": 5, "slow": true})), "away");
-        assert_eq!(state(&json!({"slow": true})), "slow");
+        assert_eq!(state(&json!({"slow": true, "reason": "unacked"})), "slow: unacked");
         assert_eq!(state(&json!({"slow": false})), "");
     }
 }

@@ -134,12 +134,14 @@ fn clients_are_listed_and_looked_at() {
     let by_drops = scene.json(&["clients", "--sort", "drops", "--namespace", "/feed"]);
     assert_eq!((&by_drops["total"], &by_drops["clients"][0]["id"]), (&json!(2), &json!(slow)));
 
-    scene.until(&["clients", "--slow"], |answer| answer["clients"][0]["id"] == *slow);
+    let is_blocked = |client: &Value| client["id"] == *slow && client["reason"] == "blocked";
+    scene.until(&["clients", "--slow"], |answer| is_blocked(&answer["clients"][0]));
     let listed = scene.done(&["clients", "--slow"]);
     assert!(listed.lines().next().is_some_and(|line| line.ends_with("WHY")) && listed.contains(&slow), "{listed}");
 
     let inspected = scene.done(&["inspect", &slow]);
-    for wanted in [format!("client         {slow}\n"), "slow           yes\n".into(), "BEST_EFFORT  DROP_OLDEST".into()]
+    for wanted in
+        [format!("client         {slow}\n"), "slow           blocked, for ".into(), "BEST_EFFORT  DROP_OLDEST".into()]
     {
         assert!(inspected.contains(&wanted), "{wanted}\n{inspected}");
     }

@@ -375,6 +375,12 @@ impl Lane {
         }
     }
 
+    /// Whether it may send no more before its client acks, on a topic that is at least once.
+    #[must_use]
+    pub fn waits_for_acks(&self) -> bool {
+        self.in_flight.as_ref().is_some_and(|window| !window.has_space())
+    }
+
     /// Whether the window that a queued message needs takes another one.
     #[inline]
     pub(super) fn may_send(&self, message: &Message) -> bool {

@@ -102,7 +102,7 @@ async fn a_client_that_stays_behind_is_slow_and_it_is_said_why_and_since_when() 
     assert_eq!((seen.reason, seen.lasted.as_secs()), (SlowReason::Blocked, 2));
     publish(&fence, "tick", 4).await;
     let seen = look().await.expect("it has lost something");
-    assert_eq!((seen.reason, seen.lasted.as_secs()), (SlowReason::Overflow, 2));
+    assert_eq!((seen.reason, seen.lasted.as_secs()), (SlowReason::Blocked, 2), "that it takes nothing is why");
     let state = fence.client(client.id()).await.expect("it is here");
     assert_eq!(state.blocked.map(|blocked| blocked.as_secs()), Some(2));
     assert!(!state.room.is_some());
@@ -119,7 +119,7 @@ async fn a_client_that_stays_behind_is_slow_and_it_is_said_why_and_since_when() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_not_acked_makes_its_client_slow_by_age() {
+async fn a_full_window_that_is_not_acked_makes_its_client_slow() {
     let alerts = Namespace::new("/alerts");
     let promise = AtLeastOnce::default().window(2).max_retries(9).ack_timeout(Duration::from_secs(60));
     let fence = Fence::builder().namespace(alerts.topic_with(Topic::new("alert").at_least_once(promise))).shards(1);
@@ -130,11 +130,11 @@ async fn a_message_that_is_not_acked_makes_its_client_slow_by_age() {
         fence.publish("/alerts", "alert", number(n)).await.expect("the topic exists");
     }
     let first = client.recv().await;
-    client.recv().await;
+    let second = client.recv().await;
     tokio::time::sleep(Duration::from_secs(6)).await;
     let state = fence.client(client.id()).await.expect("it is here");
     let figures = state.client.summary.figures;
-    assert_eq!(figures.slow.map(|slow| slow.reason), Some(SlowReason::Age));
+    assert_eq!(figures.slow.map(|slow| slow.reason), Some(SlowReason::Unacked));
     let lane = &state.lanes[0];
     assert_eq!((lane.in_flight, lane.window, lane.totals.delivered), (2, Some(2), 0));
     assert_eq!(lane.oldest.map(|oldest| oldest.as_secs()), Some(6));
@@ -142,6 +142,29 @@ async fn a_message_that_is_not_acked_makes_its_client_slow_by_age() {
     client.recv().await;
     let state = fence.client(client.id()).await.expect("it is here");
     assert_eq!((state.lanes[0].totals.delivered, state.lanes[0].in_flight), (1, 2));
+    // Where the window has space, what is in flight is merely old.
+    client.ack("alert", second.id);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let state = fence.client(client.id()).await.expect("it is here");
+    assert_eq!(state.client.summary.figures.slow.map(|slow| slow.reason), Some(SlowReason::Age));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_behind_a_window_that_is_not_acked_is_no_mere_overflow() {
+    let alerts = Namespace::new("/alerts").max_queued_messages(3);
+    let promise = AtLeastOnce::default().window(2).max_retries(9).ack_timeout(Duration::from_secs(60));
+    let fence = Fence::builder().namespace(alerts.topic_with(Topic::new("alert").at_least_once(promise))).shards(1);
+    let fence = fence.build().expect("the catalog is valid");
+    let mut client = MemoryClient::connect(&fence, "/alerts", 9);
+    client.subscribe("alert").await;
+    for n in 1..=9 {
+        fence.publish("/alerts", "alert", number(n)).await.expect("the topic exists");
+    }
+    client.recv().await;
+    client.recv().await;
+    let state = fence.client(client.id()).await.expect("it is here");
+    assert!(state.client.summary.figures.dropped > 0, "{:?}", state.lanes);
+    assert_eq!(state.client.summary.figures.slow.map(|slow| slow.reason), Some(SlowReason::Unacked));
 }
 
 #[tokio::test(start_paused = true)]

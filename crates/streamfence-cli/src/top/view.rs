@@ -70,11 +70,11 @@ impl View {
     }
 
     fn table(&self, text: &str) -> Paragraph<'static> {
-        let lines = text.lines().enumerate().map(|(number, line)| {
-            let line = Line::from(line.to_owned());
+        let lines = text.lines().enumerate().map(|(number, text)| {
+            let line = Line::from(text.to_owned());
             if number == 0 {
                 line.reversed()
-            } else if line.spans.iter().any(|span| span.content.ends_with("  slow")) {
+            } else if text.rsplit("  ").next().is_some_and(|state| state.starts_with("slow")) {
                 self.alarm(line)
             } else {
                 line

@@ -35,8 +35,10 @@ fn the_slowest_client_is_found_and_it_is_seen_why_it_is_slow_and_what_was_droppe
 
     let slow = scene.see("slow");
     assert_eq!(ids(&slow), [stuck.as_str()]);
+    // It has lost messages at once, and takes nothing for more than a second soon.
+    let slow = scene.until("slow", |seen| seen["clients"][0]["reason"] == "blocked");
     let seen = &slow["clients"][0];
-    assert_eq!((&seen["slow"], &seen["reason"]), (&json!(true), &json!("overflow")));
+    assert_eq!(seen["slow"], true);
     assert!(seen["sinceMs"].as_u64().is_some());
 
     let client = scene.client(&stuck);

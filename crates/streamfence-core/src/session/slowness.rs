@@ -16,25 +16,29 @@ const LONGEST_BLOCK: Duration = Duration::from_secs(1);
 pub enum SlowReason {
     /// It has stayed above a soft limit of its namespace's ladder for the whole patience.
     Depth,
-    /// It has lost messages and not caught up since.
-    Overflow,
     /// Its transport has taken nothing for more than a second, and something waits for it.
     Blocked,
-    /// A message has waited for more than five seconds to be sent, or acked.
+    /// It has as many messages as it may without having acked them, and its transport would take more; and messages are
+    /// lost meanwhile, or one has waited for more than five seconds.
+    Unacked,
+    /// It has lost messages and not caught up since.
+    Overflow,
+    /// A message has waited for more than five seconds.
     Age,
 }
 
 impl SlowReason {
     /// All of them; of several, the first is told.
-    pub const ALL: [Self; 4] = [Self::Depth, Self::Overflow, Self::Blocked, Self::Age];
+    pub const ALL: [Self; 5] = [Self::Depth, Self::Blocked, Self::Unacked, Self::Overflow, Self::Age];
 
     /// The name used in answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Depth => "depth",
-            Self::Overflow => "overflow",
             Self::Blocked => "blocked",
+            Self::Unacked => "unacked",
+            Self::Overflow => "overflow",
             Self::Age => "age",
         }
     }
@@ -56,13 +60,17 @@ impl Session {
         if let Some(since) = self.ladder.as_ref().and_then(|ladder| ladder.slow_since()) {
             return Some(Slowness { reason: SlowReason::Depth, lasted: now.saturating_duration_since(since) });
         }
-        let blocked = blocked.filter(|lasted| *lasted > LONGEST_BLOCK && self.is_ready());
-        if self.lanes().any(Lane::is_overflowing) {
-            return Some(Slowness { reason: SlowReason::Overflow, lasted: blocked.unwrap_or_default().max(oldest) });
-        }
-        if let Some(lasted) = blocked {
+        if let Some(lasted) = blocked.filter(|lasted| *lasted > LONGEST_BLOCK && self.is_ready()) {
             return Some(Slowness { reason: SlowReason::Blocked, lasted });
         }
-        (oldest > LONGEST_WAIT).then_some(Slowness { reason: SlowReason::Age, lasted: oldest })
+        let (is_overflowing, is_old) = (self.lanes().any(Lane::is_overflowing), oldest > LONGEST_WAIT);
+        let is_unacked = |lane: &Lane| lane.waits_for_acks() && (is_old || lane.is_overflowing());
+        let reason = match () {
+            () if self.lanes().any(is_unacked) => SlowReason::Unacked,
+            () if is_overflowing => SlowReason::Overflow,
+            () if is_old => SlowReason::Age,
+            () => return None,
+        };
+        Some(Slowness { reason, lasted: oldest })
     }
 }

@@ -5,8 +5,9 @@ import { bytes, count, plural, span } from "./format.js";
 /** Why a client counts as slow. */
 export const REASONS = {
   depth: "too much waits for it",
-  overflow: "it loses messages",
   blocked: "its connection takes nothing",
+  unacked: "it does not ack what it has",
+  overflow: "it loses messages",
   age: "its oldest message waits too long",
 };
 
