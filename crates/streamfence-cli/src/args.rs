@@ -158,8 +158,8 @@ pub(crate) enum Preset {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct HealthArgs {
-    /// The admin address, or a public one without TLS: HOST:PORT, or unix:PATH
-    #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:9093")]
+    /// The admin address, or a public one without TLS: HOST:PORT, http://HOST:PORT, or unix:PATH
+    #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:9093", value_parser = asked)]
     pub(crate) address: Listen,
     /// Ask only whether it lives: one that drains, or has no memory left, is not ready and lives
     #[arg(long)]
@@ -255,9 +255,42 @@ impl std::str::FromStr for Listen {
     }
 }
 
+/// An address that is asked something, which may be written as the URL of it.
+fn asked(text: &str) -> Result<Listen, String> {
+    let wanted = || format!("found {text:?}; wanted HOST:PORT, http://HOST:PORT with no path, or unix:PATH");
+    let Some(authority) = text.strip_prefix("http://") else {
+        let is_other_url = text.contains("://") && !text.starts_with("unix:");
+        return if is_other_url { Err(wanted()) } else { text.parse().map_err(|_| wanted()) };
+    };
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    if authority.contains(['/', '?', '#', '@']) {
+        return Err(wanted());
+    }
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
+    let whole = if has_port { authority.to_owned() } else { format!("{authority}:80") };
+    whole.parse().map_err(|_| wanted())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_may_be_named_by_its_url() {
+        for (text, wanted) in [
+            ("127.0.0.1:9093", "127.0.0.1:9093"),
+            ("http://127.0.0.1:9093", "127.0.0.1:9093"),
+            ("http://[::1]:9093/", "[::1]:9093"),
+            ("http://[::1]", "[::1]:80"),
+            ("http://a.example", "a.example:80"),
+            ("unix:/run/a.sock", "unix:/run/a.sock"),
+        ] {
+            assert_eq!(asked(text).map(|address| address.describe()), Ok(wanted.to_owned()), "{text}");
+        }
+        for wrong in ["", "http://", "https://a:1", "http://a:1/path", "http://a:x", "http://u@a:1", "a"] {
+            assert!(asked(wrong).is_err_and(|why| why.contains("wanted HOST:PORT, http://")), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_well_formed() {

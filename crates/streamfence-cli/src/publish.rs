@@ -24,6 +24,7 @@ pub(crate) struct PublishArgs {
     /// The topic
     topic: String,
     /// The payload, as JSON; without it and without --file it is read from stdin
+    #[arg(allow_negative_numbers = true)]
     payload: Option<String>,
     /// Read the payload from this file; `-` is stdin
     #[arg(short, long, value_name = "FILE", conflicts_with = "payload")]
@@ -61,9 +62,9 @@ pub(crate) struct PublishArgs {
     /// What is waited for
     #[arg(long, value_name = "WHAT", default_value = "enqueued")]
     wait: Wait,
-    /// By how many clients it is to be acked, or `all` that it is for
-    #[arg(long, value_name = "N", value_parser = acks, default_value = "all")]
-    acks: Value,
+    /// By how many clients it is to be acked, with `--wait acked`; `all` that it is for, as without it
+    #[arg(long, value_name = "N", value_parser = acks)]
+    acks: Option<Value>,
     /// How long to wait for acks, in seconds; then the exit code is 8
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
     timeout: Duration,
@@ -99,6 +100,9 @@ pub(crate) fn run(args: &PublishArgs) -> Result<(), Failure> {
 }
 
 async fn publish(args: &PublishArgs) -> Result<(), Failure> {
+    if args.acks.is_some() && args.wait != Wait::Acked {
+        return Err(Failure::Usage("--acks is for those that are waited for; wanted --wait acked with it".into()));
+    }
     let mut source = Source::open(args).await?;
     let mut api = args.admin.api()?;
     let mut told = Tally { is_one: args.count.is_none() && !args.ndjson, ..Tally::default() };
@@ -109,9 +113,7 @@ async fn publish(args: &PublishArgs) -> Result<(), Failure> {
         }
         let number = told.published + 1;
         let answer = send(args, &mut api, &payload, (!told.is_one).then_some(number)).await?;
-        if !told.hear(args, &answer)? {
-            break;
-        }
+        told.hear(args, &answer)?;
     }
     told.end()
 }
@@ -151,7 +153,8 @@ fn body(args: &PublishArgs, payload: &Payload) -> String {
     }
     if args.wait == Wait::Acked {
         let timeout_ms = u64::try_from(args.timeout.as_millis()).unwrap_or(u64::MAX).max(1);
-        add("wait", json!({ "for": "acked", "count": args.acks, "timeoutMs": timeout_ms }));
+        let count = args.acks.clone().unwrap_or_else(|| "all".into());
+        add("wait", json!({ "for": "acked", "count": count, "timeoutMs": timeout_ms }));
     }
     let (name, payload) = match payload {
         Payload::Json(json) => ("payload", json.clone()),
@@ -178,8 +181,9 @@ struct Tally {
 }
 
 impl Tally {
-    /// Takes in what the server answered: whether anybody reads what we print.
-    fn hear(&mut self, args: &PublishArgs, answer: &Answer) -> Result<bool, Failure> {
+    /// Takes in what the server answered, and prints it as long as anybody reads that: what is to be published is
+    /// published without readers too.
+    fn hear(&mut self, args: &PublishArgs, answer: &Answer) -> Result<(), Failure> {
         self.published += 1;
         // What refuses may say nothing; what has published says what.
         let mut report =
@@ -196,7 +200,7 @@ impl Tally {
             // With one, it was published to the others.
             report = report["report"].take();
             if report.is_null() {
-                return Ok(true);
+                return Ok(());
             }
         } else if report["rejected"].as_u64().is_some_and(|rejected| rejected > 0) {
             self.refused += 1;
@@ -208,9 +212,9 @@ impl Tally {
             self.given_up += 1;
         }
         match args.json {
-            true if answer.is_ok() => say::one_of_many(as_it_is(answer)?),
-            true => say::one_of_many(report),
-            false => say::one_of_many(text(&report)),
+            true if answer.is_ok() => say::line(as_it_is(answer)?),
+            true => say::line(report),
+            false => say::line(text(&report)),
         }
     }
 

@@ -132,18 +132,20 @@ fn payloads(stdout: &str) -> Vec<Value> {
 #[test]
 fn a_subscriber_prints_what_is_published_as_it_was_written() {
     let scene = Scene::start();
-    let mut subscriber = scene.subscribe(&["/feed", "tick", "other", "--count", "3"]);
+    let mut subscriber = scene.subscribe(&["/feed", "tick", "other", "--count", "4"]);
     let Finished { code, stdout, stderr } = scene.publish(&["/feed", "tick", r#"{"z":1.50,"a":2}"#]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(stdout.ends_with(": matched 1, admitted 1, coalesced 0, displaced 0, rejected 0, spilled 0\n"), "{stdout}");
     assert_eq!(scene.publish_from(b"\x00\xff", &["/feed", "other", "--binary"]).code, Some(0));
     assert_eq!(scene.publish(&["/feed", "tick", "hello", "--text"]).code, Some(0));
+    assert_eq!(scene.publish(&["/feed", "tick", "-5"]).code, Some(0));
     let Finished { code, stdout, stderr } = subscriber.wait();
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(stdout.contains(r#""payload":{"z":1.50,"a":2}"#), "{stdout}");
     let messages: Vec<_> = heard(&stdout).into_iter().filter(|line| line["type"] == "message").collect();
     assert_eq!(messages[1], json!({"type": "message", "topic": "other", "payloadBase64": "AP8="}));
     assert_eq!(messages[2], json!({"type": "message", "topic": "tick", "payload": "hello"}));
+    assert_eq!(messages[3]["payload"], -5);
 
     // For people: data on stdout, the rest on stderr.
     let subscriber = ["subscribe", &format!("ws://{}", scene.open), "/java", "tick", "--count", "1"];
@@ -410,6 +412,7 @@ fn who_cannot_be_reached_is_5_and_what_is_not_there_is_1() {
         (&["publish", "--admin", admin, "/feed", "tick", "hello"], 2, "--text"),
         (&["publish", "--admin", admin, "/feed", "tick", "--file", "/nowhere"], 2, "/nowhere"),
         (&["publish", "--admin", admin, "/feed", "tick", "1", "--rate", "0"], 2, "above 0"),
+        (&["publish", "--admin", admin, "/alerts", "alert", "1", "--acks", "1"], 2, "wanted --wait acked"),
     ] {
         let Finished { code, stdout, stderr } = run(arguments);
         assert_eq!((code, stdout.as_str()), (Some(wanted), ""), "{arguments:?}: {stderr}");
@@ -465,6 +468,24 @@ fn an_answer_that_is_not_understood_is_1_and_one_that_nests_deep_is_understood()
     assert!(stdout.contains("exhausted") && stdout.ends_with(&format!("{}..\n", "[".repeat(40))), "{stdout}");
     let Finished { code, stdout, stderr } = run(&["dlq", "list", "--json", "--admin", &foreign(letter.clone())]);
     assert_eq!((code, stdout), (Some(0), letter + "\n"), "{stderr}");
+}
+
+#[test]
+fn a_publisher_whose_reader_has_gone_publishes_all_of_it() {
+    let scene = Scene::start();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_streamfence"))
+        .args(["publish", "--admin", &scene.admin, "/feed", "tick", "1", "--count", "100"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    let (_, topics) = process::get(&scene.admin, "/admin/v1/info");
+    let info: Value = serde_json::from_str(&topics).expect("it is JSON");
+    assert_eq!(info["totals"]["published"], 100, "{info}");
+    let health = run(&["health", &format!("http://{}", scene.admin)]);
+    assert_eq!((health.code, health.stdout.as_str()), (Some(0), "ready\n"), "{}", health.stderr);
 }
 
 #[test]
