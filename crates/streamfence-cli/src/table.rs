@@ -35,6 +35,21 @@ impl Table {
         cells.resize(self.columns.len(), String::new());
         self.rows.push(cells);
     }
+
+    /// Without as many of these columns, the first of them first, as it takes to be no wider than that.
+    pub(crate) fn narrowed(mut self, width: usize, dispensable: &[&str]) -> Self {
+        for name in dispensable {
+            let widest = |table: &Self| table.to_string().lines().map(|line| line.chars().count()).max();
+            if widest(&self) <= Some(width) {
+                break;
+            }
+            if let Some(at) = self.columns.iter().position(|column| column.name == *name) {
+                self.columns.remove(at);
+                self.rows.iter_mut().for_each(|row| drop(row.remove(at)));
+            }
+        }
+        self
+    }
 }
 
 impl fmt::Display for Table {

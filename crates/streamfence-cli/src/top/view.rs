@@ -29,6 +29,13 @@ const RATES: [(&str, &str); 5] = [
     ("retries", "retries"),
 ];
 
+/// What a narrow screen does without, the first of them first.
+const DISPENSABLE_OF_TOPICS: [&str; 9] =
+    ["DEAD", "RETRIES", "COALESCED", "SPILLED", "OVERFLOW", "OLDEST", "QUEUED", "CLIENTS", "REJECTED"];
+
+/// The same of clients: who it is, what waits, what is lost, how fast it is and why it is slow remain.
+const DISPENSABLE_OF_CLIENTS: [&str; 5] = ["LANES", "BYTES", "OLDEST", "PRINCIPAL", "NAMESPACE"];
+
 impl View {
     pub(super) fn new(target: String, has_colour: bool, frame: Frame) -> Self {
         Self { target, has_colour, frame, rates: String::new(), trouble: None }
@@ -47,7 +54,8 @@ impl View {
     }
 
     pub(super) fn draw(&self, frame: &mut ratatui::Frame<'_>, sort: Sort) {
-        let topics = self.frame.topics().to_string();
+        let width = usize::from(frame.area().width);
+        let topics = self.frame.topics().narrowed(width, &DISPENSABLE_OF_TOPICS).to_string();
         let topic_lines = u16::try_from(topics.lines().count()).unwrap_or(u16::MAX);
         let [head, above, clients, foot] = Layout::vertical([
             Constraint::Length(3),
@@ -64,7 +72,8 @@ impl View {
         let title = Line::from(format!("{} {}", self.target, self.frame.head())).bold();
         frame.render_widget(Paragraph::new(vec![title, second]), head);
         frame.render_widget(self.table(&topics), above);
-        frame.render_widget(self.table(&self.frame.clients().to_string()), clients);
+        let shown = self.frame.clients().narrowed(width, &DISPENSABLE_OF_CLIENTS).to_string();
+        frame.render_widget(self.table(&shown), clients);
         let foot_text = format!("q quit   s sort, by {} now", sort.word());
         frame.render_widget(Paragraph::new(Line::from(foot_text).dim()), foot);
     }
@@ -142,6 +151,32 @@ mod tests {
         assert!(red(&terminal).starts_with("aaa") && !red(&terminal).contains("bbb"), "{text}");
         view.has_colour = false;
         assert_eq!(red(&drawn(&view).1), "");
+    }
+
+    #[test]
+    fn a_narrow_screen_shows_what_matters_most() {
+        let topic = json!({"namespace": "/market-data", "topic": "ticker.prices", "overflow": "COALESCE_BY_KEY",
+            "subscribers": 10_000, "queued": 123_456, "depthMax": 1_024, "oldestMs": 65_000, "deadLetters": 0,
+            "totals": {"delivered": 123_456_789, "displaced": 654_321, "coalesced": 123_456, "rejected": 0,
+                "spilled": 0, "retries": 0}});
+        let client = json!({"id": "0123456789ABCDEF", "namespace": "/market-data", "principal": "somebody@example.org",
+            "lanes": 12, "depth": 1_024, "bytes": 1_048_576, "oldestMs": 65_000, "dropped": 7_654_321,
+            "deliveredPerSecond": 1_234.5, "slow": true, "reason": "blocked"});
+        let mut wide = frame(0);
+        wide = Frame::of(wide.info.take(), json!({"topics": [topic]}), json!({"clients": [client], "total": 1}));
+        let view = View::new("http://a".into(), true, wide);
+        let screen = |width| {
+            let mut terminal = Terminal::new(TestBackend::new(width, 12)).expect("a test can draw");
+            terminal.draw(|frame| view.draw(frame, Sort::Depth)).expect("a test can draw");
+            terminal.backend().to_string()
+        };
+        let narrow = screen(80);
+        for wanted in ["DEPTH", "DROPPED", "RATE", "STATE", "7654321", "slow: blocked", "DISPLACED", "654321"] {
+            assert!(narrow.contains(wanted), "{wanted}\n{narrow}");
+        }
+        assert!(!narrow.contains("LANES") && !narrow.contains("DEAD"), "{narrow}");
+        let whole = screen(200);
+        assert!(whole.contains("LANES") && whole.contains("DEAD"), "{whole}");
     }
 
     #[test]
