@@ -276,6 +276,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_client_whose_name_begins_with_a_hyphen_can_be_named() {
+        const CLIENT: &str = "-bcdefghijklmnop";
+        for line in [
+            &["inspect", CLIENT, "--json"][..],
+            &["inspect", "--json", CLIENT],
+            &["disconnect", CLIENT, "--reason", "a"],
+            &["unsubscribe", "--json", CLIENT, "tick"],
+            &["tail", "--client", CLIENT, "--count", "1"],
+            &["dlq", "list", "--client", CLIENT, "--json"],
+            &["dlq", "purge", "/a", "b", "--client", CLIENT],
+            &["publish", "/a", "b", "1", "--to", CLIENT, "--except", CLIENT, "--json"],
+        ] {
+            let parsed = Args::try_parse_from([&["streamfence"], line].concat());
+            let parsed = format!("{:?}", parsed.unwrap_or_else(|why| panic!("{line:?}: {why}")).command);
+            assert!(
+                parsed.contains(CLIENT) && parsed.contains("json: true") == line.contains(&"--json"),
+                "{line:?}: {parsed}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_asked_may_be_named_by_its_url() {
         for (text, wanted) in [
             ("127.0.0.1:9093", "127.0.0.1:9093"),

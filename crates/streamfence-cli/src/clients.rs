@@ -72,6 +72,7 @@ impl Sort {
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
     /// The id of a client, as `clients` shows it and the client is told with `subscribed`
+    #[arg(allow_hyphen_values = true)]
     client: String,
     #[command(flatten)]
     operator: OperatorArgs,

@@ -51,13 +51,13 @@ pub(crate) struct PublishArgs {
     #[arg(long, value_name = "MS")]
     ttl: Option<NonZeroU32>,
     /// For this client alone; may be given several times
-    #[arg(long, value_name = "CLIENT")]
+    #[arg(long, value_name = "CLIENT", allow_hyphen_values = true)]
     to: Vec<String>,
     /// For the clients of this principal alone
     #[arg(long, value_name = "PRINCIPAL", conflicts_with = "to")]
     to_principal: Option<String>,
     /// Not for this client; may be given several times
-    #[arg(long, value_name = "CLIENT")]
+    #[arg(long, value_name = "CLIENT", allow_hyphen_values = true)]
     except: Vec<String>,
     /// What is waited for
     #[arg(long, value_name = "WHAT", default_value = "enqueued")]

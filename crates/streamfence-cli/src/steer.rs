@@ -13,7 +13,7 @@ use crate::table::{Table, plain, time};
 #[derive(Debug, clap::Args)]
 pub(crate) struct DisconnectArgs {
     /// The client
-    #[arg(required_unless_present = "principal")]
+    #[arg(required_unless_present = "principal", allow_hyphen_values = true)]
     client: Option<String>,
     /// All clients of this principal
     #[arg(long, conflicts_with = "client")]
@@ -45,6 +45,7 @@ pub(crate) fn disconnect(args: &DisconnectArgs) -> Result<(), Failure> {
 #[derive(Debug, clap::Args)]
 pub(crate) struct UnsubscribeArgs {
     /// The client
+    #[arg(allow_hyphen_values = true)]
     client: String,
     /// The topic it is to hear no more of
     topic: String,
@@ -133,7 +134,7 @@ enum DlqCommand {
         #[arg(long)]
         topic: Option<String>,
         /// Only those for this client
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         client: Option<String>,
         /// At most so many
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -154,7 +155,7 @@ struct LettersArgs {
     /// The topic
     topic: String,
     /// Only those for this client
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     client: Option<String>,
     /// Only the message of this id; may be given several times
     #[arg(long = "id", value_name = "MESSAGE")]

@@ -22,7 +22,7 @@ pub(crate) struct TailArgs {
     #[arg(long)]
     topic: Option<String>,
     /// Only what happens to this client
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     client: Option<String>,
     /// End after so many events
     #[arg(long, value_name = "N")]
