@@ -5,15 +5,17 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use axum::extract::{Request, State};
+use axum::body::{Bytes, HttpBody as _};
+use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use streamfence_auth::{Glob, StaticTokenError, StaticTokens, Token};
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, unread};
 
 /// What the holder of a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,17 +272,46 @@ impl Caller {
 pub(crate) struct Guard {
     pub(crate) keys: Keys,
     pub(crate) scope: Scope,
+    /// Whether the body is to be there, whole, before anything is done.
+    pub(crate) reads_body: bool,
 }
 
-/// Lets only those in who may, and before anything of a body is read.
-pub(crate) async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    match guard.keys.admit(request.headers(), guard.scope) {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
+/// How long a body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Lets only those in who may, and before anything of a body is read. A body takes its time: a key that has gone meanwhile
+/// opens nothing.
+pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match guard.let_in(request).await {
+        Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
+}
+
+impl Guard {
+    /// The request with its caller, and with its body if that is to be there.
+    async fn let_in(&self, mut request: Request) -> Result<Request, Problem> {
+        let mut caller = self.keys.admit(request.headers(), self.scope)?;
+        if self.reads_body && !request.body().is_end_stream() {
+            request = whole(request).await?;
+            caller = caller.renewed(self.scope)?;
+        }
+        request.extensions_mut().insert(caller);
+        Ok(request)
+    }
+}
+
+/// The same request once all of it is there.
+async fn whole(request: Request) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    // What limits a body stands beside it.
+    let mut reading = Request::new(body);
+    reading.extensions_mut().clone_from(&parts.extensions);
+    let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(reading, &())).await.map_err(|_elapsed| {
+        let detail = format!("the body was not there within {} seconds; nothing was done", BODY_TIMEOUT.as_secs());
+        Problem::new(Code::RequestTimeout, detail)
+    })?;
+    Ok(Request::from_parts(parts, body.map_err(|why| unread(&why))?.into()))
 }
 
 #[cfg(test)]
@@ -381,7 +412,8 @@ mod tests {
     fn names_are_shown_and_keys_are_not() {
         let keys = keys();
         let caller = ask(&keys, "Bearer first", Scope::Publish).expect("it may");
-        let shown = format!("{keys:?} {caller:?} {:?}", Guard { keys: keys.clone(), scope: Scope::Read });
+        let shown =
+            format!("{keys:?} {caller:?} {:?}", Guard { keys: keys.clone(), scope: Scope::Read, reads_body: true });
         assert!(shown.contains("backend") && shown.contains("Token(..)"), "{shown}");
         assert!(!shown.contains("first") && !shown.contains("look") && !shown.contains("9f86d"), "{shown}");
     }
