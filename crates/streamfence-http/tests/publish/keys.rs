@@ -20,13 +20,14 @@ async fn every_route_that_the_document_says_needs_a_key_does() {
     let document = streamfence_http::document();
     let mut open = Vec::new();
     for (path, operations) in document["paths"].as_object().expect("paths") {
+        let path = path.replace("{file}", "api.js");
         for (method, operation) in operations.as_object().expect("operations") {
             let ask = |key: &str| {
-                let ask = post(path, "", "").method(method);
+                let ask = post(&path, "", "").method(method);
                 if key.is_empty() { ask } else { ask.header("authorization", &format!("Bearer {key}")) }
             };
             let Some(scope) = operation["security"][0]["key"][0].as_str() else {
-                open.push(path.as_str());
+                open.push(path.clone());
                 assert!(ask("").of_any(&routes).await.status.is_success(), "{path}");
                 continue;
             };
@@ -41,7 +42,7 @@ async fn every_route_that_the_document_says_needs_a_key_does() {
         }
     }
     for path in ["/healthz", "/readyz", "/openapi.json"] {
-        assert!(open.contains(&path), "{open:?}");
+        assert!(open.iter().any(|open| open == path), "{open:?}");
     }
 }
 
