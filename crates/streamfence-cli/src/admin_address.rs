@@ -16,6 +16,7 @@ use crate::exit::Failure;
 /// What serves it, until the process ends: what drains is still worth a look.
 pub(crate) struct AdminAddress {
     pub(crate) address: Address,
+    api: Api,
     keys: Keys,
     door: Door,
     /// Whether only programs of this machine can reach it.
@@ -26,7 +27,7 @@ impl AdminAddress {
     /// Begins to listen. Nobody is asked for a key as long as there are none, so without any it is for this machine alone.
     /// `more` are routes beside those of the API.
     pub(crate) async fn serve(api: Api, more: Router, keys: Keys, listen: &Listen) -> Result<Self, Failure> {
-        let routes = loopback_hosts_only(streamfence_http::router(api).merge(more), &keys);
+        let routes = loopback_hosts_only(streamfence_http::router(api.clone()).merge(more), &keys);
         let door = Door::new(routes);
         let cannot_listen = |why| Failure::Listen(format!("admin: cannot listen on {listen}: {why}"));
         let (address, is_local) = match listen {
@@ -49,7 +50,7 @@ impl AdminAddress {
             }
         };
         tracing::info!(server = "admin", address = %address, keys = !keys.is_empty(), "listening");
-        Ok(Self { address, keys, door, is_local })
+        Ok(Self { address, api, keys, door, is_local })
     }
 
     /// Refuses keys under which it must not stay where it is.
@@ -67,6 +68,7 @@ impl AdminAddress {
 
     /// Answers nothing more, and leaves a moment to what is being answered.
     pub(crate) async fn finish(&self) {
+        self.api.end_events();
         self.door.close().await;
     }
 }

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use streamfence_auth::{Glob, StaticTokenError, StaticTokens, Token};
+use tokio::sync::watch;
 
 use crate::problem::{Code, Problem, unread};
 
@@ -94,7 +95,13 @@ impl KeyHolder {
 ///
 /// Without any, nobody is asked for one.
 #[derive(Clone)]
-pub struct Keys(Arc<ArcSwap<Ring>>);
+pub struct Keys(Arc<Held>);
+
+struct Held {
+    ring: ArcSwap<Ring>,
+    /// Tells those who stay that there are others.
+    changes: watch::Sender<()>,
+}
 
 struct Ring {
     tokens: StaticTokens,
@@ -166,7 +173,8 @@ impl Keys {
             StaticTokenError::Shared { first, second } => KeyError::Shared { first, second },
             other => KeyError::Other(other.to_string()),
         })?;
-        Ok(Self(Arc::new(ArcSwap::from_pointee(Ring { tokens, holders: known }))))
+        let ring = ArcSwap::from_pointee(Ring { tokens, holders: known });
+        Ok(Self(Arc::new(Held { ring, changes: watch::Sender::new(()) })))
     }
 
     /// No keys: nobody is asked for one.
@@ -175,15 +183,17 @@ impl Keys {
         Self::new([]).expect("nothing is wrong with no keys")
     }
 
-    /// Goes by other keys from now on: the next request is asked for one of those.
+    /// Goes by other keys from now on: the next request is asked for one of those, and what lasts under a key that is gone
+    /// ends.
     pub fn adopt(&self, others: &Self) {
-        self.0.store(others.0.load_full());
+        self.0.ring.store(others.0.ring.load_full());
+        self.0.changes.send_replace(());
     }
 
     /// Whether there are none, so that nobody is asked for one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.load().holders.is_empty()
+        self.0.ring.load().holders.is_empty()
     }
 
     /// Lets somebody in who may do this.
@@ -201,7 +211,7 @@ impl Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ring = self.0.load();
+        let ring = self.0.ring.load();
         let mut names: Vec<_> = ring.holders.keys().collect();
         names.sort_unstable();
         f.debug_struct("Keys").field("holders", &names).finish()
@@ -237,7 +247,7 @@ impl Caller {
 
     /// The same caller, if its key may still do this: for requests that outlive a reload.
     pub(crate) fn renewed(&self, scope: Scope) -> Result<Self, Problem> {
-        let ring = self.keys.0.load();
+        let ring = self.keys.0.ring.load();
         if ring.holders.is_empty() {
             return Ok(Self { holder: None, ..self.clone() });
         }
@@ -251,6 +261,20 @@ impl Caller {
             return Err(Problem::new(Code::Forbidden, detail));
         }
         Ok(Self { holder: Some(holder.clone()), ..self.clone() })
+    }
+
+    /// Waits until its key may do this no more, and says why.
+    pub(crate) async fn revoked(&self, scope: Scope) -> Problem {
+        let mut changes = self.keys.0.changes.subscribe();
+        loop {
+            if let Err(problem) = self.renewed(scope) {
+                return problem;
+            }
+            if changes.changed().await.is_err() {
+                // Nobody can change them any more; and `self` has them, so that this cannot be.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Whether it may publish there.

@@ -62,3 +62,19 @@ fn heads_are_bounded_and_nothing_is_spoken_but_http_1() {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer:?}");
     }
 }
+
+#[test]
+fn a_stream_hears_that_the_server_stops_and_ends_well() {
+    let mut scene = Scene::new();
+    let mut stream = dial(&scene);
+    let head = "POST /v1/publish/stream HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\n";
+    write!(stream, "{head}transfer-encoding: chunked\r\n\r\n").expect("it reads");
+    let line = "{\"namespace\":\"/feed\",\"topic\":\"tick\",\"payload\":1}\n";
+    write!(stream, "{:x}\r\n{line}\r\n", line.len()).expect("it reads");
+    let mut begun = [0; 64];
+    stream.read_exact(&mut begun).expect("it is answered");
+    scene.running.signal("TERM");
+    let rest = heard(stream);
+    assert!(rest.contains("SHUTTING_DOWN") && rest.ends_with("0\r\n\r\n"), "{rest}");
+    assert_eq!(scene.running.wait().code, Some(0));
+}

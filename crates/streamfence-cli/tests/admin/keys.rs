@@ -80,7 +80,12 @@ fn who_gave_an_order_is_in_the_log_and_whose_key_is_gone_reads_no_further() {
     let (status, done) = order(&scene, "reload", &json!({}));
     assert_eq!(status, 200);
     assert!(done.contains(r#""key":"admin.keys""#) && !done.contains("another-key"), "{done}");
+    // Nothing needs to happen for that.
+    eyes.ends();
     let (_client, _) = scene.join("/feed", "tick");
     assert_eq!((ours.next().0, ours.next().0), ("reloaded".to_owned(), "connected".to_owned()));
-    eyes.ends();
+    // And who may read on reads to the end.
+    scene.running.signal("TERM");
+    ours.ends();
+    assert_eq!(scene.running.wait().code, Some(0));
 }
