@@ -4,12 +4,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::{Bytes, HttpBody as _};
-use axum::extract::{FromRequest as _, Request, State};
+use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -17,6 +18,7 @@ use streamfence_auth::{Glob, StaticTokenError, StaticTokens, Token};
 use tokio::sync::watch;
 
 use crate::problem::{Code, Problem, unread};
+use crate::rejected::Rejected;
 
 /// What the holder of a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +103,7 @@ struct Held {
     ring: ArcSwap<Ring>,
     /// Tells those who stay that there are others.
     changes: watch::Sender<()>,
+    rejected: Arc<Rejected>,
 }
 
 struct Ring {
@@ -174,7 +177,7 @@ impl Keys {
             other => KeyError::Other(other.to_string()),
         })?;
         let ring = ArcSwap::from_pointee(Ring { tokens, holders: known });
-        Ok(Self(Arc::new(Held { ring, changes: watch::Sender::new(()) })))
+        Ok(Self(Arc::new(Held { ring, changes: watch::Sender::new(()), rejected: Arc::default() })))
     }
 
     /// No keys: nobody is asked for one.
@@ -315,7 +318,14 @@ pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Ne
 impl Guard {
     /// The request with its caller, and with its body if that is to be there.
     async fn let_in(&self, mut request: Request) -> Result<Request, Problem> {
-        let mut caller = self.keys.admit(request.headers(), self.scope)?;
+        let admitted = self.keys.admit(request.headers(), self.scope);
+        if admitted.as_ref().is_err_and(|problem| problem.code() == Code::Unauthorized.as_str())
+            && bearer(request.headers()).is_some()
+        {
+            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+            self.keys.0.rejected.count(peer.map(|ConnectInfo(peer)| peer.ip()));
+        }
+        let mut caller = admitted?;
         if self.reads_body && !request.body().is_end_stream() {
             request = whole(request).await?;
             caller = caller.renewed(self.scope)?;
