@@ -106,8 +106,8 @@ impl Reader {
                 // Neither a key that is gone nor the end of the process waits for an event.
                 biased;
                 _why = self.caller.revoked(Scope::Read) => return None,
-                // An error is an end likewise.
-                _ended = self.ending.wait_for(|is_ending| *is_ending) => return None,
+                // Without anybody who could say so it goes on.
+                Ok(_ended) = self.ending.wait_for(|is_ending| *is_ending) => return None,
                 next = self.events.next() => next?,
             };
             match next {
