@@ -69,6 +69,11 @@ impl Level {
 /// counts.
 pub(crate) fn start(format: LogFormat, asked: Option<&str>, configured: LogLevel) -> Result<Level, Failure> {
     let level = asked.unwrap_or(configured.as_str());
+    // A word alone would be taken for the name of a target, and nothing would be heard of any other.
+    let is_word = !level.contains(['=', ',', '[']);
+    if level.is_empty() || is_word && level.parse::<LevelFilter>().is_err() {
+        return Err(Failure::Usage(format!("log level {level:?}: wanted error, warn, info, debug, trace or a filter")));
+    }
     let filter = EnvFilter::try_new(level).map_err(|why| {
         Failure::Usage(format!("log level {level:?}: {why}; wanted error, warn, info, debug, trace or a filter"))
     })?;

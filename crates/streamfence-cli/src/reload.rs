@@ -136,7 +136,13 @@ impl<'a> Reload<'a> {
             // It was told already.
             let _changes = plan.carry_out();
         }
-        let log = if self.level.set(new.log.level) { LogSettings { level: new.log.level, ..old.log } } else { old.log };
+        // What somebody has asked for while it ran holds until the file says something else than before.
+        let is_another = old.log.level != new.log.level;
+        let log = if is_another && self.level.set(new.log.level) {
+            LogSettings { level: new.log.level, ..old.log }
+        } else {
+            old.log
+        };
         self.fence.reload(&new.catalog).await;
         for (server, running) in old.servers.iter().zip(self.servers) {
             if let Ok(settings) = new.server(&server.name) {

@@ -86,6 +86,8 @@ fn a_wrong_command_line_is_usage() {
         &["serve", "--listen", "nowhere"],
         &["serve", "--log-format", "xml"],
         &["serve", "--log-level", "a=b=c"],
+        &["serve", "--log-level", "warning"],
+        &["serve", "--log-level", ""],
         &["check"],
     ] {
         let Finished { code, stdout, stderr } = run(wrong);

@@ -49,7 +49,7 @@ pub fn load_beside(path: impl AsRef<Path>, open: &[SpillSettings]) -> Result<Set
     };
     let unread = |why: Unread| refused_as_a_whole(why.problem());
     // One file, whatever takes its place meanwhile: what is read and who may read it.
-    let file = File::open(path).map_err(|why| unread(failed(why)))?;
+    let file = open_regular(path).map_err(unread)?;
     let text = read_all(&file, MAX_FILE_BYTES).map_err(unread)?;
     let sources = RefCell::new(vec![Source::holding(path, text.as_bytes())]);
     let directory = path.parent().unwrap_or(Path::new(""));
@@ -139,10 +139,15 @@ fn failed(why: std::io::Error) -> Unread {
     Unread::Failed(why.to_string())
 }
 
-/// The text of a file that is read again while the server runs: a pipe that nobody writes to would be waited for.
+/// The text of a file that is read again while the server runs.
 fn read_regular(path: &Path, limit: u64) -> Result<String, Unread> {
+    read_all(&open_regular(path)?, limit)
+}
+
+/// A file and nothing else: a pipe that nobody writes to would be waited for, and whoever reloads or stops with it.
+fn open_regular(path: &Path) -> Result<File, Unread> {
     match std::fs::metadata(path).map_err(failed)?.is_file() {
-        true => read_text(path, limit),
+        true => File::open(path).map_err(failed),
         false => Err(Unread::Failed("it is no regular file".to_owned())),
     }
 }

@@ -41,6 +41,31 @@ fn a_look_says_what_a_reload_then_does() {
 }
 
 #[test]
+fn a_pipe_in_place_of_the_file_holds_nobody_up() {
+    let mut scene = Scene::new();
+    std::fs::remove_file(&scene.file).expect("it is ours");
+    assert!(std::process::Command::new("mkfifo").arg(&scene.file).status().expect("it runs").success());
+    for dry_run in [true, false] {
+        let (status, problem) = scene.order("reload", &json!({ "dryRun": dry_run }));
+        assert_eq!((status, &problem["code"]), (422, &json!("CONFIG_INVALID")));
+        assert!(problem["errors"][0].as_str().is_some_and(|why| why.contains("no regular file")), "{problem}");
+    }
+    assert_eq!(scene.running.interrupt("TERM").code, Some(0));
+}
+
+#[test]
+fn the_level_somebody_asked_for_outlives_a_reload_that_names_no_other() {
+    let scene = Scene::new();
+    assert_eq!(scene.order("log-level", &json!({ "level": "error" })).0, 200);
+    std::fs::write(&scene.file, config("    stallTimeoutMs: 9000\n")).expect("the file is ours");
+    assert_eq!(scene.order("reload", &json!({})).0, 200);
+    assert_eq!(scene.see("info")["logLevel"], "error");
+    std::fs::write(&scene.file, config("") + "log: {level: warn}\n").expect("the file is ours");
+    assert_eq!(scene.order("reload", &json!({})).0, 200);
+    assert_eq!(scene.see("info")["logLevel"], "warn");
+}
+
+#[test]
 fn a_file_that_is_not_valid_changes_nothing_and_every_mistake_is_told() {
     let scene = Scene::new();
     let text = config("    unheardOf: 1\n").replace("DROP_OLDEST", "DROP_ALL");

@@ -4,7 +4,7 @@
 //!
 //! Not `TCP_USER_TIMEOUT`: where a peer reads slowly through a small window, the kernel counts from the first time the
 //! window was too small for what is at the head of its queue, and cuts a peer that has taken bytes all the while. Who takes
-//! nothing is found by [`stall`](super::stall), who is gone by the heartbeat.
+//! nothing is found by `stall.rs`, who is gone by the heartbeat.
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
