@@ -1,6 +1,6 @@
 //! The address of the HTTP API. Never what it answers.
 
-use std::future::IntoFuture as _;
+mod door;
 
 use axum::Router;
 use streamfence_config::Listen;
@@ -9,13 +9,16 @@ use streamfence_socketio::Address;
 use streamfence_socketio::server::bind_unix;
 use tokio::net::TcpListener;
 
+use self::door::Door;
 use crate::api_keys;
 use crate::exit::Failure;
 
 /// What serves it, until the process ends: what drains is still worth a look.
 pub(crate) struct AdminAddress {
     pub(crate) address: Address,
+    api: Api,
     keys: Keys,
+    door: Door,
     /// Whether only programs of this machine can reach it.
     is_local: bool,
 }
@@ -24,9 +27,10 @@ impl AdminAddress {
     /// Begins to listen. Nobody is asked for a key as long as there are none, so without any it is for this machine alone.
     /// `more` are routes beside those of the API.
     pub(crate) async fn serve(api: Api, more: Router, keys: Keys, listen: &Listen) -> Result<Self, Failure> {
-        let routes = loopback_hosts_only(streamfence_http::router(api).merge(more), &keys);
+        let routes = loopback_hosts_only(streamfence_http::router(api.clone()).merge(more), &keys);
+        let door = Door::new(routes);
         let cannot_listen = |why| Failure::Listen(format!("admin: cannot listen on {listen}: {why}"));
-        let (address, is_local, serving) = match listen {
+        let (address, is_local) = match listen {
             Listen::Tcp { host, port } => {
                 let listener = TcpListener::bind((host.as_str(), *port)).await.map_err(cannot_listen)?;
                 let bound = listener.local_addr().map_err(cannot_listen)?;
@@ -36,16 +40,17 @@ impl AdminAddress {
                     return Err(api_keys::missing(&format!("admin: {listen}, which is {bound},")));
                 }
                 let address = Address::Tcp { host: bound.ip().to_string(), port: bound.port() };
-                (address, is_local, tokio::spawn(axum::serve(listener, routes).into_future()))
+                tokio::spawn(door.clone().open(listener, |peer| Some(*peer)));
+                (address, is_local)
             }
             Listen::Unix(path) => {
                 let listener = bind_unix(path).await.map_err(cannot_listen)?;
-                (Address::Unix(path.clone()), true, tokio::spawn(axum::serve(listener, routes).into_future()))
+                tokio::spawn(door.clone().open(listener, |_nobody_knows| None));
+                (Address::Unix(path.clone()), true)
             }
         };
-        drop(serving);
         tracing::info!(server = "admin", address = %address, keys = !keys.is_empty(), "listening");
-        Ok(Self { address, keys, is_local })
+        Ok(Self { address, api, keys, door, is_local })
     }
 
     /// Refuses keys under which it must not stay where it is.
@@ -59,5 +64,11 @@ impl AdminAddress {
     /// Goes by other keys from now on.
     pub(crate) fn adopt(&self, keys: &Keys) {
         self.keys.adopt(keys);
+    }
+
+    /// Answers nothing more, and leaves a moment to what is being answered.
+    pub(crate) async fn finish(&self) {
+        self.api.end_events();
+        self.door.close().await;
     }
 }

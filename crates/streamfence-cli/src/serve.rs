@@ -194,7 +194,10 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
     supervisor::stopping(drain);
     tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
     tokio::select! {
-        () = stop(fence, servers, drain) => {
+        () = async {
+            stop(fence, servers, drain).await;
+            admin.finish().await;
+        } => {
             tracing::info!("stopped");
             Ok(())
         }

@@ -7,7 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use serde_json::Value;
 use streamfence_runtime::Fence;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::admin::history::History;
 use crate::keys::{Keys, Scope};
@@ -29,6 +29,8 @@ pub struct Api {
     pub(crate) process: Arc<dyn Process>,
     /// Places for those who read events along.
     pub(crate) readers: Arc<Semaphore>,
+    /// Whether those who read events along are to be left.
+    pub(crate) ending: watch::Sender<bool>,
 }
 
 impl Api {
@@ -38,7 +40,17 @@ impl Api {
         let streams = Arc::new(Semaphore::new(publish::MOST_STREAMS));
         let (idempotency, process) = (publish::Idempotency::default(), Arc::new(Unknown::new()));
         let (keys, readers, history) = (Keys::none(), events::places(), Arc::default());
-        Self { fence, metrics: Arc::new(metrics), keys, idempotency, streams, process, readers, history }
+        Self {
+            fence,
+            metrics: Arc::new(metrics),
+            keys,
+            idempotency,
+            streams,
+            process,
+            readers,
+            history,
+            ending: watch::Sender::new(false),
+        }
     }
 
     /// The same with what the process around the fence tells of itself, and can be asked to do.
@@ -53,6 +65,12 @@ impl Api {
     pub fn keys(mut self, keys: Keys) -> Self {
         self.keys = keys;
         self
+    }
+
+    /// Ends what those read who read events along, of this and of its clones: for a process that has nothing more to tell.
+    /// Streams of messages end by themselves when the fence [shuts down](Fence::shutdown).
+    pub fn end_events(&self) {
+        self.ending.send_replace(true);
     }
 
     /// The same with a memory of the last five minutes, a sample a second, so that a page that is opened is not empty.

@@ -14,9 +14,8 @@ use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
-use streamfence_core::Event;
 use streamfence_runtime::{Events, Next};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::record::{KINDS, Record};
 use crate::admin::query::{Params, client_id};
@@ -59,6 +58,7 @@ struct Reader {
     filter: Filter,
     has_begun: bool,
     caller: Caller,
+    ending: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -87,7 +87,8 @@ pub(crate) async fn events(
     let place = api.readers.clone().try_acquire_owned();
     let place =
         place.map_err(|_| Problem::new(Code::LimitExceeded, format!("{READERS} readers of events are the most")))?;
-    let reader = Reader { events: api.fence.events(), filter, has_begun: false, caller, _place: place };
+    let (events, ending) = (api.fence.events(), api.ending.subscribe());
+    let reader = Reader { events, filter, has_begun: false, caller, ending, _place: place };
     let events = stream::unfold(reader, async |mut reader| Some((Ok::<_, Infallible>(reader.next().await?), reader)));
     let events = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT));
     Ok(events.into_response())
@@ -101,16 +102,19 @@ impl Reader {
             return Some(Sent::default().comment("reading along"));
         }
         loop {
-            match self.events.next().await? {
+            let next = tokio::select! {
+                // Neither a key that is gone nor the end of the process waits for an event.
+                biased;
+                _why = self.caller.revoked(Scope::Read) => return None,
+                // Without anybody who could say so it goes on.
+                Ok(_ended) = self.ending.wait_for(|is_ending| *is_ending) => return None,
+                next = self.events.next() => next?,
+            };
+            match next {
                 Next::Missed(count) => {
-                    self.caller.renewed(Scope::Read).ok()?;
                     return Some(Sent::default().event("missed").data(format!(r#"{{"count":{count}}}"#)));
                 }
                 Next::Event(told) => {
-                    // A reload may have brought other keys.
-                    if told.event == Event::Reloaded && self.caller.renewed(Scope::Read).is_err() {
-                        return None;
-                    }
                     let record = Record::new(&told);
                     if self.filter.takes(&record) {
                         let sent = Sent::default().event(record.kind).id(told.number.to_string());

@@ -4,16 +4,21 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use axum::extract::{Request, State};
+use axum::body::{Bytes, HttpBody as _};
+use axum::extract::{ConnectInfo, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use streamfence_auth::{Glob, StaticTokenError, StaticTokens, Token};
+use tokio::sync::watch;
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, unread};
+use crate::rejected::Rejected;
 
 /// What the holder of a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +97,14 @@ impl KeyHolder {
 ///
 /// Without any, nobody is asked for one.
 #[derive(Clone)]
-pub struct Keys(Arc<ArcSwap<Ring>>);
+pub struct Keys(Arc<Held>);
+
+struct Held {
+    ring: ArcSwap<Ring>,
+    /// Tells those who stay that there are others.
+    changes: watch::Sender<()>,
+    rejected: Arc<Rejected>,
+}
 
 struct Ring {
     tokens: StaticTokens,
@@ -164,7 +176,8 @@ impl Keys {
             StaticTokenError::Shared { first, second } => KeyError::Shared { first, second },
             other => KeyError::Other(other.to_string()),
         })?;
-        Ok(Self(Arc::new(ArcSwap::from_pointee(Ring { tokens, holders: known }))))
+        let ring = ArcSwap::from_pointee(Ring { tokens, holders: known });
+        Ok(Self(Arc::new(Held { ring, changes: watch::Sender::new(()), rejected: Arc::default() })))
     }
 
     /// No keys: nobody is asked for one.
@@ -173,15 +186,17 @@ impl Keys {
         Self::new([]).expect("nothing is wrong with no keys")
     }
 
-    /// Goes by other keys from now on: the next request is asked for one of those.
+    /// Goes by other keys from now on: the next request is asked for one of those, and what lasts under a key that is gone
+    /// ends.
     pub fn adopt(&self, others: &Self) {
-        self.0.store(others.0.load_full());
+        self.0.ring.store(others.0.ring.load_full());
+        self.0.changes.send_replace(());
     }
 
     /// Whether there are none, so that nobody is asked for one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.load().holders.is_empty()
+        self.0.ring.load().holders.is_empty()
     }
 
     /// Lets somebody in who may do this.
@@ -199,7 +214,7 @@ impl Keys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ring = self.0.load();
+        let ring = self.0.ring.load();
         let mut names: Vec<_> = ring.holders.keys().collect();
         names.sort_unstable();
         f.debug_struct("Keys").field("holders", &names).finish()
@@ -235,7 +250,7 @@ impl Caller {
 
     /// The same caller, if its key may still do this: for requests that outlive a reload.
     pub(crate) fn renewed(&self, scope: Scope) -> Result<Self, Problem> {
-        let ring = self.keys.0.load();
+        let ring = self.keys.0.ring.load();
         if ring.holders.is_empty() {
             return Ok(Self { holder: None, ..self.clone() });
         }
@@ -249,6 +264,20 @@ impl Caller {
             return Err(Problem::new(Code::Forbidden, detail));
         }
         Ok(Self { holder: Some(holder.clone()), ..self.clone() })
+    }
+
+    /// Waits until its key may do this no more, and says why.
+    pub(crate) async fn revoked(&self, scope: Scope) -> Problem {
+        let mut changes = self.keys.0.changes.subscribe();
+        loop {
+            if let Err(problem) = self.renewed(scope) {
+                return problem;
+            }
+            if changes.changed().await.is_err() {
+                // Nobody can change them any more; and `self` has them, so that this cannot be.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Whether it may publish there.
@@ -270,17 +299,53 @@ impl Caller {
 pub(crate) struct Guard {
     pub(crate) keys: Keys,
     pub(crate) scope: Scope,
+    /// Whether the body is to be there, whole, before anything is done.
+    pub(crate) reads_body: bool,
 }
 
-/// Lets only those in who may, and before anything of a body is read.
-pub(crate) async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    match guard.keys.admit(request.headers(), guard.scope) {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
+/// How long a body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Lets only those in who may, and before anything of a body is read. A body takes its time: a key that has gone meanwhile
+/// opens nothing.
+pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match guard.let_in(request).await {
+        Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
+}
+
+impl Guard {
+    /// The request with its caller, and with its body if that is to be there.
+    async fn let_in(&self, mut request: Request) -> Result<Request, Problem> {
+        let admitted = self.keys.admit(request.headers(), self.scope);
+        if admitted.as_ref().is_err_and(|problem| problem.code() == Code::Unauthorized.as_str())
+            && bearer(request.headers()).is_some()
+        {
+            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+            self.keys.0.rejected.count(peer.map(|ConnectInfo(peer)| peer.ip()));
+        }
+        let mut caller = admitted?;
+        if self.reads_body && !request.body().is_end_stream() {
+            request = whole(request).await?;
+            caller = caller.renewed(self.scope)?;
+        }
+        request.extensions_mut().insert(caller);
+        Ok(request)
+    }
+}
+
+/// The same request once all of it is there.
+async fn whole(request: Request) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    // What limits a body stands beside it.
+    let mut reading = Request::new(body);
+    reading.extensions_mut().clone_from(&parts.extensions);
+    let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(reading, &())).await.map_err(|_elapsed| {
+        let detail = format!("the body was not there within {} seconds; nothing was done", BODY_TIMEOUT.as_secs());
+        Problem::new(Code::RequestTimeout, detail)
+    })?;
+    Ok(Request::from_parts(parts, body.map_err(|why| unread(&why))?.into()))
 }
 
 #[cfg(test)]
@@ -381,7 +446,8 @@ mod tests {
     fn names_are_shown_and_keys_are_not() {
         let keys = keys();
         let caller = ask(&keys, "Bearer first", Scope::Publish).expect("it may");
-        let shown = format!("{keys:?} {caller:?} {:?}", Guard { keys: keys.clone(), scope: Scope::Read });
+        let shown =
+            format!("{keys:?} {caller:?} {:?}", Guard { keys: keys.clone(), scope: Scope::Read, reads_body: true });
         assert!(shown.contains("backend") && shown.contains("Token(..)"), "{shown}");
         assert!(!shown.contains("first") && !shown.contains("look") && !shown.contains("9f86d"), "{shown}");
     }

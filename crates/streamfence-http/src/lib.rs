@@ -21,6 +21,7 @@ mod openapi;
 mod problem;
 mod process;
 mod reference;
+mod rejected;
 mod route;
 
 pub use api::{Api, router};

@@ -1,5 +1,6 @@
 //! What went wrong, as `application/problem+json` (RFC 9457).
 
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -19,6 +20,7 @@ pub(crate) enum Code {
     UnknownTopic,
     UnknownClient,
     MethodNotAllowed,
+    RequestTimeout,
     IdempotencyConflict,
     IdempotencyInFlight,
     PayloadTooLarge,
@@ -32,7 +34,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -43,6 +45,7 @@ impl Code {
         Self::UnknownTopic,
         Self::UnknownClient,
         Self::MethodNotAllowed,
+        Self::RequestTimeout,
         Self::IdempotencyConflict,
         Self::IdempotencyInFlight,
         Self::PayloadTooLarge,
@@ -81,6 +84,7 @@ impl Code {
             Self::UnknownTopic => (Is::NOT_FOUND, "UNKNOWN_TOPIC", "There is no such namespace, or no such topic in it."),
             Self::UnknownClient => (Is::NOT_FOUND, "UNKNOWN_CLIENT", "There is no such client, or no more."),
             Self::MethodNotAllowed => (Is::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "The resource has another method."),
+            Self::RequestTimeout => (Is::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The body was not there within 30 seconds. Nothing was done."),
             Self::IdempotencyConflict => (Is::CONFLICT, "IDEMPOTENCY_CONFLICT", "The idempotency key came with another request before."),
             Self::IdempotencyInFlight => (Is::CONFLICT, "IDEMPOTENCY_IN_FLIGHT", "The first request with that idempotency key is not answered yet."),
             Self::PayloadTooLarge => (Is::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "The body is larger than the route takes."),
@@ -141,6 +145,12 @@ impl Problem {
     pub(crate) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
+}
+
+/// Why a body could not be read.
+pub(crate) fn unread(why: &BytesRejection) -> Problem {
+    let code = if why.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::PayloadTooLarge } else { Code::BadRequest };
+    Problem::new(code, why.body_text())
 }
 
 /// What an answer with a problem is.

@@ -21,7 +21,7 @@ use self::report::Report;
 use self::request::{OnFull, PublishRequest};
 pub(crate) use self::stream::MOST_STREAMS;
 use crate::keys::Scope;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, unread};
 use crate::route::Route;
 
 /// What can go wrong with a message that stands alone.
@@ -65,6 +65,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .fails([Code::UnsupportedMediaType, Code::LimitExceeded]),
         Route::post("/v1/publish/stream", stream::publish, "Publish messages line by line, for as long as it lasts")
             .needs(Scope::Publish)
+            .lasts()
             .takes_as::<PublishRequest>(stream::NDJSON)
             .answers_as::<BatchEntry>(
                 StatusCode::OK,
@@ -106,8 +107,5 @@ fn refuse_unless(headers: &HeaderMap, wanted: &str) -> Result<(), Problem> {
 
 /// A body that was read whole.
 fn read_body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
-    body.map_err(|why| {
-        let code = if why.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::PayloadTooLarge } else { Code::BadRequest };
-        Problem::new(code, why.body_text())
-    })
+    body.map_err(|why| unread(&why))
 }

@@ -27,6 +27,10 @@ pub(crate) struct Route {
     pub(crate) answers: Vec<Answer>,
     /// What can go wrong, beside what a guard says.
     pub(crate) problems: Vec<Code>,
+    /// The most bytes of a body, where that is not what other routes take.
+    limit: Option<usize>,
+    /// Whether the body lasts, and is read while it is answered.
+    lasts: bool,
     handler: MethodRouter<Api>,
 }
 
@@ -64,7 +68,19 @@ impl Route {
 
     fn new(method: &'static str, path: &'static str, handler: MethodRouter<Api>, summary: &'static str) -> Self {
         let (parameters, answers, problems) = (Vec::new(), Vec::new(), Vec::new());
-        Self { method, path, summary, scope: None, parameters, body: None, answers, problems, handler }
+        Self {
+            method,
+            path,
+            summary,
+            scope: None,
+            parameters,
+            body: None,
+            answers,
+            problems,
+            limit: None,
+            lasts: false,
+            handler,
+        }
     }
 
     /// Lets only those in whose key is for this.
@@ -118,7 +134,13 @@ impl Route {
 
     /// Takes bodies of so many bytes at most, in place of as many as other routes take.
     pub(crate) fn limit(mut self, bytes: usize) -> Self {
-        self.handler = self.handler.route_layer(DefaultBodyLimit::max(bytes));
+        self.limit = Some(bytes);
+        self
+    }
+
+    /// Reads its body by and by, for as long as it lasts: nobody waits for the end of it.
+    pub(crate) fn lasts(mut self) -> Self {
+        self.lasts = true;
         self
     }
 
@@ -133,7 +155,8 @@ impl Route {
         let of_guard = [Code::Unauthorized, Code::Forbidden].into_iter().filter(|_| self.scope.is_some());
         // Whatever is mounted behind `loopback_hosts_only`.
         let of_host = [Code::ForbiddenHost, Code::ForbiddenOrigin];
-        let mut all: Vec<_> = self.problems.iter().copied().chain(of_guard).chain(of_host).collect();
+        let of_body = (self.body.is_some() && !self.lasts).then_some(Code::RequestTimeout);
+        let mut all: Vec<_> = self.problems.iter().copied().chain(of_guard).chain(of_body).chain(of_host).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -142,8 +165,16 @@ impl Route {
     /// Puts it into a router, behind its guard.
     pub(crate) fn mount(self, router: Router<Api>, keys: &Keys) -> Router<Api> {
         let handler = match self.scope {
-            Some(scope) => self.handler.route_layer(from_fn_with_state(Guard { keys: keys.clone(), scope }, check)),
+            Some(scope) => {
+                let guard = Guard { keys: keys.clone(), scope, reads_body: !self.lasts };
+                self.handler.route_layer(from_fn_with_state(guard, check))
+            }
             None => self.handler,
+        };
+        // Around the guard, which reads the body.
+        let handler = match self.limit {
+            Some(bytes) => handler.route_layer(DefaultBodyLimit::max(bytes)),
+            None => handler,
         };
         router.route(self.path, handler)
     }

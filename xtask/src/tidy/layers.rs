@@ -180,6 +180,9 @@ const LAYERS: &[Layer] = &[
             "clap_complete",
             "clap_mangen",
             "hdrhistogram",
+            // The admin address has limits of its own, and speaks HTTP/1.1 alone.
+            "hyper",
+            "hyper-util",
             "ratatui",
             // How many descriptors there may be, and how long a tick of the processor's time is.
             "rustix",

@@ -80,7 +80,32 @@ fn who_gave_an_order_is_in_the_log_and_whose_key_is_gone_reads_no_further() {
     let (status, done) = order(&scene, "reload", &json!({}));
     assert_eq!(status, 200);
     assert!(done.contains(r#""key":"admin.keys""#) && !done.contains("another-key"), "{done}");
+    // Nothing needs to happen for that.
+    eyes.ends();
     let (_client, _) = scene.join("/feed", "tick");
     assert_eq!((ours.next().0, ours.next().0), ("reloaded".to_owned(), "connected".to_owned()));
-    eyes.ends();
+    // And who may read on reads to the end.
+    scene.running.signal("TERM");
+    ours.ends();
+    assert_eq!(scene.running.wait().code, Some(0));
+}
+
+#[test]
+fn keys_that_nobody_has_are_in_the_log_and_do_not_fill_it() {
+    let mut scene = Scene::of(&(config("") + KEYS));
+    for _ in 0..50 {
+        let head = "GET /admin/v1/info HTTP/1.1\r\nauthorization: Bearer a-guess\r\n";
+        assert_eq!(ask(&scene.admin, head, "").0, 401);
+    }
+    // One that shows none guesses nothing.
+    assert_eq!(ask(&scene.admin, "GET /admin/v1/info HTTP/1.1\r\n", "").0, 401);
+    let told = |lines: Vec<Value>| -> Vec<Value> {
+        lines.into_iter().filter(|line| line["code"] == "admin_key_rejected").collect()
+    };
+    let all = |lines: &[Value]| lines.iter().filter_map(|line| line["count"].as_u64()).sum::<u64>();
+    scene.running.until("all are told", |running| all(&told(running.lines())) == 50);
+    let told = told(scene.running.lines());
+    assert_eq!((&told[0]["peer"], &told[0]["count"]), (&json!("127.0.0.1"), &json!(1)));
+    assert!(told.len() < 25, "{told:?}");
+    assert!(!scene.running.said().contains("a-guess"));
 }

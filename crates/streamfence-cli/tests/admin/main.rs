@@ -10,6 +10,7 @@ mod scene;
 
 mod clients;
 mod dead_letters;
+mod door;
 mod errors;
 mod events;
 mod keys;

@@ -19,6 +19,8 @@ use crate::problem::{Code, Problem};
 const KEPT_FOR: Duration = Duration::from_secs(300);
 /// How many keys are remembered at once.
 const MOST_KEYS: usize = 65_536;
+/// How many of them are of one caller, where callers are told apart: the others have theirs.
+const MOST_KEYS_OF_ONE: usize = MOST_KEYS / 4;
 /// How many bytes of answers are kept at once.
 const MOST_BYTES: usize = 16 << 20;
 /// The most bytes of a key.
@@ -41,6 +43,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     requests: HashMap<Key, Request>,
+    /// How many of those are of each caller that has any.
+    of_callers: HashMap<Option<Arc<str>>, usize>,
     /// What is answered, the oldest first.
     answered: VecDeque<(Instant, Key)>,
     /// Of all answers.
@@ -82,7 +86,12 @@ impl Idempotency {
         id: Option<&str>,
         request: impl Hash,
     ) -> Result<Option<Name>, Problem> {
-        let header = headers.get(HEADER).map(|header| header.to_str());
+        let mut given = headers.get_all(HEADER).iter();
+        let header = given.next();
+        if given.any(|other| Some(other) != header) {
+            return Err(Problem::bad_request("there are two idempotency-keys that differ; wanted one"));
+        }
+        let header = header.map(|header| header.to_str());
         let header = header.transpose().map_err(|_| Problem::bad_request("idempotency-key is not readable text"))?;
         let word = match (header, id) {
             (Some(header), Some(id)) if header != id => {
@@ -154,8 +163,13 @@ impl Idempotency {
                 let detail = format!("{MOST_KEYS} idempotency keys are the most that are remembered at once");
                 Err(Problem::new(Code::LimitExceeded, detail))
             }
+            None if key.0.is_some() && state.of_callers.get(&key.0).is_some_and(|of| *of >= MOST_KEYS_OF_ONE) => {
+                let detail =
+                    format!("{MOST_KEYS_OF_ONE} idempotency keys are the most that are remembered of one caller");
+                Err(Problem::new(Code::LimitExceeded, detail))
+            }
             None => {
-                state.requests.insert(key.clone(), Request { fingerprint, answer: None });
+                state.insert(key.clone(), Request { fingerprint, answer: None });
                 Ok(Begun::New(Ticket { memory: self.clone(), key }))
             }
         }
@@ -187,19 +201,36 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.memory.lock();
         if state.requests.get(&self.key).is_some_and(|request| request.answer.is_none()) {
-            state.requests.remove(&self.key);
+            state.remove(&self.key);
         }
     }
 }
 
 impl State {
+    /// Remembers one that is not there yet.
+    fn insert(&mut self, key: Key, request: Request) {
+        *self.of_callers.entry(key.0.clone()).or_default() += 1;
+        self.requests.insert(key, request);
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Request> {
+        let removed = self.requests.remove(key)?;
+        if let Some(of) = self.of_callers.get_mut(&key.0) {
+            *of -= 1;
+            if *of == 0 {
+                self.of_callers.remove(&key.0);
+            }
+        }
+        Some(removed)
+    }
+
     fn forget_old(&mut self, now: Instant) {
         while let Some((at, _)) = self.answered.front() {
             if self.bytes <= MOST_BYTES && now.duration_since(*at) < KEPT_FOR {
                 return;
             }
             let Some((_, key)) = self.answered.pop_front() else { return };
-            let forgotten = self.requests.remove(&key).and_then(|request| request.answer);
+            let forgotten = self.remove(&key).and_then(|request| request.answer);
             self.bytes -= forgotten.map_or(0, |answer| answer.size());
         }
     }

@@ -2,12 +2,15 @@
 //!
 //! Whoever does not read the answers is not read from: nothing waits here but one line and a few answers.
 
+use std::time::Duration;
+
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
+use streamfence_runtime::Fence;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::idempotency::HEADER;
@@ -25,6 +28,8 @@ pub(crate) const MOST_STREAMS: usize = 256;
 const MAX_LINE_BYTES: usize = 1024 * 1024;
 /// How many bytes of answers are written at once, while lines are there already.
 const ANSWERS_AT_ONCE: usize = 16 * 1024;
+/// How often a stream that is silent looks whether the server drains.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) async fn publish(
     State(api): State<Api>,
@@ -65,7 +70,7 @@ impl Publishing {
             let line = match self.lines.at_hand() {
                 Some(line) => line,
                 None if !answers.is_empty() => break,
-                None => match self.lines.next().await {
+                None => match self.wait().await {
                     Some(line) => line,
                     None => break,
                 },
@@ -79,6 +84,19 @@ impl Publishing {
             answers.extend_from_slice(b"\n");
         }
         (!answers.is_empty()).then(|| answers.freeze())
+    }
+
+    /// The next line, or why there is none any more.
+    async fn wait(&mut self) -> Option<Result<BytesMut, Problem>> {
+        tokio::select! {
+            // Whoever writes without a pause is told too.
+            biased;
+            problem = self.caller.revoked(Scope::Publish) => Some(Err(problem)),
+            () = closing(&self.api.fence) => {
+                Some(Err(Problem::new(Code::ShuttingDown, "the server drains; the stream ends here")))
+            }
+            line = self.lines.next() => line,
+        }
     }
 
     async fn publish(&mut self, line: &[u8]) -> Vec<u8> {
@@ -96,6 +114,14 @@ impl Publishing {
     fn end(&mut self, problem: &Problem) -> Vec<u8> {
         self.is_over = true;
         serde_json::to_vec(problem).unwrap_or_default()
+    }
+}
+
+/// Waits until the fence takes no more messages. It does not tell, so that it is asked now and then.
+async fn closing(fence: &Fence) {
+    let mut moments = tokio::time::interval(LOOK_EVERY);
+    while !fence.is_closing() {
+        moments.tick().await;
     }
 }
 

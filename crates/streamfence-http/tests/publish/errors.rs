@@ -106,6 +106,8 @@ async fn every_promised_error_happens() {
     seen.see(BATCH, "PAYLOAD_TOO_LARGE", post(BATCH, JSON, large.clone()), &routes).await;
     seen.see(RAW, "PAYLOAD_TOO_LARGE", post(TICK, "image/png", large), &routes).await;
 
+    bodies_never_come(&mut seen);
+
     for path in [ONE, BATCH, STREAM] {
         seen.see(path, "UNSUPPORTED_MEDIA_TYPE", post(path, "text/plain", "{}"), &routes).await;
     }
@@ -155,6 +157,23 @@ async fn every_promised_error_happens() {
     let missing: Vec<_> = promised().difference(&seen.0).cloned().collect();
     let surplus: Vec<_> = seen.0.difference(&promised()).cloned().collect();
     assert!(missing.is_empty() && surplus.is_empty(), "promised and not seen: {missing:?}; the other way: {surplus:?}");
+}
+
+/// Waits for bodies by a clock of its own.
+fn bodies_never_come(seen: &mut Seen) {
+    let waiting = || {
+        let mut seen = Seen::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        runtime.expect("a runtime").block_on(async {
+            let routes = routes(&fence());
+            for (path, target) in [(ONE, ONE), (BATCH, BATCH), (RAW, TICK)] {
+                let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
+                seen.see(path, "REQUEST_TIMEOUT", post(target, JSON, endless), &routes).await;
+            }
+        });
+        seen
+    };
+    seen.0.extend(std::thread::scope(|scope| scope.spawn(waiting).join().expect("each was seen")).0);
 }
 
 async fn streams_run_out(seen: &mut Seen, routes: &Router) {

@@ -1,6 +1,7 @@
 //! Publishing as a backend sees it: every route, and each error that the document promises.
 
 mod batch;
+mod body;
 mod common;
 mod errors;
 mod idempotency;

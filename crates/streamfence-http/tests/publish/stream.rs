@@ -122,6 +122,30 @@ async fn a_drain_ends_the_stream() {
 }
 
 #[tokio::test]
+async fn a_silent_stream_ends_with_its_key_and_with_a_drain() {
+    let fence = fence();
+    let of = |key: &str| {
+        let other = KeyHolder::new("other", [Scope::Publish]).key("other");
+        Keys::new([KeyHolder::new("backend", [Scope::Publish]).key(key), other]).expect("they are sound")
+    };
+    let keys = of("first");
+    let routes = routes_with(&fence, &keys);
+    let (mut gone, mut kept) = (Open::new(&routes, "first").await, Open::new(&routes, "other").await);
+    let replace = async {
+        tokio::task::yield_now().await;
+        keys.adopt(&of("second"));
+    };
+    let (last, ()) = tokio::join!(gone.next(), replace);
+    assert_eq!(last.expect("a last word")["code"], "UNAUTHORIZED");
+    assert_eq!(gone.next().await, None);
+    kept.say(format!("{}\n", tick(json!(1)))).await;
+    assert_eq!(kept.next().await.expect("an answer")["status"], 202);
+    let (last, ()) = tokio::join!(kept.next(), fence.shutdown(Duration::ZERO));
+    assert_eq!(last.expect("a last word")["code"], "SHUTTING_DOWN");
+    assert_eq!(kept.next().await, None);
+}
+
+#[tokio::test]
 async fn there_are_only_so_many_streams_and_one_that_ends_makes_room() {
     let routes = routes(&fence());
     let mut open = Vec::new();

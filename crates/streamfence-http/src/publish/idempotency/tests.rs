@@ -103,11 +103,13 @@ async fn the_memory_it_takes_has_an_end() {
     for number in 0..MOST_KEYS - 3 {
         let key = (None, number.to_string().as_str().into());
         let request = Request { fingerprint: 0, answer: Some(done(1)) };
-        memory.lock().requests.entry(key).or_insert(request);
+        if !memory.lock().requests.contains_key(&key) {
+            memory.lock().insert(key, request);
+        }
     }
     while memory.lock().requests.len() < MOST_KEYS {
         let key = (None, format!("more {}", memory.lock().requests.len()).as_str().into());
-        memory.lock().requests.insert(key, Request { fingerprint: 0, answer: Some(done(1)) });
+        memory.lock().insert(key, Request { fingerprint: 0, answer: Some(done(1)) });
     }
     let times = Arc::new(AtomicU32::new(0));
     assert!(ask(&memory, "one too many", "x", &times).await.0.contains("LIMIT_EXCEEDED"));
@@ -132,5 +134,35 @@ fn a_header_and_an_id_are_the_same_name() {
     let long = "x".repeat(256);
     for (header, id) in [("a", Some("b")), ("", Some("")), ("", Some(long.as_str())), ("é", None)] {
         assert_eq!(named(header, id), Err("BAD_REQUEST"), "{header} {id:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_with_very_many_names_leaves_some_to_the_others() {
+    let (memory, times) = (Idempotency::default(), Arc::new(AtomicU32::new(0)));
+    let ask = async |caller: &str, word: &str| {
+        let (name, times) = (Name { key: (Some(caller.into()), word.into()), fingerprint: 0 }, times.clone());
+        let work = async move { done(times.fetch_add(1, Ordering::SeqCst)) };
+        String::from_utf8(memory.answer(Some(name), work).await.0.entry()).expect("it is text")
+    };
+    for number in 0..MOST_KEYS_OF_ONE {
+        assert!(ask("greedy", &number.to_string()).await.contains("202"), "{number}");
+    }
+    assert!(ask("greedy", "one too many").await.contains("LIMIT_EXCEEDED"));
+    assert!(ask("greedy", "0").await.contains(r#""number":0"#), "what is remembered is");
+    assert!(ask("other", "0").await.contains("202"));
+    tokio::time::advance(KEPT_FOR).await;
+    assert!(ask("greedy", "a new one").await.contains("202"), "what is forgotten makes room");
+    assert_eq!(memory.lock().of_callers, HashMap::from([(Some("greedy".into()), 1)]));
+}
+
+#[test]
+fn two_names_that_differ_are_none() {
+    let memory = Idempotency::default();
+    for (second, is_taken) in [("a", true), ("b", false)] {
+        let mut headers = HeaderMap::new();
+        headers.append(HEADER, HeaderValue::from_static("a"));
+        headers.append(HEADER, HeaderValue::from_static(second));
+        assert_eq!(memory.name(&caller(), &headers, None, "x").is_ok(), is_taken, "{second}");
     }
 }
