@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const LONG: &[&str] = &["4-slow-reader"];
 
 /// Suites that measure time or memory: nothing runs beside them.
-const ALONE: &[&str] = &["3-stuck-clients", "5-bursts", "6-gone", "6-spill"];
+const ALONE: &[&str] = &["3-stuck-clients", "5-bursts", "6-gone", "6-spill", "8-budget"];
 
 /// Suites about what passes over a connection: they run once more where the Socket.IO library emits every message.
 const BOTH_TIERS: &[&str] = &[
