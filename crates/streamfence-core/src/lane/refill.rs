@@ -53,12 +53,11 @@ impl Read {
 }
 
 /// A record, wherever it comes from.
-struct Passing {
+#[derive(Clone, Copy)]
+struct Passing<'a> {
     at: LogPosition,
     is_broadcast: bool,
-    bytes: u64,
-    offset: Offset,
-    is_expired: bool,
+    message: &'a Arc<Message>,
 }
 
 impl Lane {
@@ -74,15 +73,8 @@ impl Lane {
             let at = spilled.cursor.position;
             let Some(slot) = log.slot(at) else { break };
             spilled.reconcile(slot.before, &mut refill);
-            let message = &slot.message;
-            let passing = Passing {
-                at,
-                is_broadcast: slot.audience.is_broadcast(),
-                bytes: message.size_bytes(),
-                offset: message.id.offset,
-                is_expired: message.is_expired(now),
-            };
-            if !self.pass(&mut spilled, log, client, most, &passing, || message.clone(), &mut refill) {
+            let passing = Passing { at, is_broadcast: slot.audience.is_broadcast(), message: &slot.message };
+            if !self.pass(&mut spilled, log, client, most, passing, now, &mut refill) {
                 break;
             }
         }
@@ -132,15 +124,8 @@ impl Lane {
                 continue;
             }
             let Some(record) = source.records.get(place) else { break };
-            let message = &record.message;
-            let passing = Passing {
-                at,
-                is_broadcast: record.is_broadcast,
-                bytes: message.size_bytes(),
-                offset: message.id.offset,
-                is_expired: message.is_expired(now),
-            };
-            if !self.pass(&mut spilled, log, client, most, &passing, || message.clone(), &mut refill) {
+            let passing = Passing { at, is_broadcast: record.is_broadcast, message: &record.message };
+            if !self.pass(&mut spilled, log, client, most, passing, now, &mut refill) {
                 is_full = true;
                 break;
             }
@@ -154,7 +139,7 @@ impl Lane {
     }
 
     /// Takes what was read as far as nothing is particular about it or about the lane, which is nearly all there is; says
-    /// how many records that were. The same as to let each of them pass by, at a third of the cost.
+    /// how many records that were. The same as to let each of them pass by, with one look at the log for all.
     #[expect(clippy::too_many_arguments, reason = "it is a step of a loop that has all of these at hand")]
     fn take_run(
         &mut self,
@@ -222,46 +207,47 @@ impl Lane {
         log: &SpillLog,
         client: ClientId,
         most: u64,
-        record: &Passing,
-        message: impl FnOnce() -> Arc<Message>,
+        record: Passing<'_>,
+        now: Instant,
         refill: &mut Refill,
     ) -> bool {
-        let deviation = spilled.deviations.front().filter(|deviation| deviation.position() == record.at);
+        let Passing { at, is_broadcast, message } = record;
+        let (bytes, offset, is_expired) = (message.size_bytes(), message.id.offset, message.is_expired(now));
+        let deviation = spilled.deviations.front().filter(|deviation| deviation.position() == at);
         // What the lane knows of a record counts, and what the record says of itself only where it knows nothing.
         let (is_mine, is_broadcast, deviates) = match deviation {
             Some(Deviation::Excepted(..)) => (false, true, true),
             Some(Deviation::Private(..)) => (true, false, true),
-            Some(Deviation::Refused(_)) | None => (record.is_broadcast, record.is_broadcast, false),
+            Some(Deviation::Refused(_)) | None => (is_broadcast, is_broadcast, false),
         };
-        if is_mine && !record.is_expired {
+        if is_mine && !is_expired {
             // What the lane could not hold even if it were empty was taken before a reload made it smaller.
-            let has_place = self.fits(record.bytes) || self.is_empty();
+            let has_place = self.fits(bytes) || self.is_empty();
             if !has_place || refill.taken >= most {
                 return false;
             }
         }
-        self.tell_missing(spilled, record.offset);
-        self.hear(spilled, log, client, record.at, None, refill);
+        self.tell_missing(spilled, offset);
+        self.hear(spilled, log, client, at, None, refill);
         if is_mine {
             spilled.messages += 1;
-            if record.is_expired {
+            if is_expired {
                 refill.expired += 1;
-                self.miss(record.offset, LossReason::Expired);
+                self.miss(offset, LossReason::Expired);
             } else {
-                let message = message();
                 refill.taken += 1;
                 spilled.oldest = spilled.oldest.max(message.published);
-                self.push_back(message);
+                self.push_back(message.clone());
             }
         }
         if deviates {
             spilled.pop_deviation();
         }
         if is_broadcast {
-            spilled.cursor.sums = spilled.cursor.sums + Sums::one(record.bytes);
+            spilled.cursor.sums = spilled.cursor.sums + Sums::one(bytes);
         }
-        spilled.cursor.position = LogPosition(record.at.0 + 1);
-        spilled.cursor.offset = spilled.cursor.offset.max(record.offset);
+        spilled.cursor.position = LogPosition(at.0 + 1);
+        spilled.cursor.offset = spilled.cursor.offset.max(offset);
         true
     }
 
