@@ -96,8 +96,7 @@ pub(crate) fn ensure_chromium(sh: &Shell) -> Result<()> {
 
 /// Makes sure that nginx is there, for the suite that plays clients behind it.
 pub(crate) fn ensure_nginx(sh: &Shell) -> Result<()> {
-    let is_there = cmd!(sh, "nginx -v").quiet().ignore_stdout().ignore_stderr().run().is_ok();
-    debian_packages(sh, "the tests behind a proxy", if is_there { &[] } else { &["nginx-light"] })
+    ensure_packages(sh, "the tests behind a proxy", [("nginx-light", cmd!(sh, "nginx -v"))])
 }
 
 /// Installs what is missing where that may be done, and says what is missing where not.
