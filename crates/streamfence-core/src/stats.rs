@@ -2,6 +2,7 @@
 //!
 //! Never an atomic and never a label: a shard counts alone, and the totals since the last time travel once per tick.
 
+use std::iter::Sum;
 use std::ops::AddAssign;
 use std::time::Duration;
 
@@ -90,6 +91,15 @@ impl TopicStats {
     pub fn resident(&self) -> u64 {
         let gone = self.delivered + self.coalesced + self.dropped() + self.abandoned;
         self.offered.saturating_sub(gone)
+    }
+}
+
+impl<'a> Sum<&'a Self> for TopicStats {
+    fn sum<I: Iterator<Item = &'a Self>>(stats: I) -> Self {
+        stats.fold(Self::default(), |mut sum, more| {
+            sum += more;
+            sum
+        })
     }
 }
 

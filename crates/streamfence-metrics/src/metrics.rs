@@ -81,7 +81,7 @@ impl Observer for Metrics {
 
     fn on_stats(&self, topic: TopicId, since_last: &TopicStats) {
         if let Some(topic) = self.totals.topic(topic) {
-            add(&mut topic.numbers().stats, since_last);
+            topic.numbers().stats += since_last;
         }
     }
 
@@ -458,62 +458,4 @@ pub(crate) fn histogram<const N: usize>(
     let buckets: Vec<_> = ends.zip(counts.iter().copied()).collect();
     let (seconds, count) = (sum_us as f64 / 1e6, counts.iter().sum());
     metric.encode_family(labels)?.encode_histogram::<[(&str, &str); 0]>(seconds, count, &buckets, None)
-}
-
-/// Adds what happened since the last time; taken apart so that a new number cannot be forgotten here.
-fn add(total: &mut TopicStats, since_last: &TopicStats) {
-    let TopicStats {
-        published,
-        published_bytes,
-        received,
-        received_bytes,
-        offered,
-        delivered,
-        sent,
-        sent_bytes,
-        displaced,
-        rejected,
-        spill_refusals,
-        spilled,
-        lost_on_disk,
-        too_large,
-        over_budget,
-        expired,
-        coalesced,
-        retries,
-        exhausted,
-        dead_letters_evicted,
-        abandoned,
-        acks,
-        sent_after,
-        acked_after,
-    } = since_last;
-    total.published += published;
-    total.published_bytes += published_bytes;
-    total.received += received;
-    total.received_bytes += received_bytes;
-    total.offered += offered;
-    total.delivered += delivered;
-    total.sent += sent;
-    total.sent_bytes += sent_bytes;
-    total.displaced += displaced;
-    total.rejected += rejected;
-    for (total, since_last) in total.spill_refusals.iter_mut().zip(spill_refusals) {
-        *total += since_last;
-    }
-    total.spilled += spilled;
-    total.lost_on_disk += lost_on_disk;
-    total.too_large += too_large;
-    total.over_budget += over_budget;
-    total.expired += expired;
-    total.coalesced += coalesced;
-    total.retries += retries;
-    total.exhausted += exhausted;
-    total.dead_letters_evicted += dead_letters_evicted;
-    total.abandoned += abandoned;
-    for (total, since_last) in total.acks.iter_mut().zip(acks) {
-        *total += since_last;
-    }
-    total.sent_after.add(sent_after);
-    total.acked_after.add(acked_after);
 }

@@ -96,8 +96,7 @@ impl History {
 impl Sample {
     async fn of(fence: &Fence) -> Self {
         let (topics, counts) = (fence.topics().await, fence.counts().await);
-        let mut totals = TopicStats::default();
-        topics.iter().for_each(|topic| totals += &topic.totals);
+        let totals: TopicStats = topics.iter().map(|topic| &topic.totals).sum();
         Self {
             at: millis(SystemTime::now()),
             connections: counts.connections,

@@ -51,8 +51,7 @@ pub(super) fn route() -> Route {
 pub(super) async fn info(State(api): State<Api>) -> Json<Info> {
     let About { version, uptime, generation, config_file, log_level } = api.process.about();
     let (topics, counts) = (api.fence.topics().await, api.fence.counts().await);
-    let mut totals = TopicStats::default();
-    topics.iter().for_each(|topic| totals += &topic.totals);
+    let totals: TopicStats = topics.iter().map(|topic| &topic.totals).sum();
     Json(Info {
         version,
         state: if api.fence.has_failed() {
