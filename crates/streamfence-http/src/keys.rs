@@ -103,7 +103,7 @@ struct Held {
     ring: ArcSwap<Ring>,
     /// Tells those who stay that there are others.
     changes: watch::Sender<()>,
-    rejected: Arc<Rejected>,
+    rejected: Rejected,
 }
 
 struct Ring {
@@ -177,7 +177,7 @@ impl Keys {
             other => KeyError::Other(other.to_string()),
         })?;
         let ring = ArcSwap::from_pointee(Ring { tokens, holders: known });
-        Ok(Self(Arc::new(Held { ring, changes: watch::Sender::new(()), rejected: Arc::default() })))
+        Ok(Self(Arc::new(Held { ring, changes: watch::Sender::new(()), rejected: Rejected::default() })))
     }
 
     /// No keys: nobody is asked for one.

@@ -74,7 +74,7 @@ struct Inner {
     watchers: Arc<Watchers>,
     handlers: Arc<Handlers>,
     hooks: HookChain,
-    refusals: Arc<Refusals>,
+    refusals: Refusals,
     is_closing: AtomicBool,
     failed: watch::Sender<bool>,
     budget: Option<Arc<Budget>>,

@@ -37,6 +37,7 @@ mod handler;
 mod hooks;
 mod listener;
 mod refusals;
+mod together;
 mod watch;
 
 #[cfg(any(test, feature = "test-util"))]
@@ -69,3 +70,4 @@ pub use streamfence_core::{
 };
 pub use tickets::parse_session_id;
 pub use to::To;
+pub use together::Together;

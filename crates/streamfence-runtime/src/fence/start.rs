@@ -47,7 +47,7 @@ impl Fence {
         let dead_letters = Arc::new(DeadLetters::default());
         let handlers = Arc::new(Handlers::default());
         let hooks = HookChain::new(hooks);
-        let refusals = Arc::new(Refusals::new(watchers.clone()));
+        let refusals = Refusals::new(watchers.clone());
         let (failed, _) = watch::channel(false);
         Self(Arc::new_cyclic(|fence: &Weak<Inner>| {
             let start_shard = |index| {
