@@ -498,6 +498,9 @@ impl Shard {
             }
             self.parts.watchers.survey(self.parts.index, topic, &survey);
         }
+        for (namespace, entry) in self.hub.catalog().namespaces() {
+            self.parts.watchers.slow(self.parts.index, &entry.path, &self.hub.slow_clients(namespace));
+        }
         let of_tier = |tier| self.seats.iter().flatten().filter(|seat| seat.outlet.tier() == tier).count() as u64;
         self.parts.watchers.links(self.parts.index, Tier::ALL.map(of_tier));
         if let Some(portion) = &mut self.portion {

@@ -35,6 +35,8 @@ pub(super) struct Sample {
     at: u64,
     connections: u64,
     sessions: u64,
+    /// Clients that stay behind.
+    slow: u64,
     lanes: u64,
     /// Messages in all lanes, those on disk included.
     queued: u64,
@@ -101,6 +103,7 @@ impl Sample {
             at: millis(SystemTime::now()),
             connections: counts.connections,
             sessions: counts.sessions,
+            slow: counts.slow,
             lanes: topics.iter().map(|topic| topic.lanes.lanes).sum(),
             queued: totals.resident(),
             memory_used_bytes: fence.memory().map_or(0, |memory| memory.used_bytes),

@@ -85,13 +85,14 @@ impl Fence {
         self.0.watchers.read_along()
     }
 
-    /// How many connections and sessions there are.
+    /// How many connections and sessions there are, and how many clients are slow.
     pub async fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for Counts { connections, sessions, detached } in self.ask_all(Control::Count).await {
+        for Counts { connections, sessions, detached, slow } in self.ask_all(Control::Count).await {
             counts.connections += connections;
             counts.sessions += sessions;
             counts.detached += detached;
+            counts.slow += slow;
         }
         counts
     }
