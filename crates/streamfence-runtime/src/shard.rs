@@ -332,7 +332,8 @@ impl Shard {
             return;
         }
         let retention = entry.session_retention;
-        let wish = wish.filter(|_| !retention.is_zero());
+        let is_refused = wish.is_some() && retention.is_zero();
+        let wish = wish.filter(|_| !is_refused);
         let resumed = match wish {
             Some(SessionWish::Resume { client, secret }) => {
                 self.find_session(client, &secret, namespace, principal.as_deref())
@@ -355,6 +356,9 @@ impl Shard {
             // Most connections join one namespace.
             seat.sessions.reserve_exact(1);
             seat.sessions.push(Joined { namespace, session, workers: Default::default() });
+        }
+        if is_refused {
+            self.hub.tell(session, Transmit::NoSession { namespace }, at);
         }
         if wish.is_none() {
             return;
