@@ -263,7 +263,7 @@ async fn a_subscription_of_which_nobody_can_say_is_asked_about_again_soon() {
     // While it is in doubt it goes on.
     eventually("it is asked about again", || asked() == 5).await;
     let took = began.elapsed();
-    assert!(took >= SECOND * 3 && took <= SECOND * 6, "{took:?}");
+    assert!(took >= SECOND && took <= SECOND * 4, "{took:?}");
     app.publish("/feed", "a", "1").await;
     assert_eq!(ann.event().await.0, "a");
     // Then somebody can say, and it is revoked: long before its next turn.
