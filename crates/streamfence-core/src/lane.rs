@@ -260,7 +260,9 @@ impl Lane {
             return;
         }
         let seen = self.queue.iter().take(most).fold(0, |seen, queued| {
-            seen ^ Arc::strong_count(&queued.message) as u64 ^ u64::from(queued.message.frames())
+            // Its first, its middle and its last: all lines of it that sending it needs.
+            let message = &queued.message;
+            seen ^ Arc::strong_count(message) as u64 ^ u64::from(message.frames()) ^ message.size_bytes()
         });
         black_box(seen);
     }
