@@ -90,7 +90,11 @@ impl Listener for EventLog {
     fn on_disconnected(&self, namespace: &str, client: ClientId, reason: CloseReason) {
         if matches!(
             reason,
-            CloseReason::SlowClient | CloseReason::RetriesExhausted | CloseReason::SpillFull | CloseReason::RateLimited
+            CloseReason::SlowClient
+                | CloseReason::RetriesExhausted
+                | CloseReason::SpillFull
+                | CloseReason::RateLimited
+                | CloseReason::UnknownAcks
         ) {
             let reason = reason.as_str();
             tracing::warn!(code = "client_evicted", namespace, %client, reason, "a client was disconnected");

@@ -471,11 +471,13 @@ pub enum CloseReason {
     AuthRejected,
     /// The client wanted more than it may, again and again, where that costs the connection.
     RateLimited,
+    /// The client acked more messages that never were than anybody does by mistake.
+    UnknownAcks,
 }
 
 impl CloseReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Client,
         Self::Transport,
         Self::Heartbeat,
@@ -490,6 +492,7 @@ impl CloseReason {
         Self::SpillFull,
         Self::AuthRejected,
         Self::RateLimited,
+        Self::UnknownAcks,
     ];
 
     /// Whether the connection was lost rather than ended by somebody's wish: then the client may come back.
@@ -500,7 +503,8 @@ impl CloseReason {
             Self::Client | Self::Transport | Self::Heartbeat | Self::Stalled | Self::Replaced => true,
             // Whom the fence itself has cut has left before its link closes: this is said of the others on that link.
             Self::RetriesExhausted | Self::SlowClient | Self::SpillFull | Self::AuthRejected => true,
-            Self::Protocol | Self::Server | Self::ShuttingDown | Self::Removed | Self::RateLimited => false,
+            Self::Protocol | Self::Server | Self::ShuttingDown => false,
+            Self::Removed | Self::RateLimited | Self::UnknownAcks => false,
         }
     }
 
@@ -522,6 +526,7 @@ impl CloseReason {
             Self::SpillFull => "spill_full",
             Self::AuthRejected => "auth_rejected",
             Self::RateLimited => "rate_limited",
+            Self::UnknownAcks => "unknown_acks",
         }
     }
 }

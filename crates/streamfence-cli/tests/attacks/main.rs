@@ -12,6 +12,7 @@ mod process;
 mod scene;
 mod socket;
 
+mod acks;
 mod flood;
 mod frames;
 mod growth;
