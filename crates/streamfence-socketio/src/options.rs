@@ -78,6 +78,8 @@ pub struct ServerOptions {
     /// Whether those proxies say in the PROXY protocol, version 1 or 2, who each connection is from. Only for a
     /// [`Server`](crate::Server).
     pub proxy_protocol: bool,
+    /// Whether all requests of a session must come from the address that opened it; IPv6 by its first 64 bits.
+    pub bind_sid_to_ip: bool,
     /// How many sessions one address may have, and a third of how many streams; IPv6 by its first 64 bits.
     pub max_connections_per_ip: Option<NonZeroU32>,
     /// How many sessions one address may open in a while, and a third of how many handshakes of TLS it may begin.
@@ -154,6 +156,7 @@ impl Default for ServerOptions {
             max_subscriptions_per_client: 64,
             trusted_proxies: TrustedProxies::default(),
             proxy_protocol: false,
+            bind_sid_to_ip: false,
             max_connections_per_ip: None,
             handshakes_per_ip: None,
             max_pending_connections: None,

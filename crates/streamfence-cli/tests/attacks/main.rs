@@ -19,3 +19,4 @@ mod growth;
 mod http;
 mod packets;
 mod slow;
+mod takeover;

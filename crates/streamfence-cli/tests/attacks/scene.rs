@@ -74,6 +74,11 @@ impl Scene {
         Self::serve(&CONFIG.replace("admin: {port: 0}", &format!("{}admin: {{port: 0}}", &namespace[1..])), &[])
     }
 
+    /// The same with more said of the server.
+    pub(crate) fn start_with_server(keys: &str) -> Self {
+        Self::serve(&CONFIG.replace("connectTimeoutMs: 2000", &format!("connectTimeoutMs: 2000\n    {keys}")), &[])
+    }
+
     fn serve(config: &str, arguments: &[&str]) -> Self {
         let directory = Directory::new();
         let file = directory.write("feed.yaml", config);

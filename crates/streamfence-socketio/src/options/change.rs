@@ -79,6 +79,7 @@ impl ServerOptions {
             max_subscriptions_per_client,
             trusted_proxies,
             proxy_protocol,
+            bind_sid_to_ip,
             max_connections_per_ip,
             handshakes_per_ip,
             max_pending_connections,
@@ -132,6 +133,7 @@ impl ServerOptions {
         changes.take("maxSubscriptionsPerClient", most, max_subscriptions_per_client, Live);
         changes.take("trustedProxies", &mut held.trusted_proxies, trusted_proxies, Live);
         changes.take("proxyProtocol", &mut held.proxy_protocol, proxy_protocol, NewConnections);
+        changes.take("bindSidToIp", &mut held.bind_sid_to_ip, bind_sid_to_ip, Live);
         changes.take("maxConnectionsPerIp", &mut held.max_connections_per_ip, max_connections_per_ip, Live);
         changes.take("handshakesPerIp", &mut held.handshakes_per_ip, handshakes_per_ip, Live);
         changes.take("maxPendingConnections", &mut held.max_pending_connections, max_pending_connections, Live);
