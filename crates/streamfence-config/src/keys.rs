@@ -342,6 +342,7 @@ pub const KEYS: &[Key] = &[
 
     key(AuthFailures, "max", number(0, U16, 20), "How many; 0 is any number."),
     key(AuthFailures, "windowMs", number(1, DAY_MS / 24, 60_000), "Within how long. An address that offers more is refused for as long, and each time again for twice as long, up to 15 minutes."),
+    key(AuthFailures, "alarmPerMinute", number(0, U32, 300), "How many wrong tokens within a minute, from all addresses together, are told of (`auth_alarm`, once a minute at most); 0 is never."),
 
     key(Namespace, "path", Text { default: None }, "Its path, such as `/feed`; once in the file."),
     key(Namespace, "topics", List("names, or `{name: .., <policy keys>}`"), "Its topics; at least one."),

@@ -118,6 +118,13 @@ pub enum Event {
         /// Where it is.
         address: IpAddr,
     },
+    /// More wrong tokens came than somebody wants to hear of, from all addresses together; told once a minute at most.
+    AuthAlarm {
+        /// The namespace that the last of them was for.
+        namespace: Arc<str>,
+        /// How many came in the minute.
+        failures: u32,
+    },
     /// A client left a namespace.
     Disconnected {
         /// The namespace.

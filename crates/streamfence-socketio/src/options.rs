@@ -65,6 +65,8 @@ pub struct ServerOptions {
     /// How many wrong tokens an address may show; `None` is any number. A client whose address is not known is not
     /// limited.
     pub auth_failures: Option<FailureLimit>,
+    /// How many wrong tokens within a minute, from all addresses together, are told of; `None` is never.
+    pub auth_alarm: Option<NonZeroU32>,
     /// Whether a token may stand in the query of a client's first request, where proxies and logs may see it.
     pub token_query: bool,
     /// Which origins a browser may connect from; empty checks nothing, `*` allows all.
@@ -150,6 +152,7 @@ impl Default for ServerOptions {
             auth_timeout: Duration::from_secs(10),
             validation_timeout: Duration::from_secs(5),
             auth_failures: Some(FailureLimit::default()),
+            auth_alarm: NonZeroU32::new(300),
             token_query: false,
             allowed_origins: Vec::new(),
             shutdown_drain: Duration::from_secs(10),

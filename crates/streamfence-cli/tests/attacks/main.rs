@@ -20,3 +20,4 @@ mod http;
 mod packets;
 mod slow;
 mod takeover;
+mod tokens;

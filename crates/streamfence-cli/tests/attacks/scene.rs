@@ -76,7 +76,12 @@ impl Scene {
 
     /// The same with more said of the server.
     pub(crate) fn start_with_server(keys: &str) -> Self {
-        Self::serve(&CONFIG.replace("connectTimeoutMs: 2000", &format!("connectTimeoutMs: 2000\n    {keys}")), &[])
+        Self::start_with_server_and(keys, &[])
+    }
+
+    pub(crate) fn start_with_server_and(keys: &str, arguments: &[&str]) -> Self {
+        let keys = format!("connectTimeoutMs: 2000\n    {keys}");
+        Self::serve(&CONFIG.replace("connectTimeoutMs: 2000", &keys), arguments)
     }
 
     fn serve(config: &str, arguments: &[&str]) -> Self {

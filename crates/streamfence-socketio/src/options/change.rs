@@ -73,6 +73,7 @@ impl ServerOptions {
             auth_timeout,
             validation_timeout,
             auth_failures,
+            auth_alarm,
             token_query,
             allowed_origins,
             shutdown_drain,
@@ -126,6 +127,7 @@ impl ServerOptions {
         // In the file it is the same as the one above, and told with it.
         held.validation_timeout = *validation_timeout;
         changes.take("authFailures", &mut held.auth_failures, auth_failures, Live);
+        changes.take("authFailures.alarmPerMinute", &mut held.auth_alarm, auth_alarm, Live);
         changes.take("tokenQuery", &mut held.token_query, token_query, NewConnections);
         changes.take("allowedOrigins", &mut held.allowed_origins, allowed_origins, Live);
         changes.take("shutdownDrainMs", &mut held.shutdown_drain, shutdown_drain, Live);

@@ -665,7 +665,7 @@ async fn where_no_tokens_are_taken_none_is_wrong() {
 
 #[tokio::test]
 async fn nobody_looks_at_tokens_from_where_too_many_wrong_ones_came() {
-    let book = Book::of([]).with("anns", named("ann"));
+    let book = Book::of([]).with("anns", named("ann")).with("bobs", named("bob"));
     let max = 3;
     let failures = streamfence_auth::FailureLimit { max, window: Duration::from_secs(60) };
     let (fence, mut news) = crate::app::fence(feed());
@@ -692,7 +692,7 @@ async fn nobody_looks_at_tokens_from_where_too_many_wrong_ones_came() {
     }
     assert_eq!(nobody.ask("authenticate", json!({"token": "wrong"})).await["code"], "AUTH_REJECTED");
     let asked = book.asked().len();
-    for token in ["wrong", "anns"] {
+    for token in ["wrong", "bobs"] {
         assert_eq!(says(json!({"token": token})).await.1, refused("AUTH_RATE_LIMITED"));
         let answer = nobody.ask("subscribe", json!({"topic": "tick", "token": token})).await;
         assert_eq!(answer["code"], "AUTH_RATE_LIMITED");
@@ -705,6 +705,11 @@ async fn nobody_looks_at_tokens_from_where_too_many_wrong_ones_came() {
     let (namespace, from) = news.find("somebody is limited", limited).await;
     assert_eq!((&*namespace, from), ("/feed", address.ip()));
     ann.subscribe("tick").await;
+    // A token that was good before is looked at all the same; and no more once it is found to be wrong.
+    assert_eq!(says(json!({"token": "anns"})).await.1, Kind::Connect);
+    book.remove("anns");
+    assert_eq!(says(json!({"token": "anns"})).await.1, refused("AUTH_REJECTED"));
+    assert_eq!(says(json!({"token": "anns"})).await.1, refused("AUTH_RATE_LIMITED"));
     in_time("the server stops", server.stop()).await;
 }
 
