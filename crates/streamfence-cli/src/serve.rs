@@ -303,6 +303,7 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
         max_subscriptions_per_client: settings.max_subscriptions_per_client,
         trusted_proxies: limits::trusted_proxies(&settings.limits),
         proxy_protocol: settings.limits.proxy_protocol,
+        bind_sid_to_ip: settings.limits.bind_sid_to_ip,
         max_connections_per_ip: settings.limits.max_connections_per_ip,
         handshakes_per_ip: settings.limits.handshakes_per_ip.as_ref().map(limits::rate),
         max_pending_connections: settings.limits.max_pending_connections,

@@ -9,6 +9,7 @@ pub mod census;
 mod check;
 mod drain;
 mod fanout;
+mod forgery;
 mod gather;
 pub mod last_values;
 mod look;
@@ -386,7 +387,7 @@ impl Hub {
 
     /// Takes an acknowledgement and says what it did. `None` when the session is gone.
     pub fn handle_ack(&mut self, key: SessionKey, topic: TopicId, id: MessageId, now: Instant) -> Option<AckOutcome> {
-        self.acknowledge(key, now, |session, _, now, books| session.handle_ack(topic, id, now, books))
+        self.acknowledge(key, (topic, id), now, |session, _, now, books| session.handle_ack(topic, id, now, books))
     }
 
     /// Takes an acknowledgement of every message up to one. `None` when the session is gone.
@@ -397,7 +398,9 @@ impl Hub {
         id: MessageId,
         now: Instant,
     ) -> Option<AckOutcome> {
-        self.acknowledge(key, now, |session, _, now, books| session.handle_ack_up_to(topic, id, now, books))
+        self.acknowledge(key, (topic, id), now, |session, _, now, books| {
+            session.handle_ack_up_to(topic, id, now, books)
+        })
     }
 
     /// Takes a client's word that it could not handle a message: it is sent again after the delay, as one more attempt.
@@ -410,7 +413,9 @@ impl Hub {
         delay: Duration,
         now: Instant,
     ) -> Option<AckOutcome> {
-        self.acknowledge(key, now, |session, clock, _, books| session.handle_nack(topic, id, delay, clock, books))
+        self.acknowledge(key, (topic, id), now, |session, clock, _, books| {
+            session.handle_nack(topic, id, delay, clock, books)
+        })
     }
 
     /// Does what is due.
@@ -552,6 +557,7 @@ impl Hub {
     fn acknowledge(
         &mut self,
         key: SessionKey,
+        (topic, id): (TopicId, MessageId),
         now: Instant,
         hear: impl FnOnce(&mut Session, Duration, Instant, &mut Books) -> AckOutcome,
     ) -> Option<AckOutcome> {
@@ -560,6 +566,7 @@ impl Hub {
         let clock = self.clock_of(key, now);
         let outcome = hear(&mut self.sessions[key.index as usize].value.session, clock, now, &mut self.books);
         self.settle(key, false);
+        self.suspect(key, topic, id, outcome, now);
         Some(outcome)
     }
 

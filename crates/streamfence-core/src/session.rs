@@ -9,6 +9,7 @@ mod reload;
 mod slowness;
 mod spill;
 mod standing;
+mod strikes;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use self::ladder::Ladder;
 use self::pace::Pace;
 pub use self::slowness::{SlowReason, Slowness};
 use self::standing::take_stock;
+use self::strikes::Strikes;
 use crate::books::Books;
 use crate::event::CloseReason;
 use crate::in_flight::GiveUp;
@@ -54,6 +56,8 @@ pub struct Session {
     /// How many of the lanes have spilled and stand in their topic's log.
     spilled: u32,
     pace: Pace,
+    /// What it acked that never was; only where it did.
+    strikes: Option<Box<Strikes>>,
 }
 
 /// What a session finds has to be done about its own client; the hub does it.
@@ -91,6 +95,7 @@ impl Session {
             ladder: None,
             spilled: 0,
             pace: Pace::default(),
+            strikes: None,
         }
     }
 
@@ -281,6 +286,12 @@ impl Session {
         }
         books.acked(topic, outcome, 1);
         outcome
+    }
+
+    /// Counts acks of what never was, and says whether they are too many now. `on_the_way` is how many of them a client
+    /// may send that does all as it should.
+    pub fn strike(&mut self, count: u32, now: Instant, on_the_way: impl FnOnce() -> u32) -> bool {
+        self.strikes.get_or_insert_with(|| Box::new(Strikes::new(now))).add(count, now, on_the_way)
     }
 
     /// Does what is due, on the link's clock and in real time, and says what that means for the client.

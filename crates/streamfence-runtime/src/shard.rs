@@ -307,6 +307,11 @@ impl Shard {
                     let _ = self.hub.handle_nack(session, topic, id, delay, at);
                 }
             }
+            Input::StrayAcks { namespace, count } => {
+                if let Some(session) = self.session(key, namespace) {
+                    self.hub.handle_stray_acks(session, count, at);
+                }
+            }
             Input::Tell { namespace, what } => {
                 if let Some(session) = self.session(key, namespace) {
                     self.hub.tell(session, what, at);
