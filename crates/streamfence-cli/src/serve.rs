@@ -160,7 +160,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
                 let generation = known.generation();
                 let seen = reload.look(&settings).await.map_err(|why| operator::invalid(&why));
                 // Whoever asked may have gone.
-                let _ = answer.send(seen.map(|changes| Reloaded { applied: false, generation, changes }));
+                let _ = answer.send(seen.map(|changes| Reloaded::new(false, generation, changes)));
                 continue;
             }
             News::Files => false,
@@ -171,7 +171,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
                 let (outcome, refused) = match outcome {
                     Ok(changes) => {
                         let generation = known.reloaded();
-                        (Ok(Reloaded { applied: true, generation, changes }), None)
+                        (Ok(Reloaded::new(true, generation, changes)), None)
                     }
                     Err((why, refused)) => (Err(operator::invalid(&why)), Some(refused)),
                 };

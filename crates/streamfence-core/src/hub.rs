@@ -18,6 +18,7 @@ mod principal;
 mod refill;
 mod reload;
 mod retention;
+pub mod slow;
 mod spill;
 mod spills;
 mod topics;
@@ -35,6 +36,7 @@ use self::pressure::Strain;
 pub use self::pressure::{Pressure, PressureCost, Relief};
 use self::principal::{Identity, Principals};
 pub use self::reload::Reload;
+use self::slow::SlowCounts;
 use self::spills::Spills;
 use self::topics::Topics;
 use crate::books::{Books, names};
@@ -129,6 +131,8 @@ pub struct Hub {
     strain: Strain,
     /// The logs of topics whose lanes have spilled.
     spills: Spills,
+    /// How many clients were slow at the last tick, by namespace.
+    slow: Vec<SlowCounts>,
 }
 
 #[derive(Debug)]
@@ -185,6 +189,7 @@ impl Hub {
             is_crowded: false,
             strain: Strain::default(),
             spills: Spills::default(),
+            slow: Vec::new(),
         }
     }
 
@@ -454,10 +459,11 @@ impl Hub {
     /// holds.
     ///
     /// Lanes do so whenever they are touched; this is for those that are not, once per tick. It costs one comparison a
-    /// lane while nothing expires.
+    /// lane while nothing expires. The same walk counts who is slow ([`Hub::slow_clients`]).
     pub fn expire(&mut self, now: Instant) {
         let now = self.advance(now);
         let mut lighter = Vec::new();
+        self.slow.fill(SlowCounts::default());
         for (index, entry) in &mut self.sessions {
             let key = entry.session_key(index);
             let seated = &mut entry.value;
@@ -467,6 +473,7 @@ impl Hub {
             if seated.detached_until.is_none() {
                 seated.session.reassess(now, &mut self.books);
             }
+            Self::count_slow(&mut self.slow, seated, &self.links, now);
         }
         for key in lighter {
             self.settle_lighter(key);

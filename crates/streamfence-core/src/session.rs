@@ -284,6 +284,7 @@ impl Session {
         if outcome == AckOutcome::Nacked {
             self.nearest = self.nearest.min(clock.saturating_add(delay));
         }
+        self.note_receipt(outcome);
         books.acked(topic, outcome, 1);
         outcome
     }
