@@ -375,6 +375,19 @@ fn a_bench_says_what_became_of_its_messages() {
     assert!(said["server"]["rssBytes"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{said}");
     assert!(said["server"]["cpuSeconds"].is_number(), "{said}");
 
+    assert_eq!(said["requests"], json!(published), "at such a rate each has a request of its own: {said}");
+
+    // Faster than one request after the other: what is due by then goes with the next one.
+    let fast = ["bench", "/roomy", "tick", "--server", &scene.open, "--duration", "0.5", "--rate", "50000"];
+    let fast = [&fast[..], &["--publishers", "1", "--clients", "1", "--payload-bytes", "10"]].concat();
+    let said = scene.json(&fast);
+    let (published, requests) = (said["published"].as_u64(), said["requests"].as_u64());
+    assert!(requests > Some(0) && requests < published, "{said}");
+    assert_eq!((&said["reports"]["matched"], said["reports"].get("status")), (&json!(published), None), "{said}");
+    assert_eq!(said["server"]["policies"]["published"], json!(published), "{said}");
+    let said = scene.json(&[&fast[..], &["--batch", "1"]].concat());
+    assert_eq!(said["requests"], said["published"], "{said}");
+
     let Finished { code, stdout, stderr } =
         scene.run(&[&load[..], &["--clients", "2", "--topic-is-no-option"]].concat());
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
@@ -387,6 +400,7 @@ fn a_bench_says_what_became_of_its_messages() {
     for (arguments, wanted) in [
         (&["bench", "/feed", "tick", "--clients", "0"][..], 2),
         (&["bench", "/feed", "tick", "--pid", "4294967295"], 2),
+        (&["bench", "/feed", "tick", "--batch", "1001"], 2),
         (&["bench", "/feed", "nothing", "--server", &scene.open], 1),
         (&["bench", "/feed", "tick", "--server", "127.0.0.1:1"], 5),
     ] {
