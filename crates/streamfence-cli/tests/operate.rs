@@ -257,6 +257,24 @@ fn messages_that_were_given_up_are_listed_sent_again_and_forgotten() {
 }
 
 #[test]
+fn a_name_that_nobody_has_is_an_error_that_says_which_there_are() {
+    let scene = Scene::start();
+    for (arguments, wanted) in [
+        // It would wait without an end.
+        (&["tail", "--namespace", "/fed"][..], "unknown namespace `/fed`; there is `/feed`, "),
+        (&["tail", "--topic", "tikc"], "unknown topic `tikc`; there is `tick`, "),
+        (&["clients", "--topic", "tik"], "unknown topic `tik`; there is `tick`, "),
+        (&["clients", "--slow", "--namespace", "/fed"], "unknown namespace `/fed`; there is `/feed`, "),
+        (&["dlq", "list", "--namespace", "/feed", "--topic", "othr"], "in namespace `/feed`; there is `other`, `tick`"),
+        (&["dlq", "replay", "/alert", "alert"], "unknown namespace `/alert`; there is `/alerts`, "),
+    ] {
+        let Finished { code, stdout, stderr } = scene.run(arguments);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(wanted) && stderr.contains("UNKNOWN_TOPIC"), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
 fn a_publisher_waits_for_acks() {
     let scene = Scene::start();
     let publish = ["publish", "/patient", "alert", "1", "--wait", "acked"];
