@@ -2,7 +2,7 @@
 //!
 //! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid, 4 cannot listen,
 //! or not with the certificate given, or not spill where the configuration says, 5 cannot reach the server,
-//! 6 it does not take our key or token, 7 a message was rejected, 8 what was waited for did not come in time, 130
+//! 6 it does not take our key, token or certificate, 7 a message was rejected, 8 what was waited for did not come in time, 130
 //! interrupted.
 
 mod args;
