@@ -440,14 +440,14 @@ fn top_prints_a_frame_or_draws_on_a_terminal() {
     assert!(code == Some(2) && stderr.contains("wants a terminal"), "{stderr}");
     assert_eq!(scene.run(&["top", "--json"]).code, Some(2));
 
+    let draw = |terminal: &Terminal| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_streamfence"));
+        let command = command.args(["top", "--admin", &scene.admin, "--interval", "0.05", "--key", READER]);
+        let command = command.stdin(terminal.other_side()).stdout(terminal.other_side()).stderr(Stdio::null());
+        command.spawn().expect("the binary runs")
+    };
     let mut terminal = Terminal::open();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_streamfence"))
-        .args(["top", "--admin", &scene.admin, "--interval", "0.05", "--key", READER])
-        .stdin(terminal.other_side())
-        .stdout(terminal.other_side())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary runs");
+    let mut child = draw(&terminal);
     // Later frames are drawn in pieces, where they differ: words are what is waited for.
     terminal.until("running");
     terminal.until(&client);
@@ -456,6 +456,14 @@ fn top_prints_a_frame_or_draws_on_a_terminal() {
     terminal.say("q");
     let status = child.wait().expect("it ends");
     assert_eq!(status.code(), Some(0));
+
+    // Ctrl-C is a key while it draws, and ends it as the signal would.
+    let mut terminal = Terminal::open();
+    let mut child = draw(&terminal);
+    terminal.until("running");
+    terminal.say("\u{3}");
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
 }
 
 /// Our side of a terminal.
