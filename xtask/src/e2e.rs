@@ -54,6 +54,10 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     if suites.iter().any(Suite::needs_browser) {
         tools::ensure_chromium(sh)?;
     }
+    if suites.iter().any(Suite::needs_systemctl) {
+        let probes = [("systemd", cmd!(sh, "systemctl --version")), ("openssl", cmd!(sh, "openssl version"))];
+        tools::ensure_packages(sh, "what the book says of machines", probes)?;
+    }
     if suites.iter().any(Suite::needs_nginx) {
         tools::ensure_nginx(sh)?;
     }
