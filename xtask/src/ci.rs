@@ -153,7 +153,7 @@ fn e2e(sh: &Shell) -> Result<()> {
     e2e::run(sh, &e2e::Args::default())
 }
 
-/// What the registry would be given, without building it again.
+/// What the registry would be given, and whether it would take it, without building it again.
 fn package(sh: &Shell) -> Result<()> {
     package::run(sh, &package::Args::default())
 }
