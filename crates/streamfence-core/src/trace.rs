@@ -180,10 +180,10 @@ impl DeliveryOutcome {
         }
     }
 
-    /// Whether the client has the message, or a newer value in its place.
+    /// Whether a client that is there has neither the message nor a newer value in its place.
     #[must_use]
-    pub fn is_good(self) -> bool {
-        matches!(self, Self::Sent | Self::Acked | Self::Coalesced)
+    pub fn is_loss(self) -> bool {
+        !matches!(self, Self::Sent | Self::Acked | Self::Coalesced | Self::Abandoned)
     }
 }
 

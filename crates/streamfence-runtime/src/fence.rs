@@ -517,7 +517,6 @@ impl Fence {
 
 /// Asks whether a publish is recorded: what its publisher said of a trace, and the context of its own span, under which the
 /// payload goes on.
-#[expect(clippy::type_complexity, reason = "it is said once, in the line above")]
 fn begin_trace(tracer: &dyn Tracer, payload: &mut Payload) -> Option<(Option<Arc<TraceContext>>, Arc<TraceContext>)> {
     let trace = tracer.begin(payload.trace().map(AsRef::as_ref))?;
     let trace = Arc::new(TraceContext { is_recorded: true, ..trace });
