@@ -89,6 +89,7 @@ const SPARE_DEADLINES: usize = 64;
 ///     key: None,
 ///     published: now,
 ///     expires: None,
+///     trace: None,
 ///     body: Body::plain("hello".into()),
 /// }), None, now);
 ///
@@ -351,6 +352,7 @@ impl Hub {
     /// Offers a message to one client's lane. `None` when the session is gone or not subscribed.
     pub fn publish_to(&mut self, key: SessionKey, message: &Arc<Message>, now: Instant) -> Option<Fanout> {
         let now = self.advance(now);
+        self.books.traces.note(message);
         let goes_by_disk = self.topics.take_position(message).goes_by_disk();
         self.session(key)?;
         let place = self.sessions[key.index as usize].value.session.lane_of(message.topic.id)?;
@@ -699,6 +701,7 @@ impl Hub {
     fn advance(&mut self, now: Instant) -> Instant {
         let now = self.now.map_or(now, |newest| newest.max(now));
         self.now = Some(now);
+        self.books.traces.note_time(now);
         now
     }
 }
@@ -726,7 +729,8 @@ mod tests {
         });
         let id = MessageId { epoch: Epoch(7), offset: Offset(1) };
         let (of, body) = (topic.clone(), Body::plain("hello".into()));
-        let message = Arc::new(Message { topic: of, id, key: None, published: start, expires: None, body });
+        let message =
+            Arc::new(Message { topic: of, id, key: None, published: start, expires: None, trace: None, body });
         let _ = hub.publish(&message, None, start);
         while hub.poll_output(start).is_some() {}
         let _ = hub.handle_ack(sessions[1], topic.id, MessageId { epoch: Epoch(7), offset: Offset(9) }, start);

@@ -11,6 +11,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::topic::TopicEntry;
+use crate::trace::TraceContext;
 
 /// One published message, shared by every lane that holds it.
 ///
@@ -23,6 +24,8 @@ pub struct Message {
     pub topic: Arc<TopicEntry>,
     /// When it was published: what its age is counted from.
     pub published: Instant,
+    /// Where it stands in a distributed trace, if in any.
+    pub trace: Option<Arc<TraceContext>>,
     /// Its identity: the same on every retry, unique over restarts.
     pub id: MessageId,
     /// The complete packet.
@@ -34,6 +37,20 @@ pub struct Message {
 }
 
 impl Message {
+    /// The message as one whose way nobody records, though its clients are told where it stands.
+    pub(crate) fn unrecorded(self: &Arc<Self>) -> Arc<Self> {
+        let Some(trace) = self.trace.as_ref().filter(|trace| trace.is_recorded) else { return self.clone() };
+        Arc::new(Self {
+            topic: self.topic.clone(),
+            expires: self.expires,
+            body: self.body.clone(),
+            published: self.published,
+            trace: Some(Arc::new(TraceContext { is_recorded: false, ..(**trace).clone() })),
+            id: self.id,
+            key: self.key.clone(),
+        })
+    }
+
     /// The size that limits, room, budget and metrics count: the length of the body.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
