@@ -41,7 +41,7 @@ impl Demo {
     /// Begins to publish, and lets its clients in, once the server listens there.
     pub(crate) fn begin(&self, fence: &Fence, server: &str) -> Result<(), Failure> {
         let target = server.parse().map_err(Failure::other)?;
-        let connector = Connector::new(target, &Trust::System, PATIENCE).map_err(Failure::other)?;
+        let connector = Connector::new(target, &Trust::System, None, PATIENCE).map_err(Failure::other)?;
         tokio::spawn(ticker::publish(fence.clone()));
         self.visitors.open(connector, fence);
         Ok(())

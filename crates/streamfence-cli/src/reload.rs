@@ -245,6 +245,10 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<ChangedKey> {
         let word = |settings: &Settings| format!("{:?}", settings.log.format).to_lowercase();
         add("log.format".into(), word(old), word(new));
     }
+    if old.tracing != new.tracing {
+        // Not what has changed: some of it is secret.
+        add("tracing".into(), "as it is".into(), "another".into());
+    }
     for pending in &new.spill_pending {
         add(pending.replace('`', ""), "as it is".into(), "another".into());
     }

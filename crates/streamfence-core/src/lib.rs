@@ -13,6 +13,7 @@ pub mod policy;
 pub mod slow_client;
 pub mod spill;
 pub mod topic;
+pub mod trace;
 
 mod awaited;
 pub mod conflation;
@@ -71,6 +72,7 @@ pub use spill::{
 pub use spill_log::SpillLimits;
 pub use stats::{AckOutcome, LaneSurvey, MemoryUse, Observer, TopicStats};
 pub use topic::TopicEntry;
+pub use trace::{DeliveryOutcome, ParseTraceError, TRACE_STATE_BYTES, TraceContext, TracedDelivery};
 
 #[cfg(doctest)]
 mod book;

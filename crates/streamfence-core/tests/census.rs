@@ -44,7 +44,8 @@ impl Stage {
         self.offset += 1;
         let id = MessageId { epoch: Epoch(7), offset: Offset(self.offset) };
         let body = Body::plain(vec![b'x'; size].into());
-        let message = Message { topic: self.topic.clone(), id, key: None, published: self.now, expires: None, body };
+        let message =
+            Message { topic: self.topic.clone(), id, key: None, published: self.now, expires: None, trace: None, body };
         let _ = self.hub.publish_to(self.sessions[client], &Arc::new(message), self.now);
     }
 

@@ -12,7 +12,7 @@ use streamfence_core::{AckOutcome, Delays, LaneSurvey, MemoryUse, SpillRefusal, 
 use Source::{
     Acks, Active, Age, AuthRateLimited, AuthRejected, Build, CertificateExpiry, CertificateLoads, ConfigGeneration,
     ConfigReloaded, ConfigReloads, Connected, Delay, Disconnected, HandshakesFailed, Links, Memory, Overflow, Refused,
-    Sessions, SlowClients, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
+    Sessions, SlowClients, Spans, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
 };
 
 /// What all names begin with.
@@ -85,6 +85,8 @@ pub(crate) enum Source {
     StoreTotal(fn(&SpillStats) -> u64),
     /// How long its calls to the disk took, by operation.
     StoreTimes,
+    /// What has become of spans, by outcome.
+    Spans,
     /// What is running.
     Build,
 }
@@ -117,7 +119,7 @@ impl Family {
             HandshakesFailed | Refused => &["reason"],
             CertificateExpiry => &["server"],
             CertificateLoads => &["server", "outcome"],
-            ConfigReloads => &["outcome"],
+            ConfigReloads | Spans => &["outcome"],
             ConfigReloaded | ConfigGeneration => &[],
             Links => &["tier"],
             Memory(_) => &[],
@@ -130,9 +132,8 @@ impl Family {
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
             Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | AuthRejected
-            | AuthRateLimited | Refused | HandshakesFailed | CertificateLoads | ConfigReloads | StoreTotal(_) => {
-                MetricType::Counter
-            }
+            | AuthRateLimited | Refused | HandshakesFailed | CertificateLoads | ConfigReloads | StoreTotal(_)
+            | Spans => MetricType::Counter,
             Survey(_) | Age | Active | SlowClients | CertificateExpiry | ConfigReloaded | ConfigGeneration | Links
             | Memory(_) | StoreLevel(_) => MetricType::Gauge,
             Delay(_) | StoreTimes => MetricType::Histogram,
@@ -214,6 +215,8 @@ pub static FAMILIES: &[Family] = &[
     family("spill_failures", StoreTotal(|s| s.failures), "How often a call to the disk failed."),
     family("spill_damaged_blocks", StoreTotal(|s| s.damaged_blocks), "Blocks that could not be read as they were written; what lay in them is lost."),
     measured("spill_io", Unit::Seconds, StoreTimes, "How long calls to the disk took, by operation: `write`, `read`."),
+
+    family("trace_spans", Spans, "Spans of OpenTelemetry traces, by what became of them: `exported` to the collector, or `dropped` because too many waited or the collector did not take them ([tracing.md](tracing.md))."),
 
     family("build", Build, "The version that is running."),
 ];

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::UNIX_EPOCH;
 
 use prometheus_client::collector::Collector;
@@ -57,6 +57,12 @@ impl Metrics {
     /// Calls a store by a name, such as its directory, in place of its number.
     pub fn name_store(&self, store: StoreId, name: &str) {
         self.totals.write().disks.entry(store).or_default().name = Some(name.into());
+    }
+
+    /// Asks this, with every scrape, how many spans were exported and how many were dropped so far.
+    pub fn count_spans(&self, counts: impl Fn() -> [u64; 2] + Send + Sync + 'static) {
+        // The first one stays: there is one export.
+        let _ = self.totals.spans.set(SpanCounter(Box::new(counts)));
     }
 
     /// All of them as OpenMetrics text, and nothing of what else a registry may hold.
@@ -179,7 +185,20 @@ struct Totals {
     /// In the order of [`RefusalReason::ALL`].
     refused: [AtomicU64; RefusalReason::ALL.len()],
     reloads: Mutex<Reloads>,
+    spans: OnceLock<SpanCounter>,
 }
+
+/// What knows how many spans there were, in the order of [`SPAN_OUTCOMES`].
+struct SpanCounter(Box<dyn Fn() -> [u64; 2] + Send + Sync>);
+
+impl fmt::Debug for SpanCounter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SpanCounter").field(&(self.0)()).finish()
+    }
+}
+
+/// What becomes of spans.
+const SPAN_OUTCOMES: [&str; 2] = ["exported", "dropped"];
 
 /// What became of configurations that were read again.
 #[derive(Clone, Copy, Debug, Default)]
@@ -346,6 +365,12 @@ impl Collector for Totals {
                 Source::StoreLevel(_) | Source::StoreTotal(_) | Source::StoreTimes => {
                     for (store, disk) in &known.disks {
                         disk.encode(*store, family, &mut metric)?;
+                    }
+                }
+                Source::Spans => {
+                    let counts = self.spans.get().map_or([0; 2], |spans| (spans.0)());
+                    for (outcome, count) in SPAN_OUTCOMES.into_iter().zip(counts) {
+                        counter(&mut metric, &[("outcome", outcome)], count)?;
                     }
                 }
                 Source::Build => metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?,

@@ -318,6 +318,7 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_spill_failures_total` | counter | `store` | How often a call to the disk failed. |
         | `streamfence_spill_damaged_blocks_total` | counter | `store` | Blocks that could not be read as they were written; what lay in them is lost. |
         | `streamfence_spill_io_seconds` | histogram | `store`, `operation` | How long calls to the disk took, by operation: `write`, `read`. |
+        | `streamfence_trace_spans_total` | counter | `outcome` | Spans of OpenTelemetry traces, by what became of them: `exported` to the collector, or `dropped` because too many waited or the collector did not take them ([tracing.md](tracing.md)). |
         | `streamfence_build_info` | info | `version` | The version that is running. |
     "#]].assert_eq(&reference());
 }

@@ -35,6 +35,7 @@ use crate::outlet::Outlet;
 use crate::seat::{Joined, Seat};
 use crate::spill_pump::SpillPump;
 use crate::tickets::Tickets;
+use crate::tracer::Tracer;
 use crate::watch::Watchers;
 
 /// What one client may say in one turn.
@@ -64,6 +65,8 @@ pub(crate) struct ShardParts {
     pub(crate) budget: Option<Arc<Budget>>,
     /// Where lanes spill to.
     pub(crate) spill: SpillPump,
+    /// Who records the ways of messages.
+    pub(crate) tracer: Option<Arc<dyn Tracer>>,
 }
 
 /// One task that owns one hub.
@@ -150,6 +153,7 @@ impl Shard {
             self.tick(now);
             more_outputs = self.drain_outputs(now);
             self.waits.pass_on(&mut self.hub);
+            self.tell_traces();
             let more_questions = self.look_around(now);
             self.finish_drain(now);
             if more_news || more_spill || more_publishes || more_outputs || more_questions {
@@ -305,6 +309,11 @@ impl Shard {
             Input::Nack { namespace, topic, id, delay } => {
                 if let Some(session) = self.session(key, namespace) {
                     let _ = self.hub.handle_nack(session, topic, id, delay, at);
+                }
+            }
+            Input::StrayAcks { namespace, count } => {
+                if let Some(session) = self.session(key, namespace) {
+                    self.hub.handle_stray_acks(session, count, at);
                 }
             }
             Input::Tell { namespace, what } => {
@@ -554,6 +563,7 @@ impl Shard {
             }
         }
         self.waits.pass_on(&mut self.hub);
+        self.tell_traces();
     }
 
     /// Whether nobody is left who could say anything.

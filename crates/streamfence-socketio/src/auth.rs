@@ -13,6 +13,7 @@ mod confirm;
 mod doubt;
 mod failures;
 mod gate;
+mod holder;
 mod inquiry;
 mod papers;
 mod recheck;
@@ -20,7 +21,8 @@ mod token;
 mod watch;
 
 pub(crate) use self::gate::{Gate, Question, Refused, Shown};
+pub(crate) use self::holder::is_holder;
 pub(crate) use self::inquiry::{Answers, NO_TOPIC, inquire};
 pub(crate) use self::papers::{Identity, Papers, Permit};
-pub(crate) use self::token::{NoText, TokenField, client_address, of_connect, take_from_query};
+pub(crate) use self::token::{NoText, TokenField, client_address, of_connect, of_request, take_from_query};
 pub(crate) use self::watch::{Watch, is_theirs};

@@ -127,7 +127,7 @@ impl Papers {
     }
 
     /// All tokens it stands by.
-    pub(super) fn shown(&self) -> impl Iterator<Item = &Arc<Shown>> {
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &Arc<Shown>> {
         let own = self.identity.as_ref().and_then(|identity| identity.shown.as_ref());
         own.into_iter().chain(self.lent.iter().map(|(_, shown)| shown))
     }
@@ -145,7 +145,7 @@ impl Papers {
 
 impl Identity {
     /// Whether a validator means the same by this name.
-    fn is(&self, principal: &str) -> bool {
+    pub(super) fn is(&self, principal: &str) -> bool {
         let said = self.shown.as_ref().map_or(&self.name, |shown| &shown.grant.principal);
         **said == *principal
     }
