@@ -11,6 +11,7 @@ mod reload;
 mod spilled;
 mod tally;
 mod tight;
+mod traced;
 
 use std::collections::{HashMap, VecDeque};
 use std::hint::black_box;
@@ -33,7 +34,7 @@ use crate::policy::{Delivery, Frequency, Overflow, Policy};
 use crate::receipts::Receipts;
 use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
-use crate::trace::{DeliveryOutcome, Left, LeftBehind};
+use crate::trace::{DeliveryOutcome, LeftBehind};
 
 /// From how many queued messages on looking ahead is worth the look.
 const WORTH_A_LOOK: usize = 4;
@@ -242,25 +243,6 @@ impl Lane {
             give_up(departed, why);
         });
         self.count_given_up(exhausted, expired);
-    }
-
-    /// Whether recorded messages have left that are to be told of.
-    #[inline]
-    pub(crate) fn has_left_behind(&self) -> bool {
-        !self.left.is_empty()
-    }
-
-    /// Those, in order.
-    pub(crate) fn take_left(&mut self) -> Vec<Left> {
-        self.left.take()
-    }
-
-    /// Looks at everything it holds in memory: each message, when it was sent for the first time if it was, and how often.
-    pub(crate) fn for_each_held(&self, mut look: impl FnMut(&Arc<Message>, Option<Instant>, u32)) {
-        let in_flight = self.in_flight.iter().flat_map(|in_flight| in_flight.all());
-        in_flight.for_each(|(message, sent, attempts)| look(message, Some(sent), attempts));
-        let held = self.conflation.iter().flat_map(|conflation| conflation.values());
-        self.queue.iter().map(|queued| &queued.message).chain(held).for_each(|message| look(message, None, 0));
     }
 
     /// When to call [`Lane::handle_timeout`], on the link's clock.
