@@ -433,13 +433,6 @@ impl Lane {
         (message.size_bytes() > self.policy.limits.bytes.get()).then_some(Rejection::TooLarge)
     }
 
-    fn note_refusal(&mut self, message: &Message, admission: Admission) {
-        if let Admission::Rejected(why) = admission {
-            let reason = if why == Rejection::Expired { LossReason::Expired } else { LossReason::Rejected };
-            self.miss(message.id.offset, reason);
-        }
-    }
-
     fn admit_or_reject(&mut self, message: &Arc<Message>) -> Admission {
         if !self.fits(message.size_bytes()) {
             return Admission::Rejected(Rejection::Full);
