@@ -162,7 +162,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
                 let generation = known.generation();
                 let seen = reload.look(&settings).await.map_err(|why| operator::invalid(&why));
                 // Whoever asked may have gone.
-                let _ = answer.send(seen.map(|changes| Reloaded { applied: false, generation, changes }));
+                let _ = answer.send(seen.map(|changes| Reloaded::new(false, generation, changes)));
                 continue;
             }
             News::Files => false,
@@ -173,7 +173,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
                 let (outcome, refused) = match outcome {
                     Ok(changes) => {
                         let generation = known.reloaded();
-                        (Ok(Reloaded { applied: true, generation, changes }), None)
+                        (Ok(Reloaded::new(true, generation, changes)), None)
                     }
                     Err((why, refused)) => (Err(operator::invalid(&why)), Some(refused)),
                 };
@@ -306,6 +306,7 @@ pub(crate) fn options(settings: &ServerSettings) -> ServerOptions {
         max_subscriptions_per_client: settings.max_subscriptions_per_client,
         trusted_proxies: limits::trusted_proxies(&settings.limits),
         proxy_protocol: settings.limits.proxy_protocol,
+        bind_sid_to_ip: settings.limits.bind_sid_to_ip,
         max_connections_per_ip: settings.limits.max_connections_per_ip,
         handshakes_per_ip: settings.limits.handshakes_per_ip.as_ref().map(limits::rate),
         max_pending_connections: settings.limits.max_pending_connections,

@@ -1,6 +1,7 @@
 //! How clients prove who they are: tokens in the file, signed tokens, someone to ask. Never a key file: whether its key
 //! is one is for whoever loads it.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::block::{Block, Report};
@@ -51,6 +52,7 @@ pub(crate) fn resolve(server: &mut Block, part: &str, report: &mut Report<'_>) -
         hook,
         token_query: server.flag("tokenQuery"),
         timeout: Duration::from_millis(server.number("authTimeoutMs")),
+        alarm_per_minute: NonZeroU32::new(failures.number("alarmPerMinute") as u32),
         failures: match failures.number("max") {
             0 => None,
             max => Some(AuthFailureSettings {

@@ -285,6 +285,7 @@ pub const KEYS: &[Key] = &[
     key(Server, "namespaces", List("namespaces"), "The namespaces it serves; at least one."),
     key(Server, "trustedProxies", List("addresses, networks such as `10.0.0.0/8`, or `unix` for whoever connects over a Unix socket"), "Who is believed when it says where a client is (`X-Forwarded-For`); without it, a client is where its connection comes from."),
     key(Server, "proxyProtocol", Flag { default: false }, "Whether those proxies begin each connection with a header of the PROXY protocol, version 1 or 2; one that does not is closed."),
+    key(Server, "bindSidToIp", Flag { default: false }, "Whether all requests of a session must come from the address that opened it (IPv6 by its first 64 bits); others are answered 403. Clients that change networks, or come by several proxies that are not named in `trustedProxies`, lose their sessions."),
     key(Server, "maxConnectionsPerIp", limit(U32), "How many connections one address (IPv6: one /64) may have; more are answered 429."),
     key(Server, "handshakesPerIp", Block, "How many connections one address may open in a while, and a third of how many handshakes of TLS it may begin; more are answered 429, or closed."),
     key(Server, "maxPendingConnections", limit(U32), "How many connections there may be that have joined no namespace yet; more are answered 503."),
@@ -346,6 +347,7 @@ pub const KEYS: &[Key] = &[
 
     key(AuthFailures, "max", number(0, U16, 20), "How many; 0 is any number."),
     key(AuthFailures, "windowMs", number(1, DAY_MS / 24, 60_000), "Within how long. An address that offers more is refused for as long, and each time again for twice as long, up to 15 minutes."),
+    key(AuthFailures, "alarmPerMinute", number(0, U32, 300), "How many wrong tokens within a minute, from all addresses together, are told of (`auth_alarm`, once a minute at most); 0 is never."),
 
     key(Namespace, "path", Text { default: None }, "Its path, such as `/feed`; once in the file."),
     key(Namespace, "topics", List("names, or `{name: .., <policy keys>}`"), "Its topics; at least one."),

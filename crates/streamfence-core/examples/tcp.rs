@@ -347,7 +347,10 @@ fn to_frame(what: Transmit) -> Option<Bytes> {
             encode(kind::ERROR, topic.as_deref().unwrap_or_default(), &[text.as_bytes()])
         }
         // Sessions that survive a connection, names, and unsubscribing have no words on this wire.
-        Transmit::Unsubscribed { .. } | Transmit::Session { .. } | Transmit::Authenticated { .. } => return None,
+        Transmit::Unsubscribed { .. }
+        | Transmit::Session { .. }
+        | Transmit::NoSession { .. }
+        | Transmit::Authenticated { .. } => return None,
     })
 }
 

@@ -210,8 +210,10 @@ impl Books {
     fn wait(&mut self, published: Instant, now: Instant) -> Delay {
         match self.last_wait {
             Some((since, until, delay)) if since == published && until == now => delay,
-            _ => {
-                let delay = Delay::of(now.saturating_duration_since(published));
+            last => {
+                // A client that is behind gets one after the other, and they have waited about as long.
+                let like = last.map_or_else(Delay::default, |(.., delay)| delay);
+                let delay = like.next(now.saturating_duration_since(published));
                 self.last_wait = Some((published, now, delay));
                 delay
             }

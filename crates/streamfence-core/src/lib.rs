@@ -45,6 +45,7 @@ pub use event::{
 };
 pub use gap::{Gap, LossReason};
 pub use hub::census::{Census, ClientDetail, ClientFigures, ClientOrder, ClientQuery, ClientSummary, LaneDetail};
+pub use hub::slow::SlowCounts;
 pub use hub::{Fanout, Hub, Pressure, PressureCost, Relief, Reload};
 pub use in_flight::InFlight;
 pub use lane::{AckedUpTo, Admission, ENTRY_BYTES, Lane, LaneTotals, MESSAGE_BYTES, Rejection, Sending, Wishes};

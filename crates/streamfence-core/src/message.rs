@@ -22,16 +22,16 @@ use crate::trace::TraceContext;
 pub struct Message {
     /// The topic it was published to, as it was then.
     pub topic: Arc<TopicEntry>,
-    /// From when on it is not worth sending; `None` is never.
-    pub expires: Option<Instant>,
-    /// The complete packet.
-    pub body: Body,
     /// When it was published: what its age is counted from.
     pub published: Instant,
     /// Where it stands in a distributed trace, if in any.
     pub trace: Option<Arc<TraceContext>>,
     /// Its identity: the same on every retry, unique over restarts.
     pub id: MessageId,
+    /// The complete packet.
+    pub body: Body,
+    /// From when on it is not worth sending; `None` is never.
+    pub expires: Option<Instant>,
     /// What it replaces in a lane that coalesces; `None` means "the topic", so that every message replaces the last.
     pub key: Option<Key>,
 }
@@ -94,10 +94,10 @@ impl Message {
 #[derive(Debug, Clone, Default)]
 #[repr(C)]
 pub struct Body {
-    /// Text and attachments, one after the other.
-    pub bytes: Bytes,
     /// Where each binary attachment lies in `bytes`, in order. Empty for most messages, and then free.
     pub attachments: Box<[Range<usize>]>,
+    /// Text and attachments, one after the other.
+    pub bytes: Bytes,
     /// Where the publisher's payload lies in `bytes`.
     pub payload: Range<usize>,
 }

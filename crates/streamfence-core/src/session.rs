@@ -9,6 +9,7 @@ mod reload;
 mod slowness;
 mod spill;
 mod standing;
+mod strikes;
 mod traced;
 
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use self::ladder::Ladder;
 use self::pace::Pace;
 pub use self::slowness::{SlowReason, Slowness};
 use self::standing::take_stock;
+use self::strikes::Strikes;
 use self::traced::tell_abandoned;
 use crate::books::Books;
 use crate::event::CloseReason;
@@ -56,6 +58,8 @@ pub struct Session {
     /// How many of the lanes have spilled and stand in their topic's log.
     spilled: u32,
     pace: Pace,
+    /// What it acked that never was; only where it did.
+    strikes: Option<Box<Strikes>>,
 }
 
 /// What a session finds has to be done about its own client; the hub does it.
@@ -93,6 +97,7 @@ impl Session {
             ladder: None,
             spilled: 0,
             pace: Pace::default(),
+            strikes: None,
         }
     }
 
@@ -285,8 +290,15 @@ impl Session {
         if outcome == AckOutcome::Nacked {
             self.nearest = self.nearest.min(clock.saturating_add(delay));
         }
+        self.note_receipt(outcome);
         books.acked(topic, outcome, 1);
         outcome
+    }
+
+    /// Counts acks of what never was, and says whether they are too many now. `on_the_way` is how many of them a client
+    /// may send that does all as it should.
+    pub fn strike(&mut self, count: u32, now: Instant, on_the_way: impl FnOnce() -> u32) -> bool {
+        self.strikes.get_or_insert_with(|| Box::new(Strikes::new(now))).add(count, now, on_the_way)
     }
 
     /// Does what is due, on the link's clock and in real time, and says what that means for the client.

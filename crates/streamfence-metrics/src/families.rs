@@ -53,7 +53,7 @@ pub(crate) enum Source {
     Disconnected,
     /// Clients that are in it.
     Active,
-    /// Those of them that are slow.
+    /// Those of them that are slow, by reason.
     SlowClients,
     /// Its sessions that survived a connection, by what became of them.
     Sessions,
@@ -113,8 +113,8 @@ impl Family {
             Stats(_) | Survey(_) | Delay(_) | Age => &["namespace", "topic"],
             Overflow | SpillRefused => &["namespace", "topic", "reason"],
             Acks => &["namespace", "topic", "outcome"],
-            Connected | Active | SlowClients | AuthRejected | AuthRateLimited => &["namespace"],
-            Disconnected => &["namespace", "reason"],
+            Connected | Active | AuthRejected | AuthRateLimited => &["namespace"],
+            Disconnected | SlowClients => &["namespace", "reason"],
             Sessions => &["namespace", "outcome"],
             HandshakesFailed | Refused => &["reason"],
             CertificateExpiry => &["server"],
@@ -157,7 +157,7 @@ pub static FAMILIES: &[Family] = &[
     family("disconnections", Disconnected, "Clients that left a namespace, by reason."),
     family("connections_active", Active, "Clients that are in a namespace."),
     family("links", Links, "Connections of fenced clients, by how messages reach them: `splice` below the websocket, `emit` by the Socket.IO library."),
-    family("slow_clients", SlowClients, "Clients that have stayed above a soft limit of their namespace (`slowClient`)."),
+    family("slow_clients", SlowClients, "Clients that stay behind, by what that is seen by ([slow-clients.md](slow-clients.md#what-slow-is)): those of the slow list, as counted within the last second."),
     family("sessions", Sessions, "Sessions that were kept for a client that lost its connection, by what became of them."),
 
     family("auth_rejected", AuthRejected, "Clients that showed no token where a namespace or topic wants one, or a wrong one."),

@@ -14,7 +14,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
 use prometheus_client::registry::Registry;
 use streamfence_core::{
     Catalog, CloseReason, DELAY_BUCKETS_S, Event, HandshakeFailure, LaneSurvey, MemoryUse, Observer, RefusalReason,
-    SpillStats, StoreId, Tier, TopicId, TopicStats,
+    SlowCounts, SlowReason, SpillStats, StoreId, Tier, TopicId, TopicStats,
 };
 
 use crate::disk::Disk;
@@ -109,6 +109,12 @@ impl Observer for Metrics {
         self.totals.write().links.insert(shard, links);
     }
 
+    fn on_slow(&self, shard: usize, namespace: &Arc<str>, slow: &SlowCounts) {
+        if let Some(namespace) = self.totals.namespace(namespace) {
+            namespace.slow().insert(shard, *slow);
+        }
+    }
+
     fn on_event(&self, event: &Event) {
         match event {
             Event::Connected { namespace, .. } => {
@@ -120,16 +126,6 @@ impl Observer for Metrics {
                 let index = CloseReason::ALL.iter().position(|known| known == reason);
                 if let (Some(namespace), Some(index)) = (self.totals.namespace(namespace), index) {
                     namespace.disconnected[index].fetch_add(1, Relaxed);
-                }
-            }
-            Event::SlowClientBegan { namespace, .. } => {
-                if let Some(namespace) = self.totals.namespace(namespace) {
-                    namespace.slow_began.fetch_add(1, Relaxed);
-                }
-            }
-            Event::SlowClientEnded { namespace, .. } => {
-                if let Some(namespace) = self.totals.namespace(namespace) {
-                    namespace.slow_ended.fetch_add(1, Relaxed);
                 }
             }
             Event::AuthRejected { namespace, .. } => {
@@ -241,9 +237,8 @@ struct Namespace {
     /// Refusals for want of a good token, and those by which nobody looked.
     auth_rejected: AtomicU64,
     auth_rate_limited: AtomicU64,
-    /// Clients that became slow, and that ceased to be.
-    slow_began: AtomicU64,
-    slow_ended: AtomicU64,
+    /// Clients that are slow, as each shard said last.
+    slow: Mutex<BTreeMap<usize, SlowCounts>>,
     /// In the order of [`SESSION_OUTCOMES`].
     sessions: [AtomicU64; SESSION_OUTCOMES.len()],
 }
@@ -402,6 +397,11 @@ impl Collector for Totals {
 }
 
 impl Namespace {
+    fn slow(&self) -> MutexGuard<'_, BTreeMap<usize, SlowCounts>> {
+        // Whole after every statement, so a panic elsewhere leaves nothing half done.
+        self.slow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn encode(&self, family: &Family, metric: &mut MetricEncoder<'_>) -> fmt::Result {
         let labels = [("namespace", &*self.path)];
         let disconnected = self.disconnected.each_ref().map(|count| count.load(Relaxed));
@@ -424,10 +424,11 @@ impl Namespace {
                 metric.encode_family(&labels)?.encode_gauge(&active)
             }
             Source::SlowClients => {
-                // A client may be slow no more between the two readings: none is the fewest there can be.
-                let ended = self.slow_ended.load(Relaxed);
-                let slow = self.slow_began.load(Relaxed).saturating_sub(ended);
-                metric.encode_family(&labels)?.encode_gauge(&slow)
+                let shards = self.slow();
+                SlowReason::ALL.into_iter().enumerate().try_for_each(|(index, reason)| {
+                    let slow: u64 = shards.values().map(|slow| slow[index]).sum();
+                    metric.encode_family(&[labels[0], ("reason", reason.as_str())])?.encode_gauge(&slow)
+                })
             }
             _ => Ok(()),
         }

@@ -311,6 +311,11 @@ impl Shard {
                     let _ = self.hub.handle_nack(session, topic, id, delay, at);
                 }
             }
+            Input::StrayAcks { namespace, count } => {
+                if let Some(session) = self.session(key, namespace) {
+                    self.hub.handle_stray_acks(session, count, at);
+                }
+            }
             Input::Tell { namespace, what } => {
                 if let Some(session) = self.session(key, namespace) {
                     self.hub.tell(session, what, at);
@@ -336,7 +341,8 @@ impl Shard {
             return;
         }
         let retention = entry.session_retention;
-        let wish = wish.filter(|_| !retention.is_zero());
+        let is_refused = wish.is_some() && retention.is_zero();
+        let wish = wish.filter(|_| !is_refused);
         let resumed = match wish {
             Some(SessionWish::Resume { client, secret }) => {
                 self.find_session(client, &secret, namespace, principal.as_deref())
@@ -359,6 +365,9 @@ impl Shard {
             // Most connections join one namespace.
             seat.sessions.reserve_exact(1);
             seat.sessions.push(Joined { namespace, session, workers: Default::default() });
+        }
+        if is_refused {
+            self.hub.tell(session, Transmit::NoSession { namespace }, at);
         }
         if wish.is_none() {
             return;
@@ -501,6 +510,9 @@ impl Shard {
                 survey.dead_letters = self.parts.dead_letters.len(topic);
             }
             self.parts.watchers.survey(self.parts.index, topic, &survey);
+        }
+        for (namespace, entry) in self.hub.catalog().namespaces() {
+            self.parts.watchers.slow(self.parts.index, &entry.path, &self.hub.slow_clients(namespace));
         }
         let of_tier = |tier| self.seats.iter().flatten().filter(|seat| seat.outlet.tier() == tier).count() as u64;
         self.parts.watchers.links(self.parts.index, Tier::ALL.map(of_tier));

@@ -133,6 +133,8 @@ const LAYERS: &[Layer] = &[
             "schemars",
             "serde",
             "serde_json",
+            // What somebody meant who names what is not there.
+            "strsim",
             "thiserror",
             "tokio",
             "tower",

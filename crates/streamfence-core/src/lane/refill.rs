@@ -152,13 +152,14 @@ impl Lane {
         now: Instant,
         refill: &mut Refill,
     ) -> usize {
-        let is_plain =
-            spilled.missing.is_none() && spilled.cursor.refusals >= log.refusals.next() && self.newest.is_none();
-        if !is_plain {
+        if spilled.missing.is_some() || self.newest.is_some() {
             return 0;
         }
         let from = spilled.cursor.position;
         let mut end = spilled.end(log).position.min(log.memory_start().0);
+        if let Some(refusal) = log.refusals.place_of(spilled.cursor.refusals) {
+            end = end.min(refusal);
+        }
         if let Some(deviation) = spilled.deviations.front() {
             end = end.min(deviation.position());
         }

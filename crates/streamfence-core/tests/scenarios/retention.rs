@@ -427,8 +427,8 @@ fn whoever_was_lost_is_waited_for_and_whoever_was_sent_away_is_not() {
         kept.hub.session(session).is_none()
     });
     let reasons: Vec<_> = sent_away.map(|(reason, _)| reason).collect();
-    use CloseReason::{Protocol, RateLimited, Removed, Server, ShuttingDown};
-    assert_eq!(reasons, [Protocol, Server, ShuttingDown, Removed, RateLimited]);
+    use CloseReason::{Protocol, RateLimited, Removed, Server, ShuttingDown, UnknownAcks};
+    assert_eq!(reasons, [Protocol, Server, ShuttingDown, Removed, RateLimited, UnknownAcks]);
 }
 
 #[test]
