@@ -3,6 +3,7 @@
 //! Never another lane: a lane decides from its own policy and its own content alone.
 
 mod admission;
+mod ahead;
 mod expiry;
 mod held;
 mod overflow;
@@ -14,7 +15,6 @@ mod tight;
 mod traced;
 
 use std::collections::{HashMap, VecDeque};
-use std::hint::black_box;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,9 +35,6 @@ use crate::receipts::Receipts;
 use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 use crate::trace::{DeliveryOutcome, LeftBehind};
-
-/// From how many queued messages on looking ahead is worth the look.
-const WORTH_A_LOOK: usize = 4;
 
 /// A bounded queue with a policy.
 ///
@@ -263,26 +260,6 @@ impl Lane {
     #[must_use]
     pub fn poll_alarm(&self) -> Option<Instant> {
         self.conflation.as_ref().and_then(|conflation| conflation.due())
-    }
-
-    /// Looks at the messages that may be sent next and does nothing with them: where they are no longer in the caches, one
-    /// wait for memory is for all of them and not for each.
-    #[inline]
-    pub(crate) fn look_ahead(&self, most: usize) {
-        if self.queue.len() < WORTH_A_LOOK {
-            return;
-        }
-        let seen = self.queue.iter().take(most).fold(0, |seen, queued| {
-            // Its first, its middle and its last: all lines of it that sending it needs.
-            let message = &queued.message;
-            seen ^ Arc::strong_count(message) as u64 ^ u64::from(message.frames()) ^ message.size_bytes()
-        });
-        black_box(seen);
-    }
-
-    /// The offset of what was queued last: a look at the end of its queue.
-    pub(crate) fn newest_seen(&self) -> u64 {
-        self.queue.back().map_or(0, |queued| u64::from(queued.gaps.is_empty()))
     }
 
     /// The message [`Lane::send`] would send.
