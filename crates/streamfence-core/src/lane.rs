@@ -4,6 +4,7 @@
 
 mod acks;
 mod admission;
+mod ahead;
 mod expiry;
 mod held;
 mod overflow;
@@ -12,9 +13,9 @@ mod reload;
 mod spilled;
 mod tally;
 mod tight;
+mod traced;
 
 use std::collections::{HashMap, VecDeque};
-use std::hint::black_box;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,10 +35,7 @@ use crate::message::{Key, Message, MessageId, Offset, TopicId};
 use crate::policy::{Delivery, Frequency, Overflow, Policy};
 use crate::receipts::Receipts;
 use crate::topic::TopicEntry;
-use crate::trace::{DeliveryOutcome, Left, LeftBehind};
-
-/// From how many queued messages on looking ahead is worth the look.
-const WORTH_A_LOOK: usize = 4;
+use crate::trace::{DeliveryOutcome, LeftBehind};
 
 /// A bounded queue with a policy.
 ///
@@ -196,25 +194,6 @@ impl Lane {
         self.count_given_up(exhausted, expired);
     }
 
-    /// Whether recorded messages have left that are to be told of.
-    #[inline]
-    pub(crate) fn has_left_behind(&self) -> bool {
-        !self.left.is_empty()
-    }
-
-    /// Those, in order.
-    pub(crate) fn take_left(&mut self) -> Vec<Left> {
-        self.left.take()
-    }
-
-    /// Looks at everything it holds in memory: each message, when it was sent for the first time if it was, and how often.
-    pub(crate) fn for_each_held(&self, mut look: impl FnMut(&Arc<Message>, Option<Instant>, u32)) {
-        let in_flight = self.in_flight.iter().flat_map(|in_flight| in_flight.all());
-        in_flight.for_each(|(message, sent, attempts)| look(message, Some(sent), attempts));
-        let held = self.conflation.iter().flat_map(|conflation| conflation.values());
-        self.queue.iter().map(|queued| &queued.message).chain(held).for_each(|message| look(message, None, 0));
-    }
-
     /// When to call [`Lane::handle_timeout`], on the link's clock.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
@@ -225,26 +204,6 @@ impl Lane {
     #[must_use]
     pub fn poll_alarm(&self) -> Option<Instant> {
         self.conflation.as_ref().and_then(|conflation| conflation.due())
-    }
-
-    /// Looks at the messages that may be sent next and does nothing with them: where they are no longer in the caches, one
-    /// wait for memory is for all of them and not for each.
-    #[inline]
-    pub(crate) fn look_ahead(&self, most: usize) {
-        if self.queue.len() < WORTH_A_LOOK {
-            return;
-        }
-        let seen = self.queue.iter().take(most).fold(0, |seen, queued| {
-            // Its first, its middle and its last: all lines of it that sending it needs.
-            let message = &queued.message;
-            seen ^ Arc::strong_count(message) as u64 ^ u64::from(message.frames()) ^ message.size_bytes()
-        });
-        black_box(seen);
-    }
-
-    /// The offset of what was queued last: a look at the end of its queue.
-    pub(crate) fn newest_seen(&self) -> u64 {
-        self.queue.back().map_or(0, |queued| u64::from(queued.gaps.is_empty()))
     }
 
     /// The message [`Lane::send`] would send.
@@ -403,13 +362,6 @@ impl Lane {
             return Some(Rejection::Expired);
         }
         (message.size_bytes() > self.policy.limits.bytes.get()).then_some(Rejection::TooLarge)
-    }
-
-    fn note_refusal(&mut self, message: &Message, admission: Admission) {
-        if let Admission::Rejected(why) = admission {
-            let reason = if why == Rejection::Expired { LossReason::Expired } else { LossReason::Rejected };
-            self.miss(message.id.offset, reason);
-        }
     }
 
     fn admit_or_reject(&mut self, message: &Arc<Message>) -> Admission {

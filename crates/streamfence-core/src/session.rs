@@ -11,6 +11,7 @@ mod slowness;
 mod spill;
 mod standing;
 mod strikes;
+mod traced;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use self::pace::Pace;
 pub use self::slowness::{SlowReason, Slowness};
 use self::standing::take_stock;
 use self::strikes::Strikes;
+use self::traced::tell_abandoned;
 use crate::books::Books;
 use crate::event::CloseReason;
 use crate::in_flight::GiveUp;
@@ -33,7 +35,6 @@ use crate::output::Transmit;
 use crate::policy::Exhaustion;
 use crate::slow_client::SlowClient;
 use crate::topic::TopicEntry;
-use crate::trace::{DeliveryOutcome, Ending, Left};
 use crate::turns::Turns;
 
 /// A client's lanes in one namespace.
@@ -435,12 +436,7 @@ impl Session {
                 books.awaited.settle(lane.topic(), id, self.client, false);
             }
         }
-        if books.traces.is_used() {
-            let (client, outcome) = (self.client, DeliveryOutcome::Abandoned);
-            lane.for_each_held(|message, sent, attempts| {
-                books.traces.end(message, || Ending { client, sent, attempts, outcome });
-            });
-        }
+        tell_abandoned(&lane, self.client, books);
         books.abandoned(lane.topic(), lane.len() as u64);
         #[cfg(any(test, feature = "test-util"))]
         books.lane_closed(lane.topic(), lane.totals());
@@ -466,26 +462,6 @@ impl SeatedLane {
             self.end_overflow(client, books);
         }
         expired
-    }
-
-    /// Tells of the message it was offered, if its way is recorded and it ends here, and of those that it has replaced.
-    #[inline]
-    fn trace_offer(&mut self, message: &Message, admission: Admission, client: ClientId, books: &mut Books) {
-        if let Admission::Rejected(why) = admission {
-            let outcome = DeliveryOutcome::Rejected(why);
-            books.traces.end(message, || Ending { client, sent: None, attempts: 0, outcome });
-        }
-        self.tell_left(client, books);
-    }
-
-    /// Tells of recorded messages that it has left behind.
-    #[inline]
-    pub(crate) fn tell_left(&mut self, client: ClientId, books: &mut Books) {
-        if self.lane.has_left_behind() {
-            for Left { message, sent, attempts, outcome } in self.lane.take_left() {
-                books.traces.end(&message, || Ending { client, sent, attempts, outcome });
-            }
-        }
     }
 
     /// The awaited messages that it holds; mostly nobody waits for any.
