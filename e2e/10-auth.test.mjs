@@ -296,17 +296,18 @@ for (const transports of TRANSPORTS) {
 }
 
 test("too many wrong tokens from one address, and nobody looks at the next ones", async (t) => {
-  const { ann, wrong } = tokensOf("ann", "wrong");
+  const { ann, bob, wrong } = tokensOf("ann", "bob", "wrong");
   const limit = { authFailures: { max: 3, windowMs: 600_000 } };
-  const server = await serve(t, yaml({ ann }, limit), [ann, wrong]);
+  const server = await serve(t, yaml({ ann, bob }, limit), [ann, bob, wrong]);
   const known = await connect(t, server.url(), "/feed", { auth: { token: ann } });
   const nobody = await connect(t, server.url(), "/feed");
   for (let n = 0; n < 3; n++) assert.equal(await refusal(t, server.url(), "/feed", { auth: { token: wrong } }), "AUTH_REJECTED");
-  for (const token of [wrong, ann]) {
+  for (const token of [wrong, bob]) {
     assert.equal(await refusal(t, server.url(), "/feed", { auth: { token } }), "AUTH_RATE_LIMITED");
     assert.equal(codeOf(await nobody.emitWithAck("authenticate", { token })), "AUTH_RATE_LIMITED");
   }
   await subscribe(known, "tick");
+  await subscribe(await connect(t, server.url(), "/feed", { auth: { token: ann } }), "tick");
   await server.metricIs("streamfence_auth_rate_limited_total", { namespace: "/feed" }, 4);
   await server.metricIs("streamfence_auth_rejected_total", { namespace: "/feed" }, 3);
 });

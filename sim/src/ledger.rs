@@ -427,6 +427,23 @@ impl Ledger {
     /// What an ack of `offset` may be answered with.
     pub(crate) fn ack(&mut self, offset: u64, now: Duration) -> &'static [AckOutcome] {
         let by_window = self.window.as_mut().map_or(&[AckOutcome::Unknown][..], |window| window.ack(offset, now));
+        self.or_receipt(by_window, offset)
+    }
+
+    /// The same of a nack, for which nothing of a receipt window is sent again either.
+    pub(crate) fn nack(
+        &mut self,
+        offset: u64,
+        delay: Duration,
+        clock: Duration,
+        now: Duration,
+    ) -> &'static [AckOutcome] {
+        let by_window = self.window.as_mut();
+        let by_window = by_window.map_or(&[AckOutcome::Unknown][..], |window| window.nack(offset, delay, clock, now));
+        self.or_receipt(by_window, offset)
+    }
+
+    fn or_receipt(&mut self, by_window: &'static [AckOutcome], offset: u64) -> &'static [AckOutcome] {
         match self.receipts.as_mut().map(|receipts| receipts.ack(offset)) {
             Some(AckOutcome::Confirmed) => &[AckOutcome::Confirmed],
             Some(AckOutcome::Late) if by_window == [AckOutcome::Unknown] => &[AckOutcome::Late],

@@ -44,8 +44,8 @@ export interface Ticket {
   secret: string;
 }
 
-/** The server's answer to the wish for a session. */
-export interface SessionAnswer extends Ticket {
+/** The server's answer to the wish for a session; without a ticket, and with 0, where it keeps none. */
+export interface SessionAnswer extends Partial<Ticket> {
   retentionMs: number;
   resumed: boolean;
   /** The subscriptions that stand. */

@@ -18,6 +18,7 @@ mod hook;
 
 mod chain;
 
+mod accepted;
 mod address;
 mod failures;
 
@@ -26,6 +27,7 @@ mod live;
 mod principal;
 mod revision;
 
+pub use accepted::AcceptedTokens;
 pub use address::AddressKey;
 pub use chain::ValidatorChain;
 pub use failures::{FailureLimit, FailureLimiter};

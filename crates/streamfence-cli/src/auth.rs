@@ -181,6 +181,7 @@ pub(crate) fn options(auth: Option<&AuthSettings>) -> ServerOptions {
             validation_timeout: auth.timeout,
             token_query: auth.token_query,
             auth_failures: auth.failures.map(|limit| FailureLimit { max: limit.max, window: limit.window }),
+            auth_alarm: auth.alarm_per_minute,
             ..defaults
         },
     }

@@ -75,6 +75,11 @@ impl Listener for EventLog {
         tracing::debug!(code = "auth_rate_limited", namespace, %address, "a token was not looked at");
     }
 
+    fn on_auth_alarm(&self, namespace: &str, failures: u32) {
+        let what = "so many wrong tokens came within a minute, from all addresses together";
+        tracing::warn!(code = "auth_alarm", namespace, failures, "{what}");
+    }
+
     fn on_dead_lettered(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, reason: GiveUpReason) {
         let reason = reason.as_str();
         tracing::warn!(code = "dead_letter", namespace, topic, %client, %id, reason, "a message was given up");
@@ -90,7 +95,11 @@ impl Listener for EventLog {
     fn on_disconnected(&self, namespace: &str, client: ClientId, reason: CloseReason) {
         if matches!(
             reason,
-            CloseReason::SlowClient | CloseReason::RetriesExhausted | CloseReason::SpillFull | CloseReason::RateLimited
+            CloseReason::SlowClient
+                | CloseReason::RetriesExhausted
+                | CloseReason::SpillFull
+                | CloseReason::RateLimited
+                | CloseReason::UnknownAcks
         ) {
             let reason = reason.as_str();
             tracing::warn!(code = "client_evicted", namespace, %client, reason, "a client was disconnected");

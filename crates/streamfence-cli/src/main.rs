@@ -41,6 +41,7 @@ mod supervisor;
 mod table;
 mod tail;
 mod top;
+mod traces;
 mod watching;
 
 use std::process::ExitCode;

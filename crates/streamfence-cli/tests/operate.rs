@@ -219,7 +219,18 @@ fn a_reload_says_what_changes() {
     assert!(looked.contains("/feed tick maxQueuedMessagesPerClient   16    17  live"), "{looked}");
     assert_eq!(scene.json(&["reload", "--dry-run"])["applied"], false);
     let applied = scene.done(&["reload"]);
-    assert!(applied.starts_with("applied as generation 3:\n"), "{applied}");
+    assert!(applied.starts_with("applied as generation 3:\n") && !applied.contains("restart"), "{applied}");
+    // What waits for a restart is told beside what is applied, and the order is carried out all the same.
+    let waiting = |text: &str| text.replacen("port: 0\n", "port: 0\n    pingIntervalMs: 9000\n", 1);
+    scene.directory.write("operate.yaml", &waiting(&changed.replace(": 17", ": 18")));
+    let applied = scene.done(&["reload"]);
+    let (holds, waits) = applied.split_once("not before a restart:\n").expect("both are told");
+    assert!(holds.starts_with("applied as generation 4:\n") && holds.contains("17    18  live"), "{applied}");
+    assert!(waits.contains("servers.open.pingIntervalMs") && !holds.contains("pingIntervalMs"), "{applied}");
+    let again = scene.done(&["reload"]);
+    assert!(again.starts_with("nothing of generation 5 has changed\nnot before a restart:\n"), "{again}");
+    let reloaded = |line: &Value| line["code"] == "reloaded" && line["needs_restart"] == 1;
+    assert_eq!(scene.running.lines().iter().filter(|line| reloaded(line)).count(), 2, "the log says so, too");
     scene.directory.write("operate.yaml", &CONFIG.replace("deliveryMode", "deliveryMood"));
     let Finished { code, stdout, stderr } = scene.run(&["reload"]);
     assert_eq!((code, stdout.as_str()), (Some(3), ""));

@@ -1,6 +1,7 @@
 //! How clients prove who they are: tokens in the file, signed tokens, someone to ask. Never a key file: whether its key
 //! is one is for whoever loads it.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::block::{Block, Report};
@@ -51,6 +52,7 @@ pub(crate) fn resolve(server: &mut Block, part: &str, report: &mut Report<'_>) -
         hook,
         token_query: server.flag("tokenQuery"),
         timeout: Duration::from_millis(server.number("authTimeoutMs")),
+        alarm_per_minute: NonZeroU32::new(failures.number("alarmPerMinute") as u32),
         failures: match failures.number("max") {
             0 => None,
             max => Some(AuthFailureSettings {
@@ -155,7 +157,7 @@ pub(crate) fn what_is_no_digest(text: &str) -> Option<(&'static str, &'static st
 }
 
 /// What a text is that a client could not show everywhere.
-fn what_no_header_has(text: &str) -> Option<(&'static str, &'static str)> {
+pub(crate) fn what_no_header_has(text: &str) -> Option<(&'static str, &'static str)> {
     let is_odd = text.contains(char::is_control) || text.trim() != text;
     let wanted = "one that a client can show in a header";
     is_odd.then_some(("a text with blanks around it or control characters", wanted))
@@ -276,7 +278,7 @@ fn hook(block: &Block, part: &str, report: &mut Report<'_>) -> Option<AuthHookSe
     })
 }
 
-fn is_url(text: &str) -> bool {
+pub(crate) fn is_url(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else { return false };
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     !host.is_empty()

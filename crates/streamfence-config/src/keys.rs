@@ -10,7 +10,7 @@ use Kind::{
 };
 use Section::{
     Admin, AdminKey, AuthFailures, AuthHook, Backoff, File, Jwt, Log, Namespace, Policy, Server, SlowClient, Spill,
-    Tls, Topic,
+    Tls, Topic, Tracing,
 };
 use Section::{EventRate, HandshakeRate, InboundEvents, InboundRate, PrincipalRate};
 
@@ -71,10 +71,12 @@ pub enum Section {
     AdminKey,
     /// Under `log`.
     Log,
+    /// Under `tracing`.
+    Tracing,
 }
 
 impl Section {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         File,
         Server,
         HandshakeRate,
@@ -95,6 +97,7 @@ impl Section {
         Admin,
         AdminKey,
         Log,
+        Tracing,
     ];
 
     fn place(self) -> &'static str {
@@ -119,6 +122,7 @@ impl Section {
             Admin => "under `admin`",
             AdminKey => "under `admin.keys.<name>`",
             Log => "under `log`",
+            Tracing => "under `tracing`",
         }
     }
 }
@@ -243,6 +247,7 @@ pub const KEYS: &[Key] = &[
     key(File, "servers", Block, "The servers, each under a name of its own; at least one."),
     key(File, "admin", Block, "The address of publish API, metrics and health."),
     key(File, "log", Block, "What is logged, and how."),
+    key(File, "tracing", Block, "Where the ways of messages are told as OpenTelemetry traces. Without it there are none; `tracing: {}` is enough to have them."),
     key(File, "watch", Flag { default: true }, "Whether this file, the files it refers to and those of `tls` and `jwt` are watched, and taken up when they change; without it they are read again on `SIGHUP` alone."),
 
     key(Server, "host", Text { default: Some("0.0.0.0") }, "The address to listen on; `unix:/path` is a Unix socket and takes no port."),
@@ -280,6 +285,7 @@ pub const KEYS: &[Key] = &[
     key(Server, "namespaces", List("namespaces"), "The namespaces it serves; at least one."),
     key(Server, "trustedProxies", List("addresses, networks such as `10.0.0.0/8`, or `unix` for whoever connects over a Unix socket"), "Who is believed when it says where a client is (`X-Forwarded-For`); without it, a client is where its connection comes from."),
     key(Server, "proxyProtocol", Flag { default: false }, "Whether those proxies begin each connection with a header of the PROXY protocol, version 1 or 2; one that does not is closed."),
+    key(Server, "bindSidToIp", Flag { default: false }, "Whether all requests of a session must come from the address that opened it (IPv6 by its first 64 bits); others are answered 403. Clients that change networks, or come by several proxies that are not named in `trustedProxies`, lose their sessions."),
     key(Server, "maxConnectionsPerIp", limit(U32), "How many connections one address (IPv6: one /64) may have; more are answered 429."),
     key(Server, "handshakesPerIp", Block, "How many connections one address may open in a while, and a third of how many handshakes of TLS it may begin; more are answered 429, or closed."),
     key(Server, "maxPendingConnections", limit(U32), "How many connections there may be that have joined no namespace yet; more are answered 503."),
@@ -341,6 +347,7 @@ pub const KEYS: &[Key] = &[
 
     key(AuthFailures, "max", number(0, U16, 20), "How many; 0 is any number."),
     key(AuthFailures, "windowMs", number(1, DAY_MS / 24, 60_000), "Within how long. An address that offers more is refused for as long, and each time again for twice as long, up to 15 minutes."),
+    key(AuthFailures, "alarmPerMinute", number(0, U32, 300), "How many wrong tokens within a minute, from all addresses together, are told of (`auth_alarm`, once a minute at most); 0 is never."),
 
     key(Namespace, "path", Text { default: None }, "Its path, such as `/feed`; once in the file."),
     key(Namespace, "topics", List("names, or `{name: .., <policy keys>}`"), "Its topics; at least one."),
@@ -403,6 +410,13 @@ pub const KEYS: &[Key] = &[
 
     key(Log, "level", choice(&["info", "error", "warn", "debug", "trace"]), "The least important line that is logged."),
     key(Log, "format", choice(&["text", "json"]), "The shape of a line."),
+
+    key(Tracing, "endpoint", Text { default: Some("http://localhost:4318") }, "The collector that takes OTLP over HTTP: `http://` or `https://`; `/v1/traces` is added where there is no path. Without it that of `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or `OTEL_EXPORTER_OTLP_ENDPOINT`, if there is one."),
+    key(Tracing, "headers", Secrets, "Headers of each request to it, as `name: value`; better `${ENV}` than a token itself."),
+    key(Tracing, "protocol", choice(&["http/protobuf", "http/json"]), "How spans are written."),
+    key(Tracing, "sampleRatio", Decimal { min: 0.0, max: 1.0, default: 0.0 }, "Of which share of the publishes that say nothing of a trace there is one. What says of itself that it is sampled is told always, and what says it is not never."),
+    key(Tracing, "timeoutMs", number(1, 60_000, 10_000), "How long the collector may take for up to 512 spans; then they are dropped, and counted."),
+    key(Tracing, "serviceName", Text { default: Some("streamfence") }, "What the collector calls this service. Without it the name that `OTEL_SERVICE_NAME` says, if there is one."),
 ];
 
 /// The key of one of these sections that is spelled so, in camelCase or snake_case.

@@ -21,6 +21,8 @@ pub struct LimitSettings {
     pub trusts_unix: bool,
     /// Whether those proxies speak the PROXY protocol.
     pub proxy_protocol: bool,
+    /// Whether all requests of a session must come from the address that opened it.
+    pub bind_sid_to_ip: bool,
     /// How many connections one address may have.
     pub max_connections_per_ip: Option<NonZeroU32>,
     /// How many connections one address may open in a while.
@@ -78,6 +80,7 @@ pub(crate) fn resolve(server: &mut Block, part: &str, report: &mut Report<'_>) -
         trusted_proxies,
         trusts_unix,
         proxy_protocol,
+        bind_sid_to_ip: server.flag("bindSidToIp"),
         max_connections_per_ip: most(server, "maxConnectionsPerIp"),
         handshakes_per_ip: rate_in(server, "handshakesPerIp", &[Section::HandshakeRate], "count", part, report),
         max_pending_connections: most(server, "maxPendingConnections"),

@@ -130,6 +130,7 @@ fn file_with(section: Section, name: &str, value: &str) -> String {
             file(&format!("admin: {{keys: {{ops: {{{given}{scopes}{name}: {value}}}}}}}"))
         }
         Section::Log => file(&format!("log: {{{name}: {value}}}")),
+        Section::Tracing => file(&format!("tracing: {{{name}: {value}}}")),
     }
 }
 
@@ -164,6 +165,7 @@ fn defaults_are_those_of_the_contract() {
                 trusted_proxies: [],
                 trusts_unix: false,
                 proxy_protocol: false,
+                bind_sid_to_ip: false,
                 max_connections_per_ip: None,
                 handshakes_per_ip: None,
                 max_pending_connections: None,
@@ -453,7 +455,7 @@ fn all_errors_of_a_file_are_told_at_once() {
             f.yaml:6:24: engineIoTransport is "websocket"; wanted WEBSOCKET_OR_POLLING or WEBSOCKET_ONLY (servers.s)
             f.yaml:7:5: unknown key "maxRetries"; it stands in an entry of `namespaces` or of `topics` (servers.s)
             f.yaml:8:5: unknown key "maxPayloadByte"; the nearest is `maxPayloadBytes` (servers.s)
-            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, tls, engineIoTransport, auth, staticTokens, jwt, authHook, tokenQuery, authTimeoutMs, authFailures, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, spillRootPath, spillMaxBytes, spillMinFreeBytes, namespaces, trustedProxies, proxyProtocol, maxConnectionsPerIp, handshakesPerIp, maxPendingConnections, maxPendingPerIp, inboundRate (servers.s)
+            f.yaml:9:5: unknown key "foo_bar"; wanted one of host, port, path, transport, tls, engineIoTransport, auth, staticTokens, jwt, authHook, tokenQuery, authTimeoutMs, authFailures, allowedOrigins, maxConnections, maxPayloadBytes, maxSubscriptionsPerClient, pingIntervalMs, pingTimeoutMs, connectTimeoutMs, headerTimeoutMs, bodyTimeoutMs, stallTimeoutMs, splice, windowFrames, notSentLowatBytes, blockedReadBudgetBytes, shutdownDrainMs, memoryBudgetBytes, spillRootPath, spillMaxBytes, spillMinFreeBytes, namespaces, trustedProxies, proxyProtocol, bindSidToIp, maxConnectionsPerIp, handshakesPerIp, maxPendingConnections, maxPendingPerIp, inboundRate (servers.s)
             f.yaml:11:5: `pingIntervalMs` is `ping_interval_ms` again in another spelling; wanted one of the two (servers.s)
             f.yaml:12:10: `privateKeyPemPath` is missing; wanted a text (servers.s.tls)
             f.yaml:12:21: protocol is "x"; wanted TLSv1.3 or TLSv1.2 (servers.s.tls)
@@ -751,7 +753,8 @@ fn every_key_is_read_under_both_spellings() {
 /// What a file comes to, without the hash maps of the catalog, whose order is nobody's.
 fn outcome(settings: &Settings) -> String {
     let classes: Vec<_> = settings.catalog.topics().map(|topic| settings.catalog.class(topic)).collect();
-    format!("{:?} {:?} {:?} {:?} {classes:?}", settings.servers, settings.admin, settings.log, settings.watch)
+    let Settings { servers, admin, log, tracing, watch, .. } = settings;
+    format!("{servers:?} {admin:?} {log:?} {tracing:?} {watch:?} {classes:?}")
 }
 
 /// The outcome of a file in which one key has one value, where its topic is one that every key means something to.
@@ -1006,12 +1009,16 @@ fn the_reference_has_a_row_for_every_key() {
         assert!(page.contains(&format!("| `{}` |", key.name)), "{}", key.name);
     }
     expect![[r#"
-        Keys under `log`
+        Keys under `tracing`
 
         | key | takes | default | meaning |
         |---|---|---|---|
-        | `level` | `info`, `error`, `warn`, `debug`, `trace` | `info` | The least important line that is logged. |
-        | `format` | `text`, `json` | `text` | The shape of a line. |
+        | `endpoint` | a text | `http://localhost:4318` | The collector that takes OTLP over HTTP: `http://` or `https://`; `/v1/traces` is added where there is no path. Without it that of `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or `OTEL_EXPORTER_OTLP_ENDPOINT`, if there is one. |
+        | `headers` | names, each with a text | none | Headers of each request to it, as `name: value`; better `${ENV}` than a token itself. |
+        | `protocol` | `http/protobuf`, `http/json` | `http/protobuf` | How spans are written. |
+        | `sampleRatio` | 0 to 1 | `0` | Of which share of the publishes that say nothing of a trace there is one. What says of itself that it is sampled is told always, and what says it is not never. |
+        | `timeoutMs` | 1 to 60000 | `10000` | How long the collector may take for up to 512 spans; then they are dropped, and counted. |
+        | `serviceName` | a text | `streamfence` | What the collector calls this service. Without it the name that `OTEL_SERVICE_NAME` says, if there is one. |
     "#]]
     .assert_eq(page.split("### ").last().unwrap());
 }

@@ -106,6 +106,9 @@ fn tokens_of_all_kinds_are_read_and_their_secrets_are_never_shown() {
                     window: 4ms,
                 },
             ),
+            alarm_per_minute: Some(
+                300,
+            ),
         }
     "#]]
     .assert_debug_eq(&auth);
@@ -151,6 +154,9 @@ fn what_is_not_said_of_tokens_has_its_default() {
                     max: 20,
                     window: 60s,
                 },
+            ),
+            alarm_per_minute: Some(
+                300,
             ),
         }
     "#]]

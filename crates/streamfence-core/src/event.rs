@@ -118,6 +118,13 @@ pub enum Event {
         /// Where it is.
         address: IpAddr,
     },
+    /// More wrong tokens came than somebody wants to hear of, from all addresses together; told once a minute at most.
+    AuthAlarm {
+        /// The namespace that the last of them was for.
+        namespace: Arc<str>,
+        /// How many came in the minute.
+        failures: u32,
+    },
     /// A client left a namespace.
     Disconnected {
         /// The namespace.
@@ -471,11 +478,13 @@ pub enum CloseReason {
     AuthRejected,
     /// The client wanted more than it may, again and again, where that costs the connection.
     RateLimited,
+    /// The client acked more messages that never were than anybody does by mistake.
+    UnknownAcks,
 }
 
 impl CloseReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Client,
         Self::Transport,
         Self::Heartbeat,
@@ -490,6 +499,7 @@ impl CloseReason {
         Self::SpillFull,
         Self::AuthRejected,
         Self::RateLimited,
+        Self::UnknownAcks,
     ];
 
     /// Whether the connection was lost rather than ended by somebody's wish: then the client may come back.
@@ -500,7 +510,8 @@ impl CloseReason {
             Self::Client | Self::Transport | Self::Heartbeat | Self::Stalled | Self::Replaced => true,
             // Whom the fence itself has cut has left before its link closes: this is said of the others on that link.
             Self::RetriesExhausted | Self::SlowClient | Self::SpillFull | Self::AuthRejected => true,
-            Self::Protocol | Self::Server | Self::ShuttingDown | Self::Removed | Self::RateLimited => false,
+            Self::Protocol | Self::Server | Self::ShuttingDown => false,
+            Self::Removed | Self::RateLimited | Self::UnknownAcks => false,
         }
     }
 
@@ -522,6 +533,7 @@ impl CloseReason {
             Self::SpillFull => "spill_full",
             Self::AuthRejected => "auth_rejected",
             Self::RateLimited => "rate_limited",
+            Self::UnknownAcks => "unknown_acks",
         }
     }
 }

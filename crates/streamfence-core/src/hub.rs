@@ -9,6 +9,7 @@ pub mod census;
 mod check;
 mod drain;
 mod fanout;
+mod forgery;
 mod gather;
 pub mod last_values;
 mod look;
@@ -17,6 +18,7 @@ mod principal;
 mod refill;
 mod reload;
 mod retention;
+pub mod slow;
 mod spill;
 mod spills;
 mod topics;
@@ -34,6 +36,7 @@ use self::pressure::Strain;
 pub use self::pressure::{Pressure, PressureCost, Relief};
 use self::principal::{Identity, Principals};
 pub use self::reload::Reload;
+use self::slow::SlowCounts;
 use self::spills::Spills;
 use self::topics::Topics;
 use crate::books::{Books, names};
@@ -86,6 +89,7 @@ const SPARE_DEADLINES: usize = 64;
 ///     key: None,
 ///     published: now,
 ///     expires: None,
+///     trace: None,
 ///     body: Body::plain("hello".into()),
 /// }), None, now);
 ///
@@ -128,6 +132,8 @@ pub struct Hub {
     strain: Strain,
     /// The logs of topics whose lanes have spilled.
     spills: Spills,
+    /// How many clients were slow at the last tick, by namespace.
+    slow: Vec<SlowCounts>,
 }
 
 #[derive(Debug)]
@@ -184,6 +190,7 @@ impl Hub {
             is_crowded: false,
             strain: Strain::default(),
             spills: Spills::default(),
+            slow: Vec::new(),
         }
     }
 
@@ -345,6 +352,7 @@ impl Hub {
     /// Offers a message to one client's lane. `None` when the session is gone or not subscribed.
     pub fn publish_to(&mut self, key: SessionKey, message: &Arc<Message>, now: Instant) -> Option<Fanout> {
         let now = self.advance(now);
+        self.books.traces.note(message);
         let goes_by_disk = self.topics.take_position(message).goes_by_disk();
         self.session(key)?;
         let place = self.sessions[key.index as usize].value.session.lane_of(message.topic.id)?;
@@ -386,7 +394,7 @@ impl Hub {
 
     /// Takes an acknowledgement and says what it did. `None` when the session is gone.
     pub fn handle_ack(&mut self, key: SessionKey, topic: TopicId, id: MessageId, now: Instant) -> Option<AckOutcome> {
-        self.acknowledge(key, now, |session, _, now, books| session.handle_ack(topic, id, now, books))
+        self.acknowledge(key, (topic, id), now, |session, _, now, books| session.handle_ack(topic, id, now, books))
     }
 
     /// Takes an acknowledgement of every message up to one. `None` when the session is gone.
@@ -397,7 +405,9 @@ impl Hub {
         id: MessageId,
         now: Instant,
     ) -> Option<AckOutcome> {
-        self.acknowledge(key, now, |session, _, now, books| session.handle_ack_up_to(topic, id, now, books))
+        self.acknowledge(key, (topic, id), now, |session, _, now, books| {
+            session.handle_ack_up_to(topic, id, now, books)
+        })
     }
 
     /// Takes a client's word that it could not handle a message: it is sent again after the delay, as one more attempt.
@@ -410,7 +420,9 @@ impl Hub {
         delay: Duration,
         now: Instant,
     ) -> Option<AckOutcome> {
-        self.acknowledge(key, now, |session, clock, _, books| session.handle_nack(topic, id, delay, clock, books))
+        self.acknowledge(key, (topic, id), now, |session, clock, _, books| {
+            session.handle_nack(topic, id, delay, clock, books)
+        })
     }
 
     /// Does what is due.
@@ -449,10 +461,11 @@ impl Hub {
     /// holds.
     ///
     /// Lanes do so whenever they are touched; this is for those that are not, once per tick. It costs one comparison a
-    /// lane while nothing expires.
+    /// lane while nothing expires. The same walk counts who is slow ([`Hub::slow_clients`]).
     pub fn expire(&mut self, now: Instant) {
         let now = self.advance(now);
         let mut lighter = Vec::new();
+        self.slow.fill(SlowCounts::default());
         for (index, entry) in &mut self.sessions {
             let key = entry.session_key(index);
             let seated = &mut entry.value;
@@ -462,6 +475,7 @@ impl Hub {
             if seated.detached_until.is_none() {
                 seated.session.reassess(now, &mut self.books);
             }
+            Self::count_slow(&mut self.slow, seated, &self.links, now);
         }
         for key in lighter {
             self.settle_lighter(key);
@@ -552,6 +566,7 @@ impl Hub {
     fn acknowledge(
         &mut self,
         key: SessionKey,
+        (topic, id): (TopicId, MessageId),
         now: Instant,
         hear: impl FnOnce(&mut Session, Duration, Instant, &mut Books) -> AckOutcome,
     ) -> Option<AckOutcome> {
@@ -560,6 +575,7 @@ impl Hub {
         let clock = self.clock_of(key, now);
         let outcome = hear(&mut self.sessions[key.index as usize].value.session, clock, now, &mut self.books);
         self.settle(key, false);
+        self.suspect(key, topic, id, outcome, now);
         Some(outcome)
     }
 
@@ -685,6 +701,7 @@ impl Hub {
     fn advance(&mut self, now: Instant) -> Instant {
         let now = self.now.map_or(now, |newest| newest.max(now));
         self.now = Some(now);
+        self.books.traces.note_time(now);
         now
     }
 }
@@ -712,7 +729,8 @@ mod tests {
         });
         let id = MessageId { epoch: Epoch(7), offset: Offset(1) };
         let (of, body) = (topic.clone(), Body::plain("hello".into()));
-        let message = Arc::new(Message { topic: of, id, key: None, published: start, expires: None, body });
+        let message =
+            Arc::new(Message { topic: of, id, key: None, published: start, expires: None, trace: None, body });
         let _ = hub.publish(&message, None, start);
         while hub.poll_output(start).is_some() {}
         let _ = hub.handle_ack(sessions[1], topic.id, MessageId { epoch: Epoch(7), offset: Offset(9) }, start);

@@ -27,12 +27,13 @@ pub use self::tight::{ENTRY_BYTES, MESSAGE_BYTES};
 pub(crate) use self::tight::{Shed, WayOut};
 use crate::conflation::Conflation;
 use crate::gap::{Gap, Gaps, LossReason};
-use crate::in_flight::{GiveUp, InFlight};
+use crate::in_flight::{Departed, GiveUp, InFlight};
 use crate::message::{Key, Message, MessageId, Offset, TopicId};
 use crate::policy::{Delivery, Frequency, Overflow, Policy};
 use crate::receipts::Receipts;
 use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
+use crate::trace::{DeliveryOutcome, Left, LeftBehind};
 
 /// From how many queued messages on looking ahead is worth the look.
 const WORTH_A_LOOK: usize = 4;
@@ -71,6 +72,8 @@ pub struct Lane {
     lost: u64,
     /// What was lost behind the last entry of `queue`.
     gaps: Gaps,
+    /// Recorded messages that have left otherwise than by being sent or acked, and are to be told of.
+    left: LeftBehind,
     /// Nothing that is queued or held expires before this: while nothing expires, that costs one comparison.
     nearest_expiry: Option<Instant>,
     /// What was not simply delivered.
@@ -141,6 +144,7 @@ impl Lane {
             wishes,
             lost: 0,
             gaps: Gaps::default(),
+            left: LeftBehind::default(),
             nearest_expiry: None,
             tally: Tally::default(),
         };
@@ -194,11 +198,16 @@ impl Lane {
         }
     }
 
-    /// Releases a message the client says it has, or its place in the receipt window. `released` is told when a message
-    /// that it releases was sent for the first time.
-    pub fn handle_ack(&mut self, id: MessageId, released: impl FnOnce(Instant)) -> AckOutcome {
+    /// Releases a message the client says it has, or its place in the receipt window. `released` is told of a message
+    /// that it releases.
+    pub fn handle_ack(&mut self, id: MessageId, released: impl FnOnce(&Departed)) -> AckOutcome {
         let in_flight = self.in_flight.as_mut();
         let outcome = in_flight.map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id, released));
+        self.or_receipt(outcome, id)
+    }
+
+    /// What an ack or nack did, or what it does for the receipt window where there was nothing to ack.
+    fn or_receipt(&mut self, outcome: AckOutcome, id: MessageId) -> AckOutcome {
         match (&mut self.receipts, outcome) {
             (Some(receipts), AckOutcome::Late | AckOutcome::Unknown) => outcome.or(receipts.handle_ack(id)),
             _ => outcome,
@@ -208,8 +217,8 @@ impl Lane {
     /// Releases every message up to one the client says it has, and the places of all that in the receipt window.
     ///
     /// A lane that a reload has made best effort may have both: what was sent to be sent again until it is acked, and
-    /// what is only confirmed. `on_release` is told of each message it releases when it was sent for the first time.
-    pub fn handle_ack_up_to(&mut self, id: MessageId, on_release: impl FnMut(Instant)) -> AckedUpTo {
+    /// what is only confirmed. `on_release` is told of each message it releases.
+    pub fn handle_ack_up_to(&mut self, id: MessageId, on_release: impl FnMut(&Departed)) -> AckedUpTo {
         let unknown = (AckOutcome::Unknown, 1);
         let released = self.in_flight.as_mut().map_or(unknown, |in_flight| in_flight.handle_ack_up_to(id, on_release));
         let confirmed = self.receipts.as_mut().map_or(unknown, |receipts| receipts.handle_ack_up_to(id));
@@ -221,23 +230,45 @@ impl Lane {
         }
     }
 
-    /// Takes the client's word that it could not handle a message: it is sent again after the delay.
+    /// Takes the client's word that it could not handle a message: it is sent again after the delay. One of a receipt
+    /// window is not, so its place is free at once: the client has it and is done with it.
     pub fn handle_nack(&mut self, id: MessageId, delay: Duration, clock: Duration) -> AckOutcome {
-        self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_nack(id, delay, clock))
+        let in_flight = self.in_flight.as_mut();
+        let outcome = in_flight.map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_nack(id, delay, clock));
+        self.or_receipt(outcome, id)
     }
 
     /// Looks for overdue messages; `give_up` is told of each whose attempts are used up, or whose time is over.
-    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, mut give_up: impl FnMut(Arc<Message>, GiveUp)) {
+    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, mut give_up: impl FnMut(Departed, GiveUp)) {
         let Some(in_flight) = &mut self.in_flight else { return };
         let (mut exhausted, mut expired) = (0, 0);
-        in_flight.handle_timeout(clock, now, |message, why| {
+        in_flight.handle_timeout(clock, now, |departed, why| {
             match why {
                 GiveUp::Exhausted { .. } => exhausted += 1,
                 GiveUp::Expired => expired += 1,
             }
-            give_up(message, why);
+            give_up(departed, why);
         });
         self.count_given_up(exhausted, expired);
+    }
+
+    /// Whether recorded messages have left that are to be told of.
+    #[inline]
+    pub(crate) fn has_left_behind(&self) -> bool {
+        !self.left.is_empty()
+    }
+
+    /// Those, in order.
+    pub(crate) fn take_left(&mut self) -> Vec<Left> {
+        self.left.take()
+    }
+
+    /// Looks at everything it holds in memory: each message, when it was sent for the first time if it was, and how often.
+    pub(crate) fn for_each_held(&self, mut look: impl FnMut(&Arc<Message>, Option<Instant>, u32)) {
+        let in_flight = self.in_flight.iter().flat_map(|in_flight| in_flight.all());
+        in_flight.for_each(|(message, sent, attempts)| look(message, Some(sent), attempts));
+        let held = self.conflation.iter().flat_map(|conflation| conflation.values());
+        self.queue.iter().map(|queued| &queued.message).chain(held).for_each(|message| look(message, None, 0));
     }
 
     /// When to call [`Lane::handle_timeout`], on the link's clock.
@@ -260,7 +291,9 @@ impl Lane {
             return;
         }
         let seen = self.queue.iter().take(most).fold(0, |seen, queued| {
-            seen ^ Arc::strong_count(&queued.message) as u64 ^ u64::from(queued.message.frames())
+            // Its first, its middle and its last: all lines of it that sending it needs.
+            let message = &queued.message;
+            seen ^ Arc::strong_count(message) as u64 ^ u64::from(message.frames()) ^ message.size_bytes()
         });
         black_box(seen);
     }
@@ -459,6 +492,7 @@ impl Lane {
         // What was missed before the old values is still missed; the old values themselves are not.
         let mut gaps = Gaps::default();
         for mut queued in self.queue.drain(..) {
+            self.left.note(&queued.message, DeliveryOutcome::Coalesced);
             gaps.move_before(&mut queued.gaps);
             gaps = queued.gaps;
         }
@@ -498,6 +532,7 @@ impl Lane {
             }
         }
         let mut older = self.pop_front().expect("the older value is at the front now");
+        self.left.note(&older.message, DeliveryOutcome::Coalesced);
         self.tally.unsent += 1;
         older.gaps.move_before(self.queue.front_mut().map_or(&mut self.gaps, |next| &mut next.gaps));
         let Admission::Admitted { displaced: more, .. } = self.displace_until_admitted(message) else {
@@ -542,6 +577,7 @@ impl Lane {
     /// Puts a newer value in the place of an older one.
     fn replace(&mut self, place: usize, message: &Arc<Message>) {
         let old = std::mem::replace(&mut self.queue[place].message, message.clone());
+        self.left.note(&old, DeliveryOutcome::Coalesced);
         self.queued_bytes = self.queued_bytes - old.size_bytes() + message.size_bytes();
         self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
     }
@@ -550,9 +586,11 @@ impl Lane {
     fn displace_front(&mut self) -> Option<()> {
         let Some(Queued { message, mut gaps }) = self.pop_front() else {
             let message = self.conflation.as_mut()?.pop_front()?;
+            self.left.note(&message, DeliveryOutcome::Displaced);
             self.miss(message.id.offset, LossReason::Displaced);
             return Some(());
         };
+        self.left.note(&message, DeliveryOutcome::Displaced);
         self.tally.unsent += 1;
         if self.policy.gap_notices {
             gaps.note(message.id.offset, LossReason::Displaced);

@@ -9,6 +9,7 @@ mod reload;
 mod slowness;
 mod spill;
 mod standing;
+mod strikes;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use self::ladder::Ladder;
 use self::pace::Pace;
 pub use self::slowness::{SlowReason, Slowness};
 use self::standing::take_stock;
+use self::strikes::Strikes;
 use crate::books::Books;
 use crate::event::CloseReason;
 use crate::in_flight::GiveUp;
@@ -31,6 +33,7 @@ use crate::policy::Exhaustion;
 use crate::slow_client::SlowClient;
 use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
+use crate::trace::{DeliveryOutcome, Ending, Left};
 use crate::turns::Turns;
 
 /// A client's lanes in one namespace.
@@ -54,6 +57,8 @@ pub struct Session {
     /// How many of the lanes have spilled and stand in their topic's log.
     spilled: u32,
     pace: Pace,
+    /// What it acked that never was; only where it did.
+    strikes: Option<Box<Strikes>>,
 }
 
 /// What a session finds has to be done about its own client; the hub does it.
@@ -91,6 +96,7 @@ impl Session {
             ladder: None,
             spilled: 0,
             pace: Pace::default(),
+            strikes: None,
         }
     }
 
@@ -174,6 +180,7 @@ impl Session {
         let shed = seated.lane.shed(level, wanted, most);
         books.shed(seated.lane.topic(), shed.messages);
         seated.lane.count_shed(shed.messages);
+        seated.tell_left(self.client, books);
         seated.begin_overflow(shed.messages, self.client, books);
         take_stock(&mut self.ladder, place, &seated.lane, shed.messages);
         seated.queue_up(place, &mut self.turns);
@@ -194,6 +201,7 @@ impl Session {
         let admission = decide(&mut seated.lane);
         seated.lane.count_offer(admission);
         books.offered(message.topic.id, admission);
+        seated.trace_offer(message, admission, self.client, books);
         let lost = match admission {
             Admission::Admitted { displaced, .. } => u64::from(displaced),
             Admission::Spilled => 0,
@@ -236,8 +244,9 @@ impl Session {
 
     /// Releases a message the client says it has.
     pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, now: Instant, books: &mut Books) -> AckOutcome {
+        let client = self.client;
         let outcome = self.settle_ack(topic, books, |lane, books| {
-            lane.handle_ack(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
+            lane.handle_ack(id, |departed| books.released(client, departed, now))
         });
         let outcome = outcome.unwrap_or(AckOutcome::Foreign);
         if outcome == AckOutcome::Released && !books.awaited.is_empty() {
@@ -251,8 +260,9 @@ impl Session {
     /// Releases every message up to one the client says it has.
     pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, now: Instant, books: &mut Books) -> AckOutcome {
         let awaited = self.awaited_of(topic, books);
+        let client = self.client;
         let heard = self.settle_ack(topic, books, |lane, books| {
-            lane.handle_ack_up_to(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
+            lane.handle_ack_up_to(id, |departed| books.released(client, departed, now))
         });
         self.settle_awaited(topic, awaited, true, books);
         let AckedUpTo { outcome, released, confirmed } = heard.unwrap_or(AckedUpTo::nothing(AckOutcome::Foreign));
@@ -279,8 +289,15 @@ impl Session {
         if outcome == AckOutcome::Nacked {
             self.nearest = self.nearest.min(clock.saturating_add(delay));
         }
+        self.note_receipt(outcome);
         books.acked(topic, outcome, 1);
         outcome
+    }
+
+    /// Counts acks of what never was, and says whether they are too many now. `on_the_way` is how many of them a client
+    /// may send that does all as it should.
+    pub fn strike(&mut self, count: u32, now: Instant, on_the_way: impl FnOnce() -> u32) -> bool {
+        self.strikes.get_or_insert_with(|| Box::new(Strikes::new(now))).add(count, now, on_the_way)
     }
 
     /// Does what is due, on the link's clock and in real time, and says what that means for the client.
@@ -325,14 +342,14 @@ impl Session {
         for (place, seated) in &mut self.lanes {
             let before = seated.lane.len();
             let awaited = seated.awaited(books);
-            seated.lane.handle_timeout(clock, now, |message, why| match why {
-                GiveUp::Exhausted { attempts, reason } => {
-                    if message.topic.class.exhaustion == Exhaustion::Disconnect {
+            seated.lane.handle_timeout(clock, now, |departed, why| match why {
+                GiveUp::Exhausted { reason } => {
+                    if departed.message.topic.class.exhaustion == Exhaustion::Disconnect {
                         verdict = Some(Verdict::Disconnect(CloseReason::RetriesExhausted));
                     }
-                    books.exhausted(client, message, attempts, reason);
+                    books.exhausted(client, departed, reason);
                 }
-                GiveUp::Expired => books.expired(message.topic.id, 1),
+                GiveUp::Expired => books.overdue(client, &departed),
             });
             books.awaited.settle_gone(awaited, &seated.lane, client, false);
             seated.end_overflow(client, books);
@@ -518,6 +535,12 @@ impl Session {
                 books.awaited.settle(lane.topic(), id, self.client, false);
             }
         }
+        if books.traces.is_used() {
+            let (client, outcome) = (self.client, DeliveryOutcome::Abandoned);
+            lane.for_each_held(|message, sent, attempts| {
+                books.traces.end(message, || Ending { client, sent, attempts, outcome });
+            });
+        }
         books.abandoned(lane.topic(), lane.len() as u64);
         #[cfg(any(test, feature = "test-util"))]
         books.lane_closed(lane.topic(), lane.totals());
@@ -537,11 +560,32 @@ impl SeatedLane {
         let awaited = self.awaited(books);
         let expired = self.lane.expire(now);
         if expired > 0 {
+            self.tell_left(client, books);
             books.awaited.settle_gone(awaited, &self.lane, client, false);
             books.expired(self.lane.topic(), expired);
             self.end_overflow(client, books);
         }
         expired
+    }
+
+    /// Tells of the message it was offered, if its way is recorded and it ends here, and of those that it has replaced.
+    #[inline]
+    fn trace_offer(&mut self, message: &Message, admission: Admission, client: ClientId, books: &mut Books) {
+        if let Admission::Rejected(why) = admission {
+            let outcome = DeliveryOutcome::Rejected(why);
+            books.traces.end(message, || Ending { client, sent: None, attempts: 0, outcome });
+        }
+        self.tell_left(client, books);
+    }
+
+    /// Tells of recorded messages that it has left behind.
+    #[inline]
+    pub(crate) fn tell_left(&mut self, client: ClientId, books: &mut Books) {
+        if self.lane.has_left_behind() {
+            for Left { message, sent, attempts, outcome } in self.lane.take_left() {
+                books.traces.end(&message, || Ending { client, sent, attempts, outcome });
+            }
+        }
     }
 
     /// The awaited messages that it holds; mostly nobody waits for any.

@@ -118,6 +118,13 @@ pub enum Input {
         /// How much later.
         delay: Duration,
     },
+    /// A client acked messages of a topic that is not there.
+    StrayAcks {
+        /// The namespace.
+        namespace: NamespaceId,
+        /// How many.
+        count: u32,
+    },
     /// The adapter, or a handler, has something to say to the client.
     Tell {
         /// The namespace.
@@ -156,7 +163,11 @@ impl Input {
     fn limit(&self) -> usize {
         match self {
             Self::Subscribe { .. } | Self::Unsubscribe { .. } | Self::Publish { .. } => INBOX_ITEMS,
-            Self::Ack { .. } | Self::AckUpTo { .. } | Self::Nack { .. } | Self::Tell { .. } => INBOX_MOST,
+            Self::Ack { .. }
+            | Self::AckUpTo { .. }
+            | Self::Nack { .. }
+            | Self::StrayAcks { .. }
+            | Self::Tell { .. } => INBOX_MOST,
             // What begins or ends a thing, of which there are few.
             Self::Open(_) | Self::Join { .. } | Self::Identify { .. } | Self::Leave { .. } | Self::End(_) => usize::MAX,
         }
@@ -189,6 +200,7 @@ impl fmt::Debug for Input {
             Self::Ack { .. } => "Ack",
             Self::AckUpTo { .. } => "AckUpTo",
             Self::Nack { .. } => "Nack",
+            Self::StrayAcks { .. } => "StrayAcks",
             Self::Tell { .. } => "Tell",
             Self::End(_) => "End",
         })

@@ -56,6 +56,9 @@ pub trait Listener: Send + Sync + 'static {
     fn on_auth_rejected(&self, namespace: &str, address: Option<IpAddr>, reason: &str) {}
     /// A client showed a token that nobody looked at: too many wrong ones came from its address.
     fn on_auth_rate_limited(&self, namespace: &str, address: IpAddr) {}
+    /// More wrong tokens came within a minute than somebody wants to hear of, from all addresses together. Told once a
+    /// minute at most, with the namespace that the last of them was for.
+    fn on_auth_alarm(&self, namespace: &str, failures: u32) {}
     /// A client left a namespace.
     fn on_disconnected(&self, namespace: &str, client: ClientId, reason: CloseReason) {}
     /// A client that asked for it has lost its connection and is waited for.
@@ -120,6 +123,7 @@ pub trait Listener: Send + Sync + 'static {
             }
             Event::AuthRejected { namespace, address, reason } => self.on_auth_rejected(namespace, *address, reason),
             Event::AuthRateLimited { namespace, address } => self.on_auth_rate_limited(namespace, *address),
+            Event::AuthAlarm { namespace, failures } => self.on_auth_alarm(namespace, *failures),
             Event::Disconnected { namespace, client, reason } => self.on_disconnected(namespace, *client, *reason),
             Event::SessionDetached { namespace, client } => self.on_session_detached(namespace, *client),
             Event::SessionResumed { namespace, client } => self.on_session_resumed(namespace, *client),

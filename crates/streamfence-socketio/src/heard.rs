@@ -309,8 +309,14 @@ impl Heard<'_> {
             Ok(understood) => understood,
             Err(why) => return self.misunderstood(text, &why, request),
         };
-        let Some(topic) = self.find_or_refuse(&name, request).map(|topic| topic.id) else { return };
         let namespace = member.namespace;
+        let Some(topic) = self.find_or_refuse(&name, request).map(|topic| topic.id) else {
+            let count = match &acked {
+                Acked::These(ids) => u32::try_from(ids.len()).unwrap_or(u32::MAX),
+                Acked::UpTo(_) => 1,
+            };
+            return member.push(Input::StrayAcks { namespace, count });
+        };
         match acked {
             Acked::These(ids) => {
                 for id in ids {
@@ -329,7 +335,9 @@ impl Heard<'_> {
             Ok(wish) => wish,
             Err(why) => return self.misunderstood(text, &why, request),
         };
-        let Some(topic) = self.find_or_refuse(&wish.topic, request).map(|topic| topic.id) else { return };
+        let Some(topic) = self.find_or_refuse(&wish.topic, request).map(|topic| topic.id) else {
+            return member.push(Input::StrayAcks { namespace: member.namespace, count: 1 });
+        };
         let delay = Duration::from_millis(wish.delay_ms.into());
         let id = message_id(&wish.message_id);
         member.push(Input::Nack { namespace: member.namespace, topic, id, delay });

@@ -15,12 +15,14 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::service::Service as _;
+use streamfence_auth::{AddressKey, Token};
 use streamfence_core::{CloseReason, Transport};
 use tokio::time::Instant;
 use tower::{Layer, Service};
 use tungstenite::handshake::derive_accept_key;
 
 use crate::admission::{Admission, client_address};
+use crate::auth::{is_holder, of_request};
 use crate::engine::Engine;
 use crate::link::state::PACKET_SEPARATOR;
 use crate::link::{LinkState, Peer, Shim, Stream, census_of};
@@ -217,17 +219,22 @@ impl Door {
         match wanted(&request, allow_polling)? {
             Wanted::Handshake => self.handshake(options, client, request).await,
             Wanted::Poll { sid } => {
-                let link = self.find(sid, &request)?;
+                let found = self.find(sid, options, client, &request)?;
+                let link = self.held(found, client).await?;
                 self.poll(&link, request).await
             }
             Wanted::Post { sid } => {
-                let link = self.find(sid, &request)?;
+                let found = self.find(sid, options, client, &request)?;
+                let link = self.held(found, client).await?;
                 self.post(&link, request).await
             }
             Wanted::WebSocket { sid, key } => {
                 let accept = derive_accept_key(key.as_bytes());
                 let (link, is_new) = match sid {
-                    Some(sid) => (self.find(sid, &request)?, false),
+                    Some(sid) => {
+                        let found = self.find(sid, options, client, &request)?;
+                        (self.held(found, client).await?, false)
+                    }
                     None => (self.admit(options, Transport::WebSocket, client, &request)?, true),
                 };
                 self.upgrade(link, is_new, &accept, request)
@@ -235,10 +242,33 @@ impl Door {
         }
     }
 
-    /// The session of a request: whoever has a certificate of somebody else's has no session of his.
-    fn find<B>(&self, sid: &str, request: &Request<B>) -> Result<Arc<LinkState>, Refusal> {
+    /// The session of a request, and the token that it shows. Whoever has a certificate of somebody else's has no session
+    /// of his.
+    fn find<B>(
+        &self,
+        sid: &str,
+        options: &ServerOptions,
+        client: Option<IpAddr>,
+        request: &Request<B>,
+    ) -> Result<Found, Refusal> {
         let link = self.registry.find(sid).ok_or(Refusal::UnknownSession)?;
-        if link.is_opener(who(request)) { Ok(link) } else { Err(Refusal::UnknownSession) }
+        if !link.is_opener(who(request)) {
+            return Err(Refusal::UnknownSession);
+        }
+        if options.bind_sid_to_ip && link.client().map(AddressKey::from) != client.map(AddressKey::from) {
+            return Err(Refusal::ForeignSession);
+        }
+        Ok(Found { link, token: of_request(request, options.token_query) })
+    }
+
+    /// The session that was found, unless its token is somebody else's.
+    async fn held(&self, Found { link, token }: Found, client: Option<IpAddr>) -> Result<Arc<LinkState>, Refusal> {
+        if let (Some(namespaces), Some(token)) = (self.namespaces.get(), token)
+            && !is_holder(namespaces, &link, token, client).await
+        {
+            return Err(Refusal::ForeignSession);
+        }
+        Ok(link)
     }
 
     fn admit<B>(
@@ -257,6 +287,12 @@ impl Door {
         let is_closed = self.registry.is_closed();
         if let (Some(link), Some(who)) = (&link, who(request)) {
             link.set_opener(who);
+        }
+        // A websocket is all there is to its session.
+        if let (Some(link), Transport::Polling) = (&link, transport)
+            && let Some(token) = of_request(request, options.token_query)
+        {
+            link.learn(token);
         }
         link.ok_or(if is_closed { Refusal::ShuttingDown } else { Refusal::TooManyConnections })
     }
@@ -413,6 +449,12 @@ impl Door {
         let body = body.collect().await.unwrap_or_else(|never| match never {});
         Response::from_parts(parts, body.to_bytes())
     }
+}
+
+/// The session that a request names.
+struct Found {
+    link: Arc<LinkState>,
+    token: Option<Token>,
 }
 
 /// Who a request is from, where its certificate or the application in front says so.

@@ -9,6 +9,7 @@ use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler;
 use streamfence_core::{Catalog, NamespaceId};
 
+use crate::auth::Gate;
 use crate::connection::Shared;
 use crate::handlers::{Entrance, Guard};
 use crate::layer::Door;
@@ -45,6 +46,16 @@ impl Namespaces {
         namespaces.shared.fence.on_reload(&hook);
         namespaces.hook.get_or_init(|| hook);
         namespaces
+    }
+
+    /// What tokens are shown to.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.shared.gate
+    }
+
+    /// The path of a namespace.
+    pub(crate) fn path_of(&self, namespace: NamespaceId) -> Arc<str> {
+        self.shared.fence.catalog().namespace_entry(namespace).path.clone()
     }
 
     /// Serves a namespace with an application's handler.

@@ -65,6 +65,8 @@ pub struct ServerOptions {
     /// How many wrong tokens an address may show; `None` is any number. A client whose address is not known is not
     /// limited.
     pub auth_failures: Option<FailureLimit>,
+    /// How many wrong tokens within a minute, from all addresses together, are told of; `None` is never.
+    pub auth_alarm: Option<NonZeroU32>,
     /// Whether a token may stand in the query of a client's first request, where proxies and logs may see it.
     pub token_query: bool,
     /// Which origins a browser may connect from; empty checks nothing, `*` allows all.
@@ -78,6 +80,8 @@ pub struct ServerOptions {
     /// Whether those proxies say in the PROXY protocol, version 1 or 2, who each connection is from. Only for a
     /// [`Server`](crate::Server).
     pub proxy_protocol: bool,
+    /// Whether all requests of a session must come from the address that opened it; IPv6 by its first 64 bits.
+    pub bind_sid_to_ip: bool,
     /// How many sessions one address may have, and a third of how many streams; IPv6 by its first 64 bits.
     pub max_connections_per_ip: Option<NonZeroU32>,
     /// How many sessions one address may open in a while, and a third of how many handshakes of TLS it may begin.
@@ -148,12 +152,14 @@ impl Default for ServerOptions {
             auth_timeout: Duration::from_secs(10),
             validation_timeout: Duration::from_secs(5),
             auth_failures: Some(FailureLimit::default()),
+            auth_alarm: NonZeroU32::new(300),
             token_query: false,
             allowed_origins: Vec::new(),
             shutdown_drain: Duration::from_secs(10),
             max_subscriptions_per_client: 64,
             trusted_proxies: TrustedProxies::default(),
             proxy_protocol: false,
+            bind_sid_to_ip: false,
             max_connections_per_ip: None,
             handshakes_per_ip: None,
             max_pending_connections: None,

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use socketioxide::{SendError, SocketError};
-use streamfence_core::{Batch, CloseReason, ErrorCode, NamespaceId, Room, Tier, TopicEntry, Transmit, Transport};
+use streamfence_core::{
+    Batch, CloseReason, ErrorCode, NamespaceId, RefusalReason, Room, Tier, TopicEntry, Transmit, Transport,
+};
 use streamfence_runtime::Outlet;
 
 use crate::auth::is_theirs;
@@ -156,6 +158,13 @@ impl Outlet for SocketIoOutlet {
 
     fn disconnect(&mut self, namespace: NamespaceId, why: CloseReason) {
         let Some(member) = self.connection.member(namespace) else { return };
+        if why == CloseReason::UnknownAcks {
+            // Who makes things up in one namespace would go on in the next: the whole connection ends, without a word.
+            let state = &self.connection.state;
+            self.connection.shared.refusals.count(RefusalReason::UnknownAcks, state.client());
+            self.connection.forget(&member);
+            return state.kill(why);
+        }
         if self.connection.is_stalled() || !self.dismiss(&member, why) {
             self.connection.forget(&member);
             self.connection.state.kill(why);

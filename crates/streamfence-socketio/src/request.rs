@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     BadRequest,
     UnsupportedProtocol,
     ForbiddenOrigin,
+    /// The session is somebody else's.
+    ForeignSession,
     UnsupportedEncoding,
     TooLarge,
     TooSlow,
@@ -61,7 +63,9 @@ impl Refusal {
             Self::UnknownSession => (StatusCode::BAD_REQUEST, r#"{"code":1,"message":"Session ID unknown"}"#),
             Self::BadMethod => (StatusCode::BAD_REQUEST, r#"{"code":2,"message":"Bad handshake method"}"#),
             Self::BadRequest => (StatusCode::BAD_REQUEST, r#"{"code":3,"message":"Bad request"}"#),
-            Self::ForbiddenOrigin => (StatusCode::FORBIDDEN, r#"{"code":4,"message":"Forbidden"}"#),
+            Self::ForbiddenOrigin | Self::ForeignSession => {
+                (StatusCode::FORBIDDEN, r#"{"code":4,"message":"Forbidden"}"#)
+            }
             Self::UnsupportedProtocol => {
                 (StatusCode::BAD_REQUEST, r#"{"code":5,"message":"Unsupported protocol version"}"#)
             }
@@ -111,6 +115,7 @@ impl Refusal {
         Some(match self {
             Self::ForbiddenOrigin => RefusalReason::Origin,
             Self::UnknownSession => RefusalReason::UnknownSession,
+            Self::ForeignSession => RefusalReason::ForeignSession,
             Self::TooLarge => RefusalReason::BodyTooLarge,
             Self::TooSlow => RefusalReason::BodyTimeout,
             Self::TooMuch => RefusalReason::Unread,

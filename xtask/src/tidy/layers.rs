@@ -143,6 +143,30 @@ const LAYERS: &[Layer] = &[
         because: "it mounts what it is handed: no socketioxide, no prometheus",
     },
     Layer {
+        name: "streamfence-otel",
+        may_use: &[
+            "streamfence-core",
+            "streamfence-runtime",
+            // The client of the house is to be one of the exporter's.
+            "async-trait",
+            "bytes",
+            "http",
+            "http-body-util",
+            "hyper-rustls",
+            "hyper-util",
+            "opentelemetry",
+            "opentelemetry-http",
+            "opentelemetry-otlp",
+            "opentelemetry_sdk",
+            "rustls-native-certs",
+            "thiserror",
+            "tokio",
+            "tokio-rustls",
+            "tracing",
+        ],
+        because: "it is one tracer of several, and nothing but a binary may use it: no transport, no configuration file",
+    },
+    Layer {
         name: "streamfence-client",
         may_use: &[
             "bytes",
@@ -173,6 +197,7 @@ const LAYERS: &[Layer] = &[
             "streamfence-runtime",
             "streamfence-socketio",
             "streamfence-http",
+            "streamfence-otel",
             // The commands that talk to a server that runs.
             "streamfence-client",
             "anyhow",

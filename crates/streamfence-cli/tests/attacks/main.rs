@@ -12,9 +12,12 @@ mod process;
 mod scene;
 mod socket;
 
+mod acks;
 mod flood;
 mod frames;
 mod growth;
 mod http;
 mod packets;
 mod slow;
+mod takeover;
+mod tokens;

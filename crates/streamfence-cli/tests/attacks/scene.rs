@@ -39,7 +39,7 @@ const GROWTH_BYTES: u64 = 24 * 1024 * 1024;
 pub(crate) struct Scene {
     pub(crate) running: Running,
     pub(crate) address: String,
-    admin: String,
+    pub(crate) admin: String,
     /// What the client that behaves hears.
     heard: mpsc::Receiver<String>,
     published: u64,
@@ -67,6 +67,21 @@ impl Scene {
     pub(crate) fn start_as(max_connections: u32, connect_timeout_ms: u32) -> Self {
         let limits = format!("maxConnections: {max_connections}\n    connectTimeoutMs: {connect_timeout_ms}");
         Self::serve(&CONFIG.replace("connectTimeoutMs: 2000", &limits), &[])
+    }
+
+    /// The same with another namespace beside.
+    pub(crate) fn start_with_namespace(namespace: &str) -> Self {
+        Self::serve(&CONFIG.replace("admin: {port: 0}", &format!("{}admin: {{port: 0}}", &namespace[1..])), &[])
+    }
+
+    /// The same with more said of the server.
+    pub(crate) fn start_with_server(keys: &str) -> Self {
+        Self::start_with_server_and(keys, &[])
+    }
+
+    pub(crate) fn start_with_server_and(keys: &str, arguments: &[&str]) -> Self {
+        let keys = format!("connectTimeoutMs: 2000\n    {keys}");
+        Self::serve(&CONFIG.replace("connectTimeoutMs: 2000", &keys), arguments)
     }
 
     fn serve(config: &str, arguments: &[&str]) -> Self {

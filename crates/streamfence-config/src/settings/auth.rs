@@ -1,6 +1,7 @@
 //! How clients prove who they are.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct AuthSettings {
     pub timeout: Duration,
     /// How many wrong tokens an address may offer; `None` is any number.
     pub failures: Option<AuthFailureSettings>,
+    /// How many wrong tokens within a minute, from all addresses together, are told of; `None` is never.
+    pub alarm_per_minute: Option<NonZeroU32>,
 }
 
 /// One principal and its token.

@@ -42,6 +42,10 @@ pub enum RefusalReason {
     Attachments,
     /// A client sent more pings, heartbeats and empty pieces than it may.
     ControlFrames,
+    /// A client acked more messages that never were than anybody does by mistake.
+    UnknownAcks,
+    /// A request names a session that is somebody else's.
+    ForeignSession,
     /// A client has as many subscriptions as it may.
     Subscriptions,
     /// What a client said nests deeper than it may.
@@ -54,7 +58,7 @@ pub enum RefusalReason {
 
 impl RefusalReason {
     /// All of them, for whoever makes a label of each.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Full,
         Self::ConnectionsPerIp,
         Self::HandshakeRate,
@@ -74,6 +78,8 @@ impl RefusalReason {
         Self::PayloadTooLarge,
         Self::Attachments,
         Self::ControlFrames,
+        Self::UnknownAcks,
+        Self::ForeignSession,
         Self::Subscriptions,
         Self::TooDeep,
         Self::Veto,
@@ -103,6 +109,8 @@ impl RefusalReason {
             Self::PayloadTooLarge => "payload_too_large",
             Self::Attachments => "attachments",
             Self::ControlFrames => "control_frames",
+            Self::UnknownAcks => "unknown_acks",
+            Self::ForeignSession => "foreign_session",
             Self::Subscriptions => "subscriptions",
             Self::TooDeep => "too_deep",
             Self::Veto => "veto",

@@ -7,6 +7,7 @@ mod audience;
 mod awaited;
 mod delays;
 mod exhaustion;
+mod forgery;
 mod gap;
 mod hub;
 mod in_flight;

@@ -427,8 +427,8 @@ fn whoever_was_lost_is_waited_for_and_whoever_was_sent_away_is_not() {
         kept.hub.session(session).is_none()
     });
     let reasons: Vec<_> = sent_away.map(|(reason, _)| reason).collect();
-    use CloseReason::{Protocol, RateLimited, Removed, Server, ShuttingDown};
-    assert_eq!(reasons, [Protocol, Server, ShuttingDown, Removed, RateLimited]);
+    use CloseReason::{Protocol, RateLimited, Removed, Server, ShuttingDown, UnknownAcks};
+    assert_eq!(reasons, [Protocol, Server, ShuttingDown, Removed, RateLimited, UnknownAcks]);
 }
 
 #[test]
@@ -454,7 +454,7 @@ fn a_hub_that_ends_waits_for_nobody_who_is_lost_meanwhile() {
         for offset in 1..=messages {
             let id = MessageId { epoch: Epoch(1), offset: Offset(offset) };
             let (topic, body) = (topic.clone(), Body::plain("hello".into()));
-            let message = Message { topic, id, key: None, published: kept.now, expires: None, body };
+            let message = Message { topic, id, key: None, published: kept.now, expires: None, trace: None, body };
             let _ = kept.hub.publish_to(key, &Arc::new(message), kept.now);
         }
     }

@@ -42,13 +42,14 @@ const WORDS = {
   refused: "A limit let nobody in",
   auth_rejected: "A token was refused",
   auth_rate_limited: "Too many wrong tokens",
+  auth_alarm: "Somebody tries tokens",
   reloaded: "The configuration was reloaded",
   reload_refused: "A configuration was refused",
   tls_loaded: "A certificate was loaded",
 };
 
 /** The colour of what some of them tell. */
-const OUTCOME = { slow_client_began: "displaced", overflow_began: "displaced", spill_began: "spilled", dead_lettered: "rejected", retries_exhausted: "rejected", retried: "retried", publish_rejected: "rejected", pressure_began: "rejected", refused: "rejected", auth_rejected: "rejected" };
+const OUTCOME = { slow_client_began: "displaced", overflow_began: "displaced", spill_began: "spilled", dead_lettered: "rejected", retries_exhausted: "rejected", retried: "retried", publish_rejected: "rejected", pressure_began: "rejected", refused: "rejected", auth_rejected: "rejected", auth_alarm: "rejected" };
 
 export class Timeline {
   #events = [];

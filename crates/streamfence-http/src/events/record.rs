@@ -7,7 +7,7 @@ use streamfence_runtime::Told;
 use crate::admin::dead_letters::millis;
 
 /// Every kind there is, in the order of [`Event`].
-pub(super) const KINDS: [&str; 34] = [
+pub(super) const KINDS: [&str; 35] = [
     "server_starting",
     "server_started",
     "server_stopping",
@@ -22,6 +22,7 @@ pub(super) const KINDS: [&str; 34] = [
     "authenticated",
     "auth_rejected",
     "auth_rate_limited",
+    "auth_alarm",
     "disconnected",
     "session_detached",
     "session_resumed",
@@ -125,6 +126,9 @@ fn describe(event: &Event) -> (&'static str, Value) {
         Event::AuthRateLimited { namespace, address } => {
             ("auth_rate_limited", json!({ "namespace": &**namespace, "address": address.to_string() }))
         }
+        Event::AuthAlarm { namespace, failures } => {
+            ("auth_alarm", json!({ "namespace": &**namespace, "failures": failures }))
+        }
         Event::Disconnected { namespace, client, reason } => {
             ("disconnected", of_client!(namespace, client, "reason": reason.as_str()))
         }
@@ -217,6 +221,7 @@ mod tests {
             Event::Authenticated { namespace: namespace(), client, principal: "ann".into() },
             Event::AuthRejected { namespace: namespace(), address: home, reason: "no".into() },
             Event::AuthRateLimited { namespace: namespace(), address: IpAddr::from([127, 0, 0, 1]) },
+            Event::AuthAlarm { namespace: namespace(), failures: 300 },
             Event::Disconnected { namespace: namespace(), client, reason: CloseReason::Client },
             Event::SessionDetached { namespace: namespace(), client },
             Event::SessionResumed { namespace: namespace(), client },

@@ -1,9 +1,11 @@
 //! How many wrong tokens came from where. Never what was wrong with them.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use streamfence_auth::{AddressKey, FailureLimit, FailureLimiter};
+use streamfence_auth::{AcceptedTokens, AddressKey, FailureLimit, FailureLimiter, Token};
 use tokio::time::Instant;
 
 /// The wrong tokens that came to an adapter, by address. It takes no memory before the first of them.
@@ -13,6 +15,9 @@ pub(super) struct Failures(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     limiter: Option<Box<FailureLimiter>>,
+    /// The tokens that were good of late.
+    accepted: Option<AcceptedTokens>,
+    alarm: Alarm,
     /// Whether it was said that some addresses are not known.
     is_said: bool,
 }
@@ -25,9 +30,44 @@ impl Failures {
         state.limiter.as_deref().is_some_and(refused)
     }
 
-    /// Counts a wrong token, where there is a limit; with none whoever was refused before may try again, too.
-    pub(super) fn count(&self, address: Option<IpAddr>, limit: Option<FailureLimit>) {
+    /// Whether a token was good of late: then it is looked at, wherever it comes from.
+    pub(super) fn knows(&self, token: &Token) -> bool {
+        self.lock().accepted.as_ref().is_some_and(|accepted| accepted.knows(token))
+    }
+
+    /// Remembers a token that is good.
+    pub(super) fn pardon(&self, token: &Token) {
+        self.lock().accepted.get_or_insert_default().note(token);
+    }
+
+    /// Forgets a token that is good no more.
+    pub(super) fn forget(&self, token: &Token) {
+        if let Some(accepted) = &mut self.lock().accepted {
+            accepted.forget(token);
+        }
+    }
+
+    /// Counts a wrong token, where there is a limit; with none whoever was refused before may try again, too. Says how
+    /// many there were in this minute from everywhere, when that is what somebody wants to hear of.
+    pub(super) fn count(
+        &self,
+        address: Option<IpAddr>,
+        limit: Option<FailureLimit>,
+        alarm: Option<NonZeroU32>,
+    ) -> Option<u32> {
         let mut state = self.lock();
+        state.count_for(address, limit);
+        state.alarm.count(alarm, now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn count_for(&mut self, address: Option<IpAddr>, limit: Option<FailureLimit>) {
+        let state = self;
         let Some(limit) = limit else {
             state.limiter = None;
             return;
@@ -43,12 +83,42 @@ impl Failures {
         limiter.set_limit(limit);
         limiter.fail(AddressKey::from(address), now());
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// The wrong tokens of a minute, wherever they came from. It begins with the first of them.
+#[derive(Debug, Default)]
+struct Alarm {
+    since: Option<std::time::Instant>,
+    failures: u32,
+}
+
+impl Alarm {
+    /// Counts one. Says how many there are when they are as many as that, once in a minute.
+    fn count(&mut self, most: Option<NonZeroU32>, now: std::time::Instant) -> Option<u32> {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= MINUTE) {
+            (self.since, self.failures) = (Some(now), 0);
+        }
+        self.failures = self.failures.saturating_add(1);
+        most.filter(|most| most.get() == self.failures).map(NonZeroU32::get)
     }
 }
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 fn now() -> std::time::Instant {
     Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_is_raised_once_in_a_minute_and_only_by_as_many_as_that() {
+        let (mut alarm, most, start) = (Alarm::default(), NonZeroU32::new(3), now());
+        let mut count = |after: u64, most| alarm.count(most, start + Duration::from_secs(after));
+        assert_eq!([0, 1, 59, 59].map(|after| count(after, most)), [None, None, Some(3), None]);
+        assert_eq!([60, 90, 120, 121, 122].map(|after| count(after, most)), [None, None, None, None, Some(3)]);
+        assert_eq!([200, 200, 200, 200].map(|after| count(after, None)), [None; 4]);
+    }
 }

@@ -122,12 +122,20 @@ impl Gate {
     /// Asks about a token that a client shows. What is refused is told to whoever listens, and counted against the
     /// client's address.
     pub(crate) async fn admit(&self, question: Question, from: Option<IpAddr>) -> Result<Shown, Refused> {
-        let namespace = question.namespace.clone();
-        if let Some(address) = from.filter(|address| self.failures.are_too_many(*address)) {
+        let (namespace, token) = (question.namespace.clone(), question.token.clone());
+        // Whose token was good does not pay for a neighbour behind the same address.
+        let is_refused = |address: &IpAddr| self.failures.are_too_many(*address) && !self.failures.knows(&token);
+        if let Some(address) = from.filter(is_refused) {
             self.fence.announce(&Event::AuthRateLimited { namespace, address });
             return Err(Refused::TooMany);
         }
-        self.ask(question).await.map_err(|denied| self.deny(&namespace, from, denied, true))
+        let answer = self.ask(question).await;
+        match &answer {
+            Ok(_) => self.failures.pardon(&token),
+            Err((Refused::Wrong, _)) => self.failures.forget(&token),
+            Err(_) => {}
+        }
+        answer.map_err(|denied| self.deny(&namespace, from, denied, true))
     }
 
     /// Asks about a wish of a client whose token is good: what is refused is told, and counts against nobody.
@@ -147,7 +155,10 @@ impl Gate {
     ) -> Refused {
         let is_wrong = refused == Refused::Wrong;
         if is_wrong && may_be_wrong {
-            self.failures.count(from, self.options.now().auth_failures);
+            let options = self.options.now();
+            if let Some(failures) = self.failures.count(from, options.auth_failures, options.auth_alarm) {
+                self.fence.announce(&Event::AuthAlarm { namespace: namespace.clone(), failures });
+            }
         }
         self.tell(namespace, from, &reason);
         if is_wrong && !may_be_wrong { Refused::NotForThis } else { refused }

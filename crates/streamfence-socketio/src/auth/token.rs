@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use http::Uri;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, Request, Uri};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use streamfence_auth::Token;
@@ -28,15 +28,20 @@ pub(crate) fn of_connect(auth: Option<&str>, first: &Parts) -> Result<Option<Tok
         return Ok(Some(token));
     }
     let of_query = || first.extensions.get::<QueryToken>().map(|QueryToken(token)| token.clone());
-    Ok(bearer(first).or_else(of_query))
+    Ok(bearer(&first.headers).or_else(of_query))
+}
+
+/// The token that a later request of a session shows: in its head, or in its query where one is taken from there.
+pub(crate) fn of_request<B>(request: &Request<B>, token_query: bool) -> Option<Token> {
+    let of_query = || in_query(request.uri().query().filter(|_| token_query)?).map(Token::from);
+    bearer(request.headers()).or_else(of_query)
 }
 
 /// Takes the token out of the query of a request, so that it is not kept with it where anybody may look.
 pub(crate) fn take_from_query(parts: &mut Parts) {
     let Some(query) = parts.uri.query() else { return };
-    let value = |pair: &str| pair.strip_prefix("token=").map(decoded);
-    let Some(token) = query.split('&').find_map(value) else { return };
-    let rest: Vec<_> = query.split('&').filter(|pair| value(pair).is_none()).collect();
+    let Some(token) = in_query(query) else { return };
+    let rest: Vec<_> = query.split('&').filter(|pair| !pair.starts_with(IN_QUERY)).collect();
     let path_and_query = format!("{}?{}", parts.uri.path(), rest.join("&"));
     let mut uri = std::mem::take(&mut parts.uri).into_parts();
     uri.path_and_query = path_and_query.parse().ok();
@@ -78,8 +83,14 @@ pub(crate) struct NoText;
 #[derive(Clone)]
 struct QueryToken(Token);
 
-fn bearer(first: &Parts) -> Option<Token> {
-    let value = first.headers.get(AUTHORIZATION)?.to_str().ok()?;
+const IN_QUERY: &str = "token=";
+
+fn in_query(query: &str) -> Option<String> {
+    query.split('&').find_map(|pair| pair.strip_prefix(IN_QUERY).map(decoded))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<Token> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| Token::from(token.trim()))
 }
@@ -105,8 +116,6 @@ fn decoded(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
 
     fn parts(uri: &str, authorization: &str) -> Parts {

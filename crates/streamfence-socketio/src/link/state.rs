@@ -7,11 +7,12 @@ mod traffic;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
+use streamfence_auth::Token;
 use streamfence_core::{CloseReason, RefusalReason, Tier, Transport};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -89,6 +90,8 @@ pub struct LinkState {
     sid: OnceLock<Box<str>>,
     /// Who opened it, where a certificate or the application in front says so.
     opener: OnceLock<Box<str>>,
+    /// The token that its requests show, where they show one.
+    token: Mutex<Option<Token>>,
     registered: Registered,
     /// What serves it, once it has come as far as a fenced namespace. Weak, because that holds this.
     connection: Mutex<Weak<Connection>>,
@@ -144,6 +147,7 @@ impl LinkState {
             closer: OnceLock::new(),
             sid: OnceLock::new(),
             opener: OnceLock::new(),
+            token: Mutex::default(),
             registered,
             connection: Mutex::default(),
         }
@@ -163,6 +167,25 @@ impl LinkState {
     /// Whether this is who opened it, or nobody was and is known.
     pub(crate) fn is_opener(&self, name: Option<&str>) -> bool {
         self.opener.get().map(|name| &**name) == name
+    }
+
+    /// Notes the token that whoever has this connection shows with each request.
+    pub(crate) fn learn(&self, token: Token) {
+        *self.token() = Some(token);
+    }
+
+    /// Whether this is that token.
+    pub(crate) fn knows(&self, token: &Token) -> bool {
+        self.token().as_ref().is_some_and(|known| known.is(token))
+    }
+
+    /// Whether there is one.
+    pub(crate) fn knows_any(&self) -> bool {
+        self.token().is_some()
+    }
+
+    fn token(&self) -> MutexGuard<'_, Option<Token>> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What serves this connection, opened by the first namespace that asks.

@@ -73,12 +73,14 @@ impl ServerOptions {
             auth_timeout,
             validation_timeout,
             auth_failures,
+            auth_alarm,
             token_query,
             allowed_origins,
             shutdown_drain,
             max_subscriptions_per_client,
             trusted_proxies,
             proxy_protocol,
+            bind_sid_to_ip,
             max_connections_per_ip,
             handshakes_per_ip,
             max_pending_connections,
@@ -125,6 +127,7 @@ impl ServerOptions {
         // In the file it is the same as the one above, and told with it.
         held.validation_timeout = *validation_timeout;
         changes.take("authFailures", &mut held.auth_failures, auth_failures, Live);
+        changes.take("authFailures.alarmPerMinute", &mut held.auth_alarm, auth_alarm, Live);
         changes.take("tokenQuery", &mut held.token_query, token_query, NewConnections);
         changes.take("allowedOrigins", &mut held.allowed_origins, allowed_origins, Live);
         changes.take("shutdownDrainMs", &mut held.shutdown_drain, shutdown_drain, Live);
@@ -132,6 +135,7 @@ impl ServerOptions {
         changes.take("maxSubscriptionsPerClient", most, max_subscriptions_per_client, Live);
         changes.take("trustedProxies", &mut held.trusted_proxies, trusted_proxies, Live);
         changes.take("proxyProtocol", &mut held.proxy_protocol, proxy_protocol, NewConnections);
+        changes.take("bindSidToIp", &mut held.bind_sid_to_ip, bind_sid_to_ip, Live);
         changes.take("maxConnectionsPerIp", &mut held.max_connections_per_ip, max_connections_per_ip, Live);
         changes.take("handshakesPerIp", &mut held.handshakes_per_ip, handshakes_per_ip, Live);
         changes.take("maxPendingConnections", &mut held.max_pending_connections, max_pending_connections, Live);

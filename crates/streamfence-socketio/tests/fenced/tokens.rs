@@ -18,7 +18,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::Semaphore;
 
 use crate::app::{App, News, options, start_with};
-use crate::common::client::Http;
+use crate::common::client::{Http, POLLING};
 use crate::common::patience::{eventually, in_time};
 use crate::talk::{Client, Kind};
 
@@ -665,7 +665,7 @@ async fn where_no_tokens_are_taken_none_is_wrong() {
 
 #[tokio::test]
 async fn nobody_looks_at_tokens_from_where_too_many_wrong_ones_came() {
-    let book = Book::of([]).with("anns", named("ann"));
+    let book = Book::of([]).with("anns", named("ann")).with("bobs", named("bob"));
     let max = 3;
     let failures = streamfence_auth::FailureLimit { max, window: Duration::from_secs(60) };
     let (fence, mut news) = crate::app::fence(feed());
@@ -692,7 +692,7 @@ async fn nobody_looks_at_tokens_from_where_too_many_wrong_ones_came() {
     }
     assert_eq!(nobody.ask("authenticate", json!({"token": "wrong"})).await["code"], "AUTH_REJECTED");
     let asked = book.asked().len();
-    for token in ["wrong", "anns"] {
+    for token in ["wrong", "bobs"] {
         assert_eq!(says(json!({"token": token})).await.1, refused("AUTH_RATE_LIMITED"));
         let answer = nobody.ask("subscribe", json!({"topic": "tick", "token": token})).await;
         assert_eq!(answer["code"], "AUTH_RATE_LIMITED");
@@ -705,5 +705,34 @@ async fn nobody_looks_at_tokens_from_where_too_many_wrong_ones_came() {
     let (namespace, from) = news.find("somebody is limited", limited).await;
     assert_eq!((&*namespace, from), ("/feed", address.ip()));
     ann.subscribe("tick").await;
+    // A token that was good before is looked at all the same; and no more once it is found to be wrong.
+    assert_eq!(says(json!({"token": "anns"})).await.1, Kind::Connect);
+    book.remove("anns");
+    assert_eq!(says(json!({"token": "anns"})).await.1, refused("AUTH_REJECTED"));
+    assert_eq!(says(json!({"token": "anns"})).await.1, refused("AUTH_RATE_LIMITED"));
     in_time("the server stops", server.stop()).await;
+}
+
+/// Whoever has a session may get another token; whoever has not is asked about once per request, and is refused.
+#[tokio::test]
+async fn a_session_goes_on_with_another_token_of_the_same_holder_and_with_nobody_elses() {
+    let book = Book::of([]).with("ann-1", named("ann")).with("ann-2", named("ann")).with("bob", named("bob"));
+    let app = start(&book);
+    let mut http = Http::new(app.dial().await);
+    let bearer = |token: &str| format!("authorization: Bearer {token}\r\n");
+    let open = http.request("GET", POLLING, &bearer("ann-1"), "").await.expect("an answer");
+    let sid = open.body.split(r#""sid":""#).nth(1).and_then(|rest| rest.split('"').next()).expect("a session");
+    let target = format!("{POLLING}&sid={sid}");
+    let mut say = async |token: &str, packet: &str| {
+        http.request("POST", &target, &bearer(token), packet).await.expect("an answer").status
+    };
+    assert_eq!(say("ann-2", "40/feed,").await, 403, "nobody knows yet whose it is, but by what token it was opened");
+    assert_eq!(say("ann-1", "40/feed,").await, 200);
+    assert_eq!(book.asked(), ["connect /feed ann-1"]);
+    for _ in 0..3 {
+        assert_eq!(say("ann-2", "3").await, 200);
+    }
+    assert_eq!(say("bob", "3").await, 403);
+    assert_eq!(say("ann-1", "3").await, 200, "it was shown before");
+    assert_eq!(book.asked(), ["connect /feed ann-1", "connect /feed ann-2", "connect /feed bob"]);
 }
