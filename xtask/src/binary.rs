@@ -28,7 +28,7 @@ pub(crate) fn build(sh: &Shell, profile: &str, target: &str) -> Result<PathBuf> 
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     let build = cmd!(sh, "cargo build --locked --profile {profile} {package...} --target {target}");
     build.env("RUSTFLAGS", format!("{flags} {STATIC}").trim()).run().context(
-        "a static binary wants the C library as an archive (libc.a: libc6-dev of Debian, glibc-static of Fedora)",
+        "building a static binary, which wants the C library as an archive (libc.a: libc6-dev of Debian, glibc-static of Fedora)",
     )?;
     let binary = tools::target_dir(sh)?.join(target).join(profile).join("streamfence");
     check(sh, &binary, target)?;
