@@ -15,6 +15,10 @@ export interface Metadata {
   publishedAt?: number;
   /** From the second attempt on, with `metadata: full`. */
   attempt?: number;
+  /** Where the message stands in a distributed trace, if its publisher is part of one: the span to begin another under. */
+  traceparent?: string;
+  /** What tracing systems say beside it. */
+  tracestate?: string;
 }
 
 /** Where a subscription begins: everything after `offset` comes. */

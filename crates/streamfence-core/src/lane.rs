@@ -2,7 +2,9 @@
 //!
 //! Never another lane: a lane decides from its own policy and its own content alone.
 
+mod acks;
 mod admission;
+mod ahead;
 mod expiry;
 mod held;
 mod overflow;
@@ -11,13 +13,14 @@ mod reload;
 mod spilled;
 mod tally;
 mod tight;
+mod traced;
 
 use std::collections::{HashMap, VecDeque};
-use std::hint::black_box;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::acks::AckedUpTo;
 pub use self::admission::{Admission, Rejection};
 pub(crate) use self::refill::{Read, Refill, Source};
 pub(crate) use self::spilled::Spilled;
@@ -31,12 +34,8 @@ use crate::in_flight::{Departed, GiveUp, InFlight};
 use crate::message::{Key, Message, MessageId, Offset, TopicId};
 use crate::policy::{Delivery, Frequency, Overflow, Policy};
 use crate::receipts::Receipts;
-use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
-use crate::trace::{DeliveryOutcome, Left, LeftBehind};
-
-/// From how many queued messages on looking ahead is worth the look.
-const WORTH_A_LOOK: usize = 4;
+use crate::trace::{DeliveryOutcome, LeftBehind};
 
 /// A bounded queue with a policy.
 ///
@@ -85,23 +84,6 @@ pub struct Lane {
 struct Queued {
     message: Arc<Message>,
     gaps: Gaps,
-}
-
-/// What an acknowledgement of all messages up to one did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AckedUpTo {
-    /// What it comes to.
-    pub outcome: AckOutcome,
-    /// How many messages it released.
-    pub released: u32,
-    /// In how many places of the receipt window it made space.
-    pub confirmed: u32,
-}
-
-impl AckedUpTo {
-    pub(crate) fn nothing(outcome: AckOutcome) -> Self {
-        Self { outcome, released: 0, confirmed: 0 }
-    }
 }
 
 /// A message that leaves its lane.
@@ -198,46 +180,6 @@ impl Lane {
         }
     }
 
-    /// Releases a message the client says it has, or its place in the receipt window. `released` is told of a message
-    /// that it releases.
-    pub fn handle_ack(&mut self, id: MessageId, released: impl FnOnce(&Departed)) -> AckOutcome {
-        let in_flight = self.in_flight.as_mut();
-        let outcome = in_flight.map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id, released));
-        self.or_receipt(outcome, id)
-    }
-
-    /// What an ack or nack did, or what it does for the receipt window where there was nothing to ack.
-    fn or_receipt(&mut self, outcome: AckOutcome, id: MessageId) -> AckOutcome {
-        match (&mut self.receipts, outcome) {
-            (Some(receipts), AckOutcome::Late | AckOutcome::Unknown) => outcome.or(receipts.handle_ack(id)),
-            _ => outcome,
-        }
-    }
-
-    /// Releases every message up to one the client says it has, and the places of all that in the receipt window.
-    ///
-    /// A lane that a reload has made best effort may have both: what was sent to be sent again until it is acked, and
-    /// what is only confirmed. `on_release` is told of each message it releases.
-    pub fn handle_ack_up_to(&mut self, id: MessageId, on_release: impl FnMut(&Departed)) -> AckedUpTo {
-        let unknown = (AckOutcome::Unknown, 1);
-        let released = self.in_flight.as_mut().map_or(unknown, |in_flight| in_flight.handle_ack_up_to(id, on_release));
-        let confirmed = self.receipts.as_mut().map_or(unknown, |receipts| receipts.handle_ack_up_to(id));
-        let count = |(outcome, count), wanted| if outcome == wanted { count } else { 0 };
-        AckedUpTo {
-            outcome: released.0.or(confirmed.0),
-            released: count(released, AckOutcome::Released),
-            confirmed: count(confirmed, AckOutcome::Confirmed),
-        }
-    }
-
-    /// Takes the client's word that it could not handle a message: it is sent again after the delay. One of a receipt
-    /// window is not, so its place is free at once: the client has it and is done with it.
-    pub fn handle_nack(&mut self, id: MessageId, delay: Duration, clock: Duration) -> AckOutcome {
-        let in_flight = self.in_flight.as_mut();
-        let outcome = in_flight.map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_nack(id, delay, clock));
-        self.or_receipt(outcome, id)
-    }
-
     /// Looks for overdue messages; `give_up` is told of each whose attempts are used up, or whose time is over.
     pub fn handle_timeout(&mut self, clock: Duration, now: Instant, mut give_up: impl FnMut(Departed, GiveUp)) {
         let Some(in_flight) = &mut self.in_flight else { return };
@@ -252,25 +194,6 @@ impl Lane {
         self.count_given_up(exhausted, expired);
     }
 
-    /// Whether recorded messages have left that are to be told of.
-    #[inline]
-    pub(crate) fn has_left_behind(&self) -> bool {
-        !self.left.is_empty()
-    }
-
-    /// Those, in order.
-    pub(crate) fn take_left(&mut self) -> Vec<Left> {
-        self.left.take()
-    }
-
-    /// Looks at everything it holds in memory: each message, when it was sent for the first time if it was, and how often.
-    pub(crate) fn for_each_held(&self, mut look: impl FnMut(&Arc<Message>, Option<Instant>, u32)) {
-        let in_flight = self.in_flight.iter().flat_map(|in_flight| in_flight.all());
-        in_flight.for_each(|(message, sent, attempts)| look(message, Some(sent), attempts));
-        let held = self.conflation.iter().flat_map(|conflation| conflation.values());
-        self.queue.iter().map(|queued| &queued.message).chain(held).for_each(|message| look(message, None, 0));
-    }
-
     /// When to call [`Lane::handle_timeout`], on the link's clock.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
@@ -281,26 +204,6 @@ impl Lane {
     #[must_use]
     pub fn poll_alarm(&self) -> Option<Instant> {
         self.conflation.as_ref().and_then(|conflation| conflation.due())
-    }
-
-    /// Looks at the messages that may be sent next and does nothing with them: where they are no longer in the caches, one
-    /// wait for memory is for all of them and not for each.
-    #[inline]
-    pub(crate) fn look_ahead(&self, most: usize) {
-        if self.queue.len() < WORTH_A_LOOK {
-            return;
-        }
-        let seen = self.queue.iter().take(most).fold(0, |seen, queued| {
-            // Its first, its middle and its last: all lines of it that sending it needs.
-            let message = &queued.message;
-            seen ^ Arc::strong_count(message) as u64 ^ u64::from(message.frames()) ^ message.size_bytes()
-        });
-        black_box(seen);
-    }
-
-    /// The offset of what was queued last: a look at the end of its queue.
-    pub(crate) fn newest_seen(&self) -> u64 {
-        self.queue.back().map_or(0, |queued| u64::from(queued.gaps.is_empty()))
     }
 
     /// The message [`Lane::send`] would send.
@@ -459,13 +362,6 @@ impl Lane {
             return Some(Rejection::Expired);
         }
         (message.size_bytes() > self.policy.limits.bytes.get()).then_some(Rejection::TooLarge)
-    }
-
-    fn note_refusal(&mut self, message: &Message, admission: Admission) {
-        if let Admission::Rejected(why) = admission {
-            let reason = if why == Rejection::Expired { LossReason::Expired } else { LossReason::Rejected };
-            self.miss(message.id.offset, reason);
-        }
     }
 
     fn admit_or_reject(&mut self, message: &Arc<Message>) -> Admission {
