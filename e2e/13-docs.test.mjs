@@ -7,13 +7,14 @@
 //   js part           some lines of a client that are parsed: they want another server, or more around them
 //   sh, js            run against the demo, with its addresses in place of the usual ones; js until it has logged something
 //   sh once           run without the demo
+//   sh machine        run where the programs that change a machine, or need a daemon or a cluster, are `lib/stand-ins.mjs`
 //   json              parsed
 //   rust              a doc test of the crate that includes the page
 //   nginx, http, text and others are read, not run; a block for a shell or in JavaScript that is not to be run does not exist
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import readline from "node:readline";
@@ -26,13 +27,13 @@ import { until, within } from "./lib/wait.mjs";
 
 const BIN = process.env.STREAMFENCE_BIN;
 /** Read, and not run: protocols, other programs' files, pictures. */
-const READ_ONLY = ["text", "http", "nginx", "ini", "promql", "console", "dockerfile", "toml", "ts", "html"];
+const READ_ONLY = ["text", "http", "nginx", "ini", "promql", "dockerfile", "toml", "ts", "html"];
 const LONG_MS = 30_000;
 
 for (const page of pages()) {
   test(page.name, async (t) => {
     await t.test("links", () => leadSomewhere(page));
-    const wantsDemo = ({ language, words }) => ["sh", "js"].includes(language) && !["once", "part"].includes(words[0]);
+    const wantsDemo = ({ language, words }) => ["sh", "js"].includes(language) && !["once", "part", "machine"].includes(words[0]);
     const demo = page.blocks.some(wantsDemo) ? await startDemo(t) : undefined;
     for (const block of page.blocks) {
       await t.test(`line ${block.line}: ${[block.language, ...block.words].join(" ")}`, (t) => take(t, page, block, demo));
@@ -67,6 +68,7 @@ function take(t, page, block, demo) {
     case "json":
       return void JSON.parse(text);
     case "sh":
+      if (words[0] === "machine") return machine(t, text);
       return words[0] === "serve" ? isTheDemo(text) : shell(t, text, words[0] === "once" ? undefined : demo);
     case "js":
       return words[0] === "part" ? isJavaScript(t, text) : script(t, text, demo);
@@ -151,6 +153,26 @@ async function shell(t, text, demo) {
   const { code, output } = await run("bash", ["-e", "-o", "pipefail", "-c", typed], { cwd: path.dirname(bin), env });
   assert.equal(code, 0, `${typed}\n${output}`);
 }
+
+/** Commands to a machine, in a folder that has of the repository what they name. */
+async function machine(t, text) {
+  const folder = temporary(t);
+  const [stage, bin] = [path.join(folder, "stage"), path.join(folder, "bin")];
+  for (const made of [stage, bin]) mkdirSync(made);
+  for (const name of ["deploy", "Cargo.toml"]) symlinkSync(path.join(ROOT, name), path.join(folder, name));
+  symlinkSync(BIN, path.join(folder, "streamfence"));
+  copyFileSync(path.join(ROOT, "deploy", "container", "streamfence.yaml"), path.join(folder, "streamfence.yaml"));
+  const standIns = path.join(ROOT, "e2e", "lib", "stand-ins.mjs");
+  for (const program of ["install", "systemctl", "podman", "kubectl"]) {
+    const script = `#!/bin/sh\nexec ${quoted(process.execPath)} ${quoted(standIns)} ${program} "$@"\n`;
+    writeFileSync(path.join(bin, program), script, { mode: 0o755 });
+  }
+  const env = { ...process.env, STAGE: stage, PATH: `${bin}:${process.env.PATH}` };
+  const { code, output } = await run("bash", ["-e", "-o", "pipefail", "-c", text], { cwd: folder, env });
+  assert.equal(code, 0, `${text}\n${output}`);
+}
+
+const quoted = (word) => `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** A client, until it has logged something, which is what each of them does with what it hears. */
 async function script(t, text, demo) {

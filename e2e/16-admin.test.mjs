@@ -1,5 +1,7 @@
 // A server as its operator sees it: the slowest of real clients is found, and it is seen why it is slow and what it cost.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 
 import { makeIdentity } from "./lib/certificate.mjs";
@@ -104,6 +106,46 @@ test("the slowest client is found, with the reason and what was dropped for it, 
   assert.deepEqual(of("overflow_began").map(({ topic }) => topic), ["tick"]);
   assert.deepEqual(of("disconnected").map(({ reason }) => reason), ["server"]);
   assert.equal((await look(server, "slow")).total, 0);
+});
+
+test("one slow client is seen by all that look, alike, and nobody is when it has recovered", { timeout: 60_000 }, async (t) => {
+  const server = await startServer(t, config());
+  const stuck = await openSlow(t, server.address(), { count: 1, namespace: "/feed", topic: "tick" });
+  const reader = await connect(t, server.url(), "/feed");
+  await subscribe(reader, "tick");
+  const gauge = JSON.parse(readFileSync(new URL("../deploy/grafana/streamfence.json", import.meta.url), "utf8"))
+    .panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
+    .filter((expr) => expr.includes("streamfence_slow_clients"));
+  assert.ok(gauge.length >= 2, "Grafana shows the gauge");
+  const seen = async () => ({
+    list: (await look(server, "slow")).clients.map(({ id, reason }) => [id, reason]),
+    listed: (await look(server, "clients")).clients.filter(({ slow }) => slow).length,
+    info: (await look(server, "info")).slow,
+    history: (await look(server, "history")).samples.at(-1).slow,
+    gauge: await server.metric("streamfence_slow_clients"),
+    blocked: await server.metric("streamfence_slow_clients", { namespace: "/feed", reason: "blocked" }),
+    top: Number(/(\d+) slow,/.exec(run("top", "--once"))[1]),
+    cli: JSON.parse(run("clients", "--slow", "--json")).total,
+  });
+  const run = (...args) =>
+    execFileSync(process.env.STREAMFENCE_BIN, [...args, "--admin", `http://${server.address("admin")}`], { encoding: "utf8" });
+
+  await stuck.stopReading();
+  await inParallel(MESSAGES, 16, (seq) => server.publish("/feed", "tick", { seq, pad: PAD }));
+  const alike = (now, n) => [now.listed, now.info, now.history, now.gauge, now.blocked, now.top, now.cli].every((value) => value === n);
+  const behind = await until("all see the one", async () => {
+    const now = await seen();
+    return now.list.length === 1 && alike(now, 1) && now;
+  });
+  const [[id, reason]] = behind.list;
+  assert.equal(reason, "blocked");
+  assert.match(run("inspect", id), /slow +blocked/);
+
+  await stuck.resume();
+  await until("nobody sees any", async () => {
+    const now = await seen();
+    return now.list.length === 0 && alike(now, 0);
+  });
 });
 
 test("a client is unsubscribed and told by whom, and a certificate's end is known", { timeout: 30_000 }, async (t) => {

@@ -190,3 +190,12 @@ servers:
     await server.metricIs("streamfence_lanes", { namespace: "/alerts", topic: "alert" }, 0);
   }
 });
+
+test("where no session is kept a client that wishes for one is told so", async (t) => {
+  const server = await start(t, { retentionMs: 0 });
+  for (const wish of [true, { id: "0.AAAAAAAAAAAAAAAA", secret: "A".repeat(22) }]) {
+    const { socket, ticket } = await enter(t, server, wish);
+    assert.deepEqual(ticket, { retentionMs: 0, resumed: false, topics: [] });
+    await subscribe(socket, "alert");
+  }
+});

@@ -366,6 +366,7 @@ impl World {
             key: draft.key.map(|key| if key { "a".into() } else { "b".into() }),
             published: self.now,
             expires: draft.ttl_ms.map(|ttl| self.now + ms(ttl.into())),
+            trace: None,
             body,
         });
         self.messages.push(Arc::downgrade(&message));

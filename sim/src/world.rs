@@ -256,6 +256,7 @@ impl World {
             key: (key > 0).then(|| self.keys[key - 1].clone()),
             published: self.start + self.now,
             expires: ttl_ms.map(|most| self.start + self.now + Duration::from_millis(self.dice.between(0, most))),
+            trace: None,
             body,
         });
         self.messages.push(Arc::downgrade(&message));

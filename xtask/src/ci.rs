@@ -133,6 +133,12 @@ fn book(sh: &Shell) -> Result<()> {
 fn deny(sh: &Shell) -> Result<()> {
     let deny = tools::cargo_tool(sh, "cargo-deny", CARGO_DENY)?;
     cmd!(sh, "{deny} --locked check bans licenses sources").run().context("bans, licences, sources")?;
+    // What a server does not speak it cannot be attacked by.
+    let has_h2 = cmd!(sh, "cargo tree --locked --package streamfence-cli --edges normal --invert h2");
+    ensure!(
+        has_h2.quiet().ignore_stdout().ignore_stderr().run().is_err(),
+        "streamfence-cli has HTTP/2 in it: see `cargo tree -p streamfence-cli -i h2`"
+    );
 
     // The database is fetched from the network, which a build machine may not have. That says nothing about
     // the tree, so it is reported and passed; an advisory that was found is not.
@@ -147,7 +153,7 @@ fn e2e(sh: &Shell) -> Result<()> {
     e2e::run(sh, &e2e::Args::default())
 }
 
-/// What the registry would be given, without building it again.
+/// What the registry would be given, and whether it would take it, without building it again.
 fn package(sh: &Shell) -> Result<()> {
     package::run(sh, &package::Args::default())
 }

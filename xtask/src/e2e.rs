@@ -14,7 +14,7 @@ use xshell::{Shell, cmd};
 
 pub(crate) use install::npm_packages;
 
-use crate::tools;
+use crate::{binary, tools};
 use suite::{Company, Programs, Report, Suite};
 
 /// What to run and what to run it against.
@@ -54,6 +54,10 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     if suites.iter().any(Suite::needs_browser) {
         tools::ensure_chromium(sh)?;
     }
+    if suites.iter().any(Suite::needs_systemctl) {
+        let probes = [("systemd", cmd!(sh, "systemctl --version")), ("openssl", cmd!(sh, "openssl version"))];
+        tools::ensure_packages(sh, "what the book says of machines", probes)?;
+    }
     if suites.iter().any(Suite::needs_nginx) {
         tools::ensure_nginx(sh)?;
     }
@@ -80,12 +84,14 @@ impl Binary {
     }
 }
 
-/// Builds the binary and says where it is.
+/// Builds the binary and says where it is. Clients are served by what is shipped, a static binary, unless a developer
+/// wants the one that is there already.
 pub(crate) fn build(sh: &Shell, profile: &str) -> Result<PathBuf> {
-    cmd!(sh, "cargo build --locked --package streamfence-cli --bin streamfence --profile {profile}").run()?;
-    // Cargo keeps the name `debug` for the profile `dev`.
-    let folder = if profile == "dev" { "debug" } else { profile };
-    Ok(tools::target_dir(sh)?.join(folder).join("streamfence"))
+    if profile != "dev" {
+        return binary::build(sh, profile, &binary::host(sh)?);
+    }
+    cmd!(sh, "cargo build --locked --package streamfence-cli --bin streamfence").run()?;
+    Ok(tools::target_dir(sh)?.join("debug/streamfence"))
 }
 
 /// Runs the quiet suites in two rows beside each other, then each of the others alone.

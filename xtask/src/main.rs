@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command finds out goes to its user")]
 
 mod bench;
+mod binary;
 mod ci;
 mod deploy;
 mod dist;

@@ -15,7 +15,7 @@ const DESCRIPTION_BYTES: usize = 200;
 /// How far to go.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// Also builds each crate from its package, and asks the registry as `cargo publish --dry-run` does; takes minutes.
+    /// Also builds each crate from its package, as `cargo publish` does unless it is told otherwise; takes minutes.
     #[arg(long)]
     verify: bool,
 }
@@ -27,7 +27,7 @@ impl Args {
     }
 }
 
-/// Checks what stands in the manifests and makes the packages.
+/// Checks what stands in the manifests, makes the packages, and asks the registry as far as that is done without uploading.
 pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let metadata = tools::metadata(sh)?;
     let (published, private): (Vec<_>, Vec<_>) = metadata.packages.iter().partition(|package| is_published(package));
@@ -40,11 +40,8 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     }
     let excluded: Vec<_> = private.iter().flat_map(|package| ["--exclude", package.name.as_str()]).collect();
     // What is not committed yet is looked at all the same; who publishes does so from a clean tree.
-    if args.verify {
-        cmd!(sh, "cargo publish --dry-run --workspace {excluded...} --locked --allow-dirty").run()?;
-    } else {
-        cmd!(sh, "cargo package --workspace {excluded...} --no-verify --locked --offline --allow-dirty").run()?;
-    }
+    let verify: &[&str] = if args.verify { &[] } else { &["--no-verify"] };
+    cmd!(sh, "cargo publish --dry-run --workspace {excluded...} {verify...} --locked --allow-dirty").run()?;
     println!("{} crates can be published", published.len());
     Ok(())
 }

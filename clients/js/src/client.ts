@@ -26,7 +26,7 @@ const ANSWERS = new Set([
 export interface ClientEvents {
   /** The server hears the client. */
   connected: [];
-  /** Follows where the server keeps a session: with `resumed` it is the one of before, and nothing was missed. */
+  /** Follows: with `resumed` it is the session of before, and nothing was missed; with `retentionMs` 0 none is kept. */
   session: [{ resumed: boolean; retentionMs: number }];
   /** The connection was lost. `retryInMs` is missing where no try follows. */
   disconnected: [{ reason: string; retryInMs?: number }];

@@ -24,7 +24,7 @@ export type State =
 export interface Ears {
   /** It is up. */
   up(): void;
-  /** What the server says of the session that was asked for: at once after `up`, and never where it retains none. */
+  /** What the server says of the session that was asked for, at once after `up`; without a ticket where it keeps none. */
   session(answer: SessionAnswer): void;
   /** It was lost; the next try is in so many milliseconds, if there is one. */
   down(reason: string, retryInMs: number | undefined): void;
@@ -153,8 +153,10 @@ export class Connection {
     if (event !== "session") return this.#ears.heard(event, args);
     const answer = args[0] as SessionAnswer;
     const { id, secret } = answer;
-    const ticket = (this.#ticket = { id, secret });
-    void this.#keep((store) => store.save(ticket));
+    if (id !== undefined && secret !== undefined) {
+      const ticket = (this.#ticket = { id, secret });
+      void this.#keep((store) => store.save(ticket));
+    }
     this.#ears.session(answer);
   }
 

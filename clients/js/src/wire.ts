@@ -15,6 +15,10 @@ export interface Metadata {
   publishedAt?: number;
   /** From the second attempt on, with `metadata: full`. */
   attempt?: number;
+  /** Where the message stands in a distributed trace, if its publisher is part of one: the span to begin another under. */
+  traceparent?: string;
+  /** What tracing systems say beside it. */
+  tracestate?: string;
 }
 
 /** Where a subscription begins: everything after `offset` comes. */
@@ -44,8 +48,8 @@ export interface Ticket {
   secret: string;
 }
 
-/** The server's answer to the wish for a session. */
-export interface SessionAnswer extends Ticket {
+/** The server's answer to the wish for a session; without a ticket, and with 0, where it keeps none. */
+export interface SessionAnswer extends Partial<Ticket> {
   retentionMs: number;
   resumed: boolean;
   /** The subscriptions that stand. */

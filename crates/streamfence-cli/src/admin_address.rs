@@ -1,17 +1,22 @@
 //! The address of the HTTP API. Never what it answers.
 
 mod door;
+mod unstalled;
 
 use axum::Router;
 use streamfence_config::Listen;
 use streamfence_http::{Api, Keys, loopback_hosts_only};
 use streamfence_socketio::Address;
+use streamfence_socketio::link::Tuning;
 use streamfence_socketio::server::bind_unix;
 use tokio::net::TcpListener;
 
 use self::door::Door;
 use crate::api_keys;
 use crate::exit::Failure;
+
+/// How many unsent bytes the kernel keeps of an answer.
+const NOT_SENT_LOWAT_BYTES: u32 = 64 * 1024;
 
 /// What serves it, until the process ends: what drains is still worth a look.
 pub(crate) struct AdminAddress {
@@ -40,12 +45,14 @@ impl AdminAddress {
                     return Err(api_keys::missing(&format!("admin: {listen}, which is {bound},")));
                 }
                 let address = Address::Tcp { host: bound.ip().to_string(), port: bound.port() };
-                tokio::spawn(door.clone().open(listener, |peer| Some(*peer)));
+                // What the kernel would keep unsent for a peer that reads nothing, it would not tell us of.
+                let tuning = Tuning { not_sent_lowat_bytes: NOT_SENT_LOWAT_BYTES };
+                tokio::spawn(door.clone().open(listener, |peer| Some(*peer), move |stream| tuning.apply(stream)));
                 (address, is_local)
             }
             Listen::Unix(path) => {
                 let listener = bind_unix(path).await.map_err(cannot_listen)?;
-                tokio::spawn(door.clone().open(listener, |_nobody_knows| None));
+                tokio::spawn(door.clone().open(listener, |_nobody_knows| None, |_stream| {}));
                 (Address::Unix(path.clone()), true)
             }
         };

@@ -65,7 +65,7 @@ pub(crate) enum Command {
     /// Write the manual pages
     Man(ManArgs),
     /// Print the version
-    Version,
+    Version(VersionArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -116,6 +116,9 @@ pub(crate) enum ConfigCommand {
         /// What it is for
         #[arg(long, value_name = "PRESET")]
         preset: Preset,
+        /// Print it as JSON, which has no comments
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         output: OutputArgs,
     },
@@ -167,6 +170,16 @@ pub(crate) struct HealthArgs {
     /// How long to wait for an answer, in milliseconds
     #[arg(long, value_name = "MS", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) timeout_ms: u32,
+    /// Print the answer as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VersionArgs {
+    /// Print it as one JSON object, with the machine it is made for
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,6 +4,7 @@ mod counts;
 mod load;
 mod metrics;
 mod process;
+mod publisher;
 mod report;
 
 use std::num::NonZeroU32;
@@ -60,6 +61,9 @@ pub(crate) struct BenchArgs {
     /// How many connections publish
     #[arg(long, value_name = "N", default_value = "4")]
     publishers: NonZeroU32,
+    /// How many messages a request publishes at most, of those that are due; 1 for a request each
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    batch: u32,
     /// The process of the server, on this machine: what it takes of CPU and memory is shown too
     #[arg(long)]
     pid: Option<u32>,

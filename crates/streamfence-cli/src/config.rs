@@ -14,7 +14,12 @@ pub(crate) fn run(args: &ConfigArgs) -> Result<(), Failure> {
         ConfigCommand::Schema(output) => write(&streamfence_config::schema(), output, 0o666),
         ConfigCommand::Defaults { json: false, output } => write(&streamfence_config::defaults(), output, 0o666),
         ConfigCommand::Defaults { json: true, output } => write(&streamfence_config::defaults_as_json(), output, 0o666),
-        ConfigCommand::Init { preset, output } => write(&preset.text(), output, 0o666),
+        ConfigCommand::Init { preset, json: false, output } => write(&preset.text(), output, 0o666),
+        ConfigCommand::Init { preset, json: true, output } => {
+            // It has today's layout already; only the notation changes.
+            let converted = streamfence_config::convert(&preset.text(), "the preset");
+            write(&converted.map_err(Failure::other)?.json, output, 0o666)
+        }
         ConfigCommand::Convert { file, json, output } => {
             let name = file.display().to_string();
             let invalid = |why: streamfence_config::ConfigErrors| Failure::Config(why.to_string());

@@ -17,7 +17,7 @@ pub(crate) enum Failure {
     Listen(String),
     /// 5: nobody answers, or not any longer.
     Unreachable(String),
-    /// 6: the server does not take our key or token, or it does not allow this.
+    /// 6: the server does not take our key, token or certificate, or it does not allow this.
     Auth(String),
     /// 7: a message was not taken, or not for everybody.
     Rejected(String),

@@ -7,6 +7,8 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::args::{HealthArgs, Listen};
 use crate::exit::Failure;
 use crate::say;
@@ -21,7 +23,11 @@ pub(crate) fn run(args: &HealthArgs) -> Result<(), Failure> {
         .map_err(|why| Failure::Unreachable(format!("{address}: {why}")))?;
     let (status, word) =
         read(&answer).ok_or_else(|| Failure::Unreachable(format!("{address}: what answers there speaks no HTTP")))?;
+    if args.json {
+        say::line(json!({ "address": address, "asked": resource, "status": status, "state": word }))?;
+    }
     match status {
+        200 if args.json => Ok(()),
         200 => say::line(word),
         _ => Err(Failure::Other(format!("{address}: {resource} says {status} {word}"))),
     }

@@ -2,8 +2,8 @@
 //!
 //! Data goes to stdout, logs to stderr. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration invalid, 4 cannot listen,
 //! or not with the certificate given, or not spill where the configuration says, 5 cannot reach the server,
-//! 6 it does not take our key or token, 7 a message was rejected, 8 what was waited for did not come in time, 130
-//! interrupted.
+//! 6 it does not take our key, token or certificate, 7 a message was rejected, 8 what was waited for did not come in
+//! time, 130 interrupted.
 
 mod args;
 mod exit;
@@ -41,13 +41,14 @@ mod supervisor;
 mod table;
 mod tail;
 mod top;
+mod traces;
 mod watching;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, VersionArgs};
 
 fn main() -> ExitCode {
     let outcome = match Args::parse().command {
@@ -71,7 +72,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(*args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
-        Command::Version => version(),
+        Command::Version(args) => version(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,6 +80,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn version() -> Result<(), exit::Failure> {
-    say::line(concat!("streamfence ", env!("CARGO_PKG_VERSION")))
+fn version(args: &VersionArgs) -> Result<(), exit::Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    match args.json {
+        true => {
+            let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+            say::line(serde_json::json!({ "version": version, "os": os, "arch": arch }))
+        }
+        false => say::line(format_args!("streamfence {version}")),
+    }
 }

@@ -149,7 +149,9 @@ impl<'a> Reload<'a> {
                 running.serve_namespaces(settings.namespaces.iter().cloned());
             }
         }
-        tracing::info!(code = "reloaded", topics = new.catalog.topics().count(), "the new configuration holds");
+        let (topics, waiting) = (new.catalog.topics().count(), changes.iter().filter(|change| waits(change)).count());
+        let but = if waiting > 0 { ", but for what waits for a restart" } else { "" };
+        tracing::info!(code = "reloaded", topics, needs_restart = waiting, "the new configuration holds{but}");
         // What needs a restart is still as it was, and is said again with the next reload.
         let servers = old.servers.into_iter().map(|mut server| {
             if let Ok(now) = new.server(&server.name) {
@@ -192,7 +194,7 @@ fn changed(key: impl Into<String>, from: impl Into<String>, to: impl Into<String
     let effect = match effect {
         Effect::Live => "live",
         Effect::NewConnections => "new connections",
-        Effect::NeedsRestart => NEEDS_RESTART,
+        Effect::NeedsRestart => ChangedKey::NEEDS_RESTART,
     };
     ChangedKey { key: key.into(), from: from.into(), to: to.into(), effect }
 }
@@ -200,7 +202,7 @@ fn changed(key: impl Into<String>, from: impl Into<String>, to: impl Into<String
 /// One line of the difference.
 fn tell(change: &ChangedKey) {
     let ChangedKey { key, from, to, effect } = change;
-    if *effect == NEEDS_RESTART {
+    if waits(change) {
         let code = "needs_restart";
         tracing::warn!(code, key, from, to, "`{key}` has changed; that takes effect with a restart");
         return;
@@ -231,14 +233,20 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<ChangedKey> {
         let word = |settings: &Settings| format!("{:?}", settings.log.format).to_lowercase();
         add("log.format".into(), word(old), word(new));
     }
+    if old.tracing != new.tracing {
+        // Not what has changed: some of it is secret.
+        add("tracing".into(), "as it is".into(), "another".into());
+    }
     for pending in &new.spill_pending {
         add(pending.replace('`', ""), "as it is".into(), "another".into());
     }
     changes
 }
 
-/// What is said of a key that cannot change while it runs.
-const NEEDS_RESTART: &str = "needs restart";
+/// Whether it cannot change while it runs.
+fn waits(change: &ChangedKey) -> bool {
+    change.effect == ChangedKey::NEEDS_RESTART
+}
 
 #[cfg(test)]
 mod tests;

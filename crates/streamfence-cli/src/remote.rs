@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use streamfence_client::{Answer, Api, ClientError, Connector, Target, Trust, encoded};
+use streamfence_client::{Answer, Api, ClientError, Connector, Identity, Target, Trust, encoded};
 
 use crate::exit::Failure;
 use crate::say;
@@ -43,16 +43,31 @@ pub(crate) struct OperatorArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrustArgs {
     /// Trust these certificates, in PEM, instead of those that the system trusts
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "STREAMFENCE_CACERT")]
     cacert: Option<PathBuf>,
+    /// Show this certificate to a server that asks for one by TLS, with those between it and who signs for clients, in PEM
+    #[arg(long, value_name = "FILE", env = "STREAMFENCE_CLIENT_CERT")]
+    client_cert: Option<PathBuf>,
+    /// Its private key, in PEM and without a password; in the same file unless this says otherwise
+    #[arg(long, value_name = "FILE", env = "STREAMFENCE_CLIENT_KEY")]
+    client_key: Option<PathBuf>,
 }
 
 impl TrustArgs {
     /// A way to a server.
     pub(crate) fn connector(&self, target: &Target) -> Result<Connector, Failure> {
         let trust = self.cacert.clone().map_or(Trust::System, Trust::File);
-        Connector::new(target.clone(), &trust, PATIENCE).map_err(|why| match why {
-            ClientError::Untrusting { .. } => Failure::Listen(why.to_string()),
+        let identity = match (&self.client_cert, &self.client_key) {
+            (Some(certificates), key) => {
+                Some(Identity { certificates: certificates.clone(), key: key.as_ref().unwrap_or(certificates).clone() })
+            }
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(Failure::Usage("found --client-key alone; wanted --client-cert with it".into()));
+            }
+        };
+        Connector::new(target.clone(), &trust, identity.as_ref(), PATIENCE).map_err(|why| match why {
+            ClientError::Untrusting { .. } | ClientError::Unidentified { .. } => Failure::Listen(why.to_string()),
             why => failure(why),
         })
     }
@@ -169,9 +184,11 @@ pub(crate) fn failure(why: ClientError) -> Failure {
     }
 }
 
-/// Whether a code of the protocol, or the status of a refused upgrade, is about who we are.
+/// Whether a code of the protocol or of TLS, or the status of a refused upgrade, is about who we are.
 pub(crate) fn is_auth(code: &str) -> bool {
-    matches!(code, "AUTH_REJECTED" | "AUTH_RATE_LIMITED" | "UNAUTHORIZED") || code.starts_with("401")
+    const OURS: [&str; 5] =
+        ["AUTH_REJECTED", "AUTH_RATE_LIMITED", "UNAUTHORIZED", "CERTIFICATE_REQUIRED", "CERTIFICATE_REFUSED"];
+    OURS.contains(&code) || code.starts_with("401")
 }
 
 /// What the server answered, unless it is that it did not do it.

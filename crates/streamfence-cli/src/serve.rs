@@ -26,6 +26,7 @@ use crate::operator::{Known, Operator, Wish};
 use crate::reload::Reload;
 use crate::seldom::Seldom;
 use crate::spill::Stores;
+use crate::traces::Traces;
 use crate::watching::Watching;
 use crate::{api_keys, auth, descriptors, limits, log, memory, operator, reload, say, supervisor};
 
@@ -97,7 +98,8 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
         .observer(Arc::new(metrics.clone()))
         .memory_budget(budget.bytes)
         .listener(EventLog { stores: stores.names(), rejected: Seldom::default() });
-    let fence = stores.give_to(fence).build().map_err(Failure::other)?;
+    let traces = Traces::start(settings.tracing.as_ref(), &metrics)?;
+    let fence = traces.give_to(stores.give_to(fence)).build().map_err(Failure::other)?;
 
     let mut validators = Validators::new(&settings.servers)?;
     let keys = api_keys::keys(&settings.admin.keys)?;
@@ -160,7 +162,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
                 let generation = known.generation();
                 let seen = reload.look(&settings).await.map_err(|why| operator::invalid(&why));
                 // Whoever asked may have gone.
-                let _ = answer.send(seen.map(|changes| Reloaded { applied: false, generation, changes }));
+                let _ = answer.send(seen.map(|changes| Reloaded::new(false, generation, changes)));
                 continue;
             }
             News::Files => false,
@@ -171,7 +173,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
                 let (outcome, refused) = match outcome {
                     Ok(changes) => {
                         let generation = known.reloaded();
-                        (Ok(Reloaded { applied: true, generation, changes }), None)
+                        (Ok(Reloaded::new(true, generation, changes)), None)
                     }
                     Err((why, refused)) => (Err(operator::invalid(&why)), Some(refused)),
                 };
@@ -197,6 +199,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
         () = async {
             stop(fence, servers, drain).await;
             admin.finish().await;
+            traces.finish().await;
         } => {
             tracing::info!("stopped");
             Ok(())

@@ -77,17 +77,28 @@ pub(crate) struct ReloadArgs {
 
 pub(crate) fn reload(args: &ReloadArgs) -> Result<(), Failure> {
     args.operator.order("/admin/v1/reload", &json!({ "dryRun": args.dry_run }), |answer| {
-        let changes = answer["changes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let changes = answer["changes"].as_array().into_iter().flatten();
+        let (waiting, applied): (Vec<_>, Vec<_>) = changes.partition(|change| change["effect"] == "needs restart");
         let generation = plain(&answer["generation"]);
-        let head = match (changes, args.dry_run) {
-            ([], _) => format!("nothing has changed; generation {generation}"),
-            (_, true) => format!("would change, from generation {generation}:"),
-            (_, false) => format!("applied as generation {generation}:"),
+        let head = match (&applied[..], &waiting[..], args.dry_run) {
+            ([], [], _) => format!("nothing has changed; generation {generation}"),
+            ([], _, true) => format!("would change nothing of generation {generation}"),
+            ([], _, false) => format!("nothing of generation {generation} has changed"),
+            (_, _, true) => format!("would change, from generation {generation}:\n{}", table(&applied)),
+            (_, _, false) => format!("applied as generation {generation}:\n{}", table(&applied)),
         };
-        let mut table = Table::new(&["KEY", "FROM", "TO", "EFFECT"]);
-        changes.iter().for_each(|change| table.row(["key", "from", "to", "effect"].map(|word| plain(&change[word]))));
-        if changes.is_empty() { head } else { format!("{head}\n{table}") }
+        match &waiting[..] {
+            [] => head,
+            _ => format!("{}\nnot before a restart:\n{}", head.trim_end(), table(&waiting)),
+        }
     })
+}
+
+/// Keys of a configuration that have another value.
+fn table(changes: &[&Value]) -> Table {
+    let mut table = Table::new(&["KEY", "FROM", "TO", "EFFECT"]);
+    changes.iter().for_each(|change| table.row(["key", "from", "to", "effect"].map(|word| plain(&change[word]))));
+    table
 }
 
 #[derive(Debug, clap::Args)]

@@ -234,10 +234,13 @@ impl Subscriber<'_> {
         socket.emit("subscribe", &json!({ "topics": self.topics })).await
     }
 
-    /// Keeps what opens the session: whether it is another one, without subscriptions.
+    /// Keeps what opens the session, where the server keeps one: whether it is another one, without subscriptions.
     fn has_session(&mut self, session: &Value) -> bool {
-        let word = |key: &str| session[key].as_str().unwrap_or_default().to_owned();
-        self.session = Some(Session::Back { id: word("id"), secret: word("secret") });
+        let word = |key: &str| session[key].as_str().map(str::to_owned);
+        self.session = Some(match (word("id"), word("secret")) {
+            (Some(id), Some(secret)) => Session::Back { id, secret },
+            _ => Session::New,
+        });
         session["resumed"] != true
     }
 

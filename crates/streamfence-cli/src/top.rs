@@ -65,6 +65,8 @@ async fn top(args: &TopArgs) -> Result<(), Failure> {
                 }
                 Some(Key::Redraw) => {}
                 Some(Key::Quit) | None => return Ok(()),
+                // The terminal makes no signal of it while we draw.
+                Some(Key::Interrupt) => return Err(Failure::Interrupted("interrupted".into())),
             },
             Some(looked) = frames.recv() => view.take(looked),
         }
@@ -94,6 +96,7 @@ async fn look(
 
 enum Key {
     Quit,
+    Interrupt,
     Sort,
     Redraw,
 }
@@ -107,7 +110,7 @@ fn keys() -> mpsc::Receiver<Key> {
                 Event::Key(key) if key.kind == KeyEventKind::Release => continue,
                 Event::Key(key) => match key.code {
                     KeyCode::Char('q') | KeyCode::Esc => Key::Quit,
-                    KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Key::Quit,
+                    KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Key::Interrupt,
                     KeyCode::Char('s') => Key::Sort,
                     _ => continue,
                 },

@@ -49,6 +49,10 @@ fn version_is_data() {
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert_eq!(stdout, format!("streamfence {}\n", env!("CARGO_PKG_VERSION")));
     assert_eq!(run(&["--version"]).stdout, stdout);
+    let Finished { code, stdout, .. } = run(&["version", "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&stdout).expect("it is JSON");
+    assert_eq!((code, &said["version"]), (Some(0), &env!("CARGO_PKG_VERSION").into()));
+    assert_eq!((&said["os"], &said["arch"]), (&std::env::consts::OS.into(), &std::env::consts::ARCH.into()));
 }
 
 #[test]

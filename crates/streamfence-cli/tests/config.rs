@@ -48,6 +48,9 @@ fn every_preset_is_valid_without_a_warning_and_is_served() {
         }
         let file = directory.write("preset.yaml", &text);
         data(&["check", "--strict", &file]);
+        let json = data(&["config", "init", "--preset", preset, "--json"]);
+        let same: Value = serde_saphyr::from_str(&text).expect("it is YAML");
+        assert_eq!(serde_json::from_str::<Value>(&json).expect("it is JSON"), same, "{preset}");
         let mut served = Running::start(&[
             "serve",
             "--log-format",

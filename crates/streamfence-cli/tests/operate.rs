@@ -219,7 +219,18 @@ fn a_reload_says_what_changes() {
     assert!(looked.contains("/feed tick maxQueuedMessagesPerClient   16    17  live"), "{looked}");
     assert_eq!(scene.json(&["reload", "--dry-run"])["applied"], false);
     let applied = scene.done(&["reload"]);
-    assert!(applied.starts_with("applied as generation 3:\n"), "{applied}");
+    assert!(applied.starts_with("applied as generation 3:\n") && !applied.contains("restart"), "{applied}");
+    // What waits for a restart is told beside what is applied, and the order is carried out all the same.
+    let waiting = |text: &str| text.replacen("port: 0\n", "port: 0\n    pingIntervalMs: 9000\n", 1);
+    scene.directory.write("operate.yaml", &waiting(&changed.replace(": 17", ": 18")));
+    let applied = scene.done(&["reload"]);
+    let (holds, waits) = applied.split_once("not before a restart:\n").expect("both are told");
+    assert!(holds.starts_with("applied as generation 4:\n") && holds.contains("17    18  live"), "{applied}");
+    assert!(waits.contains("servers.open.pingIntervalMs") && !holds.contains("pingIntervalMs"), "{applied}");
+    let again = scene.done(&["reload"]);
+    assert!(again.starts_with("nothing of generation 5 has changed\nnot before a restart:\n"), "{again}");
+    let reloaded = |line: &Value| line["code"] == "reloaded" && line["needs_restart"] == 1;
+    assert_eq!(scene.running.lines().iter().filter(|line| reloaded(line)).count(), 2, "the log says so, too");
     scene.directory.write("operate.yaml", &CONFIG.replace("deliveryMode", "deliveryMood"));
     let Finished { code, stdout, stderr } = scene.run(&["reload"]);
     assert_eq!((code, stdout.as_str()), (Some(3), ""));
@@ -254,6 +265,24 @@ fn messages_that_were_given_up_are_listed_sent_again_and_forgotten() {
     assert_eq!(scene.json(&["dlq", "purge", "/alerts", "alert"]), json!({"count": 1}));
     let Finished { code, stderr, .. } = scene.run(&["dlq", "purge", "/alerts", "nothing"]);
     assert!(code == Some(1) && stderr.contains("UNKNOWN_TOPIC"), "{stderr}");
+}
+
+#[test]
+fn a_name_that_nobody_has_is_an_error_that_says_which_there_are() {
+    let scene = Scene::start();
+    for (arguments, wanted) in [
+        // It would wait without an end.
+        (&["tail", "--namespace", "/fed"][..], "unknown namespace `/fed`; there is `/feed`, "),
+        (&["tail", "--topic", "tikc"], "unknown topic `tikc`; there is `tick`, "),
+        (&["clients", "--topic", "tik"], "unknown topic `tik`; there is `tick`, "),
+        (&["clients", "--slow", "--namespace", "/fed"], "unknown namespace `/fed`; there is `/feed`, "),
+        (&["dlq", "list", "--namespace", "/feed", "--topic", "othr"], "in namespace `/feed`; there is `other`, `tick`"),
+        (&["dlq", "replay", "/alert", "alert"], "unknown namespace `/alert`; there is `/alerts`, "),
+    ] {
+        let Finished { code, stdout, stderr } = scene.run(arguments);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(wanted) && stderr.contains("UNKNOWN_TOPIC"), "{arguments:?}: {stderr}");
+    }
 }
 
 #[test]
@@ -375,6 +404,19 @@ fn a_bench_says_what_became_of_its_messages() {
     assert!(said["server"]["rssBytes"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{said}");
     assert!(said["server"]["cpuSeconds"].is_number(), "{said}");
 
+    assert_eq!(said["requests"], json!(published), "at such a rate each has a request of its own: {said}");
+
+    // Faster than one request after the other: what is due by then goes with the next one.
+    let fast = ["bench", "/roomy", "tick", "--server", &scene.open, "--duration", "0.5", "--rate", "50000"];
+    let fast = [&fast[..], &["--publishers", "1", "--clients", "1", "--payload-bytes", "10"]].concat();
+    let said = scene.json(&fast);
+    let (published, requests) = (said["published"].as_u64(), said["requests"].as_u64());
+    assert!(requests > Some(0) && requests < published, "{said}");
+    assert_eq!((&said["reports"]["matched"], said["reports"].get("status")), (&json!(published), None), "{said}");
+    assert_eq!(said["server"]["policies"]["published"], json!(published), "{said}");
+    let said = scene.json(&[&fast[..], &["--batch", "1"]].concat());
+    assert_eq!(said["requests"], said["published"], "{said}");
+
     let Finished { code, stdout, stderr } =
         scene.run(&[&load[..], &["--clients", "2", "--topic-is-no-option"]].concat());
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
@@ -387,6 +429,7 @@ fn a_bench_says_what_became_of_its_messages() {
     for (arguments, wanted) in [
         (&["bench", "/feed", "tick", "--clients", "0"][..], 2),
         (&["bench", "/feed", "tick", "--pid", "4294967295"], 2),
+        (&["bench", "/feed", "tick", "--batch", "1001"], 2),
         (&["bench", "/feed", "nothing", "--server", &scene.open], 1),
         (&["bench", "/feed", "tick", "--server", "127.0.0.1:1"], 5),
     ] {
@@ -408,14 +451,14 @@ fn top_prints_a_frame_or_draws_on_a_terminal() {
     assert!(code == Some(2) && stderr.contains("wants a terminal"), "{stderr}");
     assert_eq!(scene.run(&["top", "--json"]).code, Some(2));
 
+    let draw = |terminal: &Terminal| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_streamfence"));
+        let command = command.args(["top", "--admin", &scene.admin, "--interval", "0.05", "--key", READER]);
+        let command = command.stdin(terminal.other_side()).stdout(terminal.other_side()).stderr(Stdio::null());
+        command.spawn().expect("the binary runs")
+    };
     let mut terminal = Terminal::open();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_streamfence"))
-        .args(["top", "--admin", &scene.admin, "--interval", "0.05", "--key", READER])
-        .stdin(terminal.other_side())
-        .stdout(terminal.other_side())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary runs");
+    let mut child = draw(&terminal);
     // Later frames are drawn in pieces, where they differ: words are what is waited for.
     terminal.until("running");
     terminal.until(&client);
@@ -424,6 +467,14 @@ fn top_prints_a_frame_or_draws_on_a_terminal() {
     terminal.say("q");
     let status = child.wait().expect("it ends");
     assert_eq!(status.code(), Some(0));
+
+    // Ctrl-C is a key while it draws, and ends it as the signal would.
+    let mut terminal = Terminal::open();
+    let mut child = draw(&terminal);
+    terminal.until("running");
+    terminal.say("\u{3}");
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
 }
 
 /// Our side of a terminal.

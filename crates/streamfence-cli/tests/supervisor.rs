@@ -96,6 +96,9 @@ fn health_tells_a_server_that_is_ready_from_one_that_drains_and_from_none() {
     for address in [&public, &admin] {
         let asked = run(&["health", address]);
         assert_eq!((asked.code, asked.stdout.as_str()), (Some(0), "ready\n"), "{}", asked.stderr);
+        let said = json!({"address": address, "asked": "/readyz", "status": 200, "state": "ready"});
+        let asked = run(&["health", "--json", address]);
+        assert_eq!((asked.code, asked.stdout), (Some(0), format!("{said}\n")), "{}", asked.stderr);
     }
 
     // What a client does not ack keeps the drain from its end.
@@ -108,10 +111,14 @@ fn health_tells_a_server_that_is_ready_from_one_that_drains_and_from_none() {
     server.until("it drains", |_| run(&["health", &admin]).code == Some(1));
     let asked = run(&["health", &admin]);
     assert_eq!(asked.stderr, format!("streamfence: {admin}: /readyz says 503 draining\n"));
+    let asked = run(&["health", "--json", &admin]);
+    assert!(asked.code == Some(1) && asked.stdout.contains(r#""state":"draining","status":503"#), "{asked:?}");
     let asked = run(&["health", "--live", &admin]);
     assert_eq!((asked.code, asked.stdout.as_str()), (Some(0), "ok\n"), "{}", asked.stderr);
 
     server.interrupt("TERM");
+    let asked = run(&["health", "--json", &admin]);
+    assert_eq!((asked.code, asked.stdout.as_str()), (Some(5), ""), "nobody has answered");
     let asked = run(&["health", &admin]);
     assert_eq!(asked.code, Some(5));
     assert!(asked.stderr.starts_with(&format!("streamfence: {admin}: ")), "{}", asked.stderr);

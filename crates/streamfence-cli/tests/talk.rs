@@ -25,6 +25,7 @@ servers:
         overflowAction: DROP_OLDEST
         maxQueuedMessagesPerClient: 16
         gapNotices: true
+        sessionRetentionMs: 0
       - path: /orders
         topics: [order]
         maxQueuedMessagesPerClient: 2
@@ -253,6 +254,11 @@ fn a_session_comes_back_and_hears_what_it_missed() {
         .map(|line| line["resumed"].clone())
         .collect();
     assert_eq!(resumed, [json!(false), json!(true)]);
+
+    // Where none is kept it is told so, and goes on without.
+    let subscriber = scene.subscribe(&["/feed", "tick", "--session"]);
+    assert!(heard(&subscriber.printed()).iter().any(|line| line["type"] == "session" && line["retentionMs"] == 0));
+    drop(subscriber);
 
     // Without one, a connection that is lost is the end.
     let mut subscriber = Running::start(&["subscribe", "--json", &relay.address, "/alerts", "alert"]);

@@ -210,10 +210,10 @@ impl Api {
         }
     }
 
-    fn unreachable(&self, why: impl std::error::Error) -> ClientError {
+    fn unreachable(&self, why: impl std::error::Error + 'static) -> ClientError {
         // The library says no more than "connection error" where its source says which.
-        let why = why.source().map_or_else(|| why.to_string(), |source| format!("{why}: {source}"));
-        ClientError::Unreachable { target: self.connector.target().to_string(), why }
+        let words = why.source().map_or_else(|| why.to_string(), |source| format!("{why}: {source}"));
+        ClientError::of_connection(self.connector.target().to_string(), &why, words)
     }
 }
 

@@ -9,9 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
 
 use crate::error::ClientError;
 use crate::pace::{Pace, Paced};
@@ -25,6 +25,15 @@ pub enum Trust {
     System,
     /// Those of this file, in PEM.
     File(PathBuf),
+}
+
+/// Who we are, where a server that is spoken to with TLS asks for a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The file with our certificate, in PEM, and with those between it and who signs for clients.
+    pub certificates: PathBuf,
+    /// The file with its private key, in PEM and without a password; it may be the same.
+    pub key: PathBuf,
 }
 
 /// Connects to one server. A clone is cheap.
@@ -42,12 +51,17 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Connector {
-    /// Connects there, and waits at most so long for it.
+    /// Connects there, and waits at most so long for it. What it is to be trusted by, and who we are, matters with TLS alone.
     ///
     /// # Errors
-    /// The server wants TLS and there are no certificates that could vouch for it.
-    pub fn new(target: Target, trust: &Trust, patience: Duration) -> Result<Self, ClientError> {
-        let tls = target.is_tls.then(|| tls(trust)).transpose()?;
+    /// The server wants TLS, and there are no certificates that could vouch for it, or ours cannot be used.
+    pub fn new(
+        target: Target,
+        trust: &Trust,
+        identity: Option<&Identity>,
+        patience: Duration,
+    ) -> Result<Self, ClientError> {
+        let tls = target.is_tls.then(|| tls(trust, identity)).transpose()?;
         Ok(Self { target, tls, patience })
     }
 
@@ -66,7 +80,7 @@ impl Connector {
         };
         match self.in_time(connecting).await? {
             Ok(stream) => Ok(stream),
-            Err(why) => Err(ClientError::Unreachable { target: self.target.to_string(), why: why.to_string() }),
+            Err(why) => Err(ClientError::of_connection(self.target.to_string(), &why, why.to_string())),
         }
     }
 
@@ -120,7 +134,7 @@ async fn tcp(host: &str, port: u16, pace: Option<Pace>) -> io::Result<TcpStream>
     Err(last)
 }
 
-fn tls(trust: &Trust) -> Result<TlsConnector, ClientError> {
+fn tls(trust: &Trust, identity: Option<&Identity>) -> Result<TlsConnector, ClientError> {
     let mut roots = RootCertStore::empty();
     match trust {
         Trust::File(file) => {
@@ -144,7 +158,31 @@ fn tls(trust: &Trust) -> Result<TlsConnector, ClientError> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring knows TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match identity {
+        None => config.with_no_client_auth(),
+        Some(identity) => {
+            let (chain, key) = identity.read()?;
+            let unfit = |why: Error| ClientError::Unidentified { file: identity.key.clone(), why: why.to_string() };
+            config.with_client_auth_cert(chain, key).map_err(unfit)?
+        }
+    };
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+impl Identity {
+    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), ClientError> {
+        let wrong = |file: &PathBuf, why: String| ClientError::Unidentified { file: file.clone(), why };
+        let (chain, key) = (&self.certificates, &self.key);
+        let certificates = CertificateDer::pem_file_iter(chain).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let certificates = certificates.map_err(|why| wrong(chain, why.to_string()))?;
+        if certificates.is_empty() {
+            return Err(wrong(chain, "it holds no certificate".to_owned()));
+        }
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|why| match why {
+            pem::Error::NoItemsFound => wrong(key, "it holds no private key that needs no password".to_owned()),
+            why => wrong(key, why.to_string()),
+        })?;
+        Ok((certificates, key))
+    }
 }

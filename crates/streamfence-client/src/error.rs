@@ -1,7 +1,11 @@
 //! Why a server could not be talked to.
 
+use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use tokio_rustls::rustls::{self, AlertDescription as Alert};
 
 /// Why a server could not be talked to, or not any longer.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +35,16 @@ pub enum ClientError {
         /// What is wrong with it.
         why: String,
     },
-    /// The server does not want this client: a code of the protocol such as `AUTH_REJECTED`, or the status of an HTTP
-    /// answer.
+    /// We are asked for a certificate, and ours cannot be used.
+    #[error("{}: {why}; wanted a certificate and its private key in PEM", file.display())]
+    Unidentified {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The server does not want this client: a code of the protocol such as `AUTH_REJECTED`, the status of an HTTP
+    /// answer, or `CERTIFICATE_REQUIRED` and `CERTIFICATE_REFUSED` of TLS.
     #[error("refused by {target}: {code}{}", detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
     Refused {
         /// Where.
@@ -66,4 +78,40 @@ pub enum ClientError {
         /// What is wrong with the answer.
         why: String,
     },
+}
+
+impl ClientError {
+    /// Why a connection did not come about: the other side refused who we are, or this.
+    pub(crate) fn of_connection(target: String, error: &(dyn Error + 'static), why: String) -> Self {
+        let refused = |code: &str, alert| Self::Refused {
+            target: target.clone(),
+            code: code.to_owned(),
+            detail: Some(format!("the TLS alert {alert:?}")),
+        };
+        match alert(error) {
+            Some(alert @ Alert::CertificateRequired) => refused("CERTIFICATE_REQUIRED", alert),
+            Some(
+                alert @ (Alert::BadCertificate
+                | Alert::UnsupportedCertificate
+                | Alert::CertificateRevoked
+                | Alert::CertificateExpired
+                | Alert::CertificateUnknown
+                | Alert::UnknownCA
+                | Alert::AccessDenied
+                | Alert::DecryptError),
+            ) => refused("CERTIFICATE_REFUSED", alert),
+            _ => Self::Unreachable { target, why },
+        }
+    }
+}
+
+/// What the other side said by TLS when it ended the connection, wherever in an error that stands.
+fn alert(error: &(dyn Error + 'static)) -> Option<Alert> {
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let inner = inner.map(|inner| -> &(dyn Error + 'static) { inner });
+    match inner.unwrap_or(error).downcast_ref::<rustls::Error>() {
+        Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
+        Some(_) => None,
+        None => alert(inner.or_else(|| error.source())?),
+    }
 }

@@ -1,6 +1,6 @@
 //! A client of StreamFence: what its command line talks with.
 //!
-//! A [`Connector`] knows where a server is and whom to trust. Over it a [`Socket`] enters a namespace by Socket.IO, on a
+//! A [`Connector`] knows where a server is, whom to trust, and who we are. Over it a [`Socket`] enters a namespace by Socket.IO, on a
 //! websocket, reads as fast or as slowly as it is told to, and [`Message`] finds in what comes what a topic brought. An
 //! [`Api`] talks to the HTTP API of a server, and [`Events`] are what it tells as they happen.
 //!
@@ -21,7 +21,7 @@ mod error;
 mod pace;
 
 pub use api::{Answer, Api};
-pub use connector::{Connector, Trust};
+pub use connector::{Connector, Identity, Trust};
 pub use error::ClientError;
 pub use events::Events;
 pub use message::Message;

@@ -125,7 +125,7 @@ impl Socket {
         let stream = match client_async(ClientRequestBuilder::new(uri), stream).await {
             Ok((stream, _answer)) => stream,
             Err(Error::Http(answer)) => return Err(refused(&target, &answer)),
-            Err(why) => return Err(unreachable(format!("no websocket: {why}"))),
+            Err(why) => return Err(ClientError::of_connection(target, &why, format!("no websocket: {why}"))),
         };
         let heartbeat = Heartbeat { longest: None, heard: Instant::now() };
         let namespace = options.namespace.clone();

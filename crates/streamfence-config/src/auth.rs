@@ -157,7 +157,7 @@ pub(crate) fn what_is_no_digest(text: &str) -> Option<(&'static str, &'static st
 }
 
 /// What a text is that a client could not show everywhere.
-fn what_no_header_has(text: &str) -> Option<(&'static str, &'static str)> {
+pub(crate) fn what_no_header_has(text: &str) -> Option<(&'static str, &'static str)> {
     let is_odd = text.contains(char::is_control) || text.trim() != text;
     let wanted = "one that a client can show in a header";
     is_odd.then_some(("a text with blanks around it or control characters", wanted))
@@ -278,7 +278,7 @@ fn hook(block: &Block, part: &str, report: &mut Report<'_>) -> Option<AuthHookSe
     })
 }
 
-fn is_url(text: &str) -> bool {
+pub(crate) fn is_url(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else { return false };
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     !host.is_empty()

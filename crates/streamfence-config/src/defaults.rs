@@ -121,7 +121,7 @@ fn explained(key: &Key) -> String {
 /// Whether it would say something that does not hold without it, or would be warned of.
 fn is_silent(key: &Key) -> bool {
     let is_part_of_the_frame = matches!((key.section, key.name), (Section::Namespace, "path" | "topics"));
-    let is_extra_block = matches!(key.kind, Kind::Block) && key.section != Section::File;
+    let is_extra_block = matches!(key.kind, Kind::Block) && (key.section != Section::File || key.name == "tracing");
     let has_no_default = default(key).is_none() && !matches!(key.kind, Kind::Block | Kind::List(_));
     let is_extra_list = matches!(inside(key), Some(Inside::Texts));
     // Warned of where nobody is asked for a token.
@@ -141,9 +141,14 @@ fn value(key: &Key) -> Option<Tree> {
         (Kind::Optional { min, .. }, _) => Tree::number(min),
         (Kind::Word { of }, _) => Tree::text(of[0]),
         (Kind::Secret | Kind::SecretTexts, _) => Tree::text(format!("${{file:{}}}", example(key))),
-        (Kind::Secrets, _) => Tree::block([("somebody", Tree::text(format!("${{file:{}}}", example(key))))]),
+        (Kind::Secrets, _) => Tree::block([(holder(key), Tree::text(format!("${{file:{}}}", example(key))))]),
         _ => Tree::text(example(key)),
     })
+}
+
+/// A name for somebody, or something, that has a secret.
+fn holder(key: &Key) -> &'static str {
+    if key.section == Section::Tracing { "authorization" } else { "somebody" }
 }
 
 /// A name for what has one of the operator's choosing.
@@ -168,6 +173,7 @@ fn example(key: &Key) -> &'static str {
         "jwksPath" => "keys.json",
         "url" => "http://127.0.0.1:8080/authorize",
         "staticTokens" => "token",
+        "headers" => "collector-token",
         "keys" => "publish-key",
         "scopes" => "publish",
         "topics" => "/feed/*",

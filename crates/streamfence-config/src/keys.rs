@@ -10,7 +10,7 @@ use Kind::{
 };
 use Section::{
     Admin, AdminKey, AuthFailures, AuthHook, Backoff, File, Jwt, Log, Namespace, Policy, Server, SlowClient, Spill,
-    Tls, Topic,
+    Tls, Topic, Tracing,
 };
 use Section::{EventRate, HandshakeRate, InboundEvents, InboundRate, PrincipalRate};
 
@@ -71,10 +71,12 @@ pub enum Section {
     AdminKey,
     /// Under `log`.
     Log,
+    /// Under `tracing`.
+    Tracing,
 }
 
 impl Section {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         File,
         Server,
         HandshakeRate,
@@ -95,6 +97,7 @@ impl Section {
         Admin,
         AdminKey,
         Log,
+        Tracing,
     ];
 
     fn place(self) -> &'static str {
@@ -119,6 +122,7 @@ impl Section {
             Admin => "under `admin`",
             AdminKey => "under `admin.keys.<name>`",
             Log => "under `log`",
+            Tracing => "under `tracing`",
         }
     }
 }
@@ -243,6 +247,7 @@ pub const KEYS: &[Key] = &[
     key(File, "servers", Block, "The servers, each under a name of its own; at least one."),
     key(File, "admin", Block, "The address of publish API, metrics and health."),
     key(File, "log", Block, "What is logged, and how."),
+    key(File, "tracing", Block, "Where the ways of messages are told as OpenTelemetry traces. Without it there are none; `tracing: {}` is enough to have them."),
     key(File, "watch", Flag { default: true }, "Whether this file, the files it refers to and those of `tls` and `jwt` are watched, and taken up when they change; without it they are read again on `SIGHUP` alone."),
 
     key(Server, "host", Text { default: Some("0.0.0.0") }, "The address to listen on; `unix:/path` is a Unix socket and takes no port."),
@@ -405,6 +410,13 @@ pub const KEYS: &[Key] = &[
 
     key(Log, "level", choice(&["info", "error", "warn", "debug", "trace"]), "The least important line that is logged."),
     key(Log, "format", choice(&["text", "json"]), "The shape of a line."),
+
+    key(Tracing, "endpoint", Text { default: Some("http://localhost:4318") }, "The collector that takes OTLP over HTTP: `http://` or `https://`; `/v1/traces` is added where there is no path. Without it that of `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or `OTEL_EXPORTER_OTLP_ENDPOINT`, if there is one."),
+    key(Tracing, "headers", Secrets, "Headers of each request to it, as `name: value`; better `${ENV}` than a token itself."),
+    key(Tracing, "protocol", choice(&["http/protobuf", "http/json"]), "How spans are written."),
+    key(Tracing, "sampleRatio", Decimal { min: 0.0, max: 1.0, default: 0.0 }, "Of which share of the publishes that say nothing of a trace there is one. What says of itself that it is sampled is told always, and what says it is not never."),
+    key(Tracing, "timeoutMs", number(1, 60_000, 10_000), "How long the collector may take for up to 512 spans; then they are dropped, and counted."),
+    key(Tracing, "serviceName", Text { default: Some("streamfence") }, "What the collector calls this service. Without it the name that `OTEL_SERVICE_NAME` says, if there is one."),
 ];
 
 /// The key of one of these sections that is spelled so, in camelCase or snake_case.

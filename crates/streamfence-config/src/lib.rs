@@ -29,6 +29,7 @@ mod resolve;
 mod slow_client;
 mod spill;
 mod tls;
+mod tracing;
 
 mod load;
 mod secrets;
@@ -61,7 +62,8 @@ pub use schema::schema;
 pub use settings::{
     AdminKeySettings, AdminScope, AdminSettings, AuthFailureSettings, AuthHookSettings, AuthSettings,
     EngineIoTransport, JwtAlgorithm, JwtKeySource, JwtSettings, Listen, LogFormat, LogLevel, LogSettings, Secret,
-    ServerSettings, Settings, SpillSettings, StaticToken, TlsClientAuth, TlsProtocol, TlsSettings, UnknownServer,
+    ServerSettings, Settings, SpillSettings, StaticToken, TlsClientAuth, TlsProtocol, TlsSettings, TracingProtocol,
+    TracingSettings, UnknownServer,
 };
 pub use source::Source;
 pub use watch::{News, Watch};

@@ -23,6 +23,7 @@ use crate::settings::{EngineIoTransport, Listen, LogFormat, LogLevel, LogSetting
 use crate::settings::{ServerSettings, Settings, SpillSettings};
 use crate::spill::{self, Stores};
 use crate::tls;
+use crate::tracing;
 
 /// What a text is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,7 @@ fn file_settings(root: Node, mut stores: Stores<'_>, report: &mut Report<'_>) ->
     }
     let mut admin = section(&mut file, "admin", &[Section::Admin], report);
     let log = section(&mut file, "log", &[Section::Log], report);
+    let tracing = tracing::resolve(&mut file, report);
     let (spill_stores, spill_pending) = stores.settings();
     let admin_listen = listen(&admin, "admin", &mut addresses, report);
     let settings = Settings {
@@ -115,6 +117,7 @@ fn file_settings(root: Node, mut stores: Stores<'_>, report: &mut Report<'_>) ->
                 other => unreachable!("the table of keys has no format {other}"),
             },
         },
+        tracing,
         watch: file.flag("watch"),
         sources: Vec::new(),
         catalog: Arc::default(),

@@ -13,11 +13,13 @@ use crate::source::Source;
 
 mod admin;
 mod auth;
+mod tracing;
 
 pub use admin::{AdminKeySettings, AdminScope, AdminSettings};
 pub use auth::{
     AuthFailureSettings, AuthHookSettings, AuthSettings, JwtAlgorithm, JwtKeySource, JwtSettings, Secret, StaticToken,
 };
+pub use tracing::{TracingProtocol, TracingSettings};
 
 /// A whole, valid file.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// The log.
     pub log: LogSettings,
+    /// Where traces go; `None` where there are none.
+    pub tracing: Option<TracingSettings>,
     /// Whether the files it was read from are watched.
     pub watch: bool,
     /// The files it was read from: itself, and those its values refer to. Empty where it was no file.

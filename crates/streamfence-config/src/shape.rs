@@ -27,6 +27,7 @@ pub(crate) fn inside(key: &Key) -> Option<Inside> {
         (Section::File, "admin") => Inside::Keys(&[Section::Admin]),
         (Section::Admin, "keys") => Inside::Named(&[Section::AdminKey]),
         (Section::File, "log") => Inside::Keys(&[Section::Log]),
+        (Section::File, "tracing") => Inside::Keys(&[Section::Tracing]),
         (Section::Server, "tls") => Inside::Keys(&[Section::Tls]),
         (Section::Server, "jwt") => Inside::Keys(&[Section::Jwt]),
         (Section::Server, "authHook") => Inside::Keys(&[Section::AuthHook]),

@@ -130,6 +130,7 @@ fn file_with(section: Section, name: &str, value: &str) -> String {
             file(&format!("admin: {{keys: {{ops: {{{given}{scopes}{name}: {value}}}}}}}"))
         }
         Section::Log => file(&format!("log: {{{name}: {value}}}")),
+        Section::Tracing => file(&format!("tracing: {{{name}: {value}}}")),
     }
 }
 
@@ -752,7 +753,8 @@ fn every_key_is_read_under_both_spellings() {
 /// What a file comes to, without the hash maps of the catalog, whose order is nobody's.
 fn outcome(settings: &Settings) -> String {
     let classes: Vec<_> = settings.catalog.topics().map(|topic| settings.catalog.class(topic)).collect();
-    format!("{:?} {:?} {:?} {:?} {classes:?}", settings.servers, settings.admin, settings.log, settings.watch)
+    let Settings { servers, admin, log, tracing, watch, .. } = settings;
+    format!("{servers:?} {admin:?} {log:?} {tracing:?} {watch:?} {classes:?}")
 }
 
 /// The outcome of a file in which one key has one value, where its topic is one that every key means something to.
@@ -1007,12 +1009,16 @@ fn the_reference_has_a_row_for_every_key() {
         assert!(page.contains(&format!("| `{}` |", key.name)), "{}", key.name);
     }
     expect![[r#"
-        Keys under `log`
+        Keys under `tracing`
 
         | key | takes | default | meaning |
         |---|---|---|---|
-        | `level` | `info`, `error`, `warn`, `debug`, `trace` | `info` | The least important line that is logged. |
-        | `format` | `text`, `json` | `text` | The shape of a line. |
+        | `endpoint` | a text | `http://localhost:4318` | The collector that takes OTLP over HTTP: `http://` or `https://`; `/v1/traces` is added where there is no path. Without it that of `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or `OTEL_EXPORTER_OTLP_ENDPOINT`, if there is one. |
+        | `headers` | names, each with a text | none | Headers of each request to it, as `name: value`; better `${ENV}` than a token itself. |
+        | `protocol` | `http/protobuf`, `http/json` | `http/protobuf` | How spans are written. |
+        | `sampleRatio` | 0 to 1 | `0` | Of which share of the publishes that say nothing of a trace there is one. What says of itself that it is sampled is told always, and what says it is not never. |
+        | `timeoutMs` | 1 to 60000 | `10000` | How long the collector may take for up to 512 spans; then they are dropped, and counted. |
+        | `serviceName` | a text | `streamfence` | What the collector calls this service. Without it the name that `OTEL_SERVICE_NAME` says, if there is one. |
     "#]]
     .assert_eq(page.split("### ").last().unwrap());
 }

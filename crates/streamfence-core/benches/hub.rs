@@ -140,6 +140,7 @@ impl Shard {
             key: None,
             published: self.now,
             expires: None,
+            trace: None,
             body,
         });
         let fanout = self.hub.publish(&message, None, self.now);

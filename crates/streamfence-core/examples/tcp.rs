@@ -211,7 +211,7 @@ impl Shard {
                 let bytes = encode(kind, &frame.topic, &[&id_bytes(id), &frame.payload]);
                 let payload = bytes.len() - frame.payload.len()..bytes.len();
                 let body = Body { bytes, payload, attachments: Box::default() };
-                let message = Message { topic, id, key: None, published: now, expires: None, body };
+                let message = Message { topic, id, key: None, published: now, expires: None, trace: None, body };
                 // What the answer says - how many lanes took it, how many refused - a publisher with a receipt would get.
                 let _ = self.hub.publish(&Arc::new(message), None, now);
             }
@@ -347,7 +347,10 @@ fn to_frame(what: Transmit) -> Option<Bytes> {
             encode(kind::ERROR, topic.as_deref().unwrap_or_default(), &[text.as_bytes()])
         }
         // Sessions that survive a connection, names, and unsubscribing have no words on this wire.
-        Transmit::Unsubscribed { .. } | Transmit::Session { .. } | Transmit::Authenticated { .. } => return None,
+        Transmit::Unsubscribed { .. }
+        | Transmit::Session { .. }
+        | Transmit::NoSession { .. }
+        | Transmit::Authenticated { .. } => return None,
     })
 }
 

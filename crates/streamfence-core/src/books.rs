@@ -10,11 +10,13 @@ use crate::awaited::Awaited;
 use crate::catalog::Catalog;
 use crate::delays::Delay;
 use crate::event::{Event, GiveUpReason};
+use crate::in_flight::Departed;
 use crate::lane::{Admission, Rejection};
 use crate::message::{ClientId, Message, TopicId};
 use crate::output::GivenUp;
 use crate::stats::{AckOutcome, TopicStats};
 use crate::topic::TopicEntry;
+use crate::trace::{DeliveryOutcome, Ending, Traces};
 
 /// Totals per topic, and events not yet handed out.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct Books {
     given_up: VecDeque<Box<GivenUp>>,
     /// Messages whose acks somebody waits for.
     pub(crate) awaited: Awaited,
+    /// What is to be told of messages whose ways are recorded.
+    pub(crate) traces: Traces,
     /// Messages held by lanes now: queued, in flight and spilled, each counted once per lane.
     resident: u64,
     /// Of those, messages that have spilled and that their lanes have not taken in.
@@ -46,6 +50,7 @@ impl Books {
             events: VecDeque::new(),
             given_up: VecDeque::new(),
             awaited: Awaited::default(),
+            traces: Traces::default(),
             resident: 0,
             spilled: 0,
             last_wait: None,
@@ -194,6 +199,8 @@ impl Books {
         if !awaits_ack {
             self.stats_mut(topic).delivered += 1;
             self.resident -= 1;
+            let outcome = DeliveryOutcome::Sent;
+            self.traces.end(message, || Ending { client, sent: Some(now), attempts: attempt, outcome });
         }
     }
 
@@ -203,8 +210,10 @@ impl Books {
     fn wait(&mut self, published: Instant, now: Instant) -> Delay {
         match self.last_wait {
             Some((since, until, delay)) if since == published && until == now => delay,
-            _ => {
-                let delay = Delay::of(now.saturating_duration_since(published));
+            last => {
+                // A client that is behind gets one after the other, and they have waited about as long.
+                let like = last.map_or_else(Delay::default, |(.., delay)| delay);
+                let delay = like.next(now.saturating_duration_since(published));
                 self.last_wait = Some((published, now, delay));
                 delay
             }
@@ -220,12 +229,26 @@ impl Books {
         }
     }
 
-    /// An ack released a message so long after it was sent for the first time.
-    pub(crate) fn took_to_ack(&mut self, topic: TopicId, took: Duration) {
-        self.stats_mut(topic).acked_after.count(took);
+    /// An ack released a message.
+    pub(crate) fn released(&mut self, client: ClientId, departed: &Departed, now: Instant) {
+        let Departed { message, sent, attempts } = departed;
+        self.stats_mut(message.topic.id).acked_after.count(now.saturating_duration_since(*sent));
+        let (outcome, attempts) = (DeliveryOutcome::Acked, *attempts);
+        self.traces.end(message, || Ending { client, sent: Some(*sent), attempts, outcome });
     }
 
-    pub(crate) fn exhausted(&mut self, client: ClientId, message: Arc<Message>, attempts: u32, reason: GiveUpReason) {
+    /// A message that was in flight had its time.
+    pub(crate) fn overdue(&mut self, client: ClientId, departed: &Departed) {
+        let Departed { message, sent, attempts } = departed;
+        let (outcome, attempts) = (DeliveryOutcome::Expired, *attempts);
+        self.traces.end(message, || Ending { client, sent: Some(*sent), attempts, outcome });
+        self.expired(message.topic.id, 1);
+    }
+
+    pub(crate) fn exhausted(&mut self, client: ClientId, departed: Departed, reason: GiveUpReason) {
+        let Departed { message, sent, attempts } = departed;
+        let outcome = DeliveryOutcome::GivenUp(reason);
+        self.traces.end(&message, || Ending { client, sent: Some(sent), attempts, outcome });
         self.stats_mut(message.topic.id).exhausted += 1;
         self.resident -= 1;
         let (namespace, topic) = names(&message.topic);

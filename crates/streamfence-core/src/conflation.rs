@@ -102,24 +102,26 @@ impl Conflation {
         self.waits[self.number(key)?].held.as_ref()
     }
 
-    /// Holds a value for a key that waits, in place of the one held before.
-    pub(crate) fn hold(&mut self, key: Option<&Key>, message: &Arc<Message>) {
+    /// Holds a value for a key that waits, in place of the one held before, which it gives up.
+    pub(crate) fn hold(&mut self, key: Option<&Key>, message: &Arc<Message>) -> Option<Arc<Message>> {
         let place = self.number(key).expect("the key waits: `is_waiting` said so");
         self.bytes += message.size_bytes();
-        match self.waits[place].held.replace(message.clone()) {
+        let older = self.waits[place].held.replace(message.clone());
+        match &older {
             Some(older) => self.bytes -= older.size_bytes(),
             None => self.holding.push(Reverse(self.first + place as u64)),
         }
+        older
     }
 
     /// Gives up the value held for a key. A walk over what is held: for a value too large for its place, which is rare.
-    pub(crate) fn remove(&mut self, key: Option<&Key>) {
-        let Some(place) = self.number(key) else { return };
-        if let Some(message) = self.waits[place].held.take() {
-            self.bytes -= message.size_bytes();
-            let number = self.first + place as u64;
-            self.holding.retain(|&Reverse(other)| other != number);
-        }
+    pub(crate) fn remove(&mut self, key: Option<&Key>) -> Option<Arc<Message>> {
+        let place = self.number(key)?;
+        let message = self.waits[place].held.take()?;
+        self.bytes -= message.size_bytes();
+        let number = self.first + place as u64;
+        self.holding.retain(|&Reverse(other)| other != number);
+        Some(message)
     }
 
     /// Gives up the value that would be sent first.
@@ -192,6 +194,7 @@ mod tests {
             key: Some(key.to_string().into()),
             published: now,
             expires: None,
+            trace: None,
             body: Body::plain("value".into()),
         })
     }

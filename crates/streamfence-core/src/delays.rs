@@ -47,7 +47,7 @@ impl Delays {
 }
 
 /// How long one thing took, and which of the lengths that is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delay {
     bucket: usize,
     us: u64,
@@ -55,9 +55,23 @@ pub(crate) struct Delay {
 
 impl Delay {
     pub(crate) fn of(took: Duration) -> Self {
-        let us = took.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(took.subsec_micros()));
+        let us = microseconds(took);
         Self { bucket: BUCKETS_US.partition_point(|most| *most < us), us }
     }
+
+    /// The same for something that took about as long as this one: it is looked up only where it did not.
+    #[inline]
+    pub(crate) fn next(self, took: Duration) -> Self {
+        let (us, bucket) = (microseconds(took), self.bucket);
+        let is_more = bucket == 0 || BUCKETS_US[bucket - 1] < us;
+        let is_less = BUCKETS_US.get(bucket).is_none_or(|most| us <= *most);
+        if is_more && is_less { Self { bucket, us } } else { Self::of(took) }
+    }
+}
+
+#[inline]
+fn microseconds(took: Duration) -> u64 {
+    took.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(took.subsec_micros()))
 }
 
 const fn in_microseconds(seconds: [f64; DELAY_BUCKETS_S.len()]) -> [u64; DELAY_BUCKETS_S.len()] {
@@ -83,6 +97,18 @@ mod tests {
             delays.count(end + Duration::from_micros(1));
             assert_eq!((delays.counts[bucket], delays.counts[bucket + 1]), (1, 1), "around {end:?}");
             assert_eq!(delays.sum_us, 2 * end.as_micros() as u64 + 1);
+        }
+    }
+
+    #[test]
+    fn what_is_counted_after_something_else_is_counted_the_same() {
+        let lengths: Vec<u64> =
+            BUCKETS_US.into_iter().flat_map(|end| [end - 1, end, end + 1]).chain([0, u64::MAX]).collect();
+        for before in &lengths {
+            let before = Delay::of(Duration::from_micros(*before));
+            for took in lengths.iter().map(|us| Duration::from_micros(*us)) {
+                assert_eq!(before.next(took), Delay::of(took), "{took:?} after {before:?}");
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
 
+mod acks;
 mod audience;
 mod awaited;
 pub mod census;
@@ -18,6 +19,7 @@ mod principal;
 mod refill;
 mod reload;
 mod retention;
+pub mod slow;
 mod spill;
 mod spills;
 mod topics;
@@ -35,6 +37,7 @@ use self::pressure::Strain;
 pub use self::pressure::{Pressure, PressureCost, Relief};
 use self::principal::{Identity, Principals};
 pub use self::reload::Reload;
+use self::slow::SlowCounts;
 use self::spills::Spills;
 use self::topics::Topics;
 use crate::books::{Books, names};
@@ -42,12 +45,9 @@ use crate::catalog::Catalog;
 use crate::event::{CloseReason, Event, Transport, UnsubscribeReason};
 use crate::lane::{Wishes, earlier};
 use crate::link::{Link, Room};
-use crate::message::{
-    ClientId, Epoch, LinkKey, Message, MessageId, NamespaceId, Position, RequestId, SessionKey, TopicId,
-};
+use crate::message::{ClientId, Epoch, LinkKey, Message, NamespaceId, Position, RequestId, SessionKey, TopicId};
 use crate::output::{Batch, Output, Transmit};
 use crate::session::Session;
-use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 
 /// How many things one batch holds at most: enough for one full window, few enough that nobody waits long.
@@ -87,6 +87,7 @@ const SPARE_DEADLINES: usize = 64;
 ///     key: None,
 ///     published: now,
 ///     expires: None,
+///     trace: None,
 ///     body: Body::plain("hello".into()),
 /// }), None, now);
 ///
@@ -129,6 +130,8 @@ pub struct Hub {
     strain: Strain,
     /// The logs of topics whose lanes have spilled.
     spills: Spills,
+    /// How many clients were slow at the last tick, by namespace.
+    slow: Vec<SlowCounts>,
 }
 
 #[derive(Debug)]
@@ -185,6 +188,7 @@ impl Hub {
             is_crowded: false,
             strain: Strain::default(),
             spills: Spills::default(),
+            slow: Vec::new(),
         }
     }
 
@@ -346,6 +350,7 @@ impl Hub {
     /// Offers a message to one client's lane. `None` when the session is gone or not subscribed.
     pub fn publish_to(&mut self, key: SessionKey, message: &Arc<Message>, now: Instant) -> Option<Fanout> {
         let now = self.advance(now);
+        self.books.traces.note(message);
         let goes_by_disk = self.topics.take_position(message).goes_by_disk();
         self.session(key)?;
         let place = self.sessions[key.index as usize].value.session.lane_of(message.topic.id)?;
@@ -385,39 +390,6 @@ impl Hub {
         self.file_ready(key);
     }
 
-    /// Takes an acknowledgement and says what it did. `None` when the session is gone.
-    pub fn handle_ack(&mut self, key: SessionKey, topic: TopicId, id: MessageId, now: Instant) -> Option<AckOutcome> {
-        self.acknowledge(key, (topic, id), now, |session, _, now, books| session.handle_ack(topic, id, now, books))
-    }
-
-    /// Takes an acknowledgement of every message up to one. `None` when the session is gone.
-    pub fn handle_ack_up_to(
-        &mut self,
-        key: SessionKey,
-        topic: TopicId,
-        id: MessageId,
-        now: Instant,
-    ) -> Option<AckOutcome> {
-        self.acknowledge(key, (topic, id), now, |session, _, now, books| {
-            session.handle_ack_up_to(topic, id, now, books)
-        })
-    }
-
-    /// Takes a client's word that it could not handle a message: it is sent again after the delay, as one more attempt.
-    /// `None` when the session is gone.
-    pub fn handle_nack(
-        &mut self,
-        key: SessionKey,
-        topic: TopicId,
-        id: MessageId,
-        delay: Duration,
-        now: Instant,
-    ) -> Option<AckOutcome> {
-        self.acknowledge(key, (topic, id), now, |session, clock, _, books| {
-            session.handle_nack(topic, id, delay, clock, books)
-        })
-    }
-
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
@@ -454,10 +426,11 @@ impl Hub {
     /// holds.
     ///
     /// Lanes do so whenever they are touched; this is for those that are not, once per tick. It costs one comparison a
-    /// lane while nothing expires.
+    /// lane while nothing expires. The same walk counts who is slow ([`Hub::slow_clients`]).
     pub fn expire(&mut self, now: Instant) {
         let now = self.advance(now);
         let mut lighter = Vec::new();
+        self.slow.fill(SlowCounts::default());
         for (index, entry) in &mut self.sessions {
             let key = entry.session_key(index);
             let seated = &mut entry.value;
@@ -467,6 +440,7 @@ impl Hub {
             if seated.detached_until.is_none() {
                 seated.session.reassess(now, &mut self.books);
             }
+            Self::count_slow(&mut self.slow, seated, &self.links, now);
         }
         for key in lighter {
             self.settle_lighter(key);
@@ -552,22 +526,6 @@ impl Hub {
         }
         // What it could not say for want of room may have held up the others of its link.
         self.file_ready(seated.link);
-    }
-
-    fn acknowledge(
-        &mut self,
-        key: SessionKey,
-        (topic, id): (TopicId, MessageId),
-        now: Instant,
-        hear: impl FnOnce(&mut Session, Duration, Instant, &mut Books) -> AckOutcome,
-    ) -> Option<AckOutcome> {
-        let now = self.advance(now);
-        self.session(key)?;
-        let clock = self.clock_of(key, now);
-        let outcome = hear(&mut self.sessions[key.index as usize].value.session, clock, now, &mut self.books);
-        self.settle(key, false);
-        self.suspect(key, topic, id, outcome, now);
-        Some(outcome)
     }
 
     /// The one place where a session is filed anew, after anything happened to it.
@@ -692,6 +650,7 @@ impl Hub {
     fn advance(&mut self, now: Instant) -> Instant {
         let now = self.now.map_or(now, |newest| newest.max(now));
         self.now = Some(now);
+        self.books.traces.note_time(now);
         now
     }
 }
@@ -719,7 +678,8 @@ mod tests {
         });
         let id = MessageId { epoch: Epoch(7), offset: Offset(1) };
         let (of, body) = (topic.clone(), Body::plain("hello".into()));
-        let message = Arc::new(Message { topic: of, id, key: None, published: start, expires: None, body });
+        let message =
+            Arc::new(Message { topic: of, id, key: None, published: start, expires: None, trace: None, body });
         let _ = hub.publish(&message, None, start);
         while hub.poll_output(start).is_some() {}
         let _ = hub.handle_ack(sessions[1], topic.id, MessageId { epoch: Epoch(7), offset: Offset(9) }, start);

@@ -65,13 +65,22 @@ struct Sent {
 pub enum GiveUp {
     /// It was sent as often as it may be.
     Exhausted {
-        /// How often that was.
-        attempts: u32,
         /// What the client had to say to the last attempt.
         reason: GiveUpReason,
     },
     /// Its time is over.
     Expired,
+}
+
+/// A message that was in flight and is not any more.
+#[derive(Clone, Debug)]
+pub struct Departed {
+    /// The message.
+    pub message: Arc<Message>,
+    /// When it was sent for the first time.
+    pub sent: Instant,
+    /// How often it was sent.
+    pub attempts: u32,
 }
 
 impl InFlight {
@@ -169,26 +178,24 @@ impl InFlight {
         }
     }
 
-    /// Releases a message the client says it has; `released` is told when it was sent for the first time.
-    pub fn handle_ack(&mut self, id: MessageId, released: impl FnOnce(Instant)) -> AckOutcome {
+    /// Releases a message the client says it has; `released` is told of it.
+    pub fn handle_ack(&mut self, id: MessageId, released: impl FnOnce(&Departed)) -> AckOutcome {
         let Ok(place) = self.sent.binary_search_by_key(&id, |sent| sent.message.id) else {
             return self.outcome_of_absent(id);
         };
-        released(self.sent[place].sent);
-        self.remove(place);
+        released(&self.remove(place));
         AckOutcome::Released
     }
 
     /// Releases every message up to and including one that the client says it has, and says what that was, and of
-    /// how many messages; `on_release` is told of each when it was sent for the first time.
-    pub fn handle_ack_up_to(&mut self, id: MessageId, mut on_release: impl FnMut(Instant)) -> (AckOutcome, u32) {
+    /// how many messages; `on_release` is told of each.
+    pub fn handle_ack_up_to(&mut self, id: MessageId, mut on_release: impl FnMut(&Departed)) -> (AckOutcome, u32) {
         if self.newest.is_none_or(|newest| newest.epoch != id.epoch || newest.offset < id.offset) {
             return (AckOutcome::Unknown, 1);
         }
         let released = self.sent.partition_point(|sent| sent.message.id <= id);
         for _ in 0..released {
-            on_release(self.sent[0].sent);
-            self.remove(0);
+            on_release(&self.remove(0));
         }
         if released == 0 { (AckOutcome::Late, 1) } else { (AckOutcome::Released, released as u32) }
     }
@@ -211,7 +218,7 @@ impl InFlight {
     }
 
     /// Marks what is due to be sent again, and gives up what has been sent often enough.
-    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, mut give_up: impl FnMut(Arc<Message>, GiveUp)) {
+    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, mut give_up: impl FnMut(Departed, GiveUp)) {
         if clock < self.nearest {
             return;
         }
@@ -226,9 +233,8 @@ impl InFlight {
                     continue;
                 }
                 Some(_) if sent.attempts > self.retry.max_retries.get() => {
-                    let attempts = sent.attempts;
                     let reason = if sent.is_nacked { GiveUpReason::Nacked } else { GiveUpReason::Exhausted };
-                    give_up(self.abandon(place), GiveUp::Exhausted { attempts, reason });
+                    give_up(self.abandon(place), GiveUp::Exhausted { reason });
                     continue;
                 }
                 Some(_) => {
@@ -241,13 +247,13 @@ impl InFlight {
         }
     }
 
-    /// Gives up what would be sent again next and is not worth it any more, and says how many messages those were. It may
-    /// have waited for room, or for its client to come back.
-    pub fn expire(&mut self, now: Instant) -> u64 {
+    /// Gives up what would be sent again next and is not worth it any more, and says how many messages those were; `gone` is
+    /// told of each. It may have waited for room, or for its client to come back.
+    pub fn expire(&mut self, now: Instant, mut gone: impl FnMut(&Departed)) -> u64 {
         let mut expired = 0;
         while self.next_resend().is_some_and(|message| message.is_expired(now)) {
             let place = self.next_place().expect("something is overdue: `next_resend` said so");
-            self.abandon(place);
+            gone(&self.abandon(place));
             expired += 1;
         }
         expired
@@ -301,6 +307,11 @@ impl InFlight {
         self.sent.binary_search_by_key(&id, |sent| sent.message.id).is_ok()
     }
 
+    /// Everything in flight, in order: each message, when it was sent for the first time, and how often it was.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Arc<Message>, Instant, u32)> {
+        self.sent.iter().map(|sent| (&sent.message, sent.sent, sent.attempts))
+    }
+
     /// The oldest message in flight.
     #[must_use]
     pub fn oldest(&self) -> Option<&Arc<Message>> {
@@ -329,14 +340,14 @@ impl InFlight {
     }
 
     /// Takes out what was not acked. What was told before it is known to have been heard when the next is acked.
-    fn abandon(&mut self, place: usize) -> Arc<Message> {
+    fn abandon(&mut self, place: usize) -> Departed {
         let told = std::mem::take(&mut self.sent[place].told);
-        let message = self.remove(place);
+        let departed = self.remove(place);
         put_before(told, self.sent.get_mut(place).map_or(&mut self.told, |next| &mut next.told));
-        message
+        departed
     }
 
-    fn remove(&mut self, place: usize) -> Arc<Message> {
+    fn remove(&mut self, place: usize) -> Departed {
         let sent = self.sent.remove(place).expect("the place was found in the window just now");
         self.bytes -= sent.message.size_bytes();
         if sent.due.is_none() {
@@ -345,7 +356,7 @@ impl InFlight {
         if self.is_empty() {
             self.nearest = Duration::MAX;
         }
-        sent.message
+        Departed { message: sent.message, sent: sent.sent, attempts: sent.attempts }
     }
 }
 
@@ -375,7 +386,7 @@ mod tests {
         let ids = [1, 2].map(|offset| MessageId { epoch: Epoch(7), offset: Offset(offset) });
         for (id, at) in ids.into_iter().zip([Duration::ZERO, Duration::from_millis(500)]) {
             let (topic, body) = (topic.clone(), Body::plain("hello".into()));
-            let message = Message { topic, id, key: None, published: now, expires: None, body };
+            let message = Message { topic, id, key: None, published: now, expires: None, trace: None, body };
             in_flight.record(Arc::new(message), at, now);
         }
         assert_eq!(in_flight.handle_ack(ids[0], |_| {}), AckOutcome::Released);

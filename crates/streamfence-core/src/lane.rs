@@ -2,7 +2,9 @@
 //!
 //! Never another lane: a lane decides from its own policy and its own content alone.
 
+mod acks;
 mod admission;
+mod ahead;
 mod expiry;
 mod held;
 mod overflow;
@@ -11,13 +13,14 @@ mod reload;
 mod spilled;
 mod tally;
 mod tight;
+mod traced;
 
 use std::collections::{HashMap, VecDeque};
-use std::hint::black_box;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::acks::AckedUpTo;
 pub use self::admission::{Admission, Rejection};
 pub(crate) use self::refill::{Read, Refill, Source};
 pub(crate) use self::spilled::Spilled;
@@ -27,15 +30,12 @@ pub use self::tight::{ENTRY_BYTES, MESSAGE_BYTES};
 pub(crate) use self::tight::{Shed, WayOut};
 use crate::conflation::Conflation;
 use crate::gap::{Gap, Gaps, LossReason};
-use crate::in_flight::{GiveUp, InFlight};
+use crate::in_flight::{Departed, GiveUp, InFlight};
 use crate::message::{Key, Message, MessageId, Offset, TopicId};
 use crate::policy::{Delivery, Frequency, Overflow, Policy};
 use crate::receipts::Receipts;
-use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
-
-/// From how many queued messages on looking ahead is worth the look.
-const WORTH_A_LOOK: usize = 4;
+use crate::trace::{DeliveryOutcome, LeftBehind};
 
 /// A bounded queue with a policy.
 ///
@@ -71,6 +71,8 @@ pub struct Lane {
     lost: u64,
     /// What was lost behind the last entry of `queue`.
     gaps: Gaps,
+    /// Recorded messages that have left otherwise than by being sent or acked, and are to be told of.
+    left: LeftBehind,
     /// Nothing that is queued or held expires before this: while nothing expires, that costs one comparison.
     nearest_expiry: Option<Instant>,
     /// What was not simply delivered.
@@ -82,23 +84,6 @@ pub struct Lane {
 struct Queued {
     message: Arc<Message>,
     gaps: Gaps,
-}
-
-/// What an acknowledgement of all messages up to one did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AckedUpTo {
-    /// What it comes to.
-    pub outcome: AckOutcome,
-    /// How many messages it released.
-    pub released: u32,
-    /// In how many places of the receipt window it made space.
-    pub confirmed: u32,
-}
-
-impl AckedUpTo {
-    pub(crate) fn nothing(outcome: AckOutcome) -> Self {
-        Self { outcome, released: 0, confirmed: 0 }
-    }
 }
 
 /// A message that leaves its lane.
@@ -141,6 +126,7 @@ impl Lane {
             wishes,
             lost: 0,
             gaps: Gaps::default(),
+            left: LeftBehind::default(),
             nearest_expiry: None,
             tally: Tally::default(),
         };
@@ -194,48 +180,16 @@ impl Lane {
         }
     }
 
-    /// Releases a message the client says it has, or its place in the receipt window. `released` is told when a message
-    /// that it releases was sent for the first time.
-    pub fn handle_ack(&mut self, id: MessageId, released: impl FnOnce(Instant)) -> AckOutcome {
-        let in_flight = self.in_flight.as_mut();
-        let outcome = in_flight.map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_ack(id, released));
-        match (&mut self.receipts, outcome) {
-            (Some(receipts), AckOutcome::Late | AckOutcome::Unknown) => outcome.or(receipts.handle_ack(id)),
-            _ => outcome,
-        }
-    }
-
-    /// Releases every message up to one the client says it has, and the places of all that in the receipt window.
-    ///
-    /// A lane that a reload has made best effort may have both: what was sent to be sent again until it is acked, and
-    /// what is only confirmed. `on_release` is told of each message it releases when it was sent for the first time.
-    pub fn handle_ack_up_to(&mut self, id: MessageId, on_release: impl FnMut(Instant)) -> AckedUpTo {
-        let unknown = (AckOutcome::Unknown, 1);
-        let released = self.in_flight.as_mut().map_or(unknown, |in_flight| in_flight.handle_ack_up_to(id, on_release));
-        let confirmed = self.receipts.as_mut().map_or(unknown, |receipts| receipts.handle_ack_up_to(id));
-        let count = |(outcome, count), wanted| if outcome == wanted { count } else { 0 };
-        AckedUpTo {
-            outcome: released.0.or(confirmed.0),
-            released: count(released, AckOutcome::Released),
-            confirmed: count(confirmed, AckOutcome::Confirmed),
-        }
-    }
-
-    /// Takes the client's word that it could not handle a message: it is sent again after the delay.
-    pub fn handle_nack(&mut self, id: MessageId, delay: Duration, clock: Duration) -> AckOutcome {
-        self.in_flight.as_mut().map_or(AckOutcome::Unknown, |in_flight| in_flight.handle_nack(id, delay, clock))
-    }
-
     /// Looks for overdue messages; `give_up` is told of each whose attempts are used up, or whose time is over.
-    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, mut give_up: impl FnMut(Arc<Message>, GiveUp)) {
+    pub fn handle_timeout(&mut self, clock: Duration, now: Instant, mut give_up: impl FnMut(Departed, GiveUp)) {
         let Some(in_flight) = &mut self.in_flight else { return };
         let (mut exhausted, mut expired) = (0, 0);
-        in_flight.handle_timeout(clock, now, |message, why| {
+        in_flight.handle_timeout(clock, now, |departed, why| {
             match why {
                 GiveUp::Exhausted { .. } => exhausted += 1,
                 GiveUp::Expired => expired += 1,
             }
-            give_up(message, why);
+            give_up(departed, why);
         });
         self.count_given_up(exhausted, expired);
     }
@@ -250,24 +204,6 @@ impl Lane {
     #[must_use]
     pub fn poll_alarm(&self) -> Option<Instant> {
         self.conflation.as_ref().and_then(|conflation| conflation.due())
-    }
-
-    /// Looks at the messages that may be sent next and does nothing with them: where they are no longer in the caches, one
-    /// wait for memory is for all of them and not for each.
-    #[inline]
-    pub(crate) fn look_ahead(&self, most: usize) {
-        if self.queue.len() < WORTH_A_LOOK {
-            return;
-        }
-        let seen = self.queue.iter().take(most).fold(0, |seen, queued| {
-            seen ^ Arc::strong_count(&queued.message) as u64 ^ u64::from(queued.message.frames())
-        });
-        black_box(seen);
-    }
-
-    /// The offset of what was queued last: a look at the end of its queue.
-    pub(crate) fn newest_seen(&self) -> u64 {
-        self.queue.back().map_or(0, |queued| u64::from(queued.gaps.is_empty()))
     }
 
     /// The message [`Lane::send`] would send.
@@ -428,13 +364,6 @@ impl Lane {
         (message.size_bytes() > self.policy.limits.bytes.get()).then_some(Rejection::TooLarge)
     }
 
-    fn note_refusal(&mut self, message: &Message, admission: Admission) {
-        if let Admission::Rejected(why) = admission {
-            let reason = if why == Rejection::Expired { LossReason::Expired } else { LossReason::Rejected };
-            self.miss(message.id.offset, reason);
-        }
-    }
-
     fn admit_or_reject(&mut self, message: &Arc<Message>) -> Admission {
         if !self.fits(message.size_bytes()) {
             return Admission::Rejected(Rejection::Full);
@@ -459,6 +388,7 @@ impl Lane {
         // What was missed before the old values is still missed; the old values themselves are not.
         let mut gaps = Gaps::default();
         for mut queued in self.queue.drain(..) {
+            self.left.note(&queued.message, DeliveryOutcome::Coalesced);
             gaps.move_before(&mut queued.gaps);
             gaps = queued.gaps;
         }
@@ -498,6 +428,7 @@ impl Lane {
             }
         }
         let mut older = self.pop_front().expect("the older value is at the front now");
+        self.left.note(&older.message, DeliveryOutcome::Coalesced);
         self.tally.unsent += 1;
         older.gaps.move_before(self.queue.front_mut().map_or(&mut self.gaps, |next| &mut next.gaps));
         let Admission::Admitted { displaced: more, .. } = self.displace_until_admitted(message) else {
@@ -542,6 +473,7 @@ impl Lane {
     /// Puts a newer value in the place of an older one.
     fn replace(&mut self, place: usize, message: &Arc<Message>) {
         let old = std::mem::replace(&mut self.queue[place].message, message.clone());
+        self.left.note(&old, DeliveryOutcome::Coalesced);
         self.queued_bytes = self.queued_bytes - old.size_bytes() + message.size_bytes();
         self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
     }
@@ -550,9 +482,11 @@ impl Lane {
     fn displace_front(&mut self) -> Option<()> {
         let Some(Queued { message, mut gaps }) = self.pop_front() else {
             let message = self.conflation.as_mut()?.pop_front()?;
+            self.left.note(&message, DeliveryOutcome::Displaced);
             self.miss(message.id.offset, LossReason::Displaced);
             return Some(());
         };
+        self.left.note(&message, DeliveryOutcome::Displaced);
         self.tally.unsent += 1;
         if self.policy.gap_notices {
             gaps.note(message.id.offset, LossReason::Displaced);

@@ -13,6 +13,7 @@ pub mod policy;
 pub mod slow_client;
 pub mod spill;
 pub mod topic;
+pub mod trace;
 
 mod awaited;
 pub mod conflation;
@@ -44,6 +45,7 @@ pub use event::{
 };
 pub use gap::{Gap, LossReason};
 pub use hub::census::{Census, ClientDetail, ClientFigures, ClientOrder, ClientQuery, ClientSummary, LaneDetail};
+pub use hub::slow::SlowCounts;
 pub use hub::{Fanout, Hub, Pressure, PressureCost, Relief, Reload};
 pub use in_flight::InFlight;
 pub use lane::{AckedUpTo, Admission, ENTRY_BYTES, Lane, LaneTotals, MESSAGE_BYTES, Rejection, Sending, Wishes};
@@ -70,6 +72,7 @@ pub use spill::{
 pub use spill_log::SpillLimits;
 pub use stats::{AckOutcome, LaneSurvey, MemoryUse, Observer, TopicStats};
 pub use topic::TopicEntry;
+pub use trace::{DeliveryOutcome, ParseTraceError, TRACE_STATE_BYTES, TraceContext, TracedDelivery};
 
 #[cfg(doctest)]
 mod book;

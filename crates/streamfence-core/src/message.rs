@@ -11,6 +11,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::topic::TopicEntry;
+use crate::trace::TraceContext;
 
 /// One published message, shared by every lane that holds it.
 ///
@@ -21,19 +22,35 @@ use crate::topic::TopicEntry;
 pub struct Message {
     /// The topic it was published to, as it was then.
     pub topic: Arc<TopicEntry>,
-    /// From when on it is not worth sending; `None` is never.
-    pub expires: Option<Instant>,
-    /// The complete packet.
-    pub body: Body,
     /// When it was published: what its age is counted from.
     pub published: Instant,
+    /// Where it stands in a distributed trace, if in any.
+    pub trace: Option<Arc<TraceContext>>,
     /// Its identity: the same on every retry, unique over restarts.
     pub id: MessageId,
+    /// The complete packet.
+    pub body: Body,
+    /// From when on it is not worth sending; `None` is never.
+    pub expires: Option<Instant>,
     /// What it replaces in a lane that coalesces; `None` means "the topic", so that every message replaces the last.
     pub key: Option<Key>,
 }
 
 impl Message {
+    /// The message as one whose way nobody records, though its clients are told where it stands.
+    pub(crate) fn unrecorded(self: &Arc<Self>) -> Arc<Self> {
+        let Some(trace) = self.trace.as_ref().filter(|trace| trace.is_recorded) else { return self.clone() };
+        Arc::new(Self {
+            topic: self.topic.clone(),
+            expires: self.expires,
+            body: self.body.clone(),
+            published: self.published,
+            trace: Some(Arc::new(TraceContext { is_recorded: false, ..(**trace).clone() })),
+            id: self.id,
+            key: self.key.clone(),
+        })
+    }
+
     /// The size that limits, room, budget and metrics count: the length of the body.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
@@ -77,10 +94,10 @@ impl Message {
 #[derive(Debug, Clone, Default)]
 #[repr(C)]
 pub struct Body {
-    /// Text and attachments, one after the other.
-    pub bytes: Bytes,
     /// Where each binary attachment lies in `bytes`, in order. Empty for most messages, and then free.
     pub attachments: Box<[Range<usize>]>,
+    /// Text and attachments, one after the other.
+    pub bytes: Bytes,
     /// Where the publisher's payload lies in `bytes`.
     pub payload: Range<usize>,
 }

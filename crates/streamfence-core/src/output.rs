@@ -100,6 +100,11 @@ pub enum Transmit {
         /// What it comes back with.
         ticket: Box<Ticket>,
     },
+    /// The client wished for such a session, and its namespace keeps none.
+    NoSession {
+        /// The namespace to say it in.
+        namespace: NamespaceId,
+    },
     /// The client missed something, just before the next message of the topic.
     Gap {
         /// The namespace to say it in.
@@ -149,6 +154,7 @@ impl Transmit {
             | Self::Subscribed { namespace, .. }
             | Self::Unsubscribed { namespace, .. }
             | Self::Session { namespace, .. }
+            | Self::NoSession { namespace }
             | Self::Gap { namespace, .. }
             | Self::Authenticated { namespace, .. }
             | Self::Done { namespace, .. }
@@ -168,7 +174,7 @@ impl Transmit {
             Self::Message { message, .. } => message.frames(),
             // The event, and the acknowledgement that carries the same object.
             Self::Subscribed { .. } | Self::Unsubscribed { .. } | Self::Authenticated { .. } | Self::Error { .. } => 2,
-            Self::Session { .. } | Self::Gap { .. } | Self::Done { .. } => 1,
+            Self::Session { .. } | Self::NoSession { .. } | Self::Gap { .. } | Self::Done { .. } => 1,
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! A complete machine: it knows nothing of other clients, sockets, tasks or clocks. Never another session.
 
+mod acks;
 mod ladder;
 mod look;
 mod pace;
@@ -10,6 +11,7 @@ mod slowness;
 mod spill;
 mod standing;
 mod strikes;
+mod traced;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,16 +24,16 @@ use self::pace::Pace;
 pub use self::slowness::{SlowReason, Slowness};
 use self::standing::take_stock;
 use self::strikes::Strikes;
+use self::traced::tell_abandoned;
 use crate::books::Books;
 use crate::event::CloseReason;
 use crate::in_flight::GiveUp;
-use crate::lane::{AckedUpTo, Admission, Lane, Rejection, Sending, Shed, WayOut, Wishes, earlier};
+use crate::lane::{Admission, Lane, Rejection, Sending, Shed, WayOut, Wishes, earlier};
 use crate::link::Room;
 use crate::message::{ClientId, Message, MessageId, NamespaceId, Offset, TopicId};
 use crate::output::Transmit;
 use crate::policy::Exhaustion;
 use crate::slow_client::SlowClient;
-use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 use crate::turns::Turns;
 
@@ -179,6 +181,7 @@ impl Session {
         let shed = seated.lane.shed(level, wanted, most);
         books.shed(seated.lane.topic(), shed.messages);
         seated.lane.count_shed(shed.messages);
+        seated.tell_left(self.client, books);
         seated.begin_overflow(shed.messages, self.client, books);
         take_stock(&mut self.ladder, place, &seated.lane, shed.messages);
         seated.queue_up(place, &mut self.turns);
@@ -199,6 +202,7 @@ impl Session {
         let admission = decide(&mut seated.lane);
         seated.lane.count_offer(admission);
         books.offered(message.topic.id, admission);
+        seated.trace_offer(message, admission, self.client, books);
         let lost = match admission {
             Admission::Admitted { displaced, .. } => u64::from(displaced),
             Admission::Spilled => 0,
@@ -237,55 +241,6 @@ impl Session {
     /// Says something about the client's topics, before any message.
     pub fn tell(&mut self, what: Transmit) {
         self.control.push_back(what);
-    }
-
-    /// Releases a message the client says it has.
-    pub fn handle_ack(&mut self, topic: TopicId, id: MessageId, now: Instant, books: &mut Books) -> AckOutcome {
-        let outcome = self.settle_ack(topic, books, |lane, books| {
-            lane.handle_ack(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
-        });
-        let outcome = outcome.unwrap_or(AckOutcome::Foreign);
-        if outcome == AckOutcome::Released && !books.awaited.is_empty() {
-            books.awaited.settle(topic, id, self.client, true);
-        }
-        self.note_receipt(outcome);
-        books.acked(topic, outcome, 1);
-        outcome
-    }
-
-    /// Releases every message up to one the client says it has.
-    pub fn handle_ack_up_to(&mut self, topic: TopicId, id: MessageId, now: Instant, books: &mut Books) -> AckOutcome {
-        let awaited = self.awaited_of(topic, books);
-        let heard = self.settle_ack(topic, books, |lane, books| {
-            lane.handle_ack_up_to(id, |sent| books.took_to_ack(topic, now.saturating_duration_since(sent)))
-        });
-        self.settle_awaited(topic, awaited, true, books);
-        let AckedUpTo { outcome, released, confirmed } = heard.unwrap_or(AckedUpTo::nothing(AckOutcome::Foreign));
-        if confirmed > 0 {
-            self.note_receipt(AckOutcome::Confirmed);
-        }
-        books.acked(topic, AckOutcome::Released, released);
-        books.acked(topic, AckOutcome::Confirmed, confirmed);
-        books.acked(topic, outcome, u32::from(released + confirmed == 0));
-        outcome
-    }
-
-    /// Takes the client's word that it could not handle a message.
-    pub fn handle_nack(
-        &mut self,
-        topic: TopicId,
-        id: MessageId,
-        delay: Duration,
-        clock: Duration,
-        books: &mut Books,
-    ) -> AckOutcome {
-        let outcome = self.settle_ack(topic, books, |lane, _| lane.handle_nack(id, delay, clock));
-        let outcome = outcome.unwrap_or(AckOutcome::Foreign);
-        if outcome == AckOutcome::Nacked {
-            self.nearest = self.nearest.min(clock.saturating_add(delay));
-        }
-        books.acked(topic, outcome, 1);
-        outcome
     }
 
     /// Counts acks of what never was, and says whether they are too many now. `on_the_way` is how many of them a client
@@ -336,14 +291,14 @@ impl Session {
         for (place, seated) in &mut self.lanes {
             let before = seated.lane.len();
             let awaited = seated.awaited(books);
-            seated.lane.handle_timeout(clock, now, |message, why| match why {
-                GiveUp::Exhausted { attempts, reason } => {
-                    if message.topic.class.exhaustion == Exhaustion::Disconnect {
+            seated.lane.handle_timeout(clock, now, |departed, why| match why {
+                GiveUp::Exhausted { reason } => {
+                    if departed.message.topic.class.exhaustion == Exhaustion::Disconnect {
                         verdict = Some(Verdict::Disconnect(CloseReason::RetriesExhausted));
                     }
-                    books.exhausted(client, message, attempts, reason);
+                    books.exhausted(client, departed, reason);
                 }
-                GiveUp::Expired => books.expired(message.topic.id, 1),
+                GiveUp::Expired => books.overdue(client, &departed),
             });
             books.awaited.settle_gone(awaited, &seated.lane, client, false);
             seated.end_overflow(client, books);
@@ -475,60 +430,13 @@ impl Session {
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 
-    /// Lets the lane of a topic hear an acknowledgement, and gives it its turn if that opened its window.
-    fn settle_ack<T>(
-        &mut self,
-        topic: TopicId,
-        books: &mut Books,
-        hear: impl FnOnce(&mut Lane, &mut Books) -> T,
-    ) -> Option<T> {
-        let place = self.lane_of(topic)?;
-        let seated = &mut self.lanes[place as usize];
-        let before = seated.lane.len();
-        let outcome = hear(&mut seated.lane, books);
-        seated.end_overflow(self.client, books);
-        if let Some(ladder) = &mut self.ladder
-            && seated.lane.len() < before
-        {
-            ladder.weigh(place, &seated.lane);
-            ladder.progress();
-        }
-        seated.queue_up(place, &mut self.turns);
-        Some(outcome)
-    }
-
-    /// A receipt is a sign of life as an ack is, though what it is for has left its lane long ago.
-    fn note_receipt(&mut self, outcome: AckOutcome) {
-        if outcome == AckOutcome::Confirmed
-            && let Some(ladder) = &mut self.ladder
-        {
-            ladder.progress();
-        }
-    }
-
-    /// The awaited messages that the lane of a topic holds.
-    fn awaited_of(&self, topic: TopicId, books: &Books) -> Vec<MessageId> {
-        if books.awaited.is_empty() {
-            return Vec::new();
-        }
-        self.lane_of(topic).map(|place| self.lanes[place as usize].awaited(books)).unwrap_or_default()
-    }
-
-    /// Tells of those that it holds no more.
-    fn settle_awaited(&self, topic: TopicId, held: Vec<MessageId>, is_acked: bool, books: &mut Books) {
-        if !held.is_empty()
-            && let Some(place) = self.lane_of(topic)
-        {
-            books.awaited.settle_gone(held, self.lane(place), self.client, is_acked);
-        }
-    }
-
     fn abandon(&self, mut lane: Lane, books: &mut Books) {
         if !books.awaited.is_empty() {
             for id in books.awaited.held_by(&lane) {
                 books.awaited.settle(lane.topic(), id, self.client, false);
             }
         }
+        tell_abandoned(&lane, self.client, books);
         books.abandoned(lane.topic(), lane.len() as u64);
         #[cfg(any(test, feature = "test-util"))]
         books.lane_closed(lane.topic(), lane.totals());
@@ -548,6 +456,7 @@ impl SeatedLane {
         let awaited = self.awaited(books);
         let expired = self.lane.expire(now);
         if expired > 0 {
+            self.tell_left(client, books);
             books.awaited.settle_gone(awaited, &self.lane, client, false);
             books.expired(self.lane.topic(), expired);
             self.end_overflow(client, books);

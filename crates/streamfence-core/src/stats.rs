@@ -4,11 +4,13 @@
 
 use std::iter::Sum;
 use std::ops::AddAssign;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::Catalog;
 use crate::delays::Delays;
 use crate::event::{Event, Tier};
+use crate::hub::slow::SlowCounts;
 use crate::message::TopicId;
 use crate::spill::{SpillRefusal, SpillStats, StoreId};
 
@@ -264,6 +266,12 @@ pub trait Observer: Send + Sync {
     /// How a topic's lanes stand on one shard.
     fn on_survey(&self, shard: usize, topic: TopicId, survey: &LaneSurvey) {
         let _ = (shard, topic, survey);
+    }
+
+    /// How many clients of a namespace, by its path, are slow on one shard, in the order of
+    /// [`SlowReason::ALL`](crate::SlowReason::ALL).
+    fn on_slow(&self, shard: usize, namespace: &Arc<str>, slow: &SlowCounts) {
+        let _ = (shard, namespace, slow);
     }
 
     /// What the messages of the whole fence take, where it has a budget for them.

@@ -55,6 +55,7 @@ impl Stage {
             key: key.map(Into::into),
             published: self.now,
             expires: None,
+            trace: None,
             body,
         })
     }

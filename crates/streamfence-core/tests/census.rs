@@ -44,7 +44,8 @@ impl Stage {
         self.offset += 1;
         let id = MessageId { epoch: Epoch(7), offset: Offset(self.offset) };
         let body = Body::plain(vec![b'x'; size].into());
-        let message = Message { topic: self.topic.clone(), id, key: None, published: self.now, expires: None, body };
+        let message =
+            Message { topic: self.topic.clone(), id, key: None, published: self.now, expires: None, trace: None, body };
         let _ = self.hub.publish_to(self.sessions[client], &Arc::new(message), self.now);
     }
 
@@ -130,4 +131,40 @@ fn a_client_in_full_shows_each_of_its_lanes() {
     assert_eq!((figures.lanes, figures.depth, figures.dropped, figures.delivered), (2, 3, 2, 1));
     stage.hub.leave(session, CloseReason::Client, stage.now);
     assert!(stage.hub.client(session, stage.now).is_none());
+}
+
+#[test]
+fn the_tick_counts_as_slow_exactly_whom_a_census_finds_and_by_the_same_reason() {
+    let mut stage = Stage::new(9);
+    let seen = |stage: &mut Stage| {
+        stage.hub.expire(stage.now);
+        let mut census = Census::new(ClientQuery { is_slow: true, limit: 99, ..ClientQuery::default() });
+        while stage.hub.count_clients(&mut census, 4, stage.now) {}
+        let (clients, total) = census.into_clients();
+        let mut counts = SlowCounts::default();
+        for slow in clients.iter().filter_map(|client| client.figures.slow) {
+            counts[SlowReason::ALL.iter().position(|reason| *reason == slow.reason).expect("it is one of them")] += 1;
+        }
+        assert_eq!((stage.hub.slow_clients(NamespaceId(0)), stage.hub.slow_client_count()), (counts, total));
+        counts
+    };
+    let links: Vec<_> = stage.sessions.iter().map(|session| stage.hub.link_of(*session).expect("it is open")).collect();
+    let read = |stage: &mut Stage, link, frames| {
+        stage.hub.handle_room(link, Room { frames, bytes: 1 << 20, is_empty: false }, stage.now);
+        while stage.hub.poll_output(stage.now).is_some() {}
+    };
+    links.iter().for_each(|link| read(&mut stage, *link, 9));
+    assert_eq!(seen(&mut stage), [0; 5]);
+    // One takes nothing; one has lost messages and may go on at once; one is away.
+    for (client, messages) in [(0, 1), (1, 6), (2, 6)] {
+        stage.hub.handle_room(links[client], Room::NONE, stage.now);
+        (0..messages).for_each(|_| stage.publish_to(client, 10));
+    }
+    stage.hub.retain(stage.sessions[2], Duration::from_secs(60));
+    stage.hub.close(links[2], CloseReason::Transport, stage.now);
+    stage.now += Duration::from_secs(2);
+    read(&mut stage, links[1], 1);
+    assert_eq!(seen(&mut stage), [0, 1, 0, 1, 0], "one is blocked, one has lost messages");
+    links[..2].iter().for_each(|link| read(&mut stage, *link, 9));
+    assert_eq!(seen(&mut stage), [0; 5], "they have caught up, and whoever is away is not slow");
 }

@@ -124,7 +124,7 @@ impl Stage {
         self.offset += 1;
         let id = MessageId { epoch: EPOCH, offset: Offset(self.offset) };
         let (topic, body) = (self.topic.clone(), Body::plain(vec![b'.'; size.into()].into()));
-        Arc::new(Message { topic, id, key: None, published: self.now, expires: None, body })
+        Arc::new(Message { topic, id, key: None, published: self.now, expires: None, trace: None, body })
     }
 
     fn read(&mut self, client: usize, room: Room) {

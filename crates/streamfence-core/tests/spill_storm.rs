@@ -197,7 +197,15 @@ impl Storm {
             let id = MessageId { epoch: EPOCH, offset: Offset(self.offset) };
             let body = Body::plain(vec![b'.'; size].into());
             let key = self.dice.chance(20).then(|| "key".into());
-            let message = Arc::new(Message { topic: self.topic.clone(), id, key, published: self.now, expires, body });
+            let message = Arc::new(Message {
+                topic: self.topic.clone(),
+                id,
+                key,
+                published: self.now,
+                expires,
+                trace: None,
+                body,
+            });
             let mut some: Vec<usize> = (0..self.clients.len()).filter(|_| self.dice.chance(40)).collect();
             let names = |all: &[Client], some: &[usize]| {
                 let mut names: Vec<_> = some.iter().map(|&place| all[place].name).collect();
@@ -429,7 +437,8 @@ impl Storm {
             self.offset += 1;
             let _ = self.hub.handle_pressure(Pressure::NONE, self.now);
             let (topic, body) = (self.topic.clone(), Body::default());
-            let message = Arc::new(Message { topic, id, key: None, published: self.now, expires: None, body });
+            let message =
+                Arc::new(Message { topic, id, key: None, published: self.now, expires: None, trace: None, body });
             let fanout = self.hub.publish(&message, None, self.now);
             self.fanout.matched += fanout.matched;
             self.fanout.spilled += fanout.spilled;

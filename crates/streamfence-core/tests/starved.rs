@@ -25,7 +25,7 @@ fn a_link_whose_room_is_too_small_for_what_is_next_asks_for_more() {
 
     let id = MessageId { epoch: Epoch(7), offset: Offset(1) };
     let body = Body::plain(Bytes::from_static(&[b'x'; 100]));
-    let message = Message { topic, id, key: None, published: now, expires: None, body };
+    let message = Message { topic, id, key: None, published: now, expires: None, trace: None, body };
     hub.handle_room(link, Room { frames: 32, bytes: 99, is_empty: false }, now);
     let fanout = hub.publish(&Arc::new(message), None, now);
     assert_eq!(fanout.admitted, 1);

@@ -6,6 +6,7 @@ mod disconnect;
 mod drain;
 pub(crate) mod history;
 mod info;
+pub(crate) mod known;
 mod log_level;
 mod policy;
 pub(crate) mod query;

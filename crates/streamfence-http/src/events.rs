@@ -18,6 +18,7 @@ use streamfence_runtime::{Events, Next};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::record::{KINDS, Record};
+use crate::admin::known::ensure_known;
 use crate::admin::query::{Params, client_id};
 use crate::api::Api;
 use crate::keys::{Caller, Scope};
@@ -67,7 +68,7 @@ pub(crate) fn route() -> Route {
         .needs(Scope::Read)
         .query::<String>("kind", "Some kinds only, with commas between them.")
         .query::<String>("namespace", "Those in a namespace only.")
-        .query::<String>("topic", "Those of a topic only.")
+        .query::<String>("topic", "Those of a topic only, or of all topics made from the pattern of this name.")
         .query::<String>("client", "Those of a client only.")
         .answers_as::<String>(
             StatusCode::OK,
@@ -75,7 +76,7 @@ pub(crate) fn route() -> Route {
             "`event` is the kind, `data` is JSON: `kind`, `at` in milliseconds since 1970, and what there is to say. \
              Whoever reads too slowly is told `event: missed` and `{\"count\": n}`.",
         )
-        .fails([Code::BadRequest, Code::LimitExceeded])
+        .fails([Code::BadRequest, Code::UnknownTopic, Code::LimitExceeded])
 }
 
 pub(crate) async fn events(
@@ -83,6 +84,7 @@ pub(crate) async fn events(
     Extension(caller): Extension<Caller>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Response, Problem> {
+    ensure_known(&api.fence.catalog(), wanted.namespace.as_deref(), wanted.topic.as_deref())?;
     let filter = Filter::new(wanted)?;
     let place = api.readers.clone().try_acquire_owned();
     let place =
@@ -141,9 +143,12 @@ impl Filter {
         let is = |wanted: &Option<String>, key| {
             wanted.as_ref().is_none_or(|wanted| record.text(key).is_some_and(|found| found == wanted))
         };
+        // Events have the names of topics, which hold no `*`.
+        let prefix = self.topic.as_ref().and_then(|topic| topic.strip_suffix('*'));
+        let is_made = prefix.is_some_and(|prefix| record.text("topic").is_some_and(|topic| topic.starts_with(prefix)));
         self.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| kind == record.kind))
             && is(&self.namespace, "namespace")
-            && is(&self.topic, "topic")
+            && (is_made || is(&self.topic, "topic"))
             && is(&self.client, "client")
     }
 }

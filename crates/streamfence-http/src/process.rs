@@ -83,12 +83,24 @@ pub struct ServerState {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reloaded {
-    /// Whether it holds; `false` after a look.
+    /// Whether it holds, but for what waits for a restart; `false` after a look.
     pub applied: bool,
     /// The generation that holds now.
     pub generation: u64,
     /// Each key that has another value.
     pub changes: Vec<ChangedKey>,
+    /// Of those, the keys that go on as they were until the process is started again.
+    pub needs_restart: Vec<String>,
+}
+
+impl Reloaded {
+    /// What has changed, and which of it waits for a restart: the keys whose `effect` says so.
+    #[must_use]
+    pub fn new(applied: bool, generation: u64, changes: Vec<ChangedKey>) -> Self {
+        let waiting = changes.iter().filter(|change| change.effect == ChangedKey::NEEDS_RESTART);
+        let needs_restart = waiting.map(|change| change.key.clone()).collect();
+        Self { applied, generation, changes, needs_restart }
+    }
 }
 
 /// One key of the configuration that is not what it was.
@@ -102,6 +114,11 @@ pub struct ChangedKey {
     pub to: String,
     /// From when on: `live`, `new connections` or `needs restart`.
     pub effect: &'static str,
+}
+
+impl ChangedKey {
+    /// The effect of what holds from the next start on.
+    pub const NEEDS_RESTART: &'static str = "needs restart";
 }
 
 /// This process has nothing of the kind.

@@ -9,6 +9,7 @@ mod raw;
 mod report;
 mod request;
 mod stream;
+mod trace;
 mod wait;
 
 use axum::extract::rejection::BytesRejection;
@@ -43,10 +44,13 @@ const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 pub(crate) fn routes() -> Vec<Route> {
     const KEY: &str = "A name for the request: made again within five minutes, it is answered as the first time and not \
                        carried out twice.";
+    const TRACE: &str =
+        "Where the caller stands in a distributed trace, as W3C has it; `tracestate` beside it is passed on.";
     vec![
         Route::post("/v1/publish", one::publish, "Publish a message, and learn what became of it")
             .needs(Scope::Publish)
             .header("Idempotency-Key", KEY)
+            .header("traceparent", TRACE)
             .takes::<PublishRequest>()
             .answers::<Report>(
                 StatusCode::OK,
@@ -58,6 +62,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/v1/publish/batch", batch::publish, "Publish up to 1,000 messages, in order")
             .needs(Scope::Publish)
             .header("Idempotency-Key", KEY)
+            .header("traceparent", TRACE)
             .limit(MAX_BATCH_BYTES)
             .takes::<BatchRequest>()
             .answers::<BatchAnswer>(StatusCode::OK, "What became of each; some may have failed.")
@@ -65,6 +70,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .fails([Code::UnsupportedMediaType, Code::LimitExceeded]),
         Route::post("/v1/publish/stream", stream::publish, "Publish messages line by line, for as long as it lasts")
             .needs(Scope::Publish)
+            .header("traceparent", TRACE)
             .lasts()
             .takes_as::<PublishRequest>(stream::NDJSON)
             .answers_as::<BatchEntry>(
@@ -86,6 +92,7 @@ pub(crate) fn routes() -> Vec<Route> {
         .query::<OnFull>("onFull", "What it means when lanes are full.")
         .query::<String>("to", "Whom it is for: the `clientId` of one, or several with commas between.")
         .header("Idempotency-Key", KEY)
+        .header("traceparent", TRACE)
         .takes_as::<Vec<u8>>("*/*")
         .answers::<Report>(StatusCode::ACCEPTED, "It is published.")
         .fails(OF_A_MESSAGE),

@@ -114,3 +114,18 @@ async fn a_reader_to_whom_nothing_happens_hears_that_the_connection_lives() {
     assert!(beat.starts_with(b":"), "a comment: {beat:?}");
     assert_eq!(began.elapsed().as_secs(), 15);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pattern_has_the_events_of_all_topics_made_from_it() {
+    let namespace = Namespace::new("/orders").topic("orders.*").topic("audit");
+    let fence = Fence::builder().namespace(namespace).shards(1).build().expect("the catalog is valid");
+    let mut all = events(&fence, "?kind=subscribed&topic=orders.*").await;
+    let mut one = events(&fence, "?kind=subscribed&topic=orders.8").await;
+    let mut client = MemoryClient::connect(&fence, "/orders", 8);
+    for topic in ["audit", "orders.7", "orders.8"] {
+        client.subscribe(topic).await;
+    }
+    let heard = [until(&mut all, "data").await, until(&mut all, "data").await, until(&mut one, "data").await];
+    let wanted = ["orders.7", "orders.8", "orders.8"];
+    assert!(heard.iter().zip(wanted).all(|(heard, wanted)| heard.contains(wanted)), "{heard:?}");
+}

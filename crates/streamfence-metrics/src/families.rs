@@ -12,7 +12,7 @@ use streamfence_core::{AckOutcome, Delays, LaneSurvey, MemoryUse, SpillRefusal, 
 use Source::{
     Acks, Active, Age, AuthRateLimited, AuthRejected, Build, CertificateExpiry, CertificateLoads, ConfigGeneration,
     ConfigReloaded, ConfigReloads, Connected, Delay, Disconnected, HandshakesFailed, Links, Memory, Overflow, Refused,
-    Sessions, SlowClients, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
+    Sessions, SlowClients, Spans, SpillRefused, Stats, StoreLevel, StoreTimes, StoreTotal, Survey,
 };
 
 /// What all names begin with.
@@ -53,7 +53,7 @@ pub(crate) enum Source {
     Disconnected,
     /// Clients that are in it.
     Active,
-    /// Those of them that are slow.
+    /// Those of them that are slow, by reason.
     SlowClients,
     /// Its sessions that survived a connection, by what became of them.
     Sessions,
@@ -85,6 +85,8 @@ pub(crate) enum Source {
     StoreTotal(fn(&SpillStats) -> u64),
     /// How long its calls to the disk took, by operation.
     StoreTimes,
+    /// What has become of spans, by outcome.
+    Spans,
     /// What is running.
     Build,
 }
@@ -111,13 +113,13 @@ impl Family {
             Stats(_) | Survey(_) | Delay(_) | Age => &["namespace", "topic"],
             Overflow | SpillRefused => &["namespace", "topic", "reason"],
             Acks => &["namespace", "topic", "outcome"],
-            Connected | Active | SlowClients | AuthRejected | AuthRateLimited => &["namespace"],
-            Disconnected => &["namespace", "reason"],
+            Connected | Active | AuthRejected | AuthRateLimited => &["namespace"],
+            Disconnected | SlowClients => &["namespace", "reason"],
             Sessions => &["namespace", "outcome"],
             HandshakesFailed | Refused => &["reason"],
             CertificateExpiry => &["server"],
             CertificateLoads => &["server", "outcome"],
-            ConfigReloads => &["outcome"],
+            ConfigReloads | Spans => &["outcome"],
             ConfigReloaded | ConfigGeneration => &[],
             Links => &["tier"],
             Memory(_) => &[],
@@ -130,9 +132,8 @@ impl Family {
     pub(crate) fn metric_type(&self) -> MetricType {
         match self.source {
             Stats(_) | Overflow | SpillRefused | Acks | Connected | Disconnected | Sessions | AuthRejected
-            | AuthRateLimited | Refused | HandshakesFailed | CertificateLoads | ConfigReloads | StoreTotal(_) => {
-                MetricType::Counter
-            }
+            | AuthRateLimited | Refused | HandshakesFailed | CertificateLoads | ConfigReloads | StoreTotal(_)
+            | Spans => MetricType::Counter,
             Survey(_) | Age | Active | SlowClients | CertificateExpiry | ConfigReloaded | ConfigGeneration | Links
             | Memory(_) | StoreLevel(_) => MetricType::Gauge,
             Delay(_) | StoreTimes => MetricType::Histogram,
@@ -156,7 +157,7 @@ pub static FAMILIES: &[Family] = &[
     family("disconnections", Disconnected, "Clients that left a namespace, by reason."),
     family("connections_active", Active, "Clients that are in a namespace."),
     family("links", Links, "Connections of fenced clients, by how messages reach them: `splice` below the websocket, `emit` by the Socket.IO library."),
-    family("slow_clients", SlowClients, "Clients that have stayed above a soft limit of their namespace (`slowClient`)."),
+    family("slow_clients", SlowClients, "Clients that stay behind, by what that is seen by ([slow-clients.md](slow-clients.md#what-slow-is)): those of the slow list, as counted within the last second."),
     family("sessions", Sessions, "Sessions that were kept for a client that lost its connection, by what became of them."),
 
     family("auth_rejected", AuthRejected, "Clients that showed no token where a namespace or topic wants one, or a wrong one."),
@@ -214,6 +215,8 @@ pub static FAMILIES: &[Family] = &[
     family("spill_failures", StoreTotal(|s| s.failures), "How often a call to the disk failed."),
     family("spill_damaged_blocks", StoreTotal(|s| s.damaged_blocks), "Blocks that could not be read as they were written; what lay in them is lost."),
     measured("spill_io", Unit::Seconds, StoreTimes, "How long calls to the disk took, by operation: `write`, `read`."),
+
+    family("trace_spans", Spans, "Spans of OpenTelemetry traces, by what became of them: `exported` to the collector, or `dropped` because too many waited or the collector did not take them ([tracing.md](tracing.md))."),
 
     family("build", Build, "The version that is running."),
 ];

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::UNIX_EPOCH;
 
 use prometheus_client::collector::Collector;
@@ -14,7 +14,7 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
 use prometheus_client::registry::Registry;
 use streamfence_core::{
     Catalog, CloseReason, DELAY_BUCKETS_S, Event, HandshakeFailure, LaneSurvey, MemoryUse, Observer, RefusalReason,
-    SpillStats, StoreId, Tier, TopicId, TopicStats,
+    SlowCounts, SlowReason, SpillStats, StoreId, Tier, TopicId, TopicStats,
 };
 
 use crate::disk::Disk;
@@ -57,6 +57,12 @@ impl Metrics {
     /// Calls a store by a name, such as its directory, in place of its number.
     pub fn name_store(&self, store: StoreId, name: &str) {
         self.totals.write().disks.entry(store).or_default().name = Some(name.into());
+    }
+
+    /// Asks this, with every scrape, how many spans were exported and how many were dropped so far.
+    pub fn count_spans(&self, counts: impl Fn() -> [u64; 2] + Send + Sync + 'static) {
+        // The first one stays: there is one export.
+        let _ = self.totals.spans.set(SpanCounter(Box::new(counts)));
     }
 
     /// All of them as OpenMetrics text, and nothing of what else a registry may hold.
@@ -103,6 +109,12 @@ impl Observer for Metrics {
         self.totals.write().links.insert(shard, links);
     }
 
+    fn on_slow(&self, shard: usize, namespace: &Arc<str>, slow: &SlowCounts) {
+        if let Some(namespace) = self.totals.namespace(namespace) {
+            namespace.slow().insert(shard, *slow);
+        }
+    }
+
     fn on_event(&self, event: &Event) {
         match event {
             Event::Connected { namespace, .. } => {
@@ -114,16 +126,6 @@ impl Observer for Metrics {
                 let index = CloseReason::ALL.iter().position(|known| known == reason);
                 if let (Some(namespace), Some(index)) = (self.totals.namespace(namespace), index) {
                     namespace.disconnected[index].fetch_add(1, Relaxed);
-                }
-            }
-            Event::SlowClientBegan { namespace, .. } => {
-                if let Some(namespace) = self.totals.namespace(namespace) {
-                    namespace.slow_began.fetch_add(1, Relaxed);
-                }
-            }
-            Event::SlowClientEnded { namespace, .. } => {
-                if let Some(namespace) = self.totals.namespace(namespace) {
-                    namespace.slow_ended.fetch_add(1, Relaxed);
                 }
             }
             Event::AuthRejected { namespace, .. } => {
@@ -183,7 +185,20 @@ struct Totals {
     /// In the order of [`RefusalReason::ALL`].
     refused: [AtomicU64; RefusalReason::ALL.len()],
     reloads: Mutex<Reloads>,
+    spans: OnceLock<SpanCounter>,
 }
+
+/// What knows how many spans there were, in the order of [`SPAN_OUTCOMES`].
+struct SpanCounter(Box<dyn Fn() -> [u64; 2] + Send + Sync>);
+
+impl fmt::Debug for SpanCounter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SpanCounter").field(&(self.0)()).finish()
+    }
+}
+
+/// What becomes of spans.
+const SPAN_OUTCOMES: [&str; 2] = ["exported", "dropped"];
 
 /// What became of configurations that were read again.
 #[derive(Clone, Copy, Debug, Default)]
@@ -222,9 +237,8 @@ struct Namespace {
     /// Refusals for want of a good token, and those by which nobody looked.
     auth_rejected: AtomicU64,
     auth_rate_limited: AtomicU64,
-    /// Clients that became slow, and that ceased to be.
-    slow_began: AtomicU64,
-    slow_ended: AtomicU64,
+    /// Clients that are slow, as each shard said last.
+    slow: Mutex<BTreeMap<usize, SlowCounts>>,
     /// In the order of [`SESSION_OUTCOMES`].
     sessions: [AtomicU64; SESSION_OUTCOMES.len()],
 }
@@ -353,6 +367,12 @@ impl Collector for Totals {
                         disk.encode(*store, family, &mut metric)?;
                     }
                 }
+                Source::Spans => {
+                    let counts = self.spans.get().map_or([0; 2], |spans| (spans.0)());
+                    for (outcome, count) in SPAN_OUTCOMES.into_iter().zip(counts) {
+                        counter(&mut metric, &[("outcome", outcome)], count)?;
+                    }
+                }
                 Source::Build => metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?,
                 Source::Connected
                 | Source::Disconnected
@@ -377,6 +397,11 @@ impl Collector for Totals {
 }
 
 impl Namespace {
+    fn slow(&self) -> MutexGuard<'_, BTreeMap<usize, SlowCounts>> {
+        // Whole after every statement, so a panic elsewhere leaves nothing half done.
+        self.slow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn encode(&self, family: &Family, metric: &mut MetricEncoder<'_>) -> fmt::Result {
         let labels = [("namespace", &*self.path)];
         let disconnected = self.disconnected.each_ref().map(|count| count.load(Relaxed));
@@ -399,10 +424,11 @@ impl Namespace {
                 metric.encode_family(&labels)?.encode_gauge(&active)
             }
             Source::SlowClients => {
-                // A client may be slow no more between the two readings: none is the fewest there can be.
-                let ended = self.slow_ended.load(Relaxed);
-                let slow = self.slow_began.load(Relaxed).saturating_sub(ended);
-                metric.encode_family(&labels)?.encode_gauge(&slow)
+                let shards = self.slow();
+                SlowReason::ALL.into_iter().enumerate().try_for_each(|(index, reason)| {
+                    let slow: u64 = shards.values().map(|slow| slow[index]).sum();
+                    metric.encode_family(&[labels[0], ("reason", reason.as_str())])?.encode_gauge(&slow)
+                })
             }
             _ => Ok(()),
         }

@@ -103,18 +103,19 @@ fn every_number_shows_under_its_name() {
             ..LaneSurvey::default()
         },
     );
-    let (namespace, client): (Arc<str>, _) = ("/feed".into(), ClientId([0; 12]));
-    let began = Event::SlowClientBegan { namespace: namespace.clone(), client, messages: 9, bytes: 90 };
-    metrics.on_event(&began);
-    metrics.on_event(&began);
-    metrics.on_event(&Event::SlowClientEnded { namespace, client, lasted: Duration::from_secs(5), lost: 3 });
+    metrics.on_slow(0, &"/feed".into(), &[9, 9, 9, 9, 9]);
+    metrics.on_slow(0, &"/feed".into(), &[0, 1, 0, 2, 0]);
+    metrics.on_slow(1, &"/feed".into(), &[3, 10, 0, 0, 0]);
+    metrics.on_slow(0, &"/stranger".into(), &[9; 5]);
     expect![[r#"
         streamfence_connections_total{namespace="/feed"} 2
         streamfence_disconnections_total{namespace="/feed",reason="stalled"} 1
         streamfence_connections_active{namespace="/feed"} 1
         streamfence_links{tier="emit"} 11
         streamfence_links{tier="splice"} 22
-        streamfence_slow_clients{namespace="/feed"} 1
+        streamfence_slow_clients{namespace="/feed",reason="depth"} 3
+        streamfence_slow_clients{namespace="/feed",reason="blocked"} 11
+        streamfence_slow_clients{namespace="/feed",reason="overflow"} 2
         streamfence_config_last_reload_success 1
         streamfence_config_generation 1
         streamfence_messages_published_total{namespace="/feed",topic="quote"} 101
@@ -269,7 +270,7 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_disconnections_total` | counter | `namespace`, `reason` | Clients that left a namespace, by reason. |
         | `streamfence_connections_active` | gauge | `namespace` | Clients that are in a namespace. |
         | `streamfence_links` | gauge | `tier` | Connections of fenced clients, by how messages reach them: `splice` below the websocket, `emit` by the Socket.IO library. |
-        | `streamfence_slow_clients` | gauge | `namespace` | Clients that have stayed above a soft limit of their namespace (`slowClient`). |
+        | `streamfence_slow_clients` | gauge | `namespace`, `reason` | Clients that stay behind, by what that is seen by ([slow-clients.md](slow-clients.md#what-slow-is)): those of the slow list, as counted within the last second. |
         | `streamfence_sessions_total` | counter | `namespace`, `outcome` | Sessions that were kept for a client that lost its connection, by what became of them. |
         | `streamfence_auth_rejected_total` | counter | `namespace` | Clients that showed no token where a namespace or topic wants one, or a wrong one. |
         | `streamfence_auth_rate_limited_total` | counter | `namespace` | Tokens that nobody looked at, because too many wrong ones had come from the same address. |
@@ -317,6 +318,7 @@ fn the_families_are_those_of_the_contract() {
         | `streamfence_spill_failures_total` | counter | `store` | How often a call to the disk failed. |
         | `streamfence_spill_damaged_blocks_total` | counter | `store` | Blocks that could not be read as they were written; what lay in them is lost. |
         | `streamfence_spill_io_seconds` | histogram | `store`, `operation` | How long calls to the disk took, by operation: `write`, `read`. |
+        | `streamfence_trace_spans_total` | counter | `outcome` | Spans of OpenTelemetry traces, by what became of them: `exported` to the collector, or `dropped` because too many waited or the collector did not take them ([tracing.md](tracing.md)). |
         | `streamfence_build_info` | info | `version` | The version that is running. |
     "#]].assert_eq(&reference());
 }

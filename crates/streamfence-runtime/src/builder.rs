@@ -9,6 +9,7 @@ use crate::fence::start::FenceParts;
 use crate::hooks::Hooks;
 use crate::listener::Listener;
 use crate::spill_pump::{Charge, OpenSpill};
+use crate::tracer::Tracer;
 
 /// Gathers what a fence needs. Made by [`Fence::builder`].
 #[derive(Default)]
@@ -21,6 +22,7 @@ pub struct FenceBuilder {
     memory_budget: Option<u64>,
     stores: Vec<(StoreId, OpenSpill)>,
     hooks: Vec<Arc<dyn Hooks>>,
+    tracer: Option<Arc<dyn Tracer>>,
 }
 
 impl FenceBuilder {
@@ -53,6 +55,15 @@ impl FenceBuilder {
     #[must_use]
     pub fn hooks(mut self, hooks: impl Hooks) -> Self {
         self.hooks.push(Arc::new(hooks));
+        self
+    }
+
+    /// Has somebody record the ways of messages. The last one set counts.
+    ///
+    /// Without one, what a publisher says of a trace is passed on to clients as it is.
+    #[must_use]
+    pub fn tracer(mut self, tracer: Arc<dyn Tracer>) -> Self {
+        self.tracer = Some(tracer);
         self
     }
 
@@ -109,8 +120,18 @@ impl FenceBuilder {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shards = self.shards.unwrap_or_else(cores).max(1);
         let epoch = random_epoch().ok_or(BuildError::NoRandomness)?;
-        let Self { observers, listeners, memory_budget, stores, hooks, .. } = self;
-        Ok(Fence::start(FenceParts { catalog, epoch, shards, memory_budget, observers, listeners, stores, hooks }))
+        let Self { observers, listeners, memory_budget, stores, hooks, tracer, .. } = self;
+        Ok(Fence::start(FenceParts {
+            catalog,
+            epoch,
+            shards,
+            memory_budget,
+            observers,
+            listeners,
+            stores,
+            hooks,
+            tracer,
+        }))
     }
 }
 

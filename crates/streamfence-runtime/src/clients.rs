@@ -43,6 +43,9 @@ pub struct Counts {
     pub sessions: u64,
     /// Of those, clients that have lost their connection and are waited for.
     pub detached: u64,
+    /// Clients that are slow, as it was looked at within the last second: those that [`ClientFilter`](crate::ClientFilter)
+    /// finds by `is_slow`.
+    pub slow: u64,
 }
 
 /// A topic of the catalog, or everything made from a pattern, as it stands now.

@@ -281,7 +281,8 @@ mod tests {
         fn keep(&self, offset: u64, capacity: u32) -> bool {
             let id = MessageId { epoch: Epoch(7), offset: Offset(offset) };
             let (topic, body) = (self.topic.clone(), Body::plain("1".into()));
-            let message = Arc::new(Message { topic, id, key: None, published: Instant::now(), expires: None, body });
+            let message =
+                Arc::new(Message { topic, id, key: None, published: Instant::now(), expires: None, trace: None, body });
             let given_up = GivenUp { client: ClientId([1; 12]), message, attempts: 2, reason: GiveUpReason::Exhausted };
             self.store.keep(given_up, SystemTime::now(), capacity)
         }

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use streamfence_core::{
     Body, Catalog, ClientId, CloseReason, CoalesceKey, Event, MemoryUse, Message, MessageId, NamespaceId,
-    RefusalReason, TopicEntry,
+    RefusalReason, TopicEntry, TraceContext,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -34,6 +34,7 @@ use crate::payload::Payload;
 use crate::refusals::Refusals;
 use crate::report::{Ballot, PublishError, PublishReport, Vote};
 use crate::to::To;
+use crate::tracer::{TracedPublish, Tracer};
 use crate::watch::Watchers;
 
 /// What a drain counts as that is longer than time can tell.
@@ -74,6 +75,7 @@ struct Inner {
     watchers: Arc<Watchers>,
     handlers: Arc<Handlers>,
     hooks: HookChain,
+    tracer: Option<Arc<dyn Tracer>>,
     refusals: Refusals,
     is_closing: AtomicBool,
     failed: watch::Sender<bool>,
@@ -131,7 +133,9 @@ impl Fence {
                 shard.publishes.try_reserve().map_err(|_| overloaded)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(self.sequence(&topic, payload, Audience::Subscribers, permits, None))
+        let (id, recorded) = self.sequence(&topic, payload, Audience::Subscribers, permits, None);
+        self.record(recorded, None);
+        Ok(id)
     }
 
     /// Publishes a message to one client, to several, or to all sessions of a principal, as far as they are subscribed to
@@ -419,19 +423,21 @@ impl Fence {
         for shard in &self.0.shards {
             permits.push(shard.publishes.reserve().await.map_err(|_| PublishError::ShuttingDown)?);
         }
-        let id = self.sequence(&topic, payload, audience, permits, Some(ballot));
-        Ok(ballot.report(id).await)
+        let (id, recorded) = self.sequence(&topic, payload, audience, permits, Some(ballot));
+        let report = ballot.report(id).await;
+        self.record(recorded, Some(report));
+        Ok(report)
     }
 
     /// Gives the message its place and sends it to every shard: under the topic's lock, and without waiting.
     fn sequence(
         &self,
         topic: &Topic,
-        payload: Payload,
+        mut payload: Payload,
         audience: Audience,
         permits: Vec<mpsc::Permit<'_, Publish>>,
         ballot: Option<&Arc<Ballot>>,
-    ) -> MessageId {
+    ) -> (MessageId, Option<Box<TracedPublish>>) {
         let encoder = self.0.encoder.get().map_or(&PlainEncoder as &dyn Encoder, AsRef::as_ref);
         let entry = &topic.entry;
         let class = &entry.class;
@@ -440,6 +446,7 @@ impl Fence {
             CoalesceKey::Pointers(pointers) => payload.key_at(pointers),
         });
         let (wall, now) = (SystemTime::now(), Instant::now().into_std());
+        let parent = self.0.tracer.as_ref().and_then(|tracer| begin_trace(&**tracer, &mut payload));
         let mut log = topic.log.lock();
         let id = log.next();
         let body = encoder.encode(entry, &payload, id, wall);
@@ -449,11 +456,30 @@ impl Fence {
             None => body,
         };
         let expires = payload.ttl().or(class.ttl).and_then(|ttl| now.checked_add(ttl));
-        let message = Arc::new(Message { topic: entry.clone(), id, key, published: now, expires, body });
+        let message = Arc::new(Message {
+            topic: entry.clone(),
+            id,
+            key,
+            published: now,
+            expires,
+            trace: payload.trace().cloned(),
+            body,
+        });
+        let recorded = parent.map(|(parent, trace)| {
+            let (topic, size_bytes) = (entry.clone(), payload.size_bytes());
+            Box::new(TracedPublish { parent, trace, topic, id, size_bytes, began: now, ended: now, report: None })
+        });
         for permit in permits {
             permit.send(Publish { message: message.clone(), audience: audience.clone(), vote: Vote(ballot.cloned()) });
         }
-        id
+        (id, recorded)
+    }
+
+    /// Tells of a publish that is over, if it is recorded.
+    fn record(&self, recorded: Option<Box<TracedPublish>>, report: Option<PublishReport>) {
+        if let (Some(tracer), Some(publish)) = (&self.0.tracer, recorded) {
+            tracer.published(TracedPublish { ended: Instant::now().into_std(), report, ..*publish });
+        }
     }
 
     pub(crate) fn topic(&self, namespace: &str, topic: &str) -> Result<Topic, PublishError> {
@@ -487,6 +513,16 @@ impl Fence {
         }
         answers
     }
+}
+
+/// Asks whether a publish is recorded: what its publisher said of a trace, and the context of its own span, under which the
+/// payload goes on.
+fn begin_trace(tracer: &dyn Tracer, payload: &mut Payload) -> Option<(Option<Arc<TraceContext>>, Arc<TraceContext>)> {
+    let trace = tracer.begin(payload.trace().map(AsRef::as_ref))?;
+    let trace = Arc::new(TraceContext { is_recorded: true, ..trace });
+    let parent = payload.trace().cloned();
+    payload.set_trace(Some(trace.clone()));
+    Some((parent, trace))
 }
 
 fn unknown_topic(namespace: &str, topic: &str) -> PublishError {

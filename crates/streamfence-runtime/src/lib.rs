@@ -38,6 +38,7 @@ mod hooks;
 mod listener;
 mod refusals;
 mod together;
+mod tracer;
 mod watch;
 
 #[cfg(any(test, feature = "test-util"))]
@@ -66,8 +67,9 @@ pub use streamfence_core as core;
 pub use streamfence_core::{
     AckStyle, AtLeastOnce, Catalog, ClientId, ClientPublish, CloseReason, CoalesceKey, Event, Eviction, Exhaustion,
     GiveUpReason, HandshakeFailure, InboundAck, MessageId, Metadata, Namespace, Observer, OnSubscribe, Overflow,
-    RefusalReason, Room, SlowClient, Topic, UnsubscribeReason, Wire,
+    RefusalReason, Room, SlowClient, Topic, TraceContext, TracedDelivery, UnsubscribeReason, Wire,
 };
 pub use tickets::parse_session_id;
 pub use to::To;
 pub use together::Together;
+pub use tracer::{TracedPublish, Tracer};

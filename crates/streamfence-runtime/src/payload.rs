@@ -1,12 +1,13 @@
 //! What a publisher gives: JSON, serialised once, and binary attachments.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use serde::de::IgnoredAny;
-use streamfence_core::{Body, Key, Message};
+use streamfence_core::{Body, Key, Message, TraceContext};
 
 /// The payload of one message.
 ///
@@ -26,6 +27,7 @@ pub struct Payload {
     attachments: Vec<Bytes>,
     key: Option<Key>,
     ttl: Option<Duration>,
+    trace: Option<Arc<TraceContext>>,
 }
 
 /// The text of a payload that is one attachment.
@@ -91,6 +93,13 @@ impl Payload {
         self
     }
 
+    /// Where the publisher stands in a distributed trace. Clients that get metadata find there where the message stands.
+    #[must_use]
+    pub fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(unrecorded(trace));
+        self
+    }
+
     /// The JSON text.
     #[must_use]
     pub fn json(&self) -> &Bytes {
@@ -142,6 +151,17 @@ impl Payload {
         self.ttl
     }
 
+    /// Where it stands in a distributed trace, if in any: as its publisher said, and once it is published, as the span of
+    /// that.
+    #[must_use]
+    pub fn trace(&self) -> Option<&Arc<TraceContext>> {
+        self.trace.as_ref()
+    }
+
+    pub(crate) fn set_trace(&mut self, trace: Option<Arc<TraceContext>>) {
+        self.trace = trace;
+    }
+
     /// Its size as it came: the JSON and the attachments, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
@@ -174,12 +194,18 @@ impl Payload {
             attachments: message.body.attachments().collect(),
             key: message.key.clone(),
             ttl: message.expires.map(|expires| expires.saturating_duration_since(message.published)),
+            trace: message.trace.as_deref().cloned().map(unrecorded),
         }
     }
 
     fn trusted(json: Bytes, attachments: Vec<Bytes>) -> Self {
-        Self { json, attachments, key: None, ttl: None }
+        Self { json, attachments, key: None, ttl: None, trace: None }
     }
+}
+
+/// Whether it is recorded is for a tracer to say, with each publish.
+fn unrecorded(trace: TraceContext) -> Arc<TraceContext> {
+    Arc::new(TraceContext { is_recorded: false, ..trace })
 }
 
 fn append(bytes: &mut BytesMut, more: &[u8]) -> Range<usize> {

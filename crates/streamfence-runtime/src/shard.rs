@@ -35,6 +35,7 @@ use crate::outlet::Outlet;
 use crate::seat::{Joined, Seat};
 use crate::spill_pump::SpillPump;
 use crate::tickets::Tickets;
+use crate::tracer::Tracer;
 use crate::watch::Watchers;
 
 /// What one client may say in one turn.
@@ -64,6 +65,8 @@ pub(crate) struct ShardParts {
     pub(crate) budget: Option<Arc<Budget>>,
     /// Where lanes spill to.
     pub(crate) spill: SpillPump,
+    /// Who records the ways of messages.
+    pub(crate) tracer: Option<Arc<dyn Tracer>>,
 }
 
 /// One task that owns one hub.
@@ -150,6 +153,7 @@ impl Shard {
             self.tick(now);
             more_outputs = self.drain_outputs(now);
             self.waits.pass_on(&mut self.hub);
+            self.tell_traces();
             let more_questions = self.look_around(now);
             self.finish_drain(now);
             if more_news || more_spill || more_publishes || more_outputs || more_questions {
@@ -337,7 +341,8 @@ impl Shard {
             return;
         }
         let retention = entry.session_retention;
-        let wish = wish.filter(|_| !retention.is_zero());
+        let is_refused = wish.is_some() && retention.is_zero();
+        let wish = wish.filter(|_| !is_refused);
         let resumed = match wish {
             Some(SessionWish::Resume { client, secret }) => {
                 self.find_session(client, &secret, namespace, principal.as_deref())
@@ -360,6 +365,9 @@ impl Shard {
             // Most connections join one namespace.
             seat.sessions.reserve_exact(1);
             seat.sessions.push(Joined { namespace, session, workers: Default::default() });
+        }
+        if is_refused {
+            self.hub.tell(session, Transmit::NoSession { namespace }, at);
         }
         if wish.is_none() {
             return;
@@ -503,6 +511,9 @@ impl Shard {
             }
             self.parts.watchers.survey(self.parts.index, topic, &survey);
         }
+        for (namespace, entry) in self.hub.catalog().namespaces() {
+            self.parts.watchers.slow(self.parts.index, &entry.path, &self.hub.slow_clients(namespace));
+        }
         let of_tier = |tier| self.seats.iter().flatten().filter(|seat| seat.outlet.tier() == tier).count() as u64;
         self.parts.watchers.links(self.parts.index, Tier::ALL.map(of_tier));
         if let Some(portion) = &mut self.portion {
@@ -552,6 +563,7 @@ impl Shard {
             }
         }
         self.waits.pass_on(&mut self.hub);
+        self.tell_traces();
     }
 
     /// Whether nobody is left who could say anything.

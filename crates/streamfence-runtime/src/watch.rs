@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use streamfence_core::{
-    Catalog, Event, LaneSurvey, MemoryUse, Observer, SpillHealth, SpillStats, StoreId, Tier, TopicId, TopicStats,
+    Catalog, Event, LaneSurvey, MemoryUse, Observer, SlowCounts, SpillHealth, SpillStats, StoreId, Tier, TopicId,
+    TopicStats,
 };
 use tokio::sync::mpsc;
 
@@ -123,6 +124,12 @@ impl Watchers {
     pub(crate) fn spill(&self, store: StoreId, stats: &SpillStats) {
         for observer in &self.observers {
             observer.on_spill(store, stats);
+        }
+    }
+
+    pub(crate) fn slow(&self, shard: usize, namespace: &Arc<str>, slow: &SlowCounts) {
+        for observer in &self.observers {
+            observer.on_slow(shard, namespace, slow);
         }
     }
 

@@ -80,7 +80,7 @@ async fn a_filter_takes_a_namespace_a_topic_and_a_pattern() {
     assert_eq!(names(&fence, of(Some("/feed"), Some("room.8"))).await, (vec![], 0));
     assert_eq!(names(&fence, of(Some("/none"), None)).await, (vec![], 0));
     assert_eq!(names(&fence, ClientFilter::default()).await.1, 3);
-    assert_eq!(fence.counts().await, Counts { connections: 3, sessions: 3, detached: 0 });
+    assert_eq!(fence.counts().await, Counts { connections: 3, sessions: 3, detached: 0, slow: 0 });
     let (found, _) = fence.clients(of(Some("/alerts"), None)).await;
     assert_eq!(found[0].summary.principal.as_deref(), Some("ann"));
 }
@@ -111,11 +111,15 @@ async fn a_client_that_stays_behind_is_slow_and_it_is_said_why_and_since_when() 
     assert_eq!(lane.totals, LaneTotals { delivered: 1, displaced: 2, ..LaneTotals::default() });
     let figures = state.client.summary.figures;
     assert_eq!((figures.depth, figures.dropped, figures.delivered, figures.connected.as_secs()), (4, 2, 1, 2));
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(fence.counts().await.slow, 1, "what counts them means the same");
     client.set_capacity(9);
     for _ in 0..5 {
         client.recv().await;
     }
     assert_eq!(look().await, None, "it has caught up");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(fence.counts().await.slow, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +184,7 @@ async fn a_client_that_is_waited_for_is_shown_as_away_and_not_as_slow() {
     let figures = state.client.summary.figures;
     assert_eq!((figures.detached.map(|away| away.as_secs()), figures.slow), (Some(7), None));
     assert_eq!((figures.depth, state.client.tier, state.blocked), (4, None, None));
-    assert_eq!(fence.counts().await, Counts { connections: 0, sessions: 1, detached: 1 });
+    assert_eq!(fence.counts().await, Counts { connections: 0, sessions: 1, detached: 1, slow: 0 });
 }
 
 #[tokio::test(start_paused = true)]

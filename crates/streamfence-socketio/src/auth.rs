@@ -5,10 +5,12 @@
 //! subscribe, publish ── Papers::permit ─┬─ granted, refused: at once, in the library's reader
 //!                                       └─ unknown: Gate::ask in a task; what comes after waits in the member's Line
 //! Watch ── now and then ──► whose token is gone, over, or was never shown, is told so and disconnected
-//!        └─ Recheck says when whoever let a client in is asked about it again
+//!        └─ Recheck says when whoever let a client in is asked about it again, Doubts when about a subscription of which
+//!           nobody could say
 //! ```
 
 mod confirm;
+mod doubt;
 mod failures;
 mod gate;
 mod holder;

@@ -154,6 +154,7 @@ impl Shard {
                 key: None,
                 published: now,
                 expires: None,
+                trace: None,
                 body: Body::plain(self.body.clone()),
             });
             let fanout = self.hub.publish(&message, None, now);

@@ -114,7 +114,8 @@ fn ten_thousand_clients_that_are_behind_cost_their_lanes_and_one_log() {
         loop {
             let now = Instant::now();
             let body = Body::plain(bytes::Bytes::copy_from_slice(&body));
-            let message = Message { topic: topic.clone(), id, key: None, published: now, expires: None, body };
+            let message =
+                Message { topic: topic.clone(), id, key: None, published: now, expires: None, trace: None, body };
             let fanout = shard.hub.publish(&Arc::new(message), None, now);
             shard.pump();
             if fanout.rejected == 0 {

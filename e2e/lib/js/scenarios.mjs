@@ -130,7 +130,8 @@ export const scenarios = {
     await acked(stage, hasty, 1);
     equal(got, ["x", "x", "x"], "left twice, in an envelope each time");
     equal(await stage.metric("streamfence_acks_total", { ...hasty, outcome: "nacked" }), 0);
-    equal([alerts.said.connected.length, alerts.said.session], [1, []], "where nothing is retained no session is told of");
+    const { connected, session } = alerts.said;
+    equal([connected.length, session], [1, [{ resumed: false, retentionMs: 0 }]], "that nothing is retained is told");
   },
 
   async "what is slower than the server's patience is handled once"({ client, stage, publish }) {
@@ -413,6 +414,7 @@ export const scenarios = {
     const got = [];
     await feed.subscribe("tick", (n) => void got.push(n));
     equal(await feed.publish("tick", 0), {}, "at once while there is a connection");
+    await until("it comes", () => got.length === 1);
     await stage.shut();
     await until("the client knows", () => feed.said.disconnected.length > 0);
     const waiting = [1, 2].map((n) => feed.publish("tick", n));

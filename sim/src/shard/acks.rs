@@ -60,9 +60,9 @@ impl Shard {
     pub(crate) fn nack(&mut self, peer: usize, topic: TopicId, id: MessageId, delay: Duration) {
         let now = self.time();
         let (seen, clock) = (self.seen, self.clock_of(peer));
-        let may_be: &[AckOutcome] = match self.peers[peer].lane(topic).map(|ledger| ledger.window.as_mut()) {
+        let may_be: &[AckOutcome] = match self.peers[peer].lane(topic) {
             None => &[AckOutcome::Foreign],
-            Some(Some(window)) if id.epoch == epoch_of(topic) => window.nack(id.offset.0, delay, clock, seen),
+            Some(ledger) if id.epoch == epoch_of(topic) => ledger.nack(id.offset.0, delay, clock, seen),
             Some(_) => &[AckOutcome::Unknown],
         };
         let outcome = self.hub.handle_nack(self.peers[peer].key, topic, id, delay, now);

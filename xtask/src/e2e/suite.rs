@@ -129,6 +129,11 @@ impl Suite {
         self.name.contains("nginx")
     }
 
+    /// Whether it types what pages say of installing.
+    pub(super) fn needs_systemctl(&self) -> bool {
+        self.name == "13-docs"
+    }
+
     pub(super) fn needs_browser(&self) -> bool {
         IN_BROWSER.contains(&self.name.as_str())
     }

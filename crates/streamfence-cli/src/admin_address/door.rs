@@ -15,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{Semaphore, watch};
 
+use super::unstalled::Unstalled;
 use crate::seldom::Seldom;
 
 /// Whoever is let in, and how they are told that it is over. Clones are the same one.
@@ -30,6 +31,8 @@ pub(super) struct Door {
 const MOST_CONNECTIONS: usize = 384;
 /// How long a head may take, and how long a connection may lie idle before the next.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a peer may take nothing of what is sent to it: whoever does not read keeps no place.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 /// How long what is being answered may take once everything else has ended.
@@ -43,7 +46,12 @@ impl Door {
     }
 
     /// Lets in whoever comes, for as long as the process lives.
-    pub(super) async fn open<L: Listener>(self, mut listener: L, peer: impl Fn(&L::Addr) -> Option<SocketAddr>) {
+    pub(super) async fn open<L: Listener>(
+        self,
+        mut listener: L,
+        peer: impl Fn(&L::Addr) -> Option<SocketAddr>,
+        tune: impl Fn(&L::Io),
+    ) {
         let full = Seldom::default();
         loop {
             let (mut stream, from) = listener.accept().await;
@@ -55,6 +63,7 @@ impl Door {
                 turn_away(&mut stream).await;
                 continue;
             };
+            tune(&stream);
             let (door, peer) = (self.clone(), peer(&from));
             tokio::spawn(async move {
                 door.serve(stream, peer).await;
@@ -81,7 +90,7 @@ impl Door {
             .max_buf_size(MAX_HEADER_BYTES)
             .max_headers(MAX_HEADERS)
             .half_close(true)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Unstalled::new(stream, WRITE_TIMEOUT)), service);
         tokio::pin!(connection);
         let mut ending = self.ending.subscribe();
         let outcome = tokio::select! {
@@ -116,4 +125,60 @@ async fn turn_away(stream: &mut (impl AsyncWrite + Unpin)) {
         stream.shutdown().await
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use streamfence_http::{Api, router};
+    use streamfence_runtime::{Fence, Namespace, Payload};
+    use tokio::io::AsyncReadExt as _;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    fn fence() -> Fence {
+        Fence::builder().namespace(Namespace::new("/feed").topic("tick")).build().expect("it is sound")
+    }
+
+    /// Asks for this, over a connection that holds a kibibyte, and reads the first bytes of the answer.
+    async fn ask(door: &Door, path: &str) -> (tokio::io::DuplexStream, tokio::task::JoinHandle<()>) {
+        let (mut peer, stream) = tokio::io::duplex(1024);
+        let door = door.clone();
+        let served = tokio::spawn(async move { door.serve(stream, None).await });
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        peer.write_all(head.as_bytes()).await.expect("it reads");
+        let mut begun = [0; 12];
+        peer.read_exact(&mut begun).await.expect("it is answered");
+        assert_eq!(&begun, b"HTTP/1.1 200");
+        (peer, served)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_nothing_of_a_big_answer_is_not_waited_for() {
+        let door = Door::new(router(Api::new(fence(), String::new)));
+        let (_peer, served) = ask(&door, "/openapi.json").await;
+        let begun = Instant::now();
+        served.await.expect("it ends");
+        assert!((29..=31).contains(&begun.elapsed().as_secs()), "after {:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_no_events_loses_the_place_and_who_reads_slowly_keeps_it() {
+        let fence = fence();
+        let door = Door::new(router(Api::new(fence.clone(), String::new)));
+        let (_stuck, stuck) = ask(&door, "/admin/v1/events").await;
+        let (mut slow, slow_served) = ask(&door, "/admin/v1/events").await;
+        // Events of more than a connection holds, for two minutes.
+        for second in 0..120 {
+            for _ in 0..4 {
+                fence.publish("/feed", "tick", Payload::raw_json("1").expect("it is JSON")).await.expect("it is taken");
+            }
+            if second % 20 == 19 {
+                slow.read_exact(&mut [0; 600]).await.expect("it is served");
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert!(stuck.is_finished(), "its place is free");
+        assert!(!slow_served.is_finished(), "it takes something now and then");
+    }
 }

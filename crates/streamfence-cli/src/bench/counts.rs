@@ -15,6 +15,8 @@ pub(super) struct Counts {
     pub(super) quick: Group,
     pub(super) slow: Group,
     published: AtomicU64,
+    /// How many requests that took.
+    requests: AtomicU64,
     /// The sums of what the reports say: `matched`, `admitted` and so on.
     reports: Mutex<BTreeMap<String, u64>>,
 }
@@ -42,6 +44,15 @@ impl Counts {
         self.published.load(Ordering::Relaxed)
     }
 
+    /// Counts a request to publish one or more.
+    pub(super) fn request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
     pub(super) fn lost(&self) -> u64 {
         self.quick.lost.load(Ordering::Relaxed) + self.slow.lost.load(Ordering::Relaxed)
     }
@@ -51,8 +62,10 @@ impl Counts {
         self.published.fetch_add(1, Ordering::Relaxed);
         let mut sums = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, count) in report.as_object().into_iter().flatten() {
-            if let Some(count) = count.as_u64() {
-                *sums.entry(name.clone()).or_default() += count;
+            match (count.as_u64(), sums.get_mut(name)) {
+                (Some(count), Some(sum)) => *sum += count,
+                (Some(count), None) => drop(sums.insert(name.clone(), count)),
+                (None, _) => {}
             }
         }
     }

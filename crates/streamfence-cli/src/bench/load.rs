@@ -1,20 +1,21 @@
 //! The clients and the publishers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::AtomicU64;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde_json::json;
 use streamfence_client::{Connector, Incoming, Message, Pace, Socket, SocketOptions};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::BenchArgs;
 use super::counts::{Counts, Group};
+use super::publisher::Publisher;
 use crate::exit::Failure;
-use crate::remote::{failure, refusal};
+use crate::remote::failure;
 use crate::say;
 
 /// How many connect at once.
@@ -23,15 +24,15 @@ const CONNECTING: usize = 64;
 /// What all clients and publishers share.
 #[derive(Clone)]
 pub(super) struct Load {
-    args: Arc<BenchArgs>,
-    counts: Arc<Counts>,
+    pub(super) args: Arc<BenchArgs>,
+    pub(super) counts: Arc<Counts>,
     connector: Connector,
     /// Tells messages of this run from those of others.
     run: Arc<str>,
     /// When times in messages begin.
     epoch: Instant,
     /// Messages that a publisher has taken on.
-    taken: Arc<AtomicU64>,
+    pub(super) taken: Arc<AtomicU64>,
 }
 
 /// What a message carries.
@@ -146,36 +147,15 @@ impl Load {
     /// Publishes at the rate, from several connections.
     pub(super) fn publish(&self, publishers: &mut JoinSet<Result<(), Failure>>, begin: Instant) -> Result<(), Failure> {
         for _ in 0..self.args.publishers.get() {
-            let (load, mut api) = (self.clone(), self.args.admin.api()?);
-            publishers.spawn(async move {
-                loop {
-                    let number = load.taken.fetch_add(1, Ordering::Relaxed);
-                    let due = Duration::from_secs_f64(number as f64 / load.args.rate);
-                    // Whoever is late is late: what was not published in time is not published.
-                    if due >= load.args.duration || begin.elapsed() >= load.args.duration {
-                        return Ok(());
-                    }
-                    sleep_until(begin + due).await;
-                    let body = load.body(number).into();
-                    let answer = api.post_with("/v1/publish", body, &[], Duration::ZERO).await.map_err(failure)?;
-                    match answer.is_ok() {
-                        true => load.counts.report(&answer.json().map_err(failure)?),
-                        false => match refusal(&answer) {
-                            Failure::Rejected(_) | Failure::Other(_) if answer.status == 429 => {
-                                load.counts.report(&json!({ "refused": 1 }));
-                            }
-                            Failure::Rejected(_) => load.counts.report(&json!({ "refused": 1 })),
-                            why => return Err(why),
-                        },
-                    }
-                }
-            });
+            let publisher = Publisher { load: self.clone(), api: self.args.admin.api()?, begin };
+            publishers.spawn(publisher.run());
         }
         Ok(())
     }
 
-    fn body(&self, number: u64) -> String {
-        let (run, at) = (&self.run, self.now_us());
+    /// A message as the API takes it, sent at this time of the run.
+    pub(super) fn message(&self, number: u64, at: u64) -> String {
+        let run = &self.run;
         let head = format!(r#"{{"bench":"{run}","at":{at},"number":{number},"pad":""#);
         let pad = (self.args.payload_bytes as usize).saturating_sub(head.len() + 2);
         let place = json!({ "namespace": self.args.namespace, "topic": self.args.topic }).to_string();
@@ -183,7 +163,13 @@ impl Load {
         format!(r#"{place},"payload":{head}{}"}}}}"#, "x".repeat(pad))
     }
 
-    fn now_us(&self) -> u64 {
+    /// How large one of them is, about.
+    pub(super) fn message_bytes(&self) -> usize {
+        const AROUND: usize = 256;
+        self.args.payload_bytes as usize + self.args.namespace.len() + self.args.topic.len() + AROUND
+    }
+
+    pub(super) fn now_us(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }

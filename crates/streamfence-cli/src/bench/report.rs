@@ -38,6 +38,7 @@ impl Outcome<'_> {
             "published": counts.published(),
             "publishedPerSecond": counts.published() as f64 / seconds,
             "wantedPerSecond": args.rate,
+            "requests": counts.requests(),
             "reports": counts.reports(),
             "quick": counts.quick.json(args.clients, seconds),
             "slow": counts.slow.json(args.slow, seconds),
@@ -60,7 +61,11 @@ impl Outcome<'_> {
         };
         let published = counts.published();
         let reached = published as f64 / seconds;
-        line("published", format!("{published} in {seconds:.1} s, {reached:.1} a second; wanted {:.1}", args.rate));
+        let (rate, requests) = (args.rate, counts.requests());
+        line(
+            "published",
+            format!("{published} in {seconds:.1} s, {reached:.1} a second; wanted {rate:.1}; {requests} requests"),
+        );
         line("reports", listed(&counts.reports()));
         for (name, group, clients) in [("quick", &counts.quick, args.clients), ("slow", &counts.slow, args.slow)] {
             if clients == 0 {

@@ -64,13 +64,14 @@ impl Frame {
             _ => bytes(&memory["usedBytes"]),
         };
         format!(
-            "{} {}, up {}, generation {}, {} connections, {} sessions, {} lanes, messages {memory}",
+            "{} {}, up {}, generation {}, {} connections, {} sessions, {} slow, {} lanes, messages {memory}",
             plain(&info["version"]),
             plain(&info["state"]),
             time(&info["uptimeMs"]),
             plain(&info["generation"]),
             plain(&info["connections"]),
             plain(&info["sessions"]),
+            plain(&info["slow"]),
             plain(&info["lanes"]),
         )
     }

@@ -15,7 +15,7 @@ fn change(seen: &Value, key: &str) -> Value {
 fn a_look_says_what_a_reload_then_does() {
     let scene = Scene::new();
     let (status, seen) = scene.order("reload", &json!({ "dryRun": true }));
-    assert_eq!((status, seen), (200, json!({ "applied": false, "generation": 1, "changes": [] })));
+    assert_eq!((status, seen), (200, json!({ "applied": false, "generation": 1, "changes": [], "needsRestart": [] })));
     let text = config("    stallTimeoutMs: 9000\n");
     let text = text.replace("maxQueuedMessagesPerClient: 4", "maxQueuedMessagesPerClient: 5");
     let text = text.replace("pingIntervalMs: 60000", "pingIntervalMs: 50000");
@@ -32,7 +32,9 @@ fn a_look_says_what_a_reload_then_does() {
 
     let (status, done) = scene.order("reload", &json!({}));
     assert_eq!((status, &done["applied"], &done["generation"]), (200, &json!(true), &json!(2)));
-    assert_eq!(done["changes"], seen["changes"]);
+    assert_eq!((&done["changes"], &done["needsRestart"]), (&seen["changes"], &seen["needsRestart"]));
+    let [key] = &done["needsRestart"].as_array().expect("a list")[..] else { panic!("one key waits: {done}") };
+    assert!(key.as_str().is_some_and(|key| key.ends_with(".pingIntervalMs")), "{done}");
     assert_eq!(scene.client(&id)["lanes"][0]["limits"]["messages"], 5);
     assert_eq!(scene.see("info")["generation"], 2);
     let (_, seen) = scene.order("reload", &json!({ "dryRun": true }));

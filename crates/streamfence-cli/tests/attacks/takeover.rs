@@ -108,7 +108,7 @@ fn a_session_is_not_taken_over_by_whoever_shows_a_token_of_their_own() {
 /// Who has the secret of a session that waits for its client, and a token of their own, begins anew and gets nothing.
 #[test]
 fn a_session_that_waits_is_not_resumed_by_whoever_stole_its_secret() {
-    let mut scene = Scene::start_with_server(TOKENS);
+    let scene = Scene::start_with_server(TOKENS);
     let join = |address: &str, auth: &serde_json::Value| {
         let mut socket = Socket::open(address);
         socket.say(&format!("40/feed,{auth}"));

@@ -90,6 +90,7 @@ impl Running {
             .env_remove("RUST_LOG")
             .env_remove("STREAMFENCE_TOKEN")
             .env_remove("STREAMFENCE_KEY")
+            .env_remove("STREAMFENCE_CACERT")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

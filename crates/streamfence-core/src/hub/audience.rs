@@ -46,6 +46,7 @@ impl Hub {
 
     fn publish_to_sessions(&mut self, sessions: &[SessionKey], message: &Arc<Message>, now: Instant) -> Fanout {
         let now = self.advance(now);
+        self.books.traces.note(message);
         if self.topics.take_position(message).goes_by_disk() {
             return self.publish_private(sessions, message, now);
         }
@@ -61,6 +62,7 @@ impl Hub {
     #[inline]
     pub(super) fn publish_unless(&mut self, message: &Arc<Message>, except: &[ClientId], now: Instant) -> Fanout {
         let now = self.advance(now);
+        self.books.traces.note(message);
         let mut fanout = Fanout::default();
         let seats = self.topics.take_position(message);
         if let Some(last) = &mut seats.last {

@@ -1,8 +1,9 @@
-//! Whoever waits for acks of a message, and what it is told.
+//! Whoever waits for acks of a message, or records its way, and what it is told.
 
 use super::Hub;
 use crate::awaited::AckNews;
 use crate::message::{Message, MessageId, TopicId};
+use crate::trace::TracedDelivery;
 
 impl Hub {
     /// Tells from now on what becomes of a message at each client whose lane admits it: ask before it is published, and
@@ -22,5 +23,12 @@ impl Hub {
     /// What became of an awaited message at one client; to be asked for until there is nothing more.
     pub fn poll_ack_news(&mut self) -> Option<AckNews> {
         self.books.awaited.pop_news()
+    }
+
+    /// What became of a message whose way is recorded, at one client; to be asked for until there is nothing more.
+    ///
+    /// Of what a lane has from disk nothing is told: the trace of a message ends where it was last in memory.
+    pub fn poll_traced(&mut self) -> Option<Box<TracedDelivery>> {
+        self.books.traces.pop()
     }
 }

@@ -310,18 +310,12 @@ impl Hub {
             figures.in_flight += lane.window().0 as u64;
             figures.dropped += totals.dropped();
             figures.delivered += totals.delivered;
-            figures.oldest = figures.oldest.max(waited(lane, now).unwrap_or_default());
         }
-        match (seated.detached_until, seated.retention) {
-            (Some(until), retention) => {
-                // Whoever is away is not slow.
-                let left = until.saturating_duration_since(now);
-                figures.detached = Some(retention.unwrap_or_default().saturating_sub(left));
-            }
-            (None, _) => {
-                let blocked = self.link(seated.link).and_then(|link| link.clock().stopped_for(now));
-                figures.slow = session.slowness(blocked, figures.oldest, now);
-            }
+        figures.oldest = session.oldest(now);
+        figures.slow = seated.slowness(&self.links, now);
+        if let Some(until) = seated.detached_until {
+            let left = until.saturating_duration_since(now);
+            figures.detached = Some(seated.retention.unwrap_or_default().saturating_sub(left));
         }
         figures
     }

@@ -47,7 +47,8 @@ impl LastValues {
     pub(super) fn remember(&mut self, message: &Arc<Message>) {
         let key = message.key.clone().filter(|_| self.is_by_key);
         self.order.push_back((message.id, key.clone()));
-        self.newest.insert(key, message.clone());
+        // Whoever subscribes some day has no part in the trace of a publish that is long over.
+        self.newest.insert(key, message.unrecorded());
         if self.newest.len() > VALUES_KEPT {
             while !self.forget_first() {}
         }
@@ -120,6 +121,7 @@ mod tests {
             key: Some(key.to_string().into()),
             published: now,
             expires: secs.map(|secs| now + Duration::from_secs(secs)),
+            trace: None,
             body: Body::default(),
         })
     }

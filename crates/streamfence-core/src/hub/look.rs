@@ -180,7 +180,8 @@ mod tests {
             let published = start + Duration::from_secs(offset);
             let id = MessageId { epoch: Epoch(7), offset: Offset(offset) };
             let body = Body::plain(vec![0; size].into());
-            let message = Arc::new(Message { topic: entry.clone(), id, key: None, published, expires: None, body });
+            let message =
+                Arc::new(Message { topic: entry.clone(), id, key: None, published, expires: None, trace: None, body });
             let _ = hub.publish_to(sessions[to], &message, published);
         }
         let survey = hub.survey(topic, start + Duration::from_secs(9));

@@ -376,7 +376,7 @@ mod tests {
                 self.offset += 1;
                 let id = MessageId { epoch: Epoch(7), offset: Offset(self.offset) };
                 let (topic, body) = (self.topic.clone(), Body::plain(vec![0; size].into()));
-                let message = Message { topic, id, key: None, published: self.now, expires: None, body };
+                let message = Message { topic, id, key: None, published: self.now, expires: None, trace: None, body };
                 let _ = self.hub.publish_to(self.lanes[lane], &Arc::new(message), self.now);
             }
         }

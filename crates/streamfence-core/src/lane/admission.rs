@@ -1,5 +1,8 @@
 //! What becomes of a message that a lane is offered. Never why it was published.
 
+use super::Lane;
+use crate::gap::LossReason;
+use crate::message::Message;
 use crate::spill::SpillRefusal;
 
 /// What became of an offered message.
@@ -36,4 +39,14 @@ pub enum Rejection {
     Expired,
     /// The process has no memory left for it.
     OverBudget,
+}
+
+impl Lane {
+    /// Notes that its client misses a message that was not queued.
+    pub(super) fn note_refusal(&mut self, message: &Message, admission: Admission) {
+        if let Admission::Rejected(why) = admission {
+            let reason = if why == Rejection::Expired { LossReason::Expired } else { LossReason::Rejected };
+            self.miss(message.id.offset, reason);
+        }
+    }
 }

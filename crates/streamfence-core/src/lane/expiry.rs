@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{Lane, earlier};
 use crate::gap::{Gaps, LossReason};
+use crate::trace::DeliveryOutcome;
 
 impl Lane {
     /// Lets values go whose interval is over, gives up what waits to be sent and is not worth it any more, and says how
@@ -19,7 +20,9 @@ impl Lane {
 
     fn expire_some(&mut self, now: Instant) -> u64 {
         self.release(now);
-        let overdue = self.in_flight.as_mut().map_or(0, |in_flight| in_flight.expire(now));
+        let overdue = self.in_flight.as_mut().map_or(0, |in_flight| {
+            in_flight.expire(now, |departed| self.left.note_sent(departed, DeliveryOutcome::Expired))
+        });
         self.count_given_up(0, overdue);
         if self.nearest_expiry.is_none_or(|at| at > now) {
             return overdue;
@@ -31,6 +34,7 @@ impl Lane {
         for mut queued in std::mem::take(&mut self.queue) {
             gaps.move_before(&mut queued.gaps);
             if queued.message.is_expired(now) {
+                self.left.note(&queued.message, DeliveryOutcome::Expired);
                 self.queued_bytes -= queued.message.size_bytes();
                 gaps = queued.gaps;
                 if self.policy.gap_notices {

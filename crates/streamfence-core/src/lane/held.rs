@@ -7,6 +7,7 @@ use super::{Admission, Lane, Rejection, earlier};
 use crate::gap::LossReason;
 use crate::message::{Key, Message};
 use crate::policy::{Overflow, Policy};
+use crate::trace::DeliveryOutcome;
 
 impl Lane {
     /// Queues the message, or holds it while its key waits.
@@ -15,7 +16,9 @@ impl Lane {
             && let key = pace_key(&self.policy, message)
             && conflation.is_waiting(key)
         {
-            conflation.hold(key, message);
+            if let Some(older) = conflation.hold(key, message) {
+                self.left.note(&older, DeliveryOutcome::Coalesced);
+            }
             self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
         } else {
             self.push_back(message.clone());
@@ -32,13 +35,17 @@ impl Lane {
                 return Some(Admission::Rejected(Rejection::Full));
             }
             // The older value gives way to the newer one first, and then the others, the oldest before.
-            self.conflation.as_mut()?.remove(message.key.as_ref());
+            if let Some(older) = self.conflation.as_mut()?.remove(message.key.as_ref()) {
+                self.left.note(&older, DeliveryOutcome::Coalesced);
+            }
             let Admission::Admitted { displaced, .. } = self.displace_until_admitted(message) else {
                 unreachable!("displacing always admits a message that is not too large")
             };
             return Some(Admission::Admitted { coalesced: 1, displaced });
         }
-        self.conflation.as_mut()?.hold(message.key.as_ref(), message);
+        if let Some(older) = self.conflation.as_mut()?.hold(message.key.as_ref(), message) {
+            self.left.note(&older, DeliveryOutcome::Coalesced);
+        }
         self.nearest_expiry = earlier(self.nearest_expiry, message.expires);
         Some(Admission::Admitted { coalesced: 1, displaced: 0 })
     }
@@ -62,9 +69,10 @@ impl Lane {
     /// Gives up the held values whose time is over, and says how many those were.
     pub(super) fn expire_held(&mut self, now: Instant) -> u64 {
         let Some(conflation) = &mut self.conflation else { return 0 };
-        let (mut expired, gaps, notes) = (0, &mut self.gaps, self.policy.gap_notices);
+        let (mut expired, gaps, left, notes) = (0, &mut self.gaps, &mut self.left, self.policy.gap_notices);
         conflation.expire(now, |message| {
             expired += 1;
+            left.note(message, DeliveryOutcome::Expired);
             if notes {
                 gaps.note(message.id.offset, LossReason::Expired);
             }
@@ -89,7 +97,8 @@ impl Lane {
     /// Drops all that is held, and says how much that was: one value, where they all share a rhythm.
     pub(super) fn drop_held(&mut self) -> u64 {
         let Some(conflation) = &mut self.conflation else { return 0 };
-        std::iter::from_fn(|| conflation.pop_front()).count() as u64
+        let dropped = std::iter::from_fn(|| conflation.pop_front());
+        dropped.inspect(|message| self.left.note(message, DeliveryOutcome::Coalesced)).count() as u64
     }
 
     /// Whether nothing waits for its client: all it holds waits for its interval.

@@ -13,6 +13,7 @@ use crate::message::{ClientId, Message, Offset};
 use crate::spill::{LogPosition, LostRecords, Record};
 use crate::spill_log::{Cursor, SpillLog, Sums};
 use crate::topic::TopicEntry;
+use crate::trace::DeliveryOutcome;
 
 /// What a lane took from its log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl Read {
         let Record { position: at, audience, id, key, published_us, expires_us, body } = record;
         let published = moment(began, published_us).unwrap_or(began);
         let expires = expires_us.and_then(|us| moment(began, us));
-        let message = Arc::new(Message { topic, id, key, published, expires, body });
+        let message = Arc::new(Message { topic, id, key, published, expires, trace: None, body });
         Self { at, is_broadcast: audience.is_broadcast(), message }
     }
 }
@@ -151,13 +152,14 @@ impl Lane {
         now: Instant,
         refill: &mut Refill,
     ) -> usize {
-        let is_plain =
-            spilled.missing.is_none() && spilled.cursor.refusals >= log.refusals.next() && self.newest.is_none();
-        if !is_plain {
+        if spilled.missing.is_some() || self.newest.is_some() {
             return 0;
         }
         let from = spilled.cursor.position;
         let mut end = spilled.end(log).position.min(log.memory_start().0);
+        if let Some(refusal) = log.refusals.place_of(spilled.cursor.refusals) {
+            end = end.min(refusal);
+        }
         if let Some(deviation) = spilled.deviations.front() {
             end = end.min(deviation.position());
         }
@@ -233,6 +235,7 @@ impl Lane {
             spilled.messages += 1;
             if is_expired {
                 refill.expired += 1;
+                self.left.note(message, DeliveryOutcome::Expired);
                 self.miss(offset, LossReason::Expired);
             } else {
                 refill.taken += 1;

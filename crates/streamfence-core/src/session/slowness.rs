@@ -1,4 +1,5 @@
-//! Whether a client is slow now, and what it is seen by: for whoever looks. Never what is done about it.
+//! Whether a client is slow now, and what it is seen by: the one definition of slow, for whoever looks (lists, gauges,
+//! alerts). Never what is done about it: that is the ladder's, and a lane's policy.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a transport may take nothing while something waits for it before its client counts as slow.
 const LONGEST_BLOCK: Duration = Duration::from_secs(1);
 
-/// What a slow client is seen by. A closed set: it stands in answers.
+/// What a slow client is seen by. A closed set: it stands in answers, and is a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SlowReason {
@@ -31,7 +32,12 @@ impl SlowReason {
     /// All of them; of several, the first is told.
     pub const ALL: [Self; 5] = [Self::Depth, Self::Blocked, Self::Unacked, Self::Overflow, Self::Age];
 
-    /// The name used in answers.
+    /// Its place in [`SlowReason::ALL`].
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The name used in answers and labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -54,15 +60,15 @@ pub struct Slowness {
 }
 
 impl Session {
-    /// Whether its client is slow now. `blocked` is for how long its transport has taken nothing, and `oldest` how long its
-    /// oldest message has waited.
-    pub(crate) fn slowness(&self, blocked: Option<Duration>, oldest: Duration, now: Instant) -> Option<Slowness> {
+    /// Whether its client is slow now. `blocked` is for how long its transport has taken nothing.
+    pub(crate) fn slowness(&self, blocked: Option<Duration>, now: Instant) -> Option<Slowness> {
         if let Some(since) = self.ladder.as_ref().and_then(|ladder| ladder.slow_since()) {
             return Some(Slowness { reason: SlowReason::Depth, lasted: now.saturating_duration_since(since) });
         }
         if let Some(lasted) = blocked.filter(|lasted| *lasted > LONGEST_BLOCK && self.is_ready()) {
             return Some(Slowness { reason: SlowReason::Blocked, lasted });
         }
+        let oldest = self.oldest(now);
         let (is_overflowing, is_old) = (self.lanes().any(Lane::is_overflowing), oldest > LONGEST_WAIT);
         let is_unacked = |lane: &Lane| lane.waits_for_acks() && (is_old || lane.is_overflowing());
         let reason = match () {
@@ -72,5 +78,11 @@ impl Session {
             () => return None,
         };
         Some(Slowness { reason, lasted: oldest })
+    }
+
+    /// How long the oldest message of all its lanes has waited; zero when they are empty.
+    pub(crate) fn oldest(&self, now: Instant) -> Duration {
+        let published = self.lanes().filter_map(Lane::oldest_published).min();
+        published.map(|published| now.saturating_duration_since(published)).unwrap_or_default()
     }
 }

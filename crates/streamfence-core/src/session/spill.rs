@@ -66,6 +66,7 @@ impl Session {
         let Refill { taken, expired, lost, missed } = refill;
         books.refilled(seated.lane.topic(), taken, expired, lost);
         seated.lane.count_refill(&refill);
+        seated.tell_left(self.client, books);
         seated.begin_overflow(lost + missed, self.client, books);
         take_stock(&mut self.ladder, place, &seated.lane, expired + lost + missed);
         seated.queue_up(place, &mut self.turns);

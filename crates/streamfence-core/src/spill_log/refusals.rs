@@ -89,6 +89,16 @@ impl Refusals {
         due.filter(move |refusal| refusal.audience.includes(client)).map(|refusal| (refusal.gap, refusal.unplaced))
     }
 
+    /// Before which record the first comes of those from a number on.
+    pub(crate) fn place_of(&self, number: u64) -> Option<LogPosition> {
+        if number >= self.next {
+            // Nearly always.
+            return None;
+        }
+        let first = self.all.partition_point(|refusal| refusal.number < number);
+        self.all.get(first).map(|refusal| refusal.position)
+    }
+
     /// The number of the first that comes after a position.
     pub(crate) fn after(&self, upto: LogPosition) -> u64 {
         let place = self.all.partition_point(|refusal| refusal.position <= upto);

@@ -334,7 +334,7 @@ impl Stage {
         self.messages.push((name.clone(), key, id));
         let key = command.option("key").map(Into::into);
         let expires = command.option("ttl").map(|ttl| self.instant() + duration(ttl));
-        let message = Arc::new(Message { topic, id, key, published: self.instant(), expires, body });
+        let message = Arc::new(Message { topic, id, key, published: self.instant(), expires, trace: None, body });
 
         let topic = message.topic.id;
         let before = *self.hub.stats(topic);

@@ -109,6 +109,7 @@ pub(super) fn told(what: &Transmit) -> String {
             format!("told: missed {count} of {topic}, {} to {}: {}", from.0, to.0, reason.as_str())
         }
         Transmit::Session { .. } => "told: its session".to_owned(),
+        Transmit::NoSession { .. } => "told: no session".to_owned(),
         Transmit::Authenticated { principal, .. } => format!("told: is {principal}"),
         Transmit::Done { .. } => "told: published".to_owned(),
         Transmit::Error { code, .. } => format!("told: {}", code.as_str()),

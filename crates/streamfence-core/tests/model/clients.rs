@@ -411,7 +411,7 @@ pub(crate) fn heard(what: &Transmit) -> (usize, Said) {
             (namespace, Said::Unsubscribed { topic: topic.id.index as usize })
         }
         Transmit::Done { namespace, .. } => (namespace, Said::Done),
-        Transmit::Session { .. } => unreachable!("nobody asked for a ticket"),
+        Transmit::Session { .. } | Transmit::NoSession { .. } => unreachable!("nobody asked for a ticket"),
         Transmit::Authenticated { .. } => unreachable!("nobody said who it is"),
         Transmit::Gap { namespace, topic, gap } => {
             let (from, to, count) = (gap.from.0, gap.to.0, gap.count as usize);

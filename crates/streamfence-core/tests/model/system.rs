@@ -177,6 +177,7 @@ impl System {
             key: draft.key.map(|key| key.to_string().into()),
             published: now,
             expires: draft.ttl_ms.map(|ttl| now + Duration::from_millis(ttl)),
+            trace: None,
             body: Body { bytes: Bytes::from(vec![0; draft.size]), payload: 0..draft.size, attachments },
         });
         self.messages.push(Arc::downgrade(&message));

@@ -45,7 +45,7 @@ impl Scene {
     fn publish(&mut self, offset: u64, ms: u64) -> MessageId {
         let (id, now) = (MessageId { epoch: Epoch(7), offset: Offset(offset) }, self.at(ms));
         let (topic, body) = (self.topic.clone(), Body::plain("hello".into()));
-        let message = Message { topic, id, key: None, published: now, expires: None, body };
+        let message = Message { topic, id, key: None, published: now, expires: None, trace: None, body };
         let _ = self.hub.publish(&Arc::new(message), None, now);
         self.send(ms);
         id

@@ -121,7 +121,7 @@ fn a_cumulative_receipt_makes_space_for_all_before_it() {
 fn a_receipt_changes_nothing_twice_or_for_what_was_not_sent() {
     check(
         confirmed(Overflow::RejectNew, 1),
-        "room 99, offer a b, ack b, ack never, ack b upto=yes, ack a, ack a, nack b, ack a, ack b, ack b, books",
+        "room 99, offer a b, ack b, ack never, ack b upto=yes, ack a, ack a, nack a, ack a, ack b, ack b, books",
         expect![[r#"
             0s  sent a
             0s  acked b: unknown
@@ -130,7 +130,7 @@ fn a_receipt_changes_nothing_twice_or_for_what_was_not_sent() {
             0s  acked a
             0s  sent b
             0s  acked a: late
-            0s  nacked b: unknown
+            0s  nacked a: late
             0s  acked a: late
             0s  acked b
             0s  acked b: late
@@ -316,4 +316,24 @@ fn a_lane_has_caught_up_when_nothing_is_left_to_confirm_after_a_return_or_a_relo
         0s  overflow ended: 2 lost
     "#]]
     .assert_eq(&trace);
+}
+
+#[test]
+fn a_nack_gives_the_place_back_and_nothing_is_sent_again() {
+    check(
+        confirmed(Overflow::RejectNew, 2),
+        "room 99, offer a b c d, nack a after=5s, nack a, nack never, +60s, ack b, books",
+        expect![[r#"
+            0s  sent a
+            0s  sent b
+            0s  nacked a
+            0s  sent c
+            0s  nacked a: late
+            0s  nacked never: unknown
+            60s  acked b
+            60s  sent d
+            60s  books of t: 4 offered 4 sent 4 delivered
+            60s  1 links, 0 messages resident
+        "#]],
+    );
 }

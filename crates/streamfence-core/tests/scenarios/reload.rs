@@ -592,5 +592,5 @@ fn id(offset: u64) -> MessageId {
 
 fn value(topic: &Arc<TopicEntry>, offset: u64, key: &str, now: Instant) -> Arc<Message> {
     let (topic, body) = (topic.clone(), Body::plain("value".into()));
-    Arc::new(Message { topic, id: id(offset), key: Some(key.into()), published: now, expires: None, body })
+    Arc::new(Message { topic, id: id(offset), key: Some(key.into()), published: now, expires: None, trace: None, body })
 }

@@ -454,7 +454,7 @@ fn a_hub_that_ends_waits_for_nobody_who_is_lost_meanwhile() {
         for offset in 1..=messages {
             let id = MessageId { epoch: Epoch(1), offset: Offset(offset) };
             let (topic, body) = (topic.clone(), Body::plain("hello".into()));
-            let message = Message { topic, id, key: None, published: kept.now, expires: None, body };
+            let message = Message { topic, id, key: None, published: kept.now, expires: None, trace: None, body };
             let _ = kept.hub.publish_to(key, &Arc::new(message), kept.now);
         }
     }

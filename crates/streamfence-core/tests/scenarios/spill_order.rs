@@ -91,7 +91,7 @@ impl Story {
         self.offset += 1;
         let id = MessageId { epoch: EPOCH, offset: Offset(self.offset) };
         let (topic, body) = (self.topic.clone(), Body::plain("hello".into()));
-        Arc::new(Message { topic, id, key: None, published: self.now, expires: None, body })
+        Arc::new(Message { topic, id, key: None, published: self.now, expires: None, trace: None, body })
     }
 
     /// A client reads one message, and acks all it has heard where that is wanted.

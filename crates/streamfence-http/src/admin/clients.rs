@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use streamfence_core::{ClientFigures, ClientOrder, LaneDetail, Tier};
 use streamfence_runtime::{Client, ClientFilter, ClientState};
 
+use super::known::ensure_known;
 use super::policy;
 use super::query::{Params, client_id, limit, unknown_client};
 use crate::api::Api;
@@ -188,9 +189,7 @@ async fn list(api: &Api, wanted: Wanted, is_slow: bool) -> Result<Json<Clients>,
         })?,
     };
     let limit = limit(wanted.limit)?;
-    if let Some(path) = wanted.namespace.as_deref().filter(|path| api.fence.catalog().namespace(path).is_none()) {
-        return Err(Problem::new(Code::UnknownTopic, format!("unknown namespace `{path}`")));
-    }
+    ensure_known(&api.fence.catalog(), wanted.namespace.as_deref(), wanted.topic.as_deref())?;
     let filter = ClientFilter { namespace: wanted.namespace, topic: wanted.topic, is_slow, order, limit };
     let (clients, total) = api.fence.clients(filter).await;
     let listed = |client: &Client| Listed { summary: Summary::from(client), lanes: client.summary.figures.lanes };

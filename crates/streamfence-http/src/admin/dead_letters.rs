@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use streamfence_runtime::{ClientId, DeadLetter, MessageId, PublishError};
 
 use super::OF_AN_ORDER;
+use super::known::ensure_known;
 use super::query::{MOST, Order, Params, by, client_id, limit};
 use crate::api::Api;
 use crate::keys::{Caller, Scope};
@@ -112,20 +113,19 @@ pub(super) fn routes() -> [Route; 3] {
 pub(super) async fn list(State(api): State<Api>, Params(wanted): Params<Wanted>) -> Result<Json<Letters>, Problem> {
     let limit = limit(wanted.limit)?;
     let client = wanted.client.as_deref().map(client_id).transpose()?;
-    let mut letters = match (&wanted.namespace, &wanted.topic) {
-        (Some(namespace), Some(topic)) => api.fence.dead_letters(namespace, topic).map_err(unknown)?,
-        (namespace, topic) => {
-            let catalog = api.fence.catalog();
-            if let Some(path) = namespace.as_ref().filter(|path| catalog.namespace(path).is_none()) {
-                return Err(Problem::new(Code::UnknownTopic, format!("unknown namespace `{path}`")));
-            }
-            let classes = catalog.topics().map(|topic| catalog.class(topic));
-            let is_wanted = |wanted: &Option<String>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
-            let classes = classes.filter(|class| is_wanted(namespace, &class.path) && is_wanted(topic, &class.name));
-            // A reload may have taken it away just now.
-            classes.flat_map(|class| api.fence.dead_letters(&class.path, &class.name).unwrap_or_default()).collect()
+    let catalog = api.fence.catalog();
+    ensure_known(&catalog, wanted.namespace.as_deref(), wanted.topic.as_deref())?;
+    let namespaces = catalog.namespaces().map(|(_, entry)| entry).filter(|entry| !entry.is_removed);
+    let namespaces = namespaces.filter(|entry| wanted.namespace.as_ref().is_none_or(|path| *path == *entry.path));
+    let mut letters = Vec::new();
+    for entry in namespaces {
+        // Not every namespace has a topic of the name, and a reload may have taken it away just now.
+        let mut add = |topic: &str| letters.extend(api.fence.dead_letters(&entry.path, topic).unwrap_or_default());
+        match &wanted.topic {
+            Some(topic) => add(topic),
+            None => entry.topics().iter().for_each(|topic| add(catalog.topic_name(*topic))),
         }
-    };
+    }
     letters.retain(|letter| client.is_none_or(|client| letter.client == client));
     letters.sort_by_key(|letter| std::cmp::Reverse((letter.at, letter.id())));
     let total = letters.len() as u64;
@@ -140,6 +140,7 @@ pub(super) async fn replay(
     Order(chosen): Order<Chosen>,
 ) -> Result<Json<Replayed>, Problem> {
     let is_chosen = chosen.choice()?;
+    ensure_known(&api.fence.catalog(), Some(&chosen.namespace), Some(&chosen.topic))?;
     let replayed = api.fence.replay_dead_letters_that(&chosen.namespace, &chosen.topic, is_chosen).await;
     let replayed = replayed.map_err(unknown)?;
     let (count, tried) = (replayed.admitted, replayed.tried);
@@ -162,6 +163,7 @@ pub(super) async fn purge(
     Order(chosen): Order<Chosen>,
 ) -> Result<Json<Purged>, Problem> {
     let (namespace, topic) = (&chosen.namespace, &chosen.topic);
+    ensure_known(&api.fence.catalog(), Some(namespace), Some(topic))?;
     let count = if chosen.client.is_none() && chosen.ids.is_none() {
         api.fence.purge_dead_letters(namespace, topic)
     } else {

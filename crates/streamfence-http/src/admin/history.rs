@@ -35,6 +35,8 @@ pub(super) struct Sample {
     at: u64,
     connections: u64,
     sessions: u64,
+    /// Clients that stay behind.
+    slow: u64,
     lanes: u64,
     /// Messages in all lanes, those on disk included.
     queued: u64,
@@ -64,7 +66,7 @@ async fn history(State(api): State<Api>) -> Json<Recent> {
 impl History {
     /// Takes a sample a second, for as long as somebody has this.
     ///
-    /// It asks the shards as anybody does who looks, so that deliveries pay nothing for it.
+    /// What it shows of messages is what the shards told with their last tick, once a second too: nobody walks a lane for it.
     pub(crate) fn keep(self: &Arc<Self>, fence: Fence) {
         let history = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -95,12 +97,13 @@ impl History {
 
 impl Sample {
     async fn of(fence: &Fence) -> Self {
-        let (topics, counts) = (fence.topics().await, fence.counts().await);
+        let (topics, counts) = (fence.topics_at_tick(), fence.counts().await);
         let totals: TopicStats = topics.iter().map(|topic| &topic.totals).sum();
         Self {
             at: millis(SystemTime::now()),
             connections: counts.connections,
             sessions: counts.sessions,
+            slow: counts.slow,
             lanes: topics.iter().map(|topic| topic.lanes.lanes).sum(),
             queued: totals.resident(),
             memory_used_bytes: fence.memory().map_or(0, |memory| memory.used_bytes),
@@ -111,6 +114,9 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use streamfence_core::{LaneSurvey, Observer, TopicId};
     use streamfence_runtime::{Namespace, Payload};
 
     use super::*;
@@ -123,11 +129,34 @@ mod tests {
         tokio::time::sleep(INTERVAL * 3 / 2).await;
         assert_eq!(history.samples().len(), 2, "at once, and after a second");
         fence.publish("/feed", "tick", Payload::raw_json("1").expect("it is JSON")).await.expect("it is taken");
-        tokio::time::sleep(INTERVAL).await;
+        tokio::time::sleep(INTERVAL * 2).await;
         let published: Vec<_> = history.samples().iter().map(|sample| sample.totals.published).collect();
-        assert_eq!(published, [0, 0, 1]);
+        assert_eq!((published.len(), &published[..2], published[3]), (4, &[0, 0][..], 1), "as the last tick told");
         tokio::time::sleep(INTERVAL * 400).await;
         assert_eq!(history.samples().len(), SAMPLES);
+    }
+
+    /// Counts how often lanes were walked.
+    #[derive(Default)]
+    struct Walks(AtomicU64);
+
+    impl Observer for Walks {
+        fn on_survey(&self, _: usize, _: TopicId, _: &LaneSurvey) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_walks_the_lanes_for_it_but_the_tick_of_the_shard() {
+        let walks = Arc::new(Walks::default());
+        let fence = Fence::builder().namespace(Namespace::new("/feed").topic("tick")).shards(1);
+        let fence = fence.observer(walks.clone()).build().expect("it is sound");
+        let history = Arc::new(History::default());
+        history.keep(fence.clone());
+        tokio::time::sleep(INTERVAL * 10).await;
+        assert!(history.samples().len() >= 10);
+        let walked = walks.0.load(Ordering::Relaxed);
+        assert!((9..=11).contains(&walked), "once a second, and not twice: {walked}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -28,6 +28,8 @@ pub(super) struct Info {
     connections: u64,
     sessions: u64,
     detached: u64,
+    /// Clients that stay behind, those of `/admin/v1/slow`, as counted within the last second.
+    slow: u64,
     lanes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<Memory>,
@@ -69,6 +71,7 @@ pub(super) async fn info(State(api): State<Api>) -> Json<Info> {
         connections: counts.connections,
         sessions: counts.sessions,
         detached: counts.detached,
+        slow: counts.slow,
         lanes: topics.iter().map(|topic| topic.lanes.lanes).sum(),
         memory: api
             .fence

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use streamfence_runtime::TraceContext;
 
 use super::answer::Answer;
 use super::report::Report;
 use super::request::PublishRequest;
-use super::{read_body, refuse_unless};
+use super::{read_body, refuse_unless, trace};
 use crate::api::Api;
 use crate::keys::Caller;
 use crate::problem::Problem;
@@ -70,13 +71,14 @@ pub(super) async fn publish(
     }
     let name = api.idempotency.name(&caller, &headers, None, ("batch", &body))?;
     let idempotency = api.idempotency.clone();
-    Ok(idempotency.once(name, carry_out(batch, api, caller)).await)
+    Ok(idempotency.once(name, carry_out(batch, api, caller, trace::of_headers(&headers))).await)
 }
 
-async fn carry_out(batch: BatchRequest, api: Api, caller: Caller) -> Answer {
+async fn carry_out(batch: BatchRequest, api: Api, caller: Caller, trace: Option<TraceContext>) -> Answer {
     let mut results = Vec::with_capacity(batch.messages.len());
     for message in batch.messages {
-        let entry = PublishRequest::carry_out_entry(message.get().as_bytes(), &api, &caller).await.entry();
+        let text = message.get().as_bytes();
+        let entry = PublishRequest::carry_out_entry(text, trace.as_ref(), &api, &caller).await.entry();
         let entry = String::from_utf8(entry).ok().and_then(|entry| RawValue::from_string(entry).ok());
         results.extend(entry);
     }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 
 use super::request::PublishRequest;
-use super::{read_body, refuse_unless};
+use super::{read_body, refuse_unless, trace};
 use crate::api::Api;
 use crate::keys::Caller;
 use crate::problem::Problem;
@@ -21,7 +21,7 @@ pub(super) async fn publish(
 ) -> Result<Response, Problem> {
     refuse_unless(&headers, JSON)?;
     let body = read_body(body)?;
-    let order = PublishRequest::read(&body)?;
+    let order = PublishRequest::read(&body, trace::of_headers(&headers).as_ref())?;
     let name = api.idempotency.name(&caller, &headers, order.id.as_deref(), &body)?;
     let idempotency = api.idempotency.clone();
     Ok(idempotency.once(name, async move { order.carry_out(&api, &caller).await.into() }).await)

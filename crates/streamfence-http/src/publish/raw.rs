@@ -12,7 +12,7 @@ use streamfence_runtime::Payload;
 
 use super::audience::{Recipients, audience};
 use super::request::{OnFull, Order, dressed, json_payload};
-use super::{is_of_kind, read_body};
+use super::{is_of_kind, read_body, trace};
 use crate::api::Api;
 use crate::keys::Caller;
 use crate::problem::Problem;
@@ -50,7 +50,7 @@ pub(super) async fn publish(
         namespace,
         topic,
         to: audience(to.as_ref(), None)?,
-        payload: dressed(payload, beside.key, beside.ttl_ms),
+        payload: trace::within(dressed(payload, beside.key, beside.ttl_ms), trace::of_headers(&headers).as_ref()),
         on_full: beside.on_full,
         id: None,
         acks: None,

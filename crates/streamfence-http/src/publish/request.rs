@@ -10,11 +10,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use streamfence_runtime::{AckWait, Payload, PublishError, To, nests_deeper_than};
+use streamfence_runtime::{AckWait, Payload, PublishError, To, TraceContext, nests_deeper_than};
 
 use super::answer::Answer;
 use super::audience::{Recipients, audience};
 use super::report::Report;
+use super::trace;
 use super::wait::WaitRequest;
 use crate::api::Api;
 use crate::keys::Caller;
@@ -42,6 +43,11 @@ pub(crate) struct PublishRequest {
     key: Option<String>,
     /// For how many milliseconds it is worth sending; without it, as the topic says.
     ttl_ms: Option<NonZeroU32>,
+    /// Where its publisher stands in a distributed trace, as W3C's header of that name says it; without it, as the header of
+    /// the request does.
+    traceparent: Option<String>,
+    /// What tracing systems say beside `traceparent`.
+    tracestate: Option<String>,
     /// What it means when lanes are full.
     #[serde(default)]
     on_full: OnFull,
@@ -75,19 +81,28 @@ pub(super) struct Order {
 }
 
 impl PublishRequest {
-    /// The message that the text of a body is.
-    pub(super) fn read(text: &[u8]) -> Result<Order, Problem> {
+    /// The message that the text of a body is, and in whose trace it is unless it says so itself.
+    pub(super) fn read(text: &[u8], around: Option<&TraceContext>) -> Result<Order, Problem> {
         let request: Self = serde_json::from_slice(text).map_err(|why| Problem::bad_request(why.to_string()))?;
         let acks = request.wait.as_ref().map(WaitRequest::acks).transpose()?.flatten();
         let to = audience(request.to.as_ref(), request.except.as_deref())?;
-        let payload = request.payload()?;
+        let mut payload = request.payload()?;
+        if let Some(context) = trace::of_message(request.traceparent.as_deref(), request.tracestate.as_deref())? {
+            payload = payload.with_trace(context);
+        }
+        let payload = trace::within(payload, around);
         let Self { namespace, topic, key, ttl_ms, on_full, id, .. } = request;
         Ok(Order { namespace, topic, to, payload: dressed(payload, key, ttl_ms), on_full, id, acks })
     }
 
     /// Publishes what a text says, as one message of several.
-    pub(super) async fn carry_out_entry(text: &[u8], api: &Api, caller: &Caller) -> Answer {
-        let named = Self::read(text).and_then(|order| {
+    pub(super) async fn carry_out_entry(
+        text: &[u8],
+        around: Option<&TraceContext>,
+        api: &Api,
+        caller: &Caller,
+    ) -> Answer {
+        let named = Self::read(text, around).and_then(|order| {
             if order.acks.is_some() {
                 // It would hold up those behind it.
                 return Err(Problem::bad_request("a message of several waits for no acks; wanted it alone"));

@@ -10,12 +10,12 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
-use streamfence_runtime::Fence;
+use streamfence_runtime::{Fence, TraceContext};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::idempotency::HEADER;
-use super::refuse_unless;
 use super::request::PublishRequest;
+use super::{refuse_unless, trace};
 use crate::api::Api;
 use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
@@ -45,7 +45,8 @@ pub(super) async fn publish(
         Problem::new(Code::LimitExceeded, format!("{MOST_STREAMS} streams are the most there may be at once"))
     })?;
     let lines = Lines { body: body.into_data_stream(), read: BytesMut::new(), is_over: false };
-    let publishing = Publishing { api, caller, lines, is_over: false, _place: place };
+    let publishing =
+        Publishing { api, caller, trace: trace::of_headers(&headers), lines, is_over: false, _place: place };
     let answers = stream::unfold(publishing, |mut publishing| async move {
         let answers = publishing.next().await?;
         Some((Ok::<_, std::convert::Infallible>(answers), publishing))
@@ -57,6 +58,8 @@ pub(super) async fn publish(
 struct Publishing {
     api: Api,
     caller: Caller,
+    /// What the request says, for lines that say nothing of a trace.
+    trace: Option<TraceContext>,
     lines: Lines,
     is_over: bool,
     _place: OwnedSemaphorePermit,
@@ -105,7 +108,7 @@ impl Publishing {
             Ok(caller) => self.caller = caller,
             Err(problem) => return self.end(&problem),
         }
-        let answer = PublishRequest::carry_out_entry(line, &self.api, &self.caller).await;
+        let answer = PublishRequest::carry_out_entry(line, self.trace.as_ref(), &self.api, &self.caller).await;
         self.is_over |= self.api.fence.is_closing();
         answer.entry()
     }

@@ -8,4 +8,5 @@ mod idempotency;
 mod keys;
 mod raw;
 mod stream;
+mod trace;
 mod wait;

@@ -65,12 +65,30 @@ impl Fence {
         self.ask_all(|answer| Control::Client(client, answer)).await.into_iter().flatten().next()
     }
 
-    /// Every topic of the catalog, those made from a pattern together, with what has become of their messages.
+    /// Every topic of the catalog, those made from a pattern together, with what has become of their messages until now.
+    ///
+    /// The shards walk their lanes for it; who looks again and again may take what they said last, [`Fence::topics_at_tick`].
     pub async fn topics(&self) -> Vec<TopicState> {
         {
             let _turn = self.0.questions.acquire().await.expect("nobody closes it");
             self.flush_stats().await;
         }
+        self.topics_at_tick()
+    }
+
+    /// The same as each shard said last: with its tick, which comes once a second, or when somebody asked since. Asks nobody.
+    ///
+    /// ```
+    /// use streamfence_runtime::{Fence, Namespace};
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let fence = Fence::builder().namespace(Namespace::new("/feed").topic("tick")).build()?;
+    /// assert_eq!(fence.topics_at_tick()[0].totals.published, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn topics_at_tick(&self) -> Vec<TopicState> {
         let catalog = self.catalog();
         let state = |topic| {
             let (totals, lanes) = self.0.watchers.totals(topic);
@@ -85,13 +103,14 @@ impl Fence {
         self.0.watchers.read_along()
     }
 
-    /// How many connections and sessions there are.
+    /// How many connections and sessions there are, and how many clients are slow.
     pub async fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for Counts { connections, sessions, detached } in self.ask_all(Control::Count).await {
+        for Counts { connections, sessions, detached, slow } in self.ask_all(Control::Count).await {
             counts.connections += connections;
             counts.sessions += sessions;
             counts.detached += detached;
+            counts.slow += slow;
         }
         counts
     }

@@ -21,6 +21,7 @@ use crate::listener::Listener;
 use crate::refusals::Refusals;
 use crate::shard::{Shard, ShardParts};
 use crate::spill_pump::{Charge, OpenSpill, SpillPump};
+use crate::tracer::Tracer;
 use crate::watch::Watchers;
 
 /// What a builder has gathered and checked.
@@ -33,11 +34,12 @@ pub(crate) struct FenceParts {
     pub(crate) listeners: Vec<Arc<dyn Listener>>,
     pub(crate) stores: Vec<(StoreId, OpenSpill)>,
     pub(crate) hooks: Vec<Arc<dyn Hooks>>,
+    pub(crate) tracer: Option<Arc<dyn Tracer>>,
 }
 
 impl Fence {
     pub(crate) fn start(parts: FenceParts) -> Self {
-        let FenceParts { catalog, epoch, shards, memory_budget, observers, listeners, stores, hooks } = parts;
+        let FenceParts { catalog, epoch, shards, memory_budget, observers, listeners, stores, hooks, tracer } = parts;
         let watchers = Arc::new(Watchers::new(observers));
         for listener in listeners {
             watchers.add_listener(listener);
@@ -73,6 +75,7 @@ impl Fence {
                     fence: WeakFence(fence.clone()),
                     budget: budget.clone(),
                     spill,
+                    tracer: tracer.clone(),
                 });
                 // Its turns are bounded as they are, and a socket that is writable must say so.
                 let running = tokio::spawn(unconstrained(shard.run()));
@@ -93,6 +96,7 @@ impl Fence {
                 watchers: watchers.clone(),
                 handlers: handlers.clone(),
                 hooks,
+                tracer: tracer.clone(),
                 refusals,
                 is_closing: AtomicBool::new(false),
                 failed: failed.clone(),

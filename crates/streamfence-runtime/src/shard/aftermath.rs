@@ -99,6 +99,16 @@ impl Shard {
         }
     }
 
+    /// Tells whoever records it what became of messages.
+    #[inline]
+    pub(super) fn tell_traces(&mut self) {
+        while let Some(delivery) = self.hub.poll_traced() {
+            if let Some(tracer) = &self.parts.tracer {
+                tracer.delivered(*delivery);
+            }
+        }
+    }
+
     /// Tells a client that comes back why its session was cut: it may not have been able to read then.
     pub(super) fn tell_why(
         &mut self,

@@ -50,6 +50,11 @@ impl Shard {
 
     pub(super) fn count(&self) -> Counts {
         let (sessions, detached) = self.hub.session_count();
-        Counts { connections: self.hub.links() as u64, sessions: sessions as u64, detached: detached as u64 }
+        Counts {
+            connections: self.hub.links() as u64,
+            sessions: sessions as u64,
+            detached: detached as u64,
+            slow: self.hub.slow_client_count(),
+        }
     }
 }

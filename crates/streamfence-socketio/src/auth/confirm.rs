@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use streamfence_auth::{Access, Action};
-use streamfence_core::UnsubscribeReason;
+use streamfence_core::{TopicEntry, TopicId, UnsubscribeReason};
 use streamfence_runtime::Input;
 use tokio::time::Instant;
 
@@ -69,22 +69,62 @@ pub(super) async fn adopt(shared: &Shared, member: &Arc<Member>, old: &Arc<Shown
         return;
     }
     for name in member.subscriptions() {
-        let Some(topic) = shared.fence.peek_topic(member.namespace, &name) else { continue };
-        let question = {
-            let papers = member.papers();
-            match papers.permit(&topic, Action::Subscribe, None) {
-                Permit::Unknown(question) if !papers.is_lent(topic.id) => question,
-                _ => continue,
-            }
-        };
-        wait_for_room(shared).await;
-        // Where nobody can say, it goes on until the next time.
-        let Err((Refused::Wrong | Refused::NotForThis, why)) = shared.gate.ask(question).await else { continue };
-        let Some(connection) = member.connection() else { return };
-        shared.gate.tell(&topic.class.path, client_address(&connection.state), &why);
-        let (namespace, reason) = (member.namespace, UnsubscribeReason::AuthRejected);
-        member.push(Input::Unsubscribe { namespace, topic, reason, request: None });
+        if let Some(topic) = shared.fence.peek_topic(member.namespace, &name) {
+            confirm_subscription(shared, member, topic).await;
+        }
     }
+}
+
+/// Asks again about subscriptions of which nobody could say.
+pub(super) async fn settle_doubts(shared: Arc<Shared>, doubts: Vec<(Weak<Member>, TopicId)>) {
+    let settling = stream::iter(doubts).for_each_concurrent(CONFIRMED_AT_ONCE, |(member, topic)| {
+        let shared = shared.clone();
+        async move {
+            let Ok(_turn) = shared.watch.turns.acquire().await else { return };
+            let Some(member) = member.upgrade() else { return };
+            let entries = member.subscriptions().into_iter();
+            let mut entries = entries.filter_map(|name| shared.fence.peek_topic(member.namespace, &name));
+            match entries.find(|entry| entry.id == topic) {
+                Some(topic) => confirm_subscription(&shared, &member, topic).await,
+                None => member.papers().doubts.remove(topic),
+            }
+        }
+    });
+    settling.await;
+}
+
+/// Has the validator say whether a client may go on hearing a topic by who it is, where it alone can say. One of which
+/// nobody could say is in doubt: it is asked about again soon, and ends when that has lasted for too long.
+async fn confirm_subscription(shared: &Shared, member: &Arc<Member>, topic: Arc<TopicEntry>) {
+    let question = {
+        let mut papers = member.papers();
+        match papers.permit(&topic, Action::Subscribe, None) {
+            Permit::Unknown(question) if !papers.is_lent(topic.id) => question,
+            _ => return papers.doubts.remove(topic.id),
+        }
+    };
+    wait_for_room(shared).await;
+    let answer = shared.gate.ask(question).await;
+    let why = {
+        let mut papers = member.papers();
+        let shown = papers.identity().and_then(|identity| identity.shown.as_ref());
+        match (answer, shown.and_then(|shown| shown.grant.ask_again)) {
+            (Err((Refused::Silence, why)), Some(time)) => {
+                if papers.doubts.add(topic.id, time, Instant::now()) {
+                    return;
+                }
+                format!("nobody has confirmed the subscription for too long: {why}").into()
+            }
+            (Err((Refused::Wrong | Refused::NotForThis, why)), _) => why,
+            // Who is to be asked with wishes alone goes on until the next of them.
+            (Ok(_) | Err(_), _) => return papers.doubts.remove(topic.id),
+        }
+    };
+    member.papers().doubts.remove(topic.id);
+    let Some(connection) = member.connection() else { return };
+    shared.gate.tell(&topic.class.path, client_address(&connection.state), &why);
+    let (namespace, reason) = (member.namespace, UnsubscribeReason::AuthRejected);
+    member.push(Input::Unsubscribe { namespace, topic, reason, request: None });
 }
 
 /// Waits until the validator has a place to spare, for a while: those who come are asked about first.

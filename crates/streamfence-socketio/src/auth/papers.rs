@@ -6,6 +6,7 @@ use streamfence_auth::{Access, Action, Token};
 use streamfence_core::{TopicEntry, TopicId};
 use tokio::time::Instant;
 
+use super::doubt::Doubts;
 use super::gate::{Question, Shown, is_over, not_allowed};
 
 /// What one client has shown in one namespace.
@@ -14,6 +15,8 @@ pub(crate) struct Papers {
     identity: Option<Identity>,
     /// The tokens of single subscriptions, of clients that were somebody before. As few as there are subscriptions.
     lent: Vec<(TopicId, Arc<Shown>)>,
+    /// The subscriptions of which nobody could say whether they may go on.
+    pub(super) doubts: Doubts,
     /// Since when it should have said who it is.
     pub(super) nobody_since: Option<Instant>,
     /// Whether it is to go, and how often that was tried.
@@ -120,6 +123,7 @@ impl Papers {
     /// A subscription is over, and its token with it.
     pub(crate) fn give_back(&mut self, topic: TopicId) {
         self.lent.retain(|(other, _)| *other != topic);
+        self.doubts.remove(topic);
     }
 
     /// All tokens it stands by.

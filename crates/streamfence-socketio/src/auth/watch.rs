@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use streamfence_core::{CloseReason, TopicEntry, UnsubscribeReason};
+use streamfence_core::{CloseReason, TopicEntry, TopicId, UnsubscribeReason};
 use streamfence_runtime::Input;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::confirm::{CONFIRMED_AT_ONCE, adopt, confirm_all};
+use super::confirm::{CONFIRMED_AT_ONCE, adopt, confirm_all, settle_doubts};
 use super::gate::{Denied, Refused, Shown, is_over};
 use super::token::client_address;
 use crate::connection::{Member, Shared};
@@ -45,6 +45,8 @@ enum Look {
     Ask {
         at_once: Vec<Arc<Shown>>,
         in_turn: Vec<Arc<Shown>>,
+        /// And of these subscriptions nobody could say.
+        in_doubt: Vec<TopicId>,
     },
 }
 
@@ -95,7 +97,7 @@ async fn run(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else { return };
         let catalog = shared.fence.catalog();
         let is_wanted = catalog.topics().any(|topic| catalog.class(topic).auth_required);
-        let (mut evicted, mut asked, mut confirmed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut evicted, mut asked, mut confirmed, mut doubted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let members = shared.watch.take();
         for member in &members {
             if is_wanted {
@@ -104,7 +106,8 @@ async fn run(shared: Weak<Shared>) {
             match look(&shared, member) {
                 Look::Fine => {}
                 Look::Evict(reason) => evicted.push((member.clone(), reason)),
-                Look::Ask { at_once, in_turn } => {
+                Look::Ask { at_once, in_turn, in_doubt } => {
+                    doubted.extend(in_doubt.into_iter().map(|topic| (Arc::downgrade(member), topic)));
                     let of_member = |shown| (Arc::downgrade(member), shown);
                     asked.extend(at_once.into_iter().map(of_member));
                     confirmed.extend(in_turn.into_iter().map(of_member));
@@ -118,6 +121,9 @@ async fn run(shared: Weak<Shared>) {
         }
         if !confirmed.is_empty() {
             tokio::spawn(confirm_all(shared.clone(), confirmed));
+        }
+        if !doubted.is_empty() {
+            tokio::spawn(settle_doubts(shared.clone(), doubted));
         }
         for (member, reason) in evicted {
             evict(&shared, &member, reason).await;
@@ -177,9 +183,10 @@ fn look(shared: &Shared, member: &Member) -> Look {
     };
     let at_once: Vec<_> = papers.shown().filter(is_old).cloned().collect();
     let in_turn: Vec<_> = papers.shown().filter(is_due).cloned().collect();
-    match at_once.is_empty() && in_turn.is_empty() {
+    let in_doubt = papers.doubts.due(now);
+    match at_once.is_empty() && in_turn.is_empty() && in_doubt.is_empty() {
         true => Look::Fine,
-        false => Look::Ask { at_once, in_turn },
+        false => Look::Ask { at_once, in_turn, in_doubt },
     }
 }
 

@@ -14,7 +14,6 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
@@ -90,25 +89,38 @@ impl Stream {
         Self::of(Kind::Custom(Box::new(carrier)))
     }
 
-    /// The stream below an HTTP upgrade: our own server's, a TCP or Unix stream below `axum::serve`, or an opaque one.
+    /// The stream below an HTTP upgrade: our own server's, a TCP or Unix stream below `axum::serve` (with the feature
+    /// `axum-serve`), or an opaque one.
     #[must_use]
     pub fn from_upgraded(upgraded: Upgraded, tuning: &Tuning) -> Self {
         let upgraded = match upgraded.downcast::<TokioIo<Self>>() {
             Ok(parts) => return parts.io.into_inner().rewound(parts.read_buf),
             Err(upgraded) => upgraded,
         };
+        Self::below_axum(upgraded, tuning)
+            .unwrap_or_else(|upgraded| Self::of(Kind::Opaque(Box::new(TokioIo::new(upgraded)))))
+    }
+
+    /// The TCP or Unix stream below `axum::serve`, which wraps it in something of its own.
+    #[cfg(feature = "axum-serve")]
+    fn below_axum(upgraded: Upgraded, tuning: &Tuning) -> Result<Self, Upgraded> {
+        use hyper_util::server::conn::auto::upgrade::downcast;
+
         let upgraded = match downcast::<TokioIo<TcpStream>>(upgraded) {
             Ok(parts) => {
                 let stream = parts.io.into_inner();
                 tuning.apply(&stream);
-                return Self::from(stream).rewound(parts.read_buf);
+                return Ok(Self::from(stream).rewound(parts.read_buf));
             }
             Err(upgraded) => upgraded,
         };
-        match downcast::<TokioIo<UnixStream>>(upgraded) {
-            Ok(parts) => Self::from(parts.io.into_inner()).rewound(parts.read_buf),
-            Err(upgraded) => Self::of(Kind::Opaque(Box::new(TokioIo::new(upgraded)))),
-        }
+        let parts = downcast::<TokioIo<UnixStream>>(upgraded)?;
+        Ok(Self::from(parts.io.into_inner()).rewound(parts.read_buf))
+    }
+
+    #[cfg(not(feature = "axum-serve"))]
+    fn below_axum(upgraded: Upgraded, _tuning: &Tuning) -> Result<Self, Upgraded> {
+        Err(upgraded)
     }
 
     /// Asks the kernel for the options of a TCP connection; other kinds have none.

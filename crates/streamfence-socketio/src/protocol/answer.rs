@@ -54,6 +54,13 @@ impl Answer {
                 is_ok: true,
                 request: None,
             },
+            // Without what opens one: there is nothing to come back to.
+            Transmit::NoSession { .. } => Self {
+                event: Some("session"),
+                fields: r#""retentionMs":0,"resumed":false,"topics":[]"#.to_owned(),
+                is_ok: true,
+                request: None,
+            },
             Transmit::Gap { topic, gap, .. } => Self {
                 event: Some("gap"),
                 fields: format!(

@@ -11,7 +11,7 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use streamfence_core::{AckStyle, Body, Message, MessageId, Metadata, TopicEntry, Wire};
+use streamfence_core::{AckStyle, Body, Message, MessageId, Metadata, TopicEntry, TraceContext, Wire};
 use streamfence_runtime::{Encoder, Payload};
 
 /// Assembles packets as Socket.IO v5 has them.
@@ -21,7 +21,11 @@ pub(crate) struct SocketIoEncoder;
 impl Encoder for SocketIoEncoder {
     fn encode(&self, topic: &TopicEntry, payload: &Payload, id: MessageId, published: SystemTime) -> Body {
         let attachments = payload.attachments().len();
-        let (text, start) = Shape(topic).packet(payload.json(), attachments, Meta { id, published, attempt: 1 });
+        let (text, start) = Shape(topic).packet(
+            payload.json(),
+            attachments,
+            Meta { id, published, attempt: 1, trace: payload.trace().map(AsRef::as_ref) },
+        );
         payload.to_body(&text.into(), start)
     }
 }
@@ -30,10 +34,11 @@ impl Encoder for SocketIoEncoder {
 #[derive(Clone, Copy, Debug)]
 struct Shape<'a>(&'a TopicEntry);
 
-struct Meta {
+struct Meta<'a> {
     id: MessageId,
     published: SystemTime,
     attempt: u32,
+    trace: Option<&'a TraceContext>,
 }
 
 /// The event of an envelope.
@@ -73,7 +78,7 @@ pub(crate) fn retry(message: &Message, attempt: u32) -> Option<Body> {
         return None;
     }
     let age = message.published.elapsed();
-    let meta = Meta { id: message.id, published: SystemTime::now() - age, attempt };
+    let meta = Meta { id: message.id, published: SystemTime::now() - age, attempt, trace: message.trace.as_deref() };
     let payload = message.body.payload();
     let (text, start) = Shape(&message.topic).packet(payload, message.body.attachments.len(), meta);
     let first_end = message.body.text().len();
@@ -98,7 +103,7 @@ impl<'a> Shape<'a> {
     }
 
     /// The text of a packet, and where the payload begins in it.
-    fn packet(self, payload: &[u8], attachments: usize, meta: Meta) -> (Vec<u8>, usize) {
+    fn packet(self, payload: &[u8], attachments: usize, meta: Meta<'_>) -> (Vec<u8>, usize) {
         const META_BYTES: usize = 192;
         let names = 2 * (self.0.class.path.len() + self.0.name.len());
         let mut text = Vec::with_capacity(names + payload.len() + META_BYTES);
@@ -155,7 +160,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn write_meta(self, text: &mut Vec<u8>, Meta { id, published, attempt }: Meta) {
+    fn write_meta(self, text: &mut Vec<u8>, Meta { id, published, attempt, trace }: Meta<'_>) {
         text.extend_from_slice(br#"{"namespace":"#);
         put_json(text, &self.0.class.path);
         text.extend_from_slice(br#","topic":"#);
@@ -166,6 +171,13 @@ impl<'a> Shape<'a> {
             put(text, format_args!(r#","epoch":"{}","offset":{},"publishedAt":{at}"#, id.epoch, id.offset.0));
             if attempt > 1 {
                 put(text, format_args!(r#","attempt":{attempt}"#));
+            }
+        }
+        if let Some(trace) = trace {
+            put(text, format_args!(r#","traceparent":"{trace}""#));
+            if let Some(state) = &trace.state {
+                text.extend_from_slice(br#","tracestate":"#);
+                put_json(text, state);
             }
         }
         text.push(b'}');
@@ -216,7 +228,15 @@ mod tests {
         let id = MessageId { epoch: Epoch(1), offset: Offset(7) };
         let published = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
         let body = SocketIoEncoder.encode(&topic, payload, id, published);
-        Message { topic, id, key: None, published: Instant::now(), expires: None, body }
+        Message {
+            topic,
+            id,
+            key: None,
+            published: Instant::now(),
+            expires: None,
+            trace: payload.trace().cloned(),
+            body,
+        }
     }
 
     #[test]
@@ -255,6 +275,22 @@ mod tests {
         assert_eq!(arguments(&message, &message.body), r#"{"_placeholder":true,"num":0}"#);
         assert_eq!(message.body.attachments().collect::<Vec<_>>(), ["abc"]);
         assert_eq!(message.frames(), 2);
+    }
+
+    #[test]
+    fn a_trace_stands_in_the_metadata_of_the_first_packet_and_of_later_ones() {
+        let catalog = catalog();
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let trace: TraceContext = parent.parse().expect("it is one");
+        let payload = Payload::raw_json("1").expect("this is JSON").with_trace(trace.clone().with_state(r#"a="1""#));
+        let first = message(&catalog, 3, &payload);
+        let wanted = format!(r#","traceparent":"{parent}","tracestate":"a=\"1\""}}]"#);
+        let text = |body: &Body| std::str::from_utf8(body.text()).expect("it is text").to_owned();
+        assert!(text(&first.body).ends_with(&wanted), "{}", text(&first.body));
+        let again = retry(&first, 2).expect("metadata is full");
+        assert!(text(&again).ends_with(&wanted), "{}", text(&again));
+        let plain = message(&catalog, 0, &Payload::raw_json("1").expect("this is JSON").with_trace(trace));
+        assert_eq!(text(&plain.body), r#"2/feed,["snapshot",1]"#, "it has no metadata");
     }
 
     #[test]

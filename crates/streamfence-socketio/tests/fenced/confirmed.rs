@@ -34,6 +34,8 @@ struct Said {
     /// Tokens, wishes of anybody's (`subscribe tick`) and of one (`subscribe tick ann`) that are refused.
     refused: HashSet<String>,
     is_silent: bool,
+    /// Wishes of anybody's that are not answered.
+    unheard: HashSet<String>,
     open: usize,
     most_open: usize,
     asked: Vec<String>,
@@ -88,7 +90,7 @@ impl TokenValidator for Desk {
             self.0.leave.acquire().await.expect("it stays open").forget();
             self.change(|said| {
                 said.open -= 1;
-                if said.is_silent {
+                if said.is_silent || said.unheard.contains(&wish) {
                     return AuthDecision::unavailable("it is closed");
                 }
                 if [token.to_owned(), wish.clone(), format!("{wish} {token}")]
@@ -244,6 +246,52 @@ async fn where_nobody_can_say_what_was_granted_stands_for_three_times_as_long_an
     assert_eq!(app.news.left().await, CloseReason::AuthRejected);
     let took = began.elapsed();
     assert!(took >= SECOND * 24 && took <= SECOND * 37, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_of_which_nobody_can_say_is_asked_about_again_soon() {
+    let desk = Desk::prompt([("ann", SECOND * 16)]);
+    let app = start(&desk);
+    let mut ann = client(&app, "ann").await;
+    for topic in ["a", "b"] {
+        ann.subscribe(topic).await;
+    }
+    let asked = || desk.asked().iter().filter(|asked| **asked == "subscribe a ann").count();
+    desk.change(|said| said.unheard.insert("subscribe a".to_owned()));
+    eventually("its turn comes", || asked() == 2).await;
+    let began = Instant::now();
+    // While it is in doubt it goes on.
+    eventually("it is asked about again", || asked() == 5).await;
+    let took = began.elapsed();
+    assert!(took >= SECOND && took <= SECOND * 4, "{took:?}");
+    app.publish("/feed", "a", "1").await;
+    assert_eq!(ann.event().await.0, "a");
+    // Then somebody can say, and it is revoked: long before its next turn.
+    desk.refuse("subscribe a");
+    desk.change(|said| said.unheard.clear());
+    assert_eq!(ann.expect("unsubscribed").await, json!({"topic": "a", "reason": "auth_rejected"}));
+    let took = began.elapsed();
+    assert!(took <= SECOND * 11, "{took:?}");
+    let before = asked();
+    tokio::time::sleep(SECOND * 18).await;
+    assert_eq!(asked(), before, "nobody asks about what is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_nobody_confirms_for_three_times_as_long_ends_and_its_client_stays() {
+    let desk = Desk::prompt([("ann", SECOND * 12)]);
+    let app = start(&desk);
+    let mut ann = client(&app, "ann").await;
+    for topic in ["a", "b"] {
+        ann.subscribe(topic).await;
+    }
+    desk.change(|said| said.unheard.insert("subscribe a".to_owned()));
+    let began = Instant::now();
+    assert_eq!(ann.expect("unsubscribed").await, json!({"topic": "a", "reason": "auth_rejected"}));
+    let took = began.elapsed();
+    assert!(took >= SECOND * 24 && took <= SECOND * 37, "{took:?}");
+    app.publish("/feed", "b", "1").await;
+    assert_eq!(ann.event().await.0, "b");
 }
 
 #[tokio::test(start_paused = true)]
