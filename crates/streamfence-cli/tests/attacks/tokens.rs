@@ -109,7 +109,7 @@ fn no_token_is_written_anywhere() {
 /// within 5 s, and nobody else's.
 #[test]
 fn a_token_that_is_taken_away_is_none_from_then_on_and_its_sessions_end() {
-    let mut scene = Scene::start_with_server(&LIMITS.replace("max: 5", "max: 0"));
+    let scene = Scene::start_with_server(&LIMITS.replace("max: 5", "max: 0"));
     let join = |scene: &Scene, token: &str| {
         let mut socket = Socket::open(&scene.address);
         socket.say(&format!("40/feed,{{\"token\":\"{token}\"}}"));
