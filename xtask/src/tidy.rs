@@ -2,6 +2,7 @@
 //!
 //! A rule that nobody runs is a wish. Each finding names the place, what was found and what is wanted.
 
+mod attacks;
 mod layers;
 mod source;
 
@@ -19,6 +20,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
 
     let mut findings = Vec::new();
     check_documents(sh, &mut findings);
+    findings.extend(attacks::check(&sh.read_file(attacks::PAGE)?, |path| sh.read_file(path).ok()));
     check_crates(sh, &metadata, &mut findings)?;
     let files = check_sources(sh, &mut findings)?;
 

@@ -1,5 +1,9 @@
 //! Guessing at tokens, from one address and from very many.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::process::PATIENCE;
 use crate::scene::Scene;
 use crate::socket::{POLLING, Socket, WEBSOCKET, request};
 
@@ -10,7 +14,11 @@ const LIMITS: &str = "auth: TOKEN
 
 /// What a client from there is answered that shows this token.
 fn answer(scene: &Scene, from: &str, token: &str) -> String {
-    let (mut socket, head) = Socket::upgrade(&scene.address, &format!("x-forwarded-for: {from}\r\n"));
+    answer_at(&scene.address, from, token)
+}
+
+fn answer_at(address: &str, from: &str, token: &str) -> String {
+    let (mut socket, head) = Socket::upgrade(address, &format!("x-forwarded-for: {from}\r\n"));
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     socket.say(&format!("40/feed,{{\"token\":\"{token}\"}}"));
     socket.hear("/feed,")
@@ -94,5 +102,62 @@ fn no_token_is_written_anywhere() {
         let line = said.lines().find(|line| line.contains(token));
         assert_eq!(line, None);
     }
+    scene.settles();
+}
+
+/// A token that a reload takes away opens nothing from then on, whoever goes on showing it meanwhile; its sessions end
+/// within 5 s, and nobody else's.
+#[test]
+fn a_token_that_is_taken_away_is_none_from_then_on_and_its_sessions_end() {
+    let scene = Scene::start_with_server(&LIMITS.replace("max: 5", "max: 0"));
+    let join = |scene: &Scene, token: &str| {
+        let mut socket = Socket::open(&scene.address);
+        socket.say(&format!("40/feed,{{\"token\":\"{token}\"}}"));
+        assert!(socket.hear("/feed,").starts_with("40"), "{token}");
+        socket
+    };
+    let (mut ann, mut bob) = (join(&scene, "token-of-ann"), join(&scene, "token-of-bob"));
+    let (is_reloading, came) = (AtomicBool::new(true), AtomicUsize::new(0));
+    std::thread::scope(|threads| {
+        let tried: Vec<_> = (0..4)
+            .map(|_| {
+                threads.spawn(|| {
+                    let mut answers = Vec::new();
+                    while is_reloading.load(Ordering::SeqCst) {
+                        let begun = Instant::now();
+                        let is_in = answer_at(&scene.address, "192.0.2.1", "token-of-bob").starts_with("40");
+                        came.fetch_add(usize::from(is_in), Ordering::SeqCst);
+                        answers.push((begun, is_in));
+                    }
+                    answers
+                })
+            })
+            .collect();
+        let deadline = Instant::now() + PATIENCE;
+        while came.load(Ordering::SeqCst) < 8 {
+            assert!(Instant::now() < deadline, "nobody comes in");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let file = scene.folder().join("feed.yaml");
+        let config = std::fs::read_to_string(&file).expect("it is there");
+        std::fs::write(&file, config.replace(", bob: token-of-bob", "")).expect("it can be written");
+        scene.running.signal("HUP");
+        while !scene.log().iter().any(|line| line["code"] == "reloaded") {
+            assert!(Instant::now() < deadline, "it is not reloaded");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let reloaded = Instant::now();
+        assert!(answer_at(&scene.address, "192.0.2.1", "token-of-bob").contains("AUTH_REJECTED"));
+        assert!(bob.listen().is_none_or(|text| text.contains("AUTH_REJECTED")), "he is told why, or is gone");
+        while bob.listen().is_some_and(|text| text != "41/feed,") {}
+        assert!(reloaded.elapsed() < Duration::from_secs(5), "he was in for {:?}", reloaded.elapsed());
+        is_reloading.store(false, Ordering::SeqCst);
+        let tried: Vec<_> = tried.into_iter().flat_map(|thread| thread.join().expect("it did not panic")).collect();
+        let after: Vec<_> = tried.iter().filter(|(begun, _)| *begun > reloaded).collect();
+        assert!(after.iter().all(|(_, is_in)| !is_in), "{after:?}");
+    });
+    ann.say(r#"42/feed,1["subscribe",{"topic":"tick"}]"#);
+    assert!(ann.hear("43/feed,1[").contains("true"));
+    drop((ann, bob));
     scene.settles();
 }
