@@ -203,8 +203,8 @@ fn changed(key: impl Into<String>, from: impl Into<String>, to: impl Into<String
 fn tell(change: &ChangedKey) {
     let ChangedKey { key, from, to, effect } = change;
     if waits(change) {
-        let code = "needs_restart";
-        tracing::warn!(code, key, from, to, "`{key}` has changed; that takes effect with a restart");
+        let what = "that takes effect with a restart";
+        tracing::warn!(code = "needs_restart", key, from, to, "`{key}` has changed; {what}");
         return;
     }
     let when = if *effect == "live" { "at once" } else { "for new connections" };
