@@ -22,6 +22,11 @@ pub(crate) fn as_text(settings: &Settings) -> String {
         }
     }
     write_memory(&footprint, &budget, &mut text);
+    let _ = writeln!(
+        text,
+        "memory: beside that up to {} of connections that ended before they joined a namespace, until connectTimeoutMs is over",
+        bytes(footprint.departed_bytes())
+    );
     for store in &footprint.stores {
         let (root, most, free) = (store.root.display(), bytes(store.max_bytes), bytes(store.min_free_bytes));
         let servers = store.servers.join(", ");
@@ -76,6 +81,7 @@ pub(crate) fn as_json(settings: &Settings) -> Value {
                 "maxConnections": server.max_connections,
                 "messageBytes": server.message_bytes,
                 "bytes": server.bytes(),
+                "departedBytes": server.departed_bytes,
                 "namespaces": server.namespaces.iter().map(namespace_json).collect::<Vec<_>>(),
             })
         })
@@ -90,7 +96,7 @@ pub(crate) fn as_json(settings: &Settings) -> Value {
         .collect();
     json!({
         "servers": servers,
-        "memory": {"lanesBytes": footprint.bytes(), "budgetBytes": budget.bytes, "because": budget.because},
+        "memory": {"lanesBytes": footprint.bytes(), "departedBytes": footprint.departed_bytes(), "budgetBytes": budget.bytes, "because": budget.because},
         "disk": stores,
     })
 }

@@ -157,6 +157,7 @@ fn what_a_file_may_take_is_explained() {
         "    tick: 10 messages and 3.9 KiB a lane, 394.5 KiB for 100",
         "on disk 4.0 KiB a client, what its directory takes in all",
         "the budget holds them to 1.0 MiB (memoryBudgetBytes)",
+        "up to 1.2 MiB of connections that ended before they joined",
         "takes 64.0 MiB at most and leaves 512.0 MiB free, for feed",
         "ok: 1 servers, 2 namespaces, 2 topics",
     ] {
@@ -167,6 +168,7 @@ fn what_a_file_may_take_is_explained() {
     let tick = &said["explain"]["servers"][0]["namespaces"][0]["topics"][0];
     assert_eq!((&tick["name"], &tick["laneBytes"], &tick["bytes"]), (&json!("tick"), &json!(4040), &json!(404_000)));
     assert_eq!(said["explain"]["memory"]["budgetBytes"], 1_048_576);
+    assert_eq!(said["explain"]["memory"]["departedBytes"], 100 * 12 * 1024);
     assert_eq!(said["explain"]["disk"][0]["maxBytes"], 67_108_864);
 }
 

@@ -27,6 +27,9 @@ pub struct ServerFootprint {
     pub max_connections: u32,
     /// The largest message a client may be in the middle of sending, in bytes. Beside the memory budget.
     pub message_bytes: u64,
+    /// What connections may still take that ended before they joined a namespace, in bytes, until the time they had for
+    /// that is over. Beside the memory budget.
+    pub departed_bytes: u64,
     /// Its namespaces, in the order of the file.
     pub namespaces: Vec<NamespaceFootprint>,
 }
@@ -91,7 +94,16 @@ impl Footprint {
     pub fn bytes(&self) -> u64 {
         self.servers.iter().map(ServerFootprint::bytes).fold(0, u64::saturating_add)
     }
+
+    /// What connections of all servers may still take that ended before they joined a namespace, in bytes.
+    #[must_use]
+    pub fn departed_bytes(&self) -> u64 {
+        self.servers.iter().map(|server| server.departed_bytes).fold(0, u64::saturating_add)
+    }
 }
+
+/// What a connection takes that ended before it joined a namespace: as was measured, with something to spare.
+const DEPARTED_BYTES: u64 = 12 * 1024;
 
 impl ServerFootprint {
     /// What the lanes of all its clients may hold, in bytes.
@@ -123,6 +135,7 @@ impl Settings {
             name: server.name.clone(),
             max_connections: server.max_connections,
             message_bytes: server.max_payload_bytes * 2 + 4096,
+            departed_bytes: u64::from(server.max_connections) * DEPARTED_BYTES,
             namespaces: ids.map(|id| self.namespace_footprint(server, id)).collect(),
         }
     }

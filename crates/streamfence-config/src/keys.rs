@@ -318,7 +318,7 @@ pub const KEYS: &[Key] = &[
 
     key(Tls, "certChainPemPath", Text { default: None }, "The file with the certificates in PEM, the server's own first; relative to the configuration."),
     key(Tls, "privateKeyPemPath", Text { default: None }, "The file with the key of the first certificate in PEM, readable by the server alone; relative to the configuration."),
-    key(Tls, "privateKeyPassword", Secret, "What decrypts the key, where it is encrypted (PKCS#8); best as `${file:..}` or `${NAME}`."),
+    key(Tls, "privateKeyPassword", Secret, "What decrypts the key, where it is encrypted (PKCS#8 by PBES2 with AES, as `openssl pkcs8 -topk8 -v2 aes-256-cbc` writes it); best as `${file:..}` or `${NAME}`."),
     key(Tls, "protocol", choice(&["TLSv1.3", "TLSv1.2"]), "The oldest version clients may speak; newer ones are spoken too."),
     key(Tls, "clientAuth", choice(&["none", "optional", "required"]), "Whether clients show a certificate: `optional` lets in who has none, and `required` does not. Who shows one that is not good is refused."),
     key(Tls, "clientCaPemPath", Path, "The file with the certificates in PEM of those who sign for clients; relative to the configuration. Must be given where `clientAuth` asks for certificates."),

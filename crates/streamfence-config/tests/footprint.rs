@@ -34,6 +34,7 @@ servers:
     let footprint = settings.footprint();
     let server = &footprint.servers[0];
     assert_eq!((server.name.as_str(), server.max_connections, server.message_bytes), ("one", 10, 6096));
+    assert_eq!((server.departed_bytes, footprint.departed_bytes()), (10 * 12 * 1024, 10 * 12 * 1024));
     let [n, m] = &server.namespaces[..] else { panic!("{server:?}") };
     let large = 5000 + 10 * AROUND;
     let lanes: Vec<_> = n.topics.iter().map(|topic| (topic.lanes_per_client, topic.lane_bytes, topic.bytes)).collect();

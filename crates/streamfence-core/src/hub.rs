@@ -2,6 +2,7 @@
 //!
 //! The hub only routes. Never a delivery decision: a hub of N sessions behaves like N lonely sessions.
 
+mod acks;
 mod audience;
 mod awaited;
 pub mod census;
@@ -44,12 +45,9 @@ use crate::catalog::Catalog;
 use crate::event::{CloseReason, Event, Transport, UnsubscribeReason};
 use crate::lane::{Wishes, earlier};
 use crate::link::{Link, Room};
-use crate::message::{
-    ClientId, Epoch, LinkKey, Message, MessageId, NamespaceId, Position, RequestId, SessionKey, TopicId,
-};
+use crate::message::{ClientId, Epoch, LinkKey, Message, NamespaceId, Position, RequestId, SessionKey, TopicId};
 use crate::output::{Batch, Output, Transmit};
 use crate::session::Session;
-use crate::stats::AckOutcome;
 use crate::topic::TopicEntry;
 
 /// How many things one batch holds at most: enough for one full window, few enough that nobody waits long.
@@ -392,39 +390,6 @@ impl Hub {
         self.file_ready(key);
     }
 
-    /// Takes an acknowledgement and says what it did. `None` when the session is gone.
-    pub fn handle_ack(&mut self, key: SessionKey, topic: TopicId, id: MessageId, now: Instant) -> Option<AckOutcome> {
-        self.acknowledge(key, (topic, id), now, |session, _, now, books| session.handle_ack(topic, id, now, books))
-    }
-
-    /// Takes an acknowledgement of every message up to one. `None` when the session is gone.
-    pub fn handle_ack_up_to(
-        &mut self,
-        key: SessionKey,
-        topic: TopicId,
-        id: MessageId,
-        now: Instant,
-    ) -> Option<AckOutcome> {
-        self.acknowledge(key, (topic, id), now, |session, _, now, books| {
-            session.handle_ack_up_to(topic, id, now, books)
-        })
-    }
-
-    /// Takes a client's word that it could not handle a message: it is sent again after the delay, as one more attempt.
-    /// `None` when the session is gone.
-    pub fn handle_nack(
-        &mut self,
-        key: SessionKey,
-        topic: TopicId,
-        id: MessageId,
-        delay: Duration,
-        now: Instant,
-    ) -> Option<AckOutcome> {
-        self.acknowledge(key, (topic, id), now, |session, clock, _, books| {
-            session.handle_nack(topic, id, delay, clock, books)
-        })
-    }
-
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
@@ -561,22 +526,6 @@ impl Hub {
         }
         // What it could not say for want of room may have held up the others of its link.
         self.file_ready(seated.link);
-    }
-
-    fn acknowledge(
-        &mut self,
-        key: SessionKey,
-        (topic, id): (TopicId, MessageId),
-        now: Instant,
-        hear: impl FnOnce(&mut Session, Duration, Instant, &mut Books) -> AckOutcome,
-    ) -> Option<AckOutcome> {
-        let now = self.advance(now);
-        self.session(key)?;
-        let clock = self.clock_of(key, now);
-        let outcome = hear(&mut self.sessions[key.index as usize].value.session, clock, now, &mut self.books);
-        self.settle(key, false);
-        self.suspect(key, topic, id, outcome, now);
-        Some(outcome)
     }
 
     /// The one place where a session is filed anew, after anything happened to it.

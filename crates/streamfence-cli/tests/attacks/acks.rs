@@ -42,7 +42,7 @@ fn is_in(socket: &mut Socket) {
 
 #[test]
 fn an_ack_of_somebody_elses_message_leaves_it_to_be_sent_again() {
-    let mut scene = Scene::start_with_namespace(SURE);
+    let scene = Scene::start_with_namespace(SURE);
     let (mut owner, name) = subscriber(&scene);
     let (mut thief, _) = subscriber(&scene);
     let message = json!({"namespace": "/sure", "topic": "alert", "payload": "for one", "to": name});

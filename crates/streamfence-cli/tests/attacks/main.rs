@@ -13,6 +13,7 @@ mod scene;
 mod socket;
 
 mod acks;
+mod disk;
 mod flood;
 mod frames;
 mod growth;

@@ -4,8 +4,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::packets::session;
-use crate::process::PATIENCE;
+use crate::process::{PATIENCE, post};
 use crate::scene::Scene;
 use crate::socket::{POLLING, Socket, TEXT, dial, head};
 
@@ -97,5 +99,29 @@ fn whoever_never_answers_a_ping_is_not_waited_for() {
     let mut scene = Scene::start();
     let crowd: Vec<_> = (0..CROWD).map(|_| Socket::join(&scene.address, "/feed").stream).collect();
     outlast(&mut scene, crowd, b"");
+    scene.settles();
+}
+
+/// Clients that read nothing at all, until neither kernel takes any more for them.
+#[test]
+fn whoever_reads_nothing_is_cut_and_leaves_nothing() {
+    const STALLED: &str = "streamfence_disconnections_total{namespace=\"/feed\",reason=\"stalled\"}";
+    let mut scene = Scene::start();
+    let mut crowd: Vec<_> = (0..20).map(|_| Socket::join(&scene.address, "/feed")).collect();
+    for socket in &mut crowd {
+        socket.say(r#"42/feed,1["subscribe",{"topic":"tick"}]"#);
+        socket.hear("43/feed,1[");
+    }
+    let message = json!({"namespace": "/feed", "topic": "tick", "payload": "x".repeat(60_000)});
+    let began = Instant::now();
+    // `stallTimeoutMs` is 1 s here; the heartbeat would take 3.5.
+    while scene.metric(STALLED) < 20.0 {
+        assert!(began.elapsed() < PATIENCE, "{} of 20 are gone", scene.metric(STALLED));
+        for _ in 0..10 {
+            assert_eq!(post(&scene.admin, "/v1/publish", &message).0, 202);
+        }
+        scene.serves_others();
+    }
+    drop(crowd);
     scene.settles();
 }

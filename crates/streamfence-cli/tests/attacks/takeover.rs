@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::packets::session;
 use crate::process::post;
 use crate::scene::Scene;
-use crate::socket::{POLLING, WEBSOCKET, request};
+use crate::socket::{POLLING, Socket, WEBSOCKET, request};
 
 const TOKENS: &str = "auth: TOKEN
     staticTokens: {ann: token-of-ann, bob: token-of-bob}
@@ -68,7 +68,7 @@ fn hears(address: &str, sid: &str, headers: &str, wanted: &str) {
 /// However a session was opened, a token of somebody else's opens nothing of it; and its owner notices nothing.
 #[test]
 fn a_session_is_not_taken_over_by_whoever_shows_a_token_of_their_own() {
-    let mut scene = Scene::start_with_server(TOKENS);
+    let mut scene = Scene::start_with_server_and(TOKENS, &["--log-level", "trace"]);
     let (ann, address) = (bearer("token-of-ann"), scene.address.clone());
     let by_head = member(&address, &ann, "");
     let by_connect = member(&address, "", r#"{"token":"token-of-ann"}"#);
@@ -100,7 +100,50 @@ fn a_session_is_not_taken_over_by_whoever_shows_a_token_of_their_own() {
     hears(&address, &by_connect, "", "for ann too");
     for sid in [&by_head, &by_connect] {
         assert_eq!(say(&address, sid, &ann, "1"), 200);
+        assert!(!scene.running.said().contains(sid.as_str()), "a session's id is in the log");
     }
+    scene.settles();
+}
+
+/// Who has the secret of a session that waits for its client, and a token of their own, begins anew and gets nothing.
+#[test]
+fn a_session_that_waits_is_not_resumed_by_whoever_stole_its_secret() {
+    let scene = Scene::start_with_server(TOKENS);
+    let join = |address: &str, auth: &serde_json::Value| {
+        let mut socket = Socket::open(address);
+        socket.say(&format!("40/feed,{auth}"));
+        let ticket = socket.hear(r#"["session","#);
+        let ticket = ticket.split_once(',').map(|(_, event)| serde_json::from_str::<serde_json::Value>(event));
+        (socket, ticket.expect("an event").expect("it is JSON")[1].clone())
+    };
+    let address = scene.address.clone();
+    let (mut ann, ticket) = join(&address, &json!({"token": "token-of-ann", "session": true}));
+    ann.say(r#"42/feed,1["subscribe",{"topic":"room/ann"}]"#);
+    ann.hear("43/feed,1[");
+    drop(ann);
+    let session = json!({"id": ticket["id"], "secret": ticket["secret"]});
+    for token in [Some("token-of-bob"), None] {
+        let (mut thief, other) = join(&address, &json!({"token": token, "session": session}));
+        assert_eq!(other["resumed"], false, "{token:?}");
+        assert_ne!(other["id"], session["id"], "{token:?}");
+        let message = json!({"namespace": "/feed", "topic": "room/ann", "payload": "for ann alone"});
+        assert_eq!(post(&scene.admin, "/v1/publish", &message).0, 202);
+        thief.say(r#"42/feed,1["subscribe",{"topic":"tick"}]"#);
+        while let Some(heard) = thief.listen() {
+            assert!(!heard.contains("for ann alone"), "{heard}");
+            if heard.contains("43/feed,1[") {
+                break;
+            }
+        }
+        thief.say("41/feed,");
+    }
+    let (mut back, mine) = join(&address, &json!({"token": "token-of-ann", "session": session}));
+    assert_eq!((&mine["resumed"], &mine["id"]), (&json!(true), &session["id"]));
+    back.hear("for ann alone");
+    back.say("41/feed,");
+    back.say("40/feed,");
+    back.hear("40/feed,");
+    drop(back);
     scene.settles();
 }
 

@@ -37,6 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
     fn too_many_are_too_many_within_a_minute() {
         let start = Instant::now();
         let mut strikes = Strikes::new(start);
@@ -48,6 +49,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test begins at some instant; only differences show")]
     fn what_may_be_on_the_way_is_free_too() {
         let start = Instant::now();
         let mut strikes = Strikes::new(start);

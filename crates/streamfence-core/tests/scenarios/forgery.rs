@@ -40,8 +40,8 @@ impl Court {
     fn publish(&mut self, topic: &str, offset: u64) {
         let id = MessageId { epoch: EPOCH, offset: Offset(offset) };
         let (topic, body) = (self.topic(topic), Body::plain("x".into()));
-        let message = Message { topic, id, key: None, published: self.now, expires: None, body };
-        self.hub.publish(&Arc::new(message), None, self.now);
+        let message = Message { topic, id, key: None, published: self.now, expires: None, trace: None, body };
+        let _ = self.hub.publish(&Arc::new(message), None, self.now);
     }
 
     fn ack(&mut self, topic: &str, epoch: Epoch, offset: u64) -> Option<AckOutcome> {

@@ -4,6 +4,7 @@
 
 mod handshakes;
 mod identity;
+mod old_encryption;
 mod parts;
 mod purpose;
 mod revocations;

@@ -23,7 +23,7 @@ use tokio_rustls::rustls::sign::{CertifiedKey, SigningKey};
 use tokio_rustls::rustls::{Error, RootCertStore};
 
 use super::validity::Validity;
-use super::{purpose, revocations};
+use super::{old_encryption, purpose, revocations};
 use crate::options::{ClientAuth, Password, TlsOptions};
 
 /// The certificates of a server and the key of the first of them.
@@ -207,8 +207,8 @@ fn private_key(
         warnings.push(TlsWarning::KeyReadable { file: file.to_owned(), mode: mode & PERMISSIONS });
     }
     let text = String::from_utf8_lossy(&pem);
-    if text.contains("Proc-Type: 4,ENCRYPTED") {
-        return Err(TlsError::OldEncryption { file: file.to_owned() });
+    if let Some(found) = old_encryption::of_openssl(&text) {
+        return Err(TlsError::OldEncryption { file: file.to_owned(), found });
     }
     let mut keys = text.lines().map(str::trim_end).filter(|line| KEYS_BEGIN.contains(line));
     let is_encrypted = match (keys.next(), keys.count()) {
@@ -217,8 +217,7 @@ fn private_key(
         (Some(_), more) => return Err(TlsError::ManyKeys { file: file.to_owned(), count: more + 1 }),
     };
     match (is_encrypted, password) {
-        (true, Some(password)) => decrypted(&text, password, file),
-        (true, None) => Err(TlsError::Encrypted { file: file.to_owned() }),
+        (true, password) => decrypted(&text, password, file),
         (false, password) => {
             if password.is_some() {
                 warnings.push(TlsWarning::PasswordUnused { file: file.to_owned() });
@@ -228,12 +227,17 @@ fn private_key(
     }
 }
 
-fn decrypted(text: &str, password: &Password, file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+fn decrypted(text: &str, password: Option<&Password>, file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let not_pem = |why: pkcs8::der::Error| TlsError::NotPem { file: file.to_owned(), why: why.to_string() };
     let begins = text.find(ENCRYPTED_BEGINS).expect("its first line was found");
     let ends = text.find(ENCRYPTED_ENDS).map_or(text.len(), |at| at + ENCRYPTED_ENDS.len());
     let section = text.get(begins..ends).unwrap_or_default();
     let (_, key) = SecretDocument::from_pem(section).map_err(not_pem)?;
+    // Before anybody looks for the password of what cannot be read with one.
+    if let Some(found) = old_encryption::of_pkcs8(key.as_bytes()) {
+        return Err(TlsError::OldEncryption { file: file.to_owned(), found });
+    }
+    let Some(password) = password else { return Err(TlsError::Encrypted { file: file.to_owned() }) };
     let key: EncryptedPrivateKeyInfoRef<'_> = key.decode_msg().map_err(not_pem)?;
     let wrong = |why: String| TlsError::WrongPassword { file: file.to_owned(), why };
     let key = key.decrypt(password.reveal()).map_err(|why| wrong(why.to_string()))?;
@@ -376,10 +380,16 @@ pub enum TlsError {
         file: PathBuf,
     },
     /// The key is encrypted in a way that protects it badly.
-    #[error("{}: the key is encrypted as OpenSSL once did; wanted PKCS#8, as `openssl pkcs8 -topk8` writes it", .file.display())]
+    #[error(
+        "{}: the key is encrypted by {found}; wanted PKCS#8 by PBES2 with AES, as `openssl pkcs8 -topk8 -v2 aes-256-cbc \
+         -in OLD -out NEW` writes it (with `-provider legacy -provider default` where openssl refuses to read the old one)",
+        .file.display()
+    )]
     OldEncryption {
         /// The file.
         file: PathBuf,
+        /// How it is encrypted.
+        found: String,
     },
     /// The key cannot be decrypted.
     #[error("{}: the key cannot be decrypted with the password given: {why}", .file.display())]

@@ -259,11 +259,30 @@ fn a_key_under_a_password_is_decrypted_and_the_password_never_shown() {
         let options = TlsOptions { private_key_password: Some("hunter3".into()), ..files.options() };
         assert!(!format!("{options:?}").contains("hunter3"));
     }
-    let old = Files::with(certificate, include_str!("../../../../tests/keys/old.pem"));
-    assert_eq!(
-        old.error(Some("hunter2")),
-        "key.pem: the key is encrypted as OpenSSL once did; wanted PKCS#8, as `openssl pkcs8 -topk8` writes it"
-    );
+}
+
+/// Whether or not there is a password: it would not help.
+#[test]
+fn a_key_that_is_encrypted_as_nobody_should_is_refused_with_how_to_change_that() {
+    let certificate = include_str!("../../../../tests/keys/certificate.pem");
+    for (key, found) in [
+        (
+            include_str!("../../../../tests/keys/old.pem"),
+            "OpenSSL's own encryption (`Proc-Type: 4,ENCRYPTED`, AES-256-CBC)",
+        ),
+        (include_str!("../../../../tests/keys/pbes1-3des.pem"), "PBES1 or its like (pbeWithSHA1And3-KeyTripleDES-CBC)"),
+        (include_str!("../../../../tests/keys/pbes1-md5.pem"), "PBES1 or its like (pbeWithMD5AndDES-CBC)"),
+        (include_str!("../../../../tests/keys/pbes2-3des.pem"), "PBES2 with des-ede3-cbc"),
+        (include_str!("../../../../tests/keys/pbes2-sha1.pem"), "PBES2 with hmacWithSHA1"),
+    ] {
+        let files = Files::with(certificate, key);
+        let wanted = format!(
+            "key.pem: the key is encrypted by {found}; wanted PKCS#8 by PBES2 with AES, as `openssl pkcs8 -topk8 -v2 \
+             aes-256-cbc -in OLD -out NEW` writes it (with `-provider legacy -provider default` where openssl refuses to \
+             read the old one)"
+        );
+        assert_eq!([files.error(Some("hunter2")), files.error(None)], [wanted.clone(), wanted]);
+    }
 }
 
 #[test]
