@@ -21,15 +21,18 @@ pub(crate) struct EventLog {
     pub(crate) rejected: Seldom,
 }
 
+/// A namespace, a topic, and the client whose lane of it that is.
+type Whose = (Arc<str>, Arc<str>, ClientId);
+
 /// What there may be one of for every client, or for every message: when a network breaks, for all of them at once.
 #[derive(Default)]
 pub(crate) struct Floods {
     slow_began: Flood<(Arc<str>, ClientId, u64, u64)>,
     slow_ended: Flood<(Arc<str>, ClientId, u64, u64)>,
-    spill_began: Flood<(Arc<str>, Arc<str>, ClientId)>,
-    spill_ended: Flood<(Arc<str>, Arc<str>, ClientId, u64, u64)>,
-    dead_letters: Flood<(Arc<str>, Arc<str>, ClientId, MessageId, &'static str)>,
-    unsubscribed: Flood<(Arc<str>, Arc<str>, ClientId)>,
+    spill_began: Flood<Whose>,
+    spill_ended: Flood<(Whose, u64, u64)>,
+    dead_letters: Flood<(Whose, MessageId, &'static str)>,
+    unsubscribed: Flood<Whose>,
     evicted: Flood<(Arc<str>, ClientId, &'static str)>,
 }
 
@@ -63,8 +66,8 @@ impl Listener for EventLog {
     }
 
     fn on_spill_ended(&self, namespace: &str, topic: &str, client: ClientId, messages: u64, lasted: Duration) {
-        let ended = (namespace.into(), topic.into(), client, messages, lasted.as_millis() as u64);
-        self.floods.spill_ended.note(ended, |(namespace, topic, client, messages, lasted_ms), count| {
+        let ended = ((namespace.into(), topic.into(), client), messages, lasted.as_millis() as u64);
+        self.floods.spill_ended.note(ended, |((namespace, topic, client), messages, lasted_ms), count| {
             let what = told("a client that went on on disk has caught up, or is gone", count);
             tracing::info!(code = "spill_ended", count, %namespace, %topic, %client, messages, lasted_ms, "{what}");
         });
@@ -114,8 +117,8 @@ impl Listener for EventLog {
     }
 
     fn on_dead_lettered(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, reason: GiveUpReason) {
-        let letter = (namespace.into(), topic.into(), client, id, reason.as_str());
-        self.floods.dead_letters.note(letter, |(namespace, topic, client, id, reason), count| {
+        let letter = ((namespace.into(), topic.into(), client), id, reason.as_str());
+        self.floods.dead_letters.note(letter, |((namespace, topic, client), id, reason), count| {
             let what = told("a message was given up", count);
             tracing::warn!(code = "dead_letter", count, %namespace, %topic, %client, %id, reason, "{what}");
         });
