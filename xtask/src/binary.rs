@@ -26,9 +26,10 @@ pub(crate) fn host(sh: &Shell) -> Result<String> {
 pub(crate) fn build(sh: &Shell, profile: &str, target: &str) -> Result<PathBuf> {
     let package = ["--package", "streamfence-cli", "--bin", "streamfence"];
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    let ours = if is_linux(target) { STATIC } else { "" };
     let build = cmd!(sh, "cargo build --locked --profile {profile} {package...} --target {target}");
-    build.env("RUSTFLAGS", format!("{flags} {STATIC}").trim()).run().context(
-        "a static binary wants the C library as an archive (libc.a: libc6-dev of Debian, glibc-static of Fedora)",
+    build.env("RUSTFLAGS", format!("{flags} {ours}").trim()).run().context(
+        "building a static binary, which wants the C library as an archive (libc.a: libc6-dev of Debian, glibc-static of Fedora)",
     )?;
     let binary = tools::target_dir(sh)?.join(target).join(profile).join("streamfence");
     check(sh, &binary, target)?;
@@ -37,9 +38,14 @@ pub(crate) fn build(sh: &Shell, profile: &str, target: &str) -> Result<PathBuf> 
 
 /// Fails where a program for Linux needs libraries of the system.
 pub(crate) fn check(sh: &Shell, binary: &Path, target: &str) -> Result<()> {
-    let is_good = !target.contains("-linux-") || is_static(&sh.read_binary_file(binary)?);
+    let is_good = !is_linux(target) || is_static(&sh.read_binary_file(binary)?);
     ensure!(is_good, "{} needs libraries of the system; wanted none", binary.display());
     Ok(())
+}
+
+/// Whether programs of a target can be made to need no library.
+pub(crate) fn is_linux(target: &str) -> bool {
+    target.contains("-linux-")
 }
 
 /// Whether a program names no loader, which would bring it libraries. The name stands among its first bytes.

@@ -63,7 +63,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
         let program = stage.join("streamfence");
         let says = cmd!(sh, "{program} version").quiet().read()?;
         ensure!(says == format!("streamfence {}", cli.version), "the binary says it is {says:?}");
-        if target.contains("-linux-") {
+        if binary::is_linux(&target) {
             empty_root::check(sh, &program)?;
         }
     }

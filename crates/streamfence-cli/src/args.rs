@@ -162,7 +162,7 @@ pub(crate) enum Preset {
 #[derive(Debug, clap::Args)]
 pub(crate) struct HealthArgs {
     /// The admin address, or a public one without TLS: HOST:PORT, http://HOST:PORT, or unix:PATH
-    #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:9093", value_parser = asked)]
+    #[arg(value_name = "ADDRESS", env = "STREAMFENCE_ADMIN", default_value = "127.0.0.1:9093", value_parser = asked)]
     pub(crate) address: Listen,
     /// Ask only whether it lives: one that drains, or has no memory left, is not ready and lives
     #[arg(long)]

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::num::NonZeroU16;
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use serde_json::Value;
 use streamfence_client::encoded;
+use streamfence_core::ClientOrder;
 
 use crate::exit::Failure;
 use crate::remote::{OperatorArgs, query};
@@ -32,40 +34,51 @@ pub(crate) struct ClientsArgs {
     operator: OperatorArgs,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Sort {
-    /// Messages that wait
-    Depth,
-    /// Bytes that wait
-    Bytes,
-    /// How long the oldest has waited
-    Age,
-    /// Messages lost
-    Drops,
-    /// Messages delivered a second
-    Rate,
-    /// How long they have been connected
-    Connected,
-}
+/// What clients are sorted by, by the server's words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sort(pub(crate) ClientOrder);
 
 impl Sort {
+    const ALL: [Self; ClientOrder::ALL.len()] = {
+        let mut all = [Self(ClientOrder::Depth); ClientOrder::ALL.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = Self(ClientOrder::ALL[at]);
+            at += 1;
+        }
+        all
+    };
+
     /// As it is said to the server.
     pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Depth => "depth",
-            Self::Bytes => "bytes",
-            Self::Age => "age",
-            Self::Drops => "drops",
-            Self::Rate => "rate",
-            Self::Connected => "connected",
-        }
+        self.0.as_str()
     }
 
     /// The one after it; the first after the last.
     pub(crate) fn next(self) -> Self {
-        let all = Self::value_variants();
-        let at = all.iter().position(|sort| *sort == self).expect("all are there");
-        all[(at + 1) % all.len()]
+        let at = Self::ALL.iter().position(|sort| *sort == self).expect("all are there");
+        Self::ALL[(at + 1) % Self::ALL.len()]
+    }
+
+    fn meaning(self) -> &'static str {
+        match self.0 {
+            ClientOrder::Depth => "Messages that wait",
+            ClientOrder::Bytes => "Bytes that wait",
+            ClientOrder::Age => "How long the oldest has waited",
+            ClientOrder::Drops => "Messages lost",
+            ClientOrder::Rate => "Messages delivered a second",
+            ClientOrder::Connected => "How long they have been connected",
+        }
+    }
+}
+
+impl ValueEnum for Sort {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.word()).help(self.meaning()))
     }
 }
 
@@ -277,7 +290,7 @@ mod tests {
 
     #[test]
     fn every_way_to_sort_has_its_turn() {
-        let mut sort = Sort::Depth;
+        let mut sort = Sort(ClientOrder::Depth);
         for wanted in Sort::value_variants() {
             assert_eq!(
                 (sort, sort.word().to_owned()),
@@ -285,7 +298,7 @@ mod tests {
             );
             sort = sort.next();
         }
-        assert_eq!(sort, Sort::Depth);
+        assert_eq!(sort, Sort(ClientOrder::Depth));
     }
 
     #[test]

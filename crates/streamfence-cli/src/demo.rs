@@ -74,8 +74,8 @@ Try, in another terminal:
   2. Subscribe with any Socket.IO client (npm install socket.io-client):
      {node}
 
-  3. The same from this program: a client that reads 2,000 bytes a second, and what that does
-     streamfence subscribe {target} /feed ticker --slow 2000
+  3. The same from this program: a client that reads 2,000 of some 7,000 bytes a second, and soon after what that does
+     streamfence subscribe {target} /feed ticker prices board offers trades --slow 2000
      streamfence top --admin {operator}
 
 A configuration of your own: streamfence serve -c streamfence.yaml    Stop: Ctrl-C

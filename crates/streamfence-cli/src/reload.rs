@@ -14,6 +14,7 @@ use crate::args::ServeArgs;
 use crate::auth::{Successors, Validators, token_files};
 use crate::exit::Failure;
 use crate::log::Level;
+use crate::memory;
 use crate::serve::{options, settings};
 use crate::spill::Stores;
 use crate::watching::tls_files;
@@ -118,6 +119,11 @@ impl<'a> Reload<'a> {
         if old.log.level != new.log.level && !self.level.is_fixed() {
             changes.push(changed("log.level", old.log.level.as_str(), new.log.level.as_str(), Effect::Live));
         }
+        let budgets = [old.memory_budget_bytes(), budget_of_running(old, new)];
+        if budgets[0] != budgets[1] {
+            let [from, to] = budgets.map(|bytes| bytes.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string()));
+            changes.push(changed("memoryBudgetBytes", from, to, Effect::Live));
+        }
         changes.extend(needs_restart(old, new));
         changes
     }
@@ -143,6 +149,11 @@ impl<'a> Reload<'a> {
         } else {
             old.log
         };
+        if old.memory_budget_bytes() != budget_of_running(&old, &new) {
+            let budget = memory::budget(budget_of_running(&old, &new));
+            tracing::info!(bytes = budget.bytes, because = budget.because, "memory budget for messages");
+            let _always_there = self.fence.set_memory_budget(budget.bytes).await;
+        }
         self.fence.reload(&new.catalog).await;
         for (server, running) in old.servers.iter().zip(self.servers) {
             if let Ok(settings) = new.server(&server.name) {
@@ -155,9 +166,7 @@ impl<'a> Reload<'a> {
         // What needs a restart is still as it was, and is said again with the next reload.
         let servers = old.servers.into_iter().map(|mut server| {
             if let Ok(now) = new.server(&server.name) {
-                let memory_budget_bytes = server.memory_budget_bytes;
                 server = now.clone();
-                server.memory_budget_bytes = memory_budget_bytes;
             }
             server
         });
@@ -199,6 +208,13 @@ fn changed(key: impl Into<String>, from: impl Into<String>, to: impl Into<String
     ChangedKey { key: key.into(), from: from.into(), to: to.into(), effect }
 }
 
+/// What the servers that run give messages to take: those that are there, as they are now, and those that wait for a restart
+/// to go, as they were.
+fn budget_of_running(old: &Settings, new: &Settings) -> Option<u64> {
+    let running = old.servers.iter().map(|server| new.server(&server.name).unwrap_or(server));
+    running.filter_map(|server| server.memory_budget_bytes).reduce(u64::saturating_add)
+}
+
 /// One line of the difference.
 fn tell(change: &ChangedKey) {
     let ChangedKey { key, from, to, effect } = change;
@@ -221,10 +237,6 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<ChangedKey> {
     }
     for server in new.servers.iter().filter(|server| old.server(&server.name).is_err()) {
         add(format!("servers.{}", server.name), "none".into(), "there".into());
-    }
-    if old.memory_budget_bytes() != new.memory_budget_bytes() {
-        let word = |bytes: Option<u64>| bytes.map_or_else(|| "none".to_owned(), |bytes| bytes.to_string());
-        add("memoryBudgetBytes".into(), word(old.memory_budget_bytes()), word(new.memory_budget_bytes()));
     }
     if old.admin.listen != new.admin.listen {
         add("admin.host and port".into(), old.admin.listen.to_string(), new.admin.listen.to_string());

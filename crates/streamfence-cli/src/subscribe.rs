@@ -268,21 +268,19 @@ impl Subscriber<'_> {
             }
             return Ok(goes_on);
         }
-        let goes_on = if self.args.json {
-            say::one_of_many(shown::event(&name, &arg))?
-        } else {
+        let goes_on = !self.args.json || say::one_of_many(shown::event(&name, &arg))?;
+        if name == "error" {
+            // One that ends it is said once, at the end.
+            self.error(&arg)?;
+        }
+        if !self.args.json {
             say::aside(shown::aside(&name, &arg));
-            true
-        };
-        match name.as_str() {
-            "error" => self.error(&arg)?,
-            "unsubscribed" => {
-                self.left.retain(|topic| arg["topic"] != *topic);
-                if self.left.is_empty() {
-                    return Err(Failure::Other("the server ended every subscription".into()));
-                }
+        }
+        if name == "unsubscribed" {
+            self.left.retain(|topic| arg["topic"] != *topic);
+            if self.left.is_empty() {
+                return Err(Failure::Other("the server ended every subscription".into()));
             }
-            _ => {}
         }
         Ok(goes_on)
     }

@@ -132,3 +132,14 @@ fn a_check_finds_what_is_wrong_with_keys_and_strict_what_is_unwise() {
     assert!(stdout.contains("a key is shorter than 16 bytes"), "{stdout}");
     assert!(!stdout.contains("hunter2") && !stderr.contains("hunter2"));
 }
+
+#[test]
+fn who_may_only_publish_hears_no_names_of_topics() {
+    let directory = Directory::new();
+    let mut running = serve(&directory.write("keys.yaml", &file("127.0.0.1", &keys(PUBLISH))));
+    let head =
+        format!("POST /v1/publish HTTP/1.1\r\ncontent-type: application/json\r\nauthorization: Bearer {PUBLISH}\r\n");
+    let body = serde_json::json!({"namespace": "/feed", "topic": "none", "payload": 1}).to_string();
+    let (status, answer) = request(&running.address("admin"), &head, &body);
+    assert!(status == 404 && answer.contains("`none`") && !answer.contains("tick"), "{answer}");
+}

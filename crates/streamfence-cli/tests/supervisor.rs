@@ -101,6 +101,10 @@ fn health_tells_a_server_that_is_ready_from_one_that_drains_and_from_none() {
         assert_eq!((asked.code, asked.stdout), (Some(0), format!("{said}\n")), "{}", asked.stderr);
     }
 
+    let url = format!("http://{admin}");
+    let asked = Running::start_with(&["health"], &[("STREAMFENCE_ADMIN", &url)]).wait();
+    assert_eq!((asked.code, asked.stdout.as_str()), (Some(0), "ready\n"), "where every command asks: {}", asked.stderr);
+
     // What a client does not ack keeps the drain from its end.
     let mut client = Poller::join(&public, "/alerts");
     client.say(r#"42/alerts,["subscribe",{"topic":"alert"}]"#);

@@ -146,7 +146,9 @@ impl Socket {
                 Kind::Connected => break,
                 Kind::ConnectError(why) => {
                     let code = why["message"].as_str().unwrap_or("CONNECT_ERROR").to_owned();
-                    return Err(ClientError::Refused { target: socket.target, code, detail: None });
+                    // The library says no more of a namespace that it does not have.
+                    let detail = (code == "Invalid namespace").then(|| format!("{:?} is none there", socket.namespace));
+                    return Err(ClientError::Refused { target: socket.target, code, detail });
                 }
                 _ => return Err(socket.foreign("it did not answer a CONNECT")),
             }

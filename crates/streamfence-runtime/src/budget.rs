@@ -13,7 +13,7 @@ use streamfence_core::{ENTRY_BYTES, Event, Hub, MESSAGE_BYTES, MemoryUse, Pressu
 /// The budget of a fence. No lock: all of it is counters.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    bytes: u64,
+    bytes: AtomicU64,
     /// May be over `bytes` by what is on its way to the shards, which is bounded.
     used: AtomicU64,
     /// Set above `high` and taken back at `low`, so that a budget which is just full does not flicker.
@@ -54,7 +54,7 @@ struct Charged {
 impl Budget {
     pub(crate) fn new(bytes: u64, shards: usize) -> Self {
         Self {
-            bytes,
+            bytes: AtomicU64::new(bytes),
             used: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
             rejected: AtomicU64::new(0),
@@ -65,6 +65,11 @@ impl Budget {
         }
     }
 
+    /// Holds messages to so many bytes from now on: where that is less than they take, shards shed until they do not.
+    pub(crate) fn change(&self, bytes: u64) {
+        self.bytes.store(bytes, Relaxed);
+    }
+
     /// Counts a message until nobody holds its bytes any more.
     pub(crate) fn charge(self: &Arc<Self>, bytes: Bytes) -> Bytes {
         self.used.fetch_add(footprint(&bytes), Relaxed);
@@ -72,7 +77,7 @@ impl Budget {
     }
 
     pub(crate) fn memory(&self) -> MemoryUse {
-        MemoryUse { budget_bytes: self.bytes, used_bytes: self.used() }
+        MemoryUse { budget_bytes: self.bytes(), used_bytes: self.used() }
     }
 
     /// Whether messages have reached 31 of 32 parts of the budget and have not been down to nine tenths of it since.
@@ -84,7 +89,7 @@ impl Budget {
     pub(crate) fn look(&self) -> Option<Event> {
         let used = self.used();
         if used > self.high() && !self.is_over.swap(true, Relaxed) {
-            return Some(Event::PressureBegan { budget_bytes: self.bytes });
+            return Some(Event::PressureBegan { budget_bytes: self.bytes() });
         }
         if used <= self.low() && self.is_over() && self.is_over.swap(false, Relaxed) {
             let (rejected, displaced) = (self.rejected.swap(0, Relaxed), self.displaced.swap(0, Relaxed));
@@ -113,18 +118,24 @@ impl Budget {
         self.rounds.fetch_add(1, Relaxed) + 1 + others
     }
 
+    fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
     fn used(&self) -> u64 {
         self.used.load(Relaxed)
     }
 
     /// From where on older messages give way: early enough that the entries of a next message have a place.
     fn high(&self) -> u64 {
-        self.bytes - self.bytes / 32
+        let bytes = self.bytes();
+        bytes - bytes / 32
     }
 
     /// How far is shed once the budget is reached, so that it is not reached again with the next message.
     fn low(&self) -> u64 {
-        self.bytes - self.bytes / 10
+        let bytes = self.bytes();
+        bytes - bytes / 10
     }
 }
 
@@ -211,7 +222,7 @@ impl Portion {
             self.standing().is_dry.store(false, Relaxed);
             (self.is_done, self.is_amid, self.turn, self.patience) = (false, false, 0, None);
         }
-        let (used, bytes) = (self.budget.used(), self.budget.bytes);
+        let (used, bytes) = (self.budget.used(), self.budget.bytes());
         let free_bytes = bytes.saturating_sub(used) / self.budget.shards();
         let owed_bytes = used.saturating_sub(bytes);
         let _nothing_is_wanted = hub.handle_pressure(Pressure { free_bytes, owed_bytes, ..Pressure::NONE }, now);

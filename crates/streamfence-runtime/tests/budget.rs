@@ -234,3 +234,33 @@ async fn without_a_budget_nothing_is_counted() {
     client.recv().await;
     fence.shutdown(Duration::from_millis(1)).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_budget_that_becomes_less_is_kept_though_nobody_publishes_and_more_is_room_at_once() {
+    let fence = Fence::builder().namespace(generous()).shards(2).memory_budget(16 * MIB);
+    let fence = fence.build().expect("the catalog is valid");
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(stuck(&fence, &["drop", "refuse"]).await);
+    }
+    for _ in 0..8 {
+        publish(&fence, "drop", MIB).await;
+    }
+    let kept = publish(&fence, "refuse", 1_000).await;
+    assert_eq!((kept.admitted, memory(&fence).budget_bytes), (4, 16 * MIB));
+    assert!(memory(&fence).used_bytes > 8 * MIB);
+
+    assert!(fence.set_memory_budget(4 * MIB).await);
+    assert_eq!(memory(&fence).budget_bytes, 4 * MIB);
+    let began = tokio::time::Instant::now();
+    while memory(&fence).used_bytes > 4 * MIB {
+        assert!(began.elapsed() < Duration::from_secs(10), "nothing gives way: {:?}", memory(&fence));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(publish(&fence, "refuse", 4 * MIB).await.rejected, 4, "there is no room for it");
+    assert!(fence.set_memory_budget(32 * MIB).await);
+    assert_eq!(publish(&fence, "refuse", 4 * MIB).await.admitted, 4);
+
+    let without = Fence::builder().namespace(generous()).build().expect("the catalog is valid");
+    assert!(!without.set_memory_budget(MIB).await && without.memory().is_none());
+}

@@ -5,15 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, Metadata, Node, Package, PackageId};
 use serde_json::{Value, json};
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
 /// The list for a target, as text. `since` is the time of the commit, in Unix seconds: the list is of that, too.
 pub(super) fn of(sh: &Shell, target: &str, since: &str) -> Result<String> {
-    let metadata = cargo_metadata::MetadataCommand::new()
+    // The metadata also follow features that only some other feature would turn on; the tree says what is compiled.
+    let (tree, each) = (["--edges", "normal,build", "--prefix", "none", "--format"], "{p}");
+    let tree = cmd!(sh, "cargo tree --locked --package streamfence-cli --target {target} {tree...} {each}");
+    let compiled = compiled(&tree.quiet().read().context("cargo tree")?);
+    let mut metadata = cargo_metadata::MetadataCommand::new()
         .current_dir(sh.current_dir())
         .other_options(["--locked", "--filter-platform", target].map(str::to_owned).to_vec())
         .exec()
         .context("cargo metadata")?;
+    metadata.packages.retain(|package| compiled.contains(&(package.name.to_string(), package.version.to_string())));
     let list = list(&metadata, &checksums(&sh.read_file("Cargo.lock")?), since)?;
     Ok(format!("{list:#}\n"))
 }
@@ -28,7 +33,7 @@ fn list(metadata: &Metadata, checksums: &BTreeMap<(String, String), String>, sin
 
     let (mut reached, mut open) = (BTreeSet::from([&root.id]), vec![&root.id]);
     while let Some(id) = open.pop() {
-        open.extend(built_from(nodes[id]).filter(|id| reached.insert(*id)));
+        open.extend(built_from(nodes[id]).filter(|id| packages.contains_key(id) && reached.insert(*id)));
     }
     let mut reached: Vec<&Package> = reached.into_iter().map(|id| packages[id]).collect();
     reached.sort_by_key(|package| (package.name.clone(), package.version.clone()));
@@ -49,7 +54,8 @@ fn list(metadata: &Metadata, checksums: &BTreeMap<(String, String), String>, sin
         component
     };
     let dependencies = reached.iter().map(|package| {
-        let on: BTreeSet<String> = built_from(nodes[&package.id]).map(|id| name(packages[id])).collect();
+        let on: BTreeSet<String> =
+            built_from(nodes[&package.id]).filter_map(|id| packages.get(id)).map(|package| name(package)).collect();
         json!({"ref": name(package), "dependsOn": on})
     });
     Ok(json!({
@@ -61,6 +67,15 @@ fn list(metadata: &Metadata, checksums: &BTreeMap<(String, String), String>, sin
         "components": reached.iter().filter(|package| package.id != root.id).map(component).collect::<Vec<_>>(),
         "dependencies": dependencies.collect::<Vec<_>>(),
     }))
+}
+
+/// The crates of a tree, by name and version: `serde v1.0.0 (proc-macro)`.
+fn compiled(tree: &str) -> BTreeSet<(String, String)> {
+    let crate_of = |line: &str| {
+        let (name, rest) = line.split_once(" v")?;
+        Some((name.to_owned(), rest.split(' ').next()?.to_owned()))
+    };
+    tree.lines().filter_map(crate_of).collect()
 }
 
 /// What a crate is built from, and by: not what only its tests use.
@@ -112,6 +127,13 @@ mod tests {
             let on = dependency["dependsOn"].as_array().expect("it is a list");
             assert!(on.iter().all(|on| known.contains(&on.as_str())));
         }
+    }
+
+    #[test]
+    fn a_tree_says_what_is_compiled() {
+        let tree = "a v1.0.0 (/there/a)\nb-c v2.0.0-rc.1\nd v0.1.0+meta (proc-macro) (*)\n\n";
+        let wanted = [("a", "1.0.0"), ("b-c", "2.0.0-rc.1"), ("d", "0.1.0+meta")];
+        assert_eq!(compiled(tree), BTreeSet::from(wanted.map(|(name, version)| (name.into(), version.into()))));
     }
 
     #[test]

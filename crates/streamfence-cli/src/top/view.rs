@@ -113,6 +113,7 @@ mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
     use serde_json::{Value, json};
+    use streamfence_core::ClientOrder;
 
     use super::*;
 
@@ -128,7 +129,7 @@ mod tests {
 
     fn drawn(view: &View) -> (String, Terminal<TestBackend>) {
         let mut terminal = Terminal::new(TestBackend::new(160, 12)).expect("a test can draw");
-        terminal.draw(|frame| view.draw(frame, Sort::Depth)).expect("a test can draw");
+        terminal.draw(|frame| view.draw(frame, Sort(ClientOrder::Depth))).expect("a test can draw");
         (terminal.backend().to_string(), terminal)
     }
 
@@ -167,7 +168,7 @@ mod tests {
         let view = View::new("http://a".into(), true, wide);
         let screen = |width| {
             let mut terminal = Terminal::new(TestBackend::new(width, 12)).expect("a test can draw");
-            terminal.draw(|frame| view.draw(frame, Sort::Depth)).expect("a test can draw");
+            terminal.draw(|frame| view.draw(frame, Sort(ClientOrder::Depth))).expect("a test can draw");
             terminal.backend().to_string()
         };
         let narrow = screen(80);

@@ -43,6 +43,26 @@ fn a_look_says_what_a_reload_then_does() {
 }
 
 #[test]
+fn a_memory_budget_holds_at_once() {
+    let scene = Scene::of(&config("    memoryBudgetBytes: 9000000\n"));
+    let budget = || scene.see("info")["memory"]["budgetBytes"].clone();
+    assert_eq!(budget(), 9_000_000);
+    std::fs::write(&scene.file, config("    memoryBudgetBytes: 2000000\n")).expect("the file is ours");
+    let (_, done) = scene.order("reload", &json!({}));
+    let change = change(&done, "memoryBudgetBytes");
+    assert_eq!(
+        (&change["from"], &change["to"], &change["effect"]),
+        (&json!("9000000"), &json!("2000000"), &json!("live"))
+    );
+    assert_eq!((done["needsRestart"].clone(), budget()), (json!([]), json!(2_000_000)));
+    // Without one it is what the machine has.
+    std::fs::write(&scene.file, config("")).expect("the file is ours");
+    assert_eq!(scene.order("reload", &json!({})).0, 200);
+    assert_ne!(budget(), 2_000_000);
+    assert_eq!(scene.order("reload", &json!({})).1["changes"], json!([]), "it was taken up");
+}
+
+#[test]
 fn a_pipe_in_place_of_the_file_holds_nobody_up() {
     let mut scene = Scene::new();
     std::fs::remove_file(&scene.file).expect("it is ours");

@@ -74,7 +74,7 @@ export class Process {
     if (!found || found.changes.length === 0) return;
     const title = `Let ${found.changes.length === 1 ? "this change" : `these ${found.changes.length} changes`} hold?`;
     if (!(await confirm({ title, text: "All of them hold together, or none.", act: "Reload" }))) return;
-    await this.#order("admin/v1/reload", {}, ({ generation }) => `Generation ${generation} holds.`);
+    await this.#order("admin/v1/reload", {}, ({ generation, needsRestart }) => `Generation ${generation} holds${waiting(needsRestart)}.`);
   }
 
   async #askToDrain() {
@@ -98,6 +98,10 @@ export class Process {
       return undefined;
     }
   }
+}
+
+function waiting(keys) {
+  return keys.length === 0 ? "" : `, but for what waits for a restart: ${keys.join(", ")}`;
 }
 
 function makeChange() {

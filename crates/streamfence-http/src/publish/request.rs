@@ -17,8 +17,9 @@ use super::audience::{Recipients, audience};
 use super::report::Report;
 use super::trace;
 use super::wait::WaitRequest;
+use crate::admin::known::ensure_known;
 use crate::api::Api;
-use crate::keys::Caller;
+use crate::keys::{Caller, Scope};
 use crate::problem::{Code, Problem};
 
 /// A message to publish. Exactly one of `payload` and `payloadBase64` is there.
@@ -163,7 +164,14 @@ impl Order {
             None => api.fence.publish_to(&namespace, to, &topic, payload).await.map(Report::from),
             Some(wait) => api.fence.publish_acked(&namespace, to, &topic, payload, wait).await.map(Report::from),
         };
-        let report = published.map_err(|why| problem(&why))?;
+        let report = published.map_err(|why| {
+            // What there is instead is told to whoever may ask for all of it.
+            if is_unknown(&why) && caller.renewed(Scope::Read).is_ok() {
+                let known = ensure_known(&api.fence.catalog(), Some(&namespace), Some(&topic));
+                return known.err().unwrap_or_else(|| problem(&why));
+            }
+            problem(&why)
+        })?;
         if self.on_full == OnFull::Fail && report.rejected > 0 {
             let detail = format!("the lanes of {} clients refused it; the others have it", report.rejected);
             let report = serde_json::to_value(&report).unwrap_or_default();
@@ -173,9 +181,13 @@ impl Order {
     }
 }
 
+fn is_unknown(why: &PublishError) -> bool {
+    matches!(why, PublishError::UnknownNamespace { .. } | PublishError::UnknownTopic { .. })
+}
+
 fn problem(why: &PublishError) -> Problem {
     let code = match why {
-        PublishError::UnknownNamespace { .. } | PublishError::UnknownTopic { .. } => Code::UnknownTopic,
+        why if is_unknown(why) => Code::UnknownTopic,
         PublishError::TooManyTopics { .. } | PublishError::Overloaded { .. } | PublishError::TooManyWaits { .. } => {
             Code::LimitExceeded
         }
