@@ -151,7 +151,12 @@ impl<'a> Reload<'a> {
         };
         if old.memory_budget_bytes() != budget_of_running(&old, &new) {
             let budget = memory::budget(budget_of_running(&old, &new));
-            tracing::info!(bytes = budget.bytes, because = budget.because, "memory budget for messages");
+            tracing::info!(
+                code = "memory_budget",
+                bytes = budget.bytes,
+                because = budget.because,
+                "memory budget for messages"
+            );
             let _always_there = self.fence.set_memory_budget(budget.bytes).await;
         }
         self.fence.reload(&new.catalog).await;
