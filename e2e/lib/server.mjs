@@ -240,6 +240,8 @@ export class Server {
     } finally {
       this.#cleanUp();
     }
+    const told = this.log.map(parsed).filter((line) => ["INFO", "WARN", "ERROR"].includes(line?.level));
+    assert.deepEqual(told.filter(({ code }) => code === undefined), [], "every line of the log has a code");
     const panics = this.log.filter((line) => line.includes("panicked at"));
     assert.deepEqual(panics, [], "nothing a client does makes the server panic");
   }

@@ -56,7 +56,7 @@ impl AdminAddress {
                 (Address::Unix(path.clone()), true)
             }
         };
-        tracing::info!(server = "admin", address = %address, keys = !keys.is_empty(), "listening");
+        tracing::info!(code = "listening", server = "admin", address = %address, keys = !keys.is_empty(), "listening");
         Ok(Self { address, api, keys, door, is_local })
     }
 

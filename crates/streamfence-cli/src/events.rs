@@ -1,11 +1,14 @@
 //! The edges an operator wants to read later, as lines of the log. Never one line per message that went well.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use streamfence_runtime::core::{RefusalReason, SpillHealth, StoreId, UnsubscribeReason};
 use streamfence_runtime::{ClientId, CloseReason, GiveUpReason, Listener, MessageId};
 
+use crate::flood::Flood;
 use crate::seldom::Seldom;
 use crate::spill::Names;
 
@@ -13,28 +16,61 @@ use crate::spill::Names;
 pub(crate) struct EventLog {
     /// What stores are called.
     pub(crate) stores: Names,
+    pub(crate) floods: Floods,
     /// Wrong tokens: anybody may offer as many as the CPU can look at, from as many addresses as there are.
     pub(crate) rejected: Seldom,
 }
 
+/// A namespace, a topic, and the client whose lane of it that is.
+type Whose = (Arc<str>, Arc<str>, ClientId);
+
+/// What there may be one of for every client, or for every message: when a network breaks, for all of them at once.
+#[derive(Default)]
+pub(crate) struct Floods {
+    slow_began: Flood<(Arc<str>, ClientId, u64, u64)>,
+    slow_ended: Flood<(Arc<str>, ClientId, u64, u64)>,
+    spill_began: Flood<Whose>,
+    spill_ended: Flood<(Whose, u64, u64)>,
+    dead_letters: Flood<(Whose, MessageId, &'static str)>,
+    unsubscribed: Flood<Whose>,
+    evicted: Flood<(Arc<str>, ClientId, &'static str)>,
+}
+
 impl Listener for EventLog {
     fn on_slow_client_began(&self, namespace: &str, client: ClientId, messages: u64, bytes: u64) {
-        tracing::warn!(code = "slow_client_began", namespace, %client, messages, bytes, "a client stays behind");
+        self.floods.slow_began.note(
+            (namespace.into(), client, messages, bytes),
+            |(namespace, client, messages, bytes), count| {
+                let what = told("a client stays behind", count);
+                tracing::warn!(code = "slow_client_began", count, %namespace, %client, messages, bytes, "{what}");
+            },
+        );
     }
 
     fn on_slow_client_ended(&self, namespace: &str, client: ClientId, lasted: Duration, lost: u64) {
         let lasted_ms = lasted.as_millis() as u64;
-        tracing::info!(code = "slow_client_ended", namespace, %client, lasted_ms, lost, "a slow client is one no more");
+        self.floods.slow_ended.note(
+            (namespace.into(), client, lasted_ms, lost),
+            |(namespace, client, lasted_ms, lost), count| {
+                let what = told("a slow client is one no more", count);
+                tracing::info!(code = "slow_client_ended", count, %namespace, %client, lasted_ms, lost, "{what}");
+            },
+        );
     }
 
     fn on_spill_began(&self, namespace: &str, topic: &str, client: ClientId) {
-        tracing::warn!(code = "spill_began", namespace, topic, %client, "a client is so far behind that it goes on on disk");
+        self.floods.spill_began.note((namespace.into(), topic.into(), client), |(namespace, topic, client), count| {
+            let what = told("a client is so far behind that it goes on on disk", count);
+            tracing::warn!(code = "spill_began", count, %namespace, %topic, %client, "{what}");
+        });
     }
 
     fn on_spill_ended(&self, namespace: &str, topic: &str, client: ClientId, messages: u64, lasted: Duration) {
-        let lasted_ms = lasted.as_millis() as u64;
-        let what = "a client that went on on disk has caught up, or is gone";
-        tracing::info!(code = "spill_ended", namespace, topic, %client, messages, lasted_ms, "{what}");
+        let ended = ((namespace.into(), topic.into(), client), messages, lasted.as_millis() as u64);
+        self.floods.spill_ended.note(ended, |((namespace, topic, client), messages, lasted_ms), count| {
+            let what = told("a client that went on on disk has caught up, or is gone", count);
+            tracing::info!(code = "spill_ended", count, %namespace, %topic, %client, messages, lasted_ms, "{what}");
+        });
     }
 
     fn on_spill_health_changed(&self, store: StoreId, health: SpillHealth) {
@@ -81,14 +117,22 @@ impl Listener for EventLog {
     }
 
     fn on_dead_lettered(&self, namespace: &str, topic: &str, client: ClientId, id: MessageId, reason: GiveUpReason) {
-        let reason = reason.as_str();
-        tracing::warn!(code = "dead_letter", namespace, topic, %client, %id, reason, "a message was given up");
+        let letter = ((namespace.into(), topic.into(), client), id, reason.as_str());
+        self.floods.dead_letters.note(letter, |((namespace, topic, client), id, reason), count| {
+            let what = told("a message was given up", count);
+            tracing::warn!(code = "dead_letter", count, %namespace, %topic, %client, %id, reason, "{what}");
+        });
     }
 
     fn on_unsubscribed(&self, namespace: &str, topic: &str, client: ClientId, reason: UnsubscribeReason) {
         if reason == UnsubscribeReason::SlowClient {
-            let code = "slow_client_unsubscribed";
-            tracing::warn!(code, namespace, topic, %client, "a client that does not drain has lost its fullest topic");
+            self.floods.unsubscribed.note(
+                (namespace.into(), topic.into(), client),
+                |(namespace, topic, client), count| {
+                    let what = told("a client that does not drain has lost its fullest topic", count);
+                    tracing::warn!(code = "slow_client_unsubscribed", count, %namespace, %topic, %client, "{what}");
+                },
+            );
         }
     }
 
@@ -101,8 +145,18 @@ impl Listener for EventLog {
                 | CloseReason::RateLimited
                 | CloseReason::UnknownAcks
         ) {
-            let reason = reason.as_str();
-            tracing::warn!(code = "client_evicted", namespace, %client, reason, "a client was disconnected");
+            self.floods.evicted.note(
+                (namespace.into(), client, reason.as_str()),
+                |(namespace, client, reason), count| {
+                    let what = told("a client was disconnected", count);
+                    tracing::warn!(code = "client_evicted", count, %namespace, %client, reason, "{what}");
+                },
+            );
         }
     }
+}
+
+/// What is said of one, or of several of which the last is told.
+fn told(what: &'static str, count: u64) -> Cow<'static, str> {
+    if count == 1 { what.into() } else { format!("{what}: the last of {count} within a second").into() }
 }

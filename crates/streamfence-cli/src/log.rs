@@ -12,15 +12,12 @@ use crate::args::LogFormat;
 use crate::exit::Failure;
 
 /// What writes down every message at the level `trace`, and so the tokens in them, whatever was asked for.
-/// And what writes a line for each change of a file: of the log, too, where that lies beside the configuration, and of each
-/// directory that is gone when it is to be watched no more.
-const QUIET: [&str; 5] = [
-    "tungstenite=debug",
-    "tungstenite::protocol=debug",
-    "tungstenite::protocol::frame=debug",
-    "notify=error",
-    "mio=info",
-];
+/// And what writes a line for each change of a file: of the log, too, where that lies beside the configuration.
+const QUIET: [&str; 4] =
+    ["tungstenite=debug", "tungstenite::protocol=debug", "tungstenite::protocol::frame=debug", "mio=info"];
+
+/// What writes at `info` of each directory that is gone when it is to be watched no more, which is nobody's business.
+const NO_DIRECTORIES: &str = "notify=error";
 
 /// What decides which lines are written, for as long as the process runs.
 pub(crate) struct Level {
@@ -102,11 +99,16 @@ pub(crate) fn start(format: LogFormat, asked: Option<&str>, configured: LogLevel
 
 /// The same without those who would write down what must not be shown.
 fn quiet(filter: EnvFilter) -> EnvFilter {
+    let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
+    let directive = |directive: &str| directive.parse().expect("a directive of ours can be read");
     // A directive of ours must not let through what the filter holds back.
-    if filter.max_level_hint().is_some_and(|most| most <= LevelFilter::INFO) {
+    if most == LevelFilter::OFF {
         return filter;
     }
-    let directive = |directive: &str| directive.parse().expect("a directive of ours can be read");
+    let filter = filter.add_directive(directive(NO_DIRECTORIES));
+    if most <= LevelFilter::INFO {
+        return filter;
+    }
     QUIET.iter().fold(filter, |filter, quiet| filter.add_directive(directive(quiet)))
 }
 
@@ -162,7 +164,8 @@ mod tests {
     #[test]
     fn what_must_not_be_shown_is_held_back_and_nothing_is_let_through() {
         let quieted = |filter: &str| quiet(EnvFilter::new(filter)).to_string();
-        assert_eq!((quieted("warn"), quieted("info")), ("warn".into(), "info".into()));
+        assert_eq!(quieted("off"), "off");
+        assert_eq!((quieted("warn"), quieted("info")), ("notify=error,warn".into(), "notify=error,info".into()));
         for loud in ["trace", "debug", "info,tungstenite=trace"] {
             assert!(quieted(loud).contains("tungstenite=debug"), "{loud}: {}", quieted(loud));
             assert!(!quieted(loud).contains("tungstenite=trace"), "{loud}: {}", quieted(loud));

@@ -20,6 +20,7 @@ mod demo;
 mod descriptors;
 mod events;
 mod explain;
+mod flood;
 mod health;
 mod inspect;
 mod limits;

@@ -151,7 +151,12 @@ impl<'a> Reload<'a> {
         };
         if old.memory_budget_bytes() != budget_of_running(&old, &new) {
             let budget = memory::budget(budget_of_running(&old, &new));
-            tracing::info!(bytes = budget.bytes, because = budget.because, "memory budget for messages");
+            tracing::info!(
+                code = "memory_budget",
+                bytes = budget.bytes,
+                because = budget.because,
+                "memory budget for messages"
+            );
             let _always_there = self.fence.set_memory_budget(budget.bytes).await;
         }
         self.fence.reload(&new.catalog).await;
@@ -219,8 +224,8 @@ fn budget_of_running(old: &Settings, new: &Settings) -> Option<u64> {
 fn tell(change: &ChangedKey) {
     let ChangedKey { key, from, to, effect } = change;
     if waits(change) {
-        let code = "needs_restart";
-        tracing::warn!(code, key, from, to, "`{key}` has changed; that takes effect with a restart");
+        let what = "that takes effect with a restart";
+        tracing::warn!(code = "needs_restart", key, from, to, "`{key}` has changed; {what}");
         return;
     }
     let when = if *effect == "live" { "at once" } else { "for new connections" };

@@ -19,7 +19,7 @@ use crate::admin_address::AdminAddress;
 use crate::args::{Listen, LogFormat, ServeArgs};
 use crate::auth::Validators;
 use crate::demo::{self, Demo};
-use crate::events::EventLog;
+use crate::events::{EventLog, Floods};
 use crate::exit::Failure;
 use crate::log::Level;
 use crate::operator::{Known, Operator, Wish};
@@ -90,14 +90,19 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
     }
     descriptors::provide(&settings);
     let budget = memory::budget(settings.memory_budget_bytes());
-    tracing::info!(bytes = budget.bytes, because = budget.because, "memory budget for messages");
+    tracing::info!(
+        code = "memory_budget",
+        bytes = budget.bytes,
+        because = budget.because,
+        "memory budget for messages"
+    );
     let metrics = Metrics::new(&settings.catalog);
     // Before anything listens, and after everything has stopped: what lanes spill lies there.
     let mut stores = Stores::open(&settings.spill_stores, &metrics)?;
     let fence = Fence::from_catalog(settings.catalog.clone())
         .observer(Arc::new(metrics.clone()))
         .memory_budget(budget.bytes)
-        .listener(EventLog { stores: stores.names(), rejected: Seldom::default() });
+        .listener(EventLog { stores: stores.names(), floods: Floods::default(), rejected: Seldom::default() });
     let traces = Traces::start(settings.tracing.as_ref(), &metrics)?;
     let fence = traces.give_to(stores.give_to(fence)).build().map_err(Failure::other)?;
 
@@ -120,7 +125,7 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
             .await
             .map_err(|why| Failure::Listen(format!("server {}: {why}", server.name)))?;
         let transport = if server.tls.is_some() { "WSS" } else { "WS" };
-        tracing::info!(server = server.name, address = %started.address(), transport, "listening");
+        tracing::info!(code = "listening", server = server.name, address = %started.address(), transport, "listening");
         servers.push(started);
     }
     known.listen(settings.servers.iter().map(|server| server.name.as_str()).zip(&servers));
@@ -194,14 +199,15 @@ async fn serve(args: &ServeArgs, mut settings: Settings, level: &Arc<Level>) -> 
     drop(wishes);
     let drain = settings.servers.iter().map(|server| server.shutdown_drain).max().unwrap_or_default();
     supervisor::stopping(drain);
-    tracing::info!(drain_ms = drain.as_millis() as u64, "stopping: draining; a second signal ends at once");
+    let drain_ms = drain.as_millis() as u64;
+    tracing::info!(code = "stopping", drain_ms, "stopping: draining; a second signal ends at once");
     tokio::select! {
         () = async {
             stop(fence, servers, drain).await;
             admin.finish().await;
             traces.finish().await;
         } => {
-            tracing::info!("stopped");
+            tracing::info!(code = "stopped", "stopped");
             Ok(())
         }
         () = signals.next() => Err(Failure::Interrupted("stopped at once: what was not drained is lost".into())),

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
 use streamfence_core::{
     Catalog, Event, LaneSurvey, MemoryUse, Observer, SlowCounts, SpillHealth, SpillStats, StoreId, Tier, TopicId,
     TopicStats,
 };
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::events::{Events, Telling};
 use crate::listener::Listener;
@@ -17,6 +19,9 @@ use crate::totals::Totals;
 
 /// How many events may wait for a listener; then it misses some, and the log says how many.
 const LISTENER_SLOTS: usize = 1_024;
+
+/// How often it says so at most.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// The observers and listeners of a fence.
 #[derive(Default)]
@@ -50,12 +55,18 @@ impl Watchers {
         let missed = Arc::new(AtomicU64::new(0));
         let missed_there = missed.clone();
         tokio::spawn(async move {
+            let mut told: Option<Instant> = None;
             while let Some(event) = inbox.recv().await {
                 if catch_unwind(AssertUnwindSafe(|| listener.hear(&event))).is_err() {
                     tracing::error!(code = "listener_panicked", ?event, "a listener panicked and missed this event");
                 }
+                // At most once a second: who misses some misses many.
+                if told.is_some_and(|told| told.elapsed() < TOLD_EVERY) {
+                    continue;
+                }
                 let missed = missed_there.swap(0, Ordering::Relaxed);
                 if missed > 0 {
+                    told = Some(Instant::now());
                     tracing::warn!(code = "listener_slow", missed, "a listener was too slow and missed events");
                 }
             }

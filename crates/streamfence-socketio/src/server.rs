@@ -171,7 +171,7 @@ impl Server {
         self.accepting.send_replace(false);
         self.registry.kill_all(CloseReason::ShuttingDown);
         if !self.all_gone().await {
-            tracing::warn!(left = self.registry.len(), "connections outlived the drain time");
+            tracing::warn!(code = "drain_over", left = self.registry.len(), "connections outlived the drain time");
         }
         self.accept_loop.abort();
         self.announce(|address| Event::ServerStopped { address });
@@ -262,7 +262,7 @@ impl Backoff {
             return;
         }
         if self.failures == 0 {
-            tracing::error!(%error, "cannot accept connections; those that live are served on");
+            tracing::error!(code = "cannot_accept", %error, "cannot accept connections; those that live are served on");
         }
         let pause = FIRST_BACKOFF * 2_u32.pow(self.failures.min(BACKOFF_DOUBLINGS));
         self.failures += 1;

@@ -150,7 +150,7 @@ fn server_config(identity: &Identity, oldest: TlsVersion) -> Arc<ServerConfig> {
     // memory of sessions that rustls has otherwise is for 256.
     match ring::Ticketer::new() {
         Ok(ticketer) => config.ticketer = ticketer,
-        Err(error) => tracing::warn!(%error, "TLS sessions cannot be resumed by tickets"),
+        Err(error) => tracing::warn!(code = "tls_tickets", %error, "TLS sessions cannot be resumed by tickets"),
     }
     Arc::new(config)
 }
