@@ -76,11 +76,14 @@ pub(super) async fn publish(
 
 async fn carry_out(batch: BatchRequest, api: Api, caller: Caller, trace: Option<TraceContext>) -> Answer {
     let mut results = Vec::with_capacity(batch.messages.len());
+    // One of which nobody got anything may be tried again.
+    let mut is_final = false;
     for message in batch.messages {
         let text = message.get().as_bytes();
-        let entry = PublishRequest::carry_out_entry(text, trace.as_ref(), &api, &caller).await.entry();
-        let entry = String::from_utf8(entry).ok().and_then(|entry| RawValue::from_string(entry).ok());
+        let answer = PublishRequest::carry_out_entry(text, trace.as_ref(), &api, &caller).await;
+        is_final |= answer.is_final;
+        let entry = String::from_utf8(answer.entry()).ok().and_then(|entry| RawValue::from_string(entry).ok());
         results.extend(entry);
     }
-    Answer::done(StatusCode::OK, &BatchAnswer { results })
+    Answer::done(StatusCode::OK, &BatchAnswer { results }).kept_if(is_final)
 }

@@ -173,7 +173,8 @@ impl Order {
             problem(&why)
         })?;
         if self.on_full == OnFull::Fail && report.rejected > 0 {
-            let detail = format!("the lanes of {} clients refused it; the others have it", report.rejected);
+            let others = if report.admitted == 0 { "nobody has it" } else { "the others have it" };
+            let detail = format!("the lanes of {} clients refused it; {others}", report.rejected);
             let report = serde_json::to_value(&report).unwrap_or_default();
             return Err(Problem::new(Code::QueueFull, detail).with("report", report));
         }
