@@ -3,6 +3,7 @@
 mod answer;
 mod audience;
 mod batch;
+mod fingerprint;
 mod idempotency;
 mod one;
 mod raw;

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use streamfence_runtime::TraceContext;
 
 use super::answer::Answer;
+use super::fingerprint::Fingerprint;
 use super::report::Report;
 use super::request::PublishRequest;
 use super::{read_body, refuse_unless, trace};
@@ -69,7 +70,8 @@ pub(super) async fn publish(
     if found > MOST_MESSAGES {
         return Err(Problem::bad_request(format!("messages are {found}; wanted at most {MOST_MESSAGES}")));
     }
-    let name = api.idempotency.name(&caller, &headers, None, ("batch", &body))?;
+    let messages: Vec<_> = batch.messages.iter().map(|message| Fingerprint(message.get().as_bytes())).collect();
+    let name = api.idempotency.name(&caller, &headers, None, ("batch", messages))?;
     let idempotency = api.idempotency.clone();
     Ok(idempotency.once(name, carry_out(batch, api, caller, trace::of_headers(&headers))).await)
 }

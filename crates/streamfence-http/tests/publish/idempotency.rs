@@ -54,6 +54,38 @@ async fn messages_of_batches_and_streams_have_names_of_their_own() {
 }
 
 #[tokio::test]
+async fn who_asks_again_from_another_span_asks_the_same() {
+    let routes = routes(&fence());
+    let message = |span: u8, payload: u32| {
+        let mut message = tick(json!(payload));
+        message["id"] = json!("a");
+        message["traceparent"] = json!(format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{span:016x}-01"));
+        message["tracestate"] = json!(format!("span={span}"));
+        message
+    };
+    let ask = |form: &str, span: u8, payload: u32| {
+        let message = message(span, payload);
+        match form {
+            "one" => publish(&message),
+            "line" => post("/v1/publish/stream", "application/x-ndjson", message.to_string()),
+            _ => post("/v1/publish/batch", "application/json", json!({"messages": [message]}).to_string()),
+        }
+    };
+    let first = ask("one", 1, 1).of(&routes).await;
+    let id = first.body["id"].to_string();
+    for (span, form) in (2..).zip(["one", "line", "entry"]) {
+        let again = ask(form, span, 1).of(&routes).await;
+        assert!(again.body.to_string().contains(&id), "{form}: {again:?}");
+        let other = ask(form, span, 2).of(&routes).await;
+        assert!(other.body.to_string().contains("IDEMPOTENCY_CONFLICT"), "{form}: {other:?}");
+    }
+    let batch = |span, payload| ask("batch", span, payload).header(KEY, "b").of(&routes);
+    let (first, again, other) = (batch(1, 1).await, batch(2, 1).await, batch(2, 2).await);
+    assert_eq!((again.is_replayed(), &again.body), (true, &first.body));
+    assert_eq!(other.code(), "IDEMPOTENCY_CONFLICT");
+}
+
+#[tokio::test]
 async fn what_was_published_to_some_is_not_published_again_and_what_was_not_is() {
     let fence = fence();
     let routes = routes(&fence);
