@@ -81,12 +81,12 @@ fn a_value_that_waits_for_its_interval_makes_nobody_slow() {
 #[test]
 fn a_message_whose_next_attempt_is_not_due_makes_nobody_slow() {
     let patient = AtLeastOnce::default().window(4).ack_timeout(Duration::from_secs(8)).backoff(2.0, Duration::MAX);
-    let mut stage = Stage::new(patient.clone());
+    let mut stage = Stage::new(patient);
     stage.publish("acked");
     assert_eq!(stage.seen_within(30), [], "it is sent again after 8 and after 24 seconds");
     // With a window of one, the nack leaves nothing to be acked.
     for window in [1, 4] {
-        let mut stage = Stage::new(patient.clone().window(window));
+        let mut stage = Stage::new(patient.window(window));
         let (id, topic) = (stage.publish("acked"), stage.topic("acked").id);
         let delay = Duration::from_secs(20);
         assert_eq!(stage.hub.handle_nack(stage.session, topic, id, delay, stage.now), Some(AckOutcome::Nacked));
