@@ -20,7 +20,7 @@ const SAID: u64 = 10;
 const SECOND: Duration = Duration::from_secs(1);
 
 impl Seldom {
-    /// Whether this one is to be said now. How many were not is told to `rest` when the second is over.
+    /// Whether this one is to be said now. How many were not is told to `rest` when the second is over, or the runtime.
     pub(crate) fn is_said(&self, rest: fn(u64)) -> bool {
         let count = {
             let mut second = lock(&self.0);
@@ -29,7 +29,7 @@ impl Seldom {
         };
         if count == 1 {
             match Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn(end(self.0.clone(), rest))),
+                Ok(runtime) => drop(runtime.spawn(Rest { second: self.0.clone(), rest }.end())),
                 // Nobody would end it.
                 Err(_no_runtime) => lock(&self.0).count = 0,
             }
@@ -38,11 +38,24 @@ impl Seldom {
     }
 }
 
-async fn end(second: Arc<Mutex<Second>>, rest: fn(u64)) {
-    tokio::time::sleep(SECOND).await;
-    let count = std::mem::take(&mut lock(&second).count);
-    if count > SAID {
-        rest(count - SAID);
+/// What is told of the second, when it is over or the runtime ends before it.
+struct Rest {
+    second: Arc<Mutex<Second>>,
+    rest: fn(u64),
+}
+
+impl Rest {
+    async fn end(self) {
+        tokio::time::sleep(SECOND).await;
+    }
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        let count = std::mem::take(&mut lock(&self.second).count);
+        if count > SAID {
+            (self.rest)(count - SAID);
+        }
     }
 }
 
@@ -72,5 +85,18 @@ mod tests {
         assert!(seldom.is_said(tell));
         tokio::time::sleep(SECOND * 2).await;
         assert_eq!(REST.load(Ordering::SeqCst), 3 * 990, "there were no more");
+    }
+
+    #[test]
+    fn what_was_not_said_is_counted_when_the_runtime_ends() {
+        static REST: AtomicU64 = AtomicU64::new(0);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("it starts");
+        let seldom = Seldom::default();
+        let tell = |count| {
+            REST.fetch_add(count, Ordering::SeqCst);
+        };
+        let said = runtime.block_on(async { (0..100).filter(|_| seldom.is_said(tell)).count() });
+        drop(runtime);
+        assert_eq!((said, REST.load(Ordering::SeqCst)), (10, 90));
     }
 }

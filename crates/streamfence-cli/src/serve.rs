@@ -42,8 +42,9 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::other)?;
     let outcome = runtime.block_on(serve(&args, settings, &level));
-    // What is still running belongs to clients that were cut; nothing is waited for twice.
-    runtime.shutdown_background();
+    // What is still running belongs to clients that were cut, and is not waited for twice; but tasks that gather lines of
+    // the log write them when they are dropped.
+    runtime.shutdown_timeout(LAST_WORDS);
     outcome
 }
 
@@ -222,6 +223,8 @@ async fn stop(fence: Fence, servers: Vec<Server>, drain: Duration) {
         stopping.spawn(server.stop());
     }
     stopping.join_all().await;
+    // What was refused since they were refused everything.
+    fence.flush_stats().await;
 }
 
 /// Waits for the next SIGHUP, where it is listened to.
@@ -341,6 +344,9 @@ impl Listen {
         }
     }
 }
+
+/// How long the log has at most for what is left to say.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long after certificates that could not be used they are looked at again.
 const TRY_AGAIN: Duration = Duration::from_secs(60);

@@ -57,6 +57,10 @@ fn clients_are_started_watched_and_stopped() {
         let slow = clients(&get(&admin, "/admin/v1/slow").1);
         slow.len() == 1 && slow[0]["id"] == name.as_str()
     });
+    let told = |demo: &Running, code: &str| {
+        demo.lines().iter().any(|line| line["code"] == code && line["client"] == name.as_str())
+    };
+    demo.until("it is told of as slow", |demo| told(demo, "slow_client_began"));
     let id = clients(&get(&admin, "/demo/v1/clients").1)[0]["id"].clone();
     let (status, left) = post(&admin, "/demo/v1/clients/stop", &json!({ "id": id }));
     assert_eq!((status, clients(&left).len()), (200, 0), "{left}");

@@ -86,6 +86,11 @@ impl Conflation {
         None
     }
 
+    /// How long a key waits after a value of it was sent, and thus how long a value is held at most.
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// When the next held value may be sent; `None` while none is held.
     pub(crate) fn due(&self) -> Option<Instant> {
         let Reverse(number) = self.holding.peek()?;

@@ -31,6 +31,8 @@ pub struct InFlight {
     bytes: u64,
     /// How many of `sent` wait to be sent again.
     overdue: u32,
+    /// Since when some of them have: none after a new link, which did not let them wait.
+    overdue_since: Option<Instant>,
     /// No entry is due before this. Too early costs one look; it is made exact by that look.
     nearest: Duration,
     window: NonZeroU16,
@@ -91,6 +93,7 @@ impl InFlight {
             sent: VecDeque::new(),
             bytes: 0,
             overdue: 0,
+            overdue_since: None,
             nearest: Duration::MAX,
             window,
             retry,
@@ -166,6 +169,7 @@ impl InFlight {
         self.untold = told.chain(untold).collect();
         self.nearest = Duration::MAX;
         self.overdue = 0;
+        self.overdue_since = None;
         for sent in &mut self.sent {
             if sent.attempts > self.retry.max_retries.get() {
                 let due = clock.saturating_add(self.retry.ack_timeout);
@@ -239,6 +243,9 @@ impl InFlight {
                 }
                 Some(_) => {
                     sent.due = None;
+                    if self.overdue == 0 {
+                        self.overdue_since = Some(now);
+                    }
                     self.overdue += 1;
                 }
                 None => {}
@@ -316,6 +323,16 @@ impl InFlight {
     #[must_use]
     pub fn oldest(&self) -> Option<&Arc<Message>> {
         self.sent.front().map(|sent| &sent.message)
+    }
+
+    /// Since when something could be sent again: before that, the policy or its client's nack held it back.
+    pub(crate) fn overdue_since(&self) -> Option<Instant> {
+        self.next_resend().map(|message| self.overdue_since.unwrap_or(message.published))
+    }
+
+    /// When the oldest was sent whose ack its client owes: not one of which it has said that it could not handle it.
+    pub(crate) fn unacked_since(&self) -> Option<Instant> {
+        self.sent.iter().find(|sent| !sent.is_nacked).map(|sent| sent.sent)
     }
 
     /// Where the message stands that would be sent again next; no walk while there is none.

@@ -14,6 +14,7 @@ mod spilled;
 mod tally;
 mod tight;
 mod traced;
+mod waiting;
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU16;

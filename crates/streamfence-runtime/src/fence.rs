@@ -232,11 +232,13 @@ impl Fence {
         let now = Instant::now();
         let deadline = now.checked_add(drain).unwrap_or_else(|| now + LONGEST_DRAIN);
         self.ask_all(|answer| Control::Drain(deadline, answer)).await;
+        self.0.refusals.flush();
     }
 
     /// Hands all numbers to the observers now, instead of with the next tick: for a scrape.
     pub async fn flush_stats(&self) {
         self.ask_all(Control::Flush).await;
+        self.0.refusals.flush();
     }
 
     /// The catalog it serves.

@@ -32,4 +32,14 @@ impl Refusals {
             }
         });
     }
+
+    /// Tells of all that were counted, without waiting for the end of a second.
+    pub(crate) fn flush(&self) {
+        for (reason, together) in RefusalReason::ALL.into_iter().zip(&self.reasons) {
+            let count = together.take();
+            if count > 0 {
+                self.watchers.event(&Event::Refused { reason, client: None, count });
+            }
+        }
+    }
 }

@@ -44,6 +44,29 @@ struct Subscription {
     missed: Arc<AtomicU64>,
 }
 
+/// A listener, and what it has not heard yet. When the runtime ends and drops its tasks, it hears that.
+struct Hearing {
+    listener: Arc<dyn Listener>,
+    inbox: mpsc::Receiver<Event>,
+}
+
+impl Hearing {
+    fn hear(&self, event: &Event) {
+        if catch_unwind(AssertUnwindSafe(|| self.listener.hear(event))).is_err() {
+            tracing::error!(code = "listener_panicked", ?event, "a listener panicked and missed this event");
+        }
+    }
+}
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        self.inbox.close();
+        while let Ok(event) = self.inbox.try_recv() {
+            self.hear(&event);
+        }
+    }
+}
+
 impl Watchers {
     pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
         Self { observers, ..Self::default() }
@@ -51,15 +74,14 @@ impl Watchers {
 
     /// Gives a listener a task of its own. A listener that panics is logged and goes on with the next event.
     pub(crate) fn add_listener(&self, listener: Arc<dyn Listener>) {
-        let (events, mut inbox) = mpsc::channel::<Event>(LISTENER_SLOTS);
+        let (events, inbox) = mpsc::channel::<Event>(LISTENER_SLOTS);
         let missed = Arc::new(AtomicU64::new(0));
+        let mut hearing = Hearing { listener, inbox };
         let missed_there = missed.clone();
         tokio::spawn(async move {
             let mut told: Option<Instant> = None;
-            while let Some(event) = inbox.recv().await {
-                if catch_unwind(AssertUnwindSafe(|| listener.hear(&event))).is_err() {
-                    tracing::error!(code = "listener_panicked", ?event, "a listener panicked and missed this event");
-                }
+            while let Some(event) = hearing.inbox.recv().await {
+                hearing.hear(&event);
                 // At most once a second: who misses some misses many.
                 if told.is_some_and(|told| told.elapsed() < TOLD_EVERY) {
                     continue;

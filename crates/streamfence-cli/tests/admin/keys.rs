@@ -109,3 +109,17 @@ fn keys_that_nobody_has_are_in_the_log_and_do_not_fill_it() {
     assert!(told.len() < 25, "{told:?}");
     assert!(!scene.running.said().contains("a-guess"));
 }
+
+#[test]
+fn keys_that_nobody_has_are_all_in_the_log_of_a_server_that_stops() {
+    let mut scene = Scene::of(&(config("") + KEYS));
+    for _ in 0..20 {
+        let head = "GET /admin/v1/info HTTP/1.1\r\nauthorization: Bearer a-guess\r\n";
+        assert_eq!(ask(&scene.admin, head, "").0, 401);
+    }
+    scene.running.signal("TERM");
+    assert_eq!(scene.running.wait().code, Some(0));
+    let lines = scene.running.lines();
+    let told = lines.iter().filter(|line| line["code"] == "admin_key_rejected");
+    assert_eq!(told.filter_map(|line| line["count"].as_u64()).sum::<u64>(), 20);
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Session;
 use crate::lane::Lane;
 
-/// How long the oldest message of a client may wait before the client counts as slow.
+/// How long what could be sent to a client, or the ack it owes, may wait before the client counts as slow.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a transport may take nothing while something waits for it before its client counts as slow.
 const LONGEST_BLOCK: Duration = Duration::from_secs(1);
@@ -19,12 +19,13 @@ pub enum SlowReason {
     Depth,
     /// Its transport has taken nothing for more than a second, and something waits for it.
     Blocked,
-    /// It has as many messages as it may without having acked them, and its transport would take more; and messages are
-    /// lost meanwhile, or one has waited for more than five seconds.
+    /// On one topic it has as many messages as it may without having acked them, and its transport would take more; and
+    /// messages of that topic are lost meanwhile, or one has waited for more than five seconds.
     Unacked,
     /// It has lost messages and not caught up since.
     Overflow,
-    /// A message has waited for more than five seconds.
+    /// A message that could be sent if the client took it has waited for more than five seconds. What the policy holds back
+    /// (an interval, the delay before another attempt) does not count.
     Age,
 }
 
@@ -68,16 +69,21 @@ impl Session {
         if let Some(lasted) = blocked.filter(|lasted| *lasted > LONGEST_BLOCK && self.is_ready()) {
             return Some(Slowness { reason: SlowReason::Blocked, lasted });
         }
-        let oldest = self.oldest(now);
-        let (is_overflowing, is_old) = (self.lanes().any(Lane::is_overflowing), oldest > LONGEST_WAIT);
-        let is_unacked = |lane: &Lane| lane.waits_for_acks() && (is_old || lane.is_overflowing());
+        let age = |since: Option<Instant>| since.map(|since| now.saturating_duration_since(since)).unwrap_or_default();
+        // Each lane by its own age: what waits in another says nothing of the acks that are owed here.
+        let unacked = self.lanes().filter(|lane| lane.waits_for_acks());
+        let unacked = unacked.map(|lane| (age(lane.unacked_since()), lane.is_overflowing()));
+        let unacked = unacked.filter(|(age, is_overflowing)| *age > LONGEST_WAIT || *is_overflowing);
+        if let Some(lasted) = unacked.map(|(age, _)| age).max() {
+            return Some(Slowness { reason: SlowReason::Unacked, lasted });
+        }
+        let lasted = age(self.lanes().filter_map(Lane::waiting_since).min());
         let reason = match () {
-            () if self.lanes().any(is_unacked) => SlowReason::Unacked,
-            () if is_overflowing => SlowReason::Overflow,
-            () if is_old => SlowReason::Age,
+            () if self.lanes().any(Lane::is_overflowing) => SlowReason::Overflow,
+            () if lasted > LONGEST_WAIT => SlowReason::Age,
             () => return None,
         };
-        Some(Slowness { reason, lasted: oldest })
+        Some(Slowness { reason, lasted })
     }
 
     /// How long the oldest message of all its lanes has waited; zero when they are empty.
