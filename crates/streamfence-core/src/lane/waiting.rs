@@ -1,22 +1,18 @@
-//! Since when a lane waits for its client. Never what the policy itself holds back: a value that waits for its interval, or
-//! a message whose next attempt is not due yet, is nobody's fault.
+//! Since when a lane waits for its client. Never what is held back on purpose: a value that waits for its interval, or a
+//! message that the client has put off, is nobody's fault.
 
 use std::time::Instant;
 
 use super::Lane;
 
 impl Lane {
-    /// Since when something waits that would be sent if the client took it, in memory or on disk; of the latter that is a
-    /// guess, and never too late.
+    /// Since when its client owes an ack, or something waits that would be sent if the client took it, in memory or on disk;
+    /// of the latter that is a guess, and never too late.
     pub(crate) fn waiting_since(&self) -> Option<Instant> {
-        let overdue = self.in_flight.as_ref().and_then(|in_flight| in_flight.overdue_since());
-        overdue.into_iter().chain(self.queued_since()).min()
-    }
-
-    /// The same of a lane whose window is full: since when its client owes an ack, or something waits for one.
-    pub(crate) fn unacked_since(&self) -> Option<Instant> {
-        let unacked = self.in_flight.as_ref().and_then(|in_flight| in_flight.unacked_since());
-        unacked.into_iter().chain(self.queued_since()).min()
+        let in_flight = self.in_flight.as_ref();
+        let overdue = in_flight.and_then(|in_flight| in_flight.overdue_since());
+        let unacked = in_flight.and_then(|in_flight| in_flight.unacked_since());
+        overdue.into_iter().chain(unacked).chain(self.queued_since()).min()
     }
 
     /// Since when what comes next has not been sent. A value may have been held for its whole interval before it was queued:

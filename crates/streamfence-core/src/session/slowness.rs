@@ -24,8 +24,8 @@ pub enum SlowReason {
     Unacked,
     /// It has lost messages and not caught up since.
     Overflow,
-    /// A message that could be sent if the client took it has waited for more than five seconds. What the policy holds back
-    /// (an interval, the delay before another attempt) does not count.
+    /// A message that could be sent if the client took it, or that it has not acked, has waited for more than five seconds.
+    /// What is held back on purpose (a value for its interval, what the client has put off with a nack) does not count.
     Age,
 }
 
@@ -72,7 +72,7 @@ impl Session {
         let age = |since: Option<Instant>| since.map(|since| now.saturating_duration_since(since)).unwrap_or_default();
         // Each lane by its own age: what waits in another says nothing of the acks that are owed here.
         let unacked = self.lanes().filter(|lane| lane.waits_for_acks());
-        let unacked = unacked.map(|lane| (age(lane.unacked_since()), lane.is_overflowing()));
+        let unacked = unacked.map(|lane| (age(lane.waiting_since()), lane.is_overflowing()));
         let unacked = unacked.filter(|(age, is_overflowing)| *age > LONGEST_WAIT || *is_overflowing);
         if let Some(lasted) = unacked.map(|(age, _)| age).max() {
             return Some(Slowness { reason: SlowReason::Unacked, lasted });
