@@ -114,8 +114,16 @@ fn who_shows_none_or_one_that_is_not_good_is_told_so() {
     let (certificate, _) = scene.client("ann", &scene.authority);
     let ann = scene.directory.write("ann.pem", &certificate);
     let garbage = scene.directory.write("garbage.pem", "garbage");
+    let locked = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    let locked = scene.directory.write("locked.pem", locked);
     for (more, code, wanted) in [
-        (&["--client-cert", &ann][..], 4, "ann.pem: it holds no private key that needs no password"),
+        (&["--client-cert", &ann][..], 4, "ann.pem: it holds no private key"),
+        (
+            &["--client-cert", &ann, "--client-key", &locked],
+            4,
+            "locked.pem: its private key needs a password; `openssl",
+        ),
+        (&["--client-cert", "/dev/zero"], 4, "/dev/zero: it is no regular file"),
         (&["--client-cert", &ann, "--client-key", &stranger], 4, "stranger.pem: "),
         (&["--client-cert", &garbage], 4, "garbage.pem: it holds no certificate"),
         (&["--client-cert", "/nowhere"], 4, "/nowhere: "),

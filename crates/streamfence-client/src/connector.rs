@@ -1,7 +1,7 @@
 //! Connections to one server, over TCP, TLS or a Unix socket.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,7 +139,7 @@ fn tls(trust: &Trust, identity: Option<&Identity>) -> Result<TlsConnector, Clien
     match trust {
         Trust::File(file) => {
             let wrong = |why: String| ClientError::Untrusting { file: Some(file.clone()), why };
-            for certificate in CertificateDer::pem_file_iter(file).map_err(|why| wrong(why.to_string()))? {
+            for certificate in CertificateDer::pem_slice_iter(&read_pem(file).map_err(wrong)?) {
                 let certificate = certificate.map_err(|why| wrong(why.to_string()))?;
                 roots.add(certificate).map_err(|why| wrong(why.to_string()))?;
             }
@@ -174,15 +174,42 @@ impl Identity {
     fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), ClientError> {
         let wrong = |file: &PathBuf, why: String| ClientError::Unidentified { file: file.clone(), why };
         let (chain, key) = (&self.certificates, &self.key);
-        let certificates = CertificateDer::pem_file_iter(chain).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let text = read_pem(chain).map_err(|why| wrong(chain, why))?;
+        let certificates = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
         let certificates = certificates.map_err(|why| wrong(chain, why.to_string()))?;
         if certificates.is_empty() {
             return Err(wrong(chain, "it holds no certificate".to_owned()));
         }
-        let key = PrivateKeyDer::from_pem_file(key).map_err(|why| match why {
-            pem::Error::NoItemsFound => wrong(key, "it holds no private key that needs no password".to_owned()),
+        let text = read_pem(key).map_err(|why| wrong(key, why))?;
+        if ENCRYPTED.iter().any(|mark| text.windows(mark.len()).any(|part| part == mark.as_bytes())) {
+            let file = key.display();
+            let why = format!(
+                "its private key needs a password; `openssl pkey -in {file} -out NEW` writes one that does not"
+            );
+            return Err(wrong(key, why));
+        }
+        let key = PrivateKeyDer::from_pem_slice(&text).map_err(|why| match why {
+            pem::Error::NoItemsFound => wrong(key, "it holds no private key".to_owned()),
             why => wrong(key, why.to_string()),
         })?;
         Ok((certificates, key))
     }
+}
+
+/// What the two kinds of keys with a password have in them.
+const ENCRYPTED: [&str; 2] = ["Proc-Type: 4,ENCRYPTED", "BEGIN ENCRYPTED PRIVATE KEY"];
+
+/// The most bytes of a file of certificates: those of a whole system have a quarter of that.
+const PEM_BYTES: u64 = 1024 * 1024;
+
+/// Reads what is a file, and no pipe or device that has no end.
+fn read_pem(file: &Path) -> Result<Vec<u8>, String> {
+    let found = std::fs::metadata(file).map_err(|why| why.to_string())?;
+    if !found.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    if found.len() > PEM_BYTES {
+        return Err(format!("it has {} bytes, and may have {PEM_BYTES}", found.len()));
+    }
+    std::fs::read(file).map_err(|why| why.to_string())
 }

@@ -280,9 +280,16 @@ fn hook(block: &Block, part: &str, report: &mut Report<'_>) -> Option<AuthHookSe
 
 pub(crate) fn is_url(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else { return false };
-    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    // An IPv6 address stands in brackets, because it has colons of its own.
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) if address.parse::<std::net::Ipv6Addr>().is_ok() => (address, port),
+        Some(_) => return false,
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
     !host.is_empty()
-        && !host.starts_with(':')
-        && !host.contains('@')
+        && is_port
+        && !host.contains(['@', '[', ']'])
         && text.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
 }

@@ -44,6 +44,19 @@ pub(crate) fn resolve(file: &mut Block, report: &mut Report<'_>) -> Option<Traci
     })
 }
 
+/// Headers that belong to what is sent, and to how.
+const OURS: [&str; 9] = [
+    "Connection",
+    "Content-Encoding",
+    "Content-Length",
+    "Content-Type",
+    "Expect",
+    "Host",
+    "TE",
+    "Transfer-Encoding",
+    "Upgrade",
+];
+
 fn headers(node: Node, report: &mut Report<'_>) -> Vec<(String, Secret)> {
     let Value::Block(entries) = node.value else { return Vec::new() };
     let part = format!("{PART}.headers");
@@ -51,8 +64,9 @@ fn headers(node: Node, report: &mut Report<'_>) -> Vec<(String, Secret)> {
     for (name, mut node) in entries {
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let is_known = headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name.value));
-        if name.value.is_empty() || !name.value.bytes().all(is_token) || is_known {
-            let wanted = "the name of a header, each once".to_owned();
+        let is_ours = OURS.iter().any(|ours| ours.eq_ignore_ascii_case(&name.value));
+        if name.value.is_empty() || !name.value.bytes().all(is_token) || is_known || is_ours {
+            let wanted = format!("the name of a header, each once, and none of {}", OURS.join(", "));
             let problem = Problem::WrongValue { key: "a header".to_owned(), found: shown(&name.value), wanted };
             report.error(&part, name.at, problem);
             continue;
@@ -106,6 +120,9 @@ mod tests {
             ("headers: {'a b': hunter2}", "2:21"),
             ("headers: {a: hunter2, A: hunter2}", "2:33"),
             ("headers: {a: [hunter2]}", "2:24"),
+            ("headers: {content-length: hunter2}", "2:21"),
+            ("endpoint: 'http://[hunter2'", "2:21"),
+            ("endpoint: 'http://hunter2:99999/'", "2:21"),
             ("sampleRatio: 1.5", "2:24"),
         ] {
             let why = read(&format!("tracing: {{{wrong}}}")).expect_err(wrong);

@@ -50,17 +50,36 @@ impl TraceContext {
         self.flags & 1 == 1
     }
 
-    /// The same with what stood in `tracestate`; what is empty, too long or not printable ASCII is left out.
+    /// The same with what stood in `tracestate`; one that is empty, too long, or no list of members as W3C has it is left out.
     #[must_use]
     pub fn with_state(mut self, state: &str) -> Self {
-        let state = state.trim_matches([' ', '\t', ',']);
-        let is_fine = !state.is_empty()
-            && state.len() <= TRACE_STATE_BYTES
-            && state.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte));
-        self.state = is_fine.then(|| state.replace('\t', " ").into());
+        self.state = (state.len() <= TRACE_STATE_BYTES).then(|| members(state)).flatten().map(Into::into);
         self
     }
 }
+
+/// The members of a `tracestate` without what is between them, if that is one: W3C Trace Context, section 3.3.1.
+fn members(state: &str) -> Option<String> {
+    let members = state.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty());
+    let mut known: Vec<(&str, &str)> = Vec::new();
+    for member in members {
+        let (key, value) = member.split_once('=')?;
+        let begins_well = key.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
+        let may_be_in_key = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-*/@".contains(&byte);
+        let may_be_in_value = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'=';
+        let is_key = begins_well && key.len() <= 256 && key.bytes().all(may_be_in_key);
+        let is_value = !value.is_empty() && value.len() <= 256 && value.bytes().all(may_be_in_value);
+        if !is_key || !is_value || known.len() == MEMBERS || known.iter().any(|(other, _)| *other == key) {
+            return None;
+        }
+        known.push((key, value));
+    }
+    let members: Vec<_> = known.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    (!members.is_empty()).then(|| members.join(","))
+}
+
+/// How many members a `tracestate` may have.
+const MEMBERS: usize = 32;
 
 impl fmt::Display for TraceContext {
     /// The value of `traceparent`.
@@ -352,6 +371,12 @@ mod tests {
         assert_eq!(with(" a=1,"), Some("a=1".into()));
         for wrong in [String::new(), "a=\n".into(), "ä=1".into(), "a".repeat(513)] {
             assert_eq!(with(&wrong), None, "{wrong:?}");
+            for wrong in ["garbage", "a=1,a=2", "A=1", "a=", "a=1=2", "=1", "a"] {
+                assert_eq!(with(wrong), None, "{wrong}");
+            }
+            let members = |count: usize| (0..count).map(|number| format!("k{number}=1")).collect::<Vec<_>>().join(",");
+            assert_eq!(with(&members(32)), Some(members(32).into()));
+            assert_eq!(with(&members(33)), None);
         }
     }
 }

@@ -91,7 +91,7 @@ impl std::fmt::Debug for Api {
 }
 
 /// The largest request body, in bytes: a message as large as any lane holds by default, as base64, and its envelope.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The routes that [`document`](crate::document) describes.
 ///

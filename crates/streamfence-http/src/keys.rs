@@ -301,6 +301,8 @@ pub(crate) struct Guard {
     pub(crate) scope: Scope,
     /// Whether the body is to be there, whole, before anything is done.
     pub(crate) reads_body: bool,
+    /// How many bytes of it the route takes.
+    pub(crate) limit: usize,
 }
 
 /// How long a body may take.
@@ -327,7 +329,7 @@ impl Guard {
         }
         let mut caller = admitted?;
         if self.reads_body && !request.body().is_end_stream() {
-            request = whole(request).await?;
+            request = whole(request, self.limit).await?;
             caller = caller.renewed(self.scope)?;
         }
         request.extensions_mut().insert(caller);
@@ -336,8 +338,9 @@ impl Guard {
 }
 
 /// The same request once all of it is there.
-async fn whole(request: Request) -> Result<Request, Problem> {
+async fn whole(request: Request, limit: usize) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
+    let announced = body.size_hint().exact();
     // What limits a body stands beside it.
     let mut reading = Request::new(body);
     reading.extensions_mut().clone_from(&parts.extensions);
@@ -345,7 +348,14 @@ async fn whole(request: Request) -> Result<Request, Problem> {
         let detail = format!("the body was not there within {} seconds; nothing was done", BODY_TIMEOUT.as_secs());
         Problem::new(Code::RequestTimeout, detail)
     })?;
-    Ok(Request::from_parts(parts, body.map_err(|why| unread(&why))?.into()))
+    let body = body.map_err(|why| match unread(&why) {
+        problem if problem.code() == Code::PayloadTooLarge.as_str() => {
+            let found = announced.map_or_else(|| format!("more than {limit}"), |bytes| bytes.to_string());
+            Problem::new(Code::PayloadTooLarge, format!("the body has {found} bytes; wanted at most {limit}"))
+        }
+        problem => problem,
+    })?;
+    Ok(Request::from_parts(parts, body.into()))
 }
 
 #[cfg(test)]
@@ -446,8 +456,10 @@ mod tests {
     fn names_are_shown_and_keys_are_not() {
         let keys = keys();
         let caller = ask(&keys, "Bearer first", Scope::Publish).expect("it may");
-        let shown =
-            format!("{keys:?} {caller:?} {:?}", Guard { keys: keys.clone(), scope: Scope::Read, reads_body: true });
+        let shown = format!(
+            "{keys:?} {caller:?} {:?}",
+            Guard { keys: keys.clone(), scope: Scope::Read, reads_body: true, limit: 1 }
+        );
         assert!(shown.contains("backend") && shown.contains("Token(..)"), "{shown}");
         assert!(!shown.contains("first") && !shown.contains("look") && !shown.contains("9f86d"), "{shown}");
     }

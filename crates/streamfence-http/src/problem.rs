@@ -132,6 +132,11 @@ impl Problem {
         self
     }
 
+    /// What stands beside it under this key.
+    pub(crate) fn beside(&self, key: &str) -> Option<&Value> {
+        self.more.get(key)
+    }
+
     pub(crate) fn code(&self) -> &'static str {
         self.code
     }

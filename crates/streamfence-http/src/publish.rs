@@ -3,6 +3,7 @@
 mod answer;
 mod audience;
 mod batch;
+mod fingerprint;
 mod idempotency;
 mod one;
 mod raw;
@@ -44,13 +45,14 @@ const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 pub(crate) fn routes() -> Vec<Route> {
     const KEY: &str = "A name for the request: made again within five minutes, it is answered as the first time and not \
                        carried out twice.";
-    const TRACE: &str =
-        "Where the caller stands in a distributed trace, as W3C has it; `tracestate` beside it is passed on.";
+    const TRACE: &str = "Where the caller stands in a distributed trace, as W3C has it.";
+    const STATE: &str = "What tracing systems say beside `traceparent`; it is passed on.";
     vec![
         Route::post("/v1/publish", one::publish, "Publish a message, and learn what became of it")
             .needs(Scope::Publish)
             .header("Idempotency-Key", KEY)
             .header("traceparent", TRACE)
+            .header("tracestate", STATE)
             .takes::<PublishRequest>()
             .answers::<Report>(
                 StatusCode::OK,
@@ -63,6 +65,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .needs(Scope::Publish)
             .header("Idempotency-Key", KEY)
             .header("traceparent", TRACE)
+            .header("tracestate", STATE)
             .limit(MAX_BATCH_BYTES)
             .takes::<BatchRequest>()
             .answers::<BatchAnswer>(StatusCode::OK, "What became of each; some may have failed.")
@@ -71,6 +74,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/v1/publish/stream", stream::publish, "Publish messages line by line, for as long as it lasts")
             .needs(Scope::Publish)
             .header("traceparent", TRACE)
+            .header("tracestate", STATE)
             .lasts()
             .takes_as::<PublishRequest>(stream::NDJSON)
             .answers_as::<BatchEntry>(
@@ -93,6 +97,7 @@ pub(crate) fn routes() -> Vec<Route> {
         .query::<String>("to", "Whom it is for: the `clientId` of one, or several with commas between.")
         .header("Idempotency-Key", KEY)
         .header("traceparent", TRACE)
+        .header("tracestate", STATE)
         .takes_as::<Vec<u8>>("*/*")
         .answers::<Report>(StatusCode::ACCEPTED, "It is published.")
         .fails(OF_A_MESSAGE),

@@ -9,7 +9,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::api::Api;
+use crate::api::{Api, MAX_BODY_BYTES};
 use crate::keys::{Guard, Keys, Scope, check};
 use crate::problem::Code;
 
@@ -166,7 +166,12 @@ impl Route {
     pub(crate) fn mount(self, router: Router<Api>, keys: &Keys) -> Router<Api> {
         let handler = match self.scope {
             Some(scope) => {
-                let guard = Guard { keys: keys.clone(), scope, reads_body: !self.lasts };
+                let guard = Guard {
+                    keys: keys.clone(),
+                    scope,
+                    reads_body: !self.lasts,
+                    limit: self.limit.unwrap_or(MAX_BODY_BYTES),
+                };
                 self.handler.route_layer(from_fn_with_state(guard, check))
             }
             None => self.handler,

@@ -71,6 +71,25 @@ async fn what_only_a_process_can_do_is_not_available_without_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_nobody_knows_in_a_query_is_not_passed_over() {
+    let fence = fence();
+    let client = MemoryClient::connect(&fence, "/feed", 1);
+    let one = format!("clients/{}", client.id());
+    let wrong = (StatusCode::BAD_REQUEST, &json!("BAD_REQUEST"));
+    for path in ["info", "servers", "topics", "history", "clients", "slow", &one, "dead-letters", "events"] {
+        let (status, problem) = get(&fence, &format!("/admin/v1/{path}?colour=red")).await;
+        assert_eq!((status, &problem["code"]), wrong, "{path}");
+        assert!(problem["detail"].as_str().is_some_and(|why| why.contains("colour")), "{path}: {problem}");
+    }
+    assert_eq!(get(&fence, "/admin/v1/topics?namespace=/nope").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(get(&fence, "/admin/v1/topics?").await.0, StatusCode::OK);
+    let (status, problem) = post(&fence, "/admin/v1/disconnect?principal=ann", &json!({"principal": "bob"})).await;
+    assert_eq!((status, &problem["code"]), wrong);
+    let (status, _) = post(&fence, "/admin/v1/reload?dryRun=true", &json!({})).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "it would be no dry run");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_client_has_and_missed_is_told_whatever_its_transport_is() {
     let fence = fence();
     let mut client = MemoryClient::connect(&fence, "/feed", 1);

@@ -169,7 +169,7 @@ async fn what_is_wrong_is_a_problem_that_names_it() {
         (r#"{"namespace":"/feed","topic":"tick","payload":1,"colour":5}"#, 400, "BAD_REQUEST", "colour"),
         (r#"{"namespace":"/nowhere","topic":"tick","payload":1}"#, 404, "UNKNOWN_TOPIC", "/nowhere"),
         (r#"{"namespace":"/feed","topic":"tock","payload":1}"#, 404, "UNKNOWN_TOPIC", "tock"),
-        (large.as_str(), 413, "PAYLOAD_TOO_LARGE", "limit"),
+        (large.as_str(), 413, "PAYLOAD_TOO_LARGE", "bytes; wanted at most 1048576"),
     ];
     for (body, status, code, detail) in wrong {
         let (found, kind, problem) = ask(&routes, post(body.to_owned())).await;

@@ -18,6 +18,7 @@ mod inquiry;
 mod papers;
 mod recheck;
 mod token;
+mod under_way;
 mod watch;
 
 pub(crate) use self::gate::{Gate, Question, Refused, Shown};

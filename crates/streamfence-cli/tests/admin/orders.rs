@@ -11,6 +11,8 @@ fn a_client_is_disconnected_by_its_name_and_the_log_says_why() {
     let (mut client, id) = scene.join("/feed", "tick");
     let (mut other, _) = scene.join("/feed", "tick");
     let order = json!({ "client": id, "reason": "it floods the help desk" });
+    let nobody = json!({ "principal": "nobody" });
+    assert_eq!(scene.order("disconnect", &nobody), (200, json!({ "disconnected": 0 })));
     assert_eq!(scene.order("disconnect", &order), (200, json!({ "disconnected": 1 })));
     client.until("41/feed,");
     let (status, problem) = scene.order("disconnect", &order);
@@ -22,6 +24,9 @@ fn a_client_is_disconnected_by_its_name_and_the_log_says_why() {
         let mut lines = lines.iter().filter(|line| line["code"] == "disconnected_by_admin");
         lines.any(|line| line["reason"] == "it floods the help desk" && line["client"] == id.as_str())
     });
+    let lines = scene.running.lines();
+    let of_nobody = lines.iter().find(|line| line["principal"] == "nobody");
+    assert_eq!(of_nobody, None, "what did not happen is not told");
 }
 
 #[test]

@@ -58,8 +58,8 @@ impl Hub {
 /// How many acks a client may still send for what it got from a server that has been started again, or from topics that
 /// a reload took away: every message that may be in flight, as often as it may be sent.
 fn on_the_way(catalog: &Catalog, namespace: NamespaceId) -> u32 {
-    /// Of a pattern a client may have many topics.
-    const OF_A_PATTERN: u32 = 64;
+    /// Of a pattern a client may have many topics; how many, the adapter says, so these are as many as anybody has.
+    const OF_A_PATTERN: u32 = 4_096;
     let classes = catalog.topics().map(|topic| catalog.class(topic)).filter(|class| class.namespace == namespace);
     let copies = classes.map(|class| {
         let (window, sends) = match class.policy.delivery {

@@ -9,7 +9,7 @@ use streamfence_runtime::{Client, ClientFilter, ClientState};
 
 use super::known::ensure_known;
 use super::policy;
-use super::query::{Params, client_id, limit, unknown_client};
+use super::query::{Nothing, Params, client_id, limit, unknown_client};
 use crate::api::Api;
 use crate::keys::Scope;
 use crate::problem::{Code, Problem};
@@ -174,7 +174,11 @@ pub(super) async fn slow(State(api): State<Api>, Params(wanted): Params<Wanted>)
     list(&api, wanted, true).await
 }
 
-pub(super) async fn client(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<Detail>, Problem> {
+pub(super) async fn client(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Json<Detail>, Problem> {
     let id = client_id(&id)?;
     let state = api.fence.client(id).await.ok_or_else(|| unknown_client(id))?;
     Ok(Json(Detail::from(&state)))

@@ -54,14 +54,16 @@ pub(super) async fn disconnect(
         (None, Some(principal)) => api.fence.disconnect_principal(principal).await,
         _ => return Err(Problem::bad_request("wanted client or principal, one of the two")),
     };
-    tracing::info!(
-        code = "disconnected_by_admin",
-        by = by(&caller),
-        client,
-        principal,
-        reason,
-        disconnected,
-        "clients were disconnected"
-    );
+    if disconnected > 0 {
+        tracing::info!(
+            code = "disconnected_by_admin",
+            by = by(&caller),
+            client,
+            principal,
+            reason,
+            disconnected,
+            "clients were disconnected"
+        );
+    }
     Ok(Json(Disconnected { disconnected }))
 }

@@ -36,7 +36,7 @@ pub(super) async fn drain(
     Extension(caller): Extension<Caller>,
     Order(Drain {}): Order<Drain>,
 ) -> Result<(StatusCode, Json<Draining>), Problem> {
-    tracing::warn!(code = "drain_by_admin", by = by(&caller), "the process is to drain and end");
     api.process.drain().await.map_err(|why| Problem::new(Code::NotAvailable, why.to_string()))?;
+    tracing::warn!(code = "drain_by_admin", by = by(&caller), "the process is to drain and end");
     Ok((StatusCode::ACCEPTED, Json(Draining { state: "draining" })))
 }

@@ -14,9 +14,11 @@ use streamfence_runtime::Fence;
 use tokio::time::MissedTickBehavior;
 
 use super::dead_letters::millis;
+use super::query::{Nothing, Params};
 use super::totals::Totals;
 use crate::api::Api;
 use crate::keys::Scope;
+use crate::problem::Code;
 use crate::route::Route;
 
 /// How many samples are kept; older ones are forgotten.
@@ -57,9 +59,10 @@ pub(super) fn route() -> Route {
     Route::get("/admin/v1/history", history, "The last five minutes, a sample a second")
         .needs(Scope::Read)
         .answers::<Recent>(StatusCode::OK, "What was kept; nothing where the application keeps none.")
+        .fails([Code::BadRequest])
 }
 
-async fn history(State(api): State<Api>) -> Json<Recent> {
+async fn history(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<Recent> {
     Json(Recent { interval_ms: INTERVAL.as_millis() as u64, samples: api.history.samples() })
 }
 

@@ -6,9 +6,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use streamfence_core::TopicStats;
 
+use super::query::{Nothing, Params};
 use super::totals::Totals;
 use crate::api::Api;
 use crate::keys::Scope;
+use crate::problem::Code;
 use crate::process::About;
 use crate::route::Route;
 use axum::http::StatusCode;
@@ -48,9 +50,10 @@ pub(super) fn route() -> Route {
     Route::get("/admin/v1/info", info, "The process and everything in it, in numbers")
         .needs(Scope::Read)
         .answers::<Info>(StatusCode::OK, "As it stands now.")
+        .fails([Code::BadRequest])
 }
 
-pub(super) async fn info(State(api): State<Api>) -> Json<Info> {
+pub(super) async fn info(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<Info> {
     let About { version, uptime, generation, config_file, log_level } = api.process.about();
     let (topics, counts) = (api.fence.topics().await, api.fence.counts().await);
     let totals: TopicStats = topics.iter().map(|topic| &topic.totals).sum();

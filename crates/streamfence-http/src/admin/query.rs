@@ -5,6 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::header;
 use axum::http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streamfence_runtime::ClientId;
 
@@ -28,7 +29,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// A body of JSON; an empty one is an empty object.
+/// Nothing: whatever stands there is a mistake.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+/// A body of JSON, and nothing in the query, as if what stands there were a part of the order; an empty one is an empty object.
 pub(crate) struct Order<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Order<T> {
@@ -39,6 +45,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Order<T> {
         // Asking for this type is what makes a browser ask before it lets a foreign page give orders.
         if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
             return Err(Problem::new(Code::UnsupportedMediaType, "wanted content-type application/json"));
+        }
+        if let Some(query) = request.uri().query().filter(|query| !query.is_empty()) {
+            let found: String = query.chars().take(64).collect();
+            return Err(Problem::bad_request(format!("the query is `{found}`; wanted it in the body")));
         }
         let body = Bytes::from_request(request, state)
             .await

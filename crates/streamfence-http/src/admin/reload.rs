@@ -35,8 +35,19 @@ pub(super) async fn reload(
     Extension(caller): Extension<Caller>,
     Order(Reload { dry_run }): Order<Reload>,
 ) -> Result<Json<Reloaded>, Problem> {
-    tracing::info!(code = "reload_by_admin", by = by(&caller), dry_run, "the configuration is to be read again");
-    match api.process.reload(dry_run).await {
+    let outcome = api.process.reload(dry_run).await;
+    // What was read, if only to be refused.
+    if matches!(outcome, Ok(_) | Err(ReloadError::Invalid { .. })) {
+        let is_valid = outcome.is_ok();
+        tracing::info!(
+            code = "reload_by_admin",
+            by = by(&caller),
+            dry_run,
+            is_valid,
+            "the configuration was read again"
+        );
+    }
+    match outcome {
         Ok(reloaded) => Ok(Json(reloaded)),
         Err(ReloadError::Invalid { errors }) => {
             let problem = Problem::new(Code::ConfigInvalid, "the configuration is not valid; nothing was changed");

@@ -7,9 +7,11 @@ use serde::Serialize;
 use streamfence_runtime::TopicState;
 
 use super::policy;
+use super::query::{Nothing, Params};
 use super::totals::Totals;
 use crate::api::Api;
 use crate::keys::Scope;
+use crate::problem::Code;
 use crate::route::Route;
 use axum::http::StatusCode;
 
@@ -41,9 +43,10 @@ pub(super) fn route() -> Route {
     Route::get("/admin/v1/topics", topics, "Each topic, its lanes, and what has become of its messages")
         .needs(Scope::Read)
         .answers::<Topics>(StatusCode::OK, "In the order of the configuration; those made from a pattern together.")
+        .fails([Code::BadRequest])
 }
 
-pub(super) async fn topics(State(api): State<Api>) -> Json<Topics> {
+pub(super) async fn topics(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<Topics> {
     Json(Topics { topics: api.fence.topics().await.iter().map(Topic::from).collect() })
 }
 

@@ -33,6 +33,12 @@ impl Answer {
         }
     }
 
+    /// The same, to be kept only if clients have got something of it.
+    pub(super) fn kept_if(mut self, is_final: bool) -> Self {
+        self.is_final &= is_final;
+        self
+    }
+
     /// One entry of several: what it would be alone, with its status.
     pub(super) fn entry(&self) -> Vec<u8> {
         match &self.body {
@@ -53,9 +59,10 @@ impl Answer {
         }
     }
 
-    /// The answer to whoever asks again.
+    /// The answer to whoever asks again. It will be the same the next time: there is nothing to try later for.
     pub(crate) fn replayed(self) -> Response {
         let mut response = self.into_response();
+        response.headers_mut().remove(header::RETRY_AFTER);
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         response
     }
@@ -65,8 +72,9 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 impl From<Problem> for Answer {
     fn from(problem: Problem) -> Self {
-        // Of all problems this one alone comes after others have the message.
-        let is_final = problem.code() == Code::QueueFull.as_str();
+        // Of all problems this one alone may come after others have the message; if nobody has it, nothing was done.
+        let admitted = problem.beside("report").and_then(|report| report["admitted"].as_u64());
+        let is_final = problem.code() == Code::QueueFull.as_str() && admitted != Some(0);
         Self { body: AnswerBody::Problem(problem), is_final }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use streamfence_runtime::TraceContext;
 
 use super::answer::Answer;
+use super::fingerprint::Fingerprint;
 use super::report::Report;
 use super::request::PublishRequest;
 use super::{read_body, refuse_unless, trace};
@@ -69,18 +70,22 @@ pub(super) async fn publish(
     if found > MOST_MESSAGES {
         return Err(Problem::bad_request(format!("messages are {found}; wanted at most {MOST_MESSAGES}")));
     }
-    let name = api.idempotency.name(&caller, &headers, None, ("batch", &body))?;
+    let messages: Vec<_> = batch.messages.iter().map(|message| Fingerprint(message.get().as_bytes())).collect();
+    let name = api.idempotency.name(&caller, &headers, None, ("batch", messages))?;
     let idempotency = api.idempotency.clone();
     Ok(idempotency.once(name, carry_out(batch, api, caller, trace::of_headers(&headers))).await)
 }
 
 async fn carry_out(batch: BatchRequest, api: Api, caller: Caller, trace: Option<TraceContext>) -> Answer {
     let mut results = Vec::with_capacity(batch.messages.len());
+    // One of which nobody got anything may be tried again.
+    let mut is_final = false;
     for message in batch.messages {
         let text = message.get().as_bytes();
-        let entry = PublishRequest::carry_out_entry(text, trace.as_ref(), &api, &caller).await.entry();
-        let entry = String::from_utf8(entry).ok().and_then(|entry| RawValue::from_string(entry).ok());
+        let answer = PublishRequest::carry_out_entry(text, trace.as_ref(), &api, &caller).await;
+        is_final |= answer.is_final;
+        let entry = String::from_utf8(answer.entry()).ok().and_then(|entry| RawValue::from_string(entry).ok());
         results.extend(entry);
     }
-    Answer::done(StatusCode::OK, &BatchAnswer { results })
+    Answer::done(StatusCode::OK, &BatchAnswer { results }).kept_if(is_final)
 }

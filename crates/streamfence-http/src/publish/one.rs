@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 
+use super::fingerprint::Fingerprint;
 use super::request::PublishRequest;
 use super::{read_body, refuse_unless, trace};
 use crate::api::Api;
@@ -22,7 +23,7 @@ pub(super) async fn publish(
     refuse_unless(&headers, JSON)?;
     let body = read_body(body)?;
     let order = PublishRequest::read(&body, trace::of_headers(&headers).as_ref())?;
-    let name = api.idempotency.name(&caller, &headers, order.id.as_deref(), &body)?;
+    let name = api.idempotency.name(&caller, &headers, order.id.as_deref(), Fingerprint(&body))?;
     let idempotency = api.idempotency.clone();
     Ok(idempotency.once(name, async move { order.carry_out(&api, &caller).await.into() }).await)
 }

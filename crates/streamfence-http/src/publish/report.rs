@@ -14,7 +14,7 @@ pub(crate) struct Report {
     /// Clients subscribed to the topic, of those it is for.
     matched: u32,
     /// Clients whose lane queued it.
-    admitted: u32,
+    pub(super) admitted: u32,
     /// Of those, clients where it replaced an older value.
     coalesced: u32,
     /// Older messages that gave way to it.

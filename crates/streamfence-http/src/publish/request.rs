@@ -14,6 +14,7 @@ use streamfence_runtime::{AckWait, Payload, PublishError, To, TraceContext, nest
 
 use super::answer::Answer;
 use super::audience::{Recipients, audience};
+use super::fingerprint::Fingerprint;
 use super::report::Report;
 use super::trace;
 use super::wait::WaitRequest;
@@ -108,7 +109,7 @@ impl PublishRequest {
                 // It would hold up those behind it.
                 return Err(Problem::bad_request("a message of several waits for no acks; wanted it alone"));
             }
-            let name = api.idempotency.name(caller, &HeaderMap::new(), order.id.as_deref(), text)?;
+            let name = api.idempotency.name(caller, &HeaderMap::new(), order.id.as_deref(), Fingerprint(text))?;
             Ok((order, name))
         });
         let (order, name) = match named {
@@ -173,7 +174,8 @@ impl Order {
             problem(&why)
         })?;
         if self.on_full == OnFull::Fail && report.rejected > 0 {
-            let detail = format!("the lanes of {} clients refused it; the others have it", report.rejected);
+            let others = if report.admitted == 0 { "nobody has it" } else { "the others have it" };
+            let detail = format!("the lanes of {} clients refused it; {others}", report.rejected);
             let report = serde_json::to_value(&report).unwrap_or_default();
             return Err(Problem::new(Code::QueueFull, detail).with("report", report));
         }

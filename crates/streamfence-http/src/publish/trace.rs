@@ -7,6 +7,8 @@ use crate::problem::Problem;
 
 const PARENT: &str = "traceparent";
 const STATE: &str = "tracestate";
+/// What they are called in a message, which is the same.
+pub(super) const FIELDS: [&str; 2] = [PARENT, STATE];
 
 /// What the headers say. What is wrong in them is as if it were not there: W3C has it so, because somebody on the way may
 /// have written it.

@@ -66,6 +66,9 @@ async fn a_batch_has_an_end() {
     let large = batch(&[tick(json!("x".repeat(3 << 20)))]);
     assert_eq!(post(BATCH, "application/json", large.clone()).of(&routes).await.status, StatusCode::OK);
     let larger = batch(&[tick(json!("x".repeat(4 << 20)))]);
-    assert_eq!(post(BATCH, "application/json", larger).of(&routes).await.code(), "PAYLOAD_TOO_LARGE");
+    let found = larger.len();
+    let refused = post(BATCH, "application/json", larger).of(&routes).await;
+    assert_eq!(refused.code(), "PAYLOAD_TOO_LARGE");
+    assert_eq!(refused.body["detail"], format!("the body has {found} bytes; wanted at most 4194304"));
     assert_eq!(post("/v1/publish", "application/json", large).of(&routes).await.code(), "PAYLOAD_TOO_LARGE");
 }

@@ -54,22 +54,92 @@ async fn messages_of_batches_and_streams_have_names_of_their_own() {
 }
 
 #[tokio::test]
+async fn who_asks_again_from_another_span_asks_the_same() {
+    let routes = routes(&fence());
+    let message = |span: u8, payload: u32| {
+        let mut message = tick(json!(payload));
+        message["id"] = json!("a");
+        message["traceparent"] = json!(format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{span:016x}-01"));
+        message["tracestate"] = json!(format!("span={span}"));
+        message
+    };
+    let ask = |form: &str, span: u8, payload: u32| {
+        let message = message(span, payload);
+        match form {
+            "one" => publish(&message),
+            "line" => post("/v1/publish/stream", "application/x-ndjson", message.to_string()),
+            _ => post("/v1/publish/batch", "application/json", json!({"messages": [message]}).to_string()),
+        }
+    };
+    let first = ask("one", 1, 1).of(&routes).await;
+    let id = first.body["id"].to_string();
+    for (span, form) in (2..).zip(["one", "line", "entry"]) {
+        let again = ask(form, span, 1).of(&routes).await;
+        assert!(again.body.to_string().contains(&id), "{form}: {again:?}");
+        let other = ask(form, span, 2).of(&routes).await;
+        assert!(other.body.to_string().contains("IDEMPOTENCY_CONFLICT"), "{form}: {other:?}");
+    }
+    let batch = |span, payload| ask("batch", span, payload).header(KEY, "b").of(&routes);
+    let (first, again, other) = (batch(1, 1).await, batch(2, 1).await, batch(2, 2).await);
+    assert_eq!((again.is_replayed(), &again.body), (true, &first.body));
+    assert_eq!(other.code(), "IDEMPOTENCY_CONFLICT");
+}
+
+#[tokio::test]
 async fn what_was_published_to_some_is_not_published_again_and_what_was_not_is() {
     let fence = fence();
     let routes = routes(&fence);
     let _stuck = stuck(&fence).await;
     assert_eq!(publish(&tick(json!(1))).of(&routes).await.status, StatusCode::ACCEPTED);
+    let mut reader = MemoryClient::connect(&fence, "/feed", 100);
+    reader.subscribe("tick").await;
     let mut failing = tick(json!(2));
     failing["onFull"] = json!("fail");
     let first = publish(&failing).header(KEY, "a").of(&routes).await;
     let second = publish(&failing).header(KEY, "a").of(&routes).await;
     assert_eq!((first.code(), second.code()), ("QUEUE_FULL", "QUEUE_FULL"));
     assert_eq!((first.is_replayed(), second.is_replayed(), &first.body), (false, true, &second.body));
-    assert_eq!(second.headers["retry-after"], "1");
+    assert_eq!(first.headers["retry-after"], "1");
+    assert!(!second.headers.contains_key("retry-after"), "it is answered the same for five minutes: {second:?}");
     let nowhere = json!({"namespace": "/feed", "topic": "tock", "payload": 1});
     for _ in 0..2 {
         let unknown = publish(&nowhere).header(KEY, "b").of(&routes).await;
         assert_eq!((unknown.code(), unknown.is_replayed()), ("UNKNOWN_TOPIC", false));
+    }
+}
+
+#[tokio::test]
+async fn what_all_lanes_refused_is_published_when_it_is_asked_for_again() {
+    const MESSAGES: &str = "/v1/namespaces/feed/topics/tick/messages?onFull=fail";
+    let mut failing = tick(json!(2));
+    failing["onFull"] = json!("fail");
+    let mut named = failing.clone();
+    named["id"] = json!("a");
+    let batch = json!({"messages": [failing]}).to_string();
+    let ask = |form: &str| match form {
+        "one" => publish(&failing).header(KEY, "a"),
+        "raw" => post(MESSAGES, "application/json", "2").header(KEY, "a"),
+        "batch" => post("/v1/publish/batch", "application/json", batch.clone()).header(KEY, "a"),
+        "entry" => post("/v1/publish/batch", "application/json", json!({"messages": [named]}).to_string()),
+        _ => post("/v1/publish/stream", "application/x-ndjson", named.to_string()),
+    };
+    for form in ["one", "raw", "batch", "entry", "line"] {
+        let fence = fence();
+        let routes = routes(&fence);
+        let mut full = stuck(&fence).await;
+        assert_eq!(publish(&tick(json!(1))).of(&routes).await.status, StatusCode::ACCEPTED);
+        for _ in 0..2 {
+            let refused = ask(form).of(&routes).await;
+            assert!(
+                refused.body.to_string().contains("nobody has it") && !refused.is_replayed(),
+                "{form}: {refused:?}"
+            );
+        }
+        full.set_capacity(100);
+        full.recv().await;
+        let taken = ask(form).of(&routes).await;
+        assert!(taken.body.to_string().contains(r#""admitted":1"#) && !taken.is_replayed(), "{form}: {taken:?}");
+        full.recv().await;
     }
 }
 

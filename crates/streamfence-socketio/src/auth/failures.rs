@@ -85,24 +85,43 @@ impl State {
     }
 }
 
-/// The wrong tokens of a minute, wherever they came from. It begins with the first of them.
+/// The wrong tokens of the last minute, wherever they came from.
 #[derive(Debug, Default)]
 struct Alarm {
+    /// When the newest of the slots began.
     since: Option<std::time::Instant>,
-    failures: u32,
+    /// How many there were in each slot, the newest first.
+    slots: [u32; SLOTS],
+    raised: Option<std::time::Instant>,
 }
 
 impl Alarm {
-    /// Counts one. Says how many there are when they are as many as that, once in a minute.
+    /// Counts one. Says how many there are when they are as many as that, or more, once in a minute.
     fn count(&mut self, most: Option<NonZeroU32>, now: std::time::Instant) -> Option<u32> {
-        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= MINUTE) {
-            (self.since, self.failures) = (Some(now), 0);
+        self.move_on(now);
+        self.slots[0] = self.slots[0].saturating_add(1);
+        let failures = self.slots.iter().fold(0, |sum: u32, slot| sum.saturating_add(*slot));
+        let was_raised = self.raised.is_some_and(|raised| now.saturating_duration_since(raised) < MINUTE);
+        if was_raised || most.is_none_or(|most| failures < most.get()) {
+            return None;
         }
-        self.failures = self.failures.saturating_add(1);
-        most.filter(|most| most.get() == self.failures).map(NonZeroU32::get)
+        self.raised = Some(now);
+        Some(failures)
+    }
+
+    /// Forgets what is older than a minute.
+    fn move_on(&mut self, now: std::time::Instant) {
+        let since = *self.since.get_or_insert(now);
+        let passed = (now.saturating_duration_since(since).as_secs() / SLOT.as_secs()).min(u64::from(u32::MAX)) as u32;
+        let over = (passed as usize).min(SLOTS);
+        self.slots.rotate_right(over % SLOTS);
+        self.slots[..over].fill(0);
+        self.since = Some(since + SLOT * passed);
     }
 }
 
+const SLOTS: usize = 12;
+const SLOT: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn now() -> std::time::Instant {
@@ -114,11 +133,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alarm_is_raised_once_in_a_minute_and_only_by_as_many_as_that() {
+    fn an_alarm_is_raised_once_in_a_minute_by_as_many_as_that_in_any_minute() {
         let (mut alarm, most, start) = (Alarm::default(), NonZeroU32::new(3), now());
         let mut count = |after: u64, most| alarm.count(most, start + Duration::from_secs(after));
-        assert_eq!([0, 1, 59, 59].map(|after| count(after, most)), [None, None, Some(3), None]);
-        assert_eq!([60, 90, 120, 121, 122].map(|after| count(after, most)), [None, None, None, None, Some(3)]);
-        assert_eq!([200, 200, 200, 200].map(|after| count(after, None)), [None; 4]);
+        assert_eq!([0, 1, 54, 59].map(|after| count(after, most)), [None, None, Some(3), None]);
+        assert_eq!([150, 209, 211].map(|after| count(after, most)), [None; 3], "the first is more than a minute ago");
+        assert_eq!(count(212, most), Some(3), "it does not matter when a minute begins");
+        assert_eq!([400, 400, 400, 400].map(|after| count(after, None)), [None; 4]);
+        assert_eq!(count(401, NonZeroU32::new(2)), Some(5), "what is wanted may have become less");
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::failures::Failures;
 use super::recheck::Recheck;
+use super::under_way::UnderWay;
 use crate::options::LiveOptions;
 
 /// What all connections of an adapter show their tokens to.
@@ -23,6 +24,7 @@ pub(crate) struct Gate {
     fence: Fence,
     options: LiveOptions,
     failures: Failures,
+    under_way: UnderWay,
     /// How many tokens were accepted: each is looked at again at a moment of its own.
     accepted: AtomicU32,
 }
@@ -101,7 +103,8 @@ impl Refused {
 
 impl Gate {
     pub(crate) fn new(validator: Option<Arc<dyn TokenValidator>>, fence: Fence, options: LiveOptions) -> Self {
-        Self { validator, fence, options, failures: Failures::default(), accepted: AtomicU32::new(0) }
+        let (failures, under_way) = (Failures::default(), UnderWay::default());
+        Self { validator, fence, options, failures, under_way, accepted: AtomicU32::new(0) }
     }
 
     /// Whether there is somebody who could look at tokens.
@@ -124,8 +127,13 @@ impl Gate {
     pub(crate) async fn admit(&self, question: Question, from: Option<IpAddr>) -> Result<Shown, Refused> {
         let (namespace, token) = (question.namespace.clone(), question.token.clone());
         // Whose token was good does not pay for a neighbour behind the same address.
-        let is_refused = |address: &IpAddr| self.failures.are_too_many(*address) && !self.failures.knows(&token);
-        if let Some(address) = from.filter(is_refused) {
+        let limited = from.filter(|_| self.options.now().auth_failures.is_some() && !self.failures.knows(&token));
+        let _turn = match limited.filter(|address| !self.failures.are_too_many(*address)) {
+            Some(address) => Some(self.under_way.turn(address).await),
+            None => None,
+        };
+        // Those before it in the line may have been too many.
+        if let Some(address) = limited.filter(|address| self.failures.are_too_many(*address)) {
             self.fence.announce(&Event::AuthRateLimited { namespace, address });
             return Err(Refused::TooMany);
         }

@@ -715,6 +715,37 @@ async fn nobody_looks_at_tokens_from_where_too_many_wrong_ones_came() {
 
 /// Whoever has a session may get another token; whoever has not is asked about once per request, and is refused.
 #[tokio::test]
+async fn guesses_that_come_at_once_are_not_all_looked_at() {
+    let book = Book::of([]);
+    let (fence, _news) = crate::app::fence(feed());
+    let options = ServerOptions {
+        address: streamfence_socketio::Address::Tcp { host: "127.0.0.1".into(), port: 0 },
+        auth_failures: Some(streamfence_auth::FailureLimit { max: 5, window: Duration::from_secs(60) }),
+        ..options()
+    };
+    let server = streamfence_socketio::Server::builder(fence).options(options).token_validator(book.clone());
+    let server = server.start().await.expect("loopback can be bound");
+    let address = server.local_addr().expect("it is TCP");
+    let mut guessers = Vec::new();
+    for guess in 0..60 {
+        let stream = tokio::net::TcpStream::connect(address).await.expect("it listens");
+        let mut client = Client::open(stream, "/feed").await;
+        client.say(&format!("40/feed,{}", json!({"token": format!("slow {guess}")}))).await;
+        guessers.push(client);
+    }
+    // The validator is slow: so many are looked at when the first of them turns out to be wrong.
+    book.is_asked(16).await;
+    book.0.leave.add_permits(60);
+    let mut limited = 0;
+    for mut client in guessers {
+        limited += usize::from(client.hear().await.kind == refused("AUTH_RATE_LIMITED"));
+    }
+    let asked = book.asked().len();
+    assert!((16..=16 + 5).contains(&asked), "{asked} of 60 were looked at, of 5 and those under way");
+    assert_eq!(limited, 60 - asked);
+}
+
+#[tokio::test]
 async fn a_session_goes_on_with_another_token_of_the_same_holder_and_with_nobody_elses() {
     let book = Book::of([]).with("ann-1", named("ann")).with("ann-2", named("ann")).with("bob", named("bob"));
     let app = start(&book);
