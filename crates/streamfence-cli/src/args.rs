@@ -311,6 +311,29 @@ mod tests {
     }
 
     #[test]
+    fn what_no_server_can_know_is_refused_before_it_is_asked() {
+        for line in [
+            &["inspect", "nope"][..],
+            &["disconnect", "nope"],
+            &["unsubscribe", "nope", "tick"],
+            &["tail", "--client", "nope"],
+            &["tail", "--kind", "nope"],
+            &["tail", "--kind", "server_started,nope"],
+            &["dlq", "list", "--client", "nope"],
+            &["dlq", "purge", "/a", "b", "--client", "nope"],
+            &["publish", "/a", "b", "1", "--to", "nope"],
+            &["publish", "/a", "b", "1", "--except", "nope"],
+            &["publish", "/a", "b", "1", "--count", "0"],
+            &["log-level", "nope"],
+        ] {
+            let refused = Args::try_parse_from([&["streamfence"], line].concat()).map(|args| args.command);
+            assert_eq!(refused.expect_err("it is wrong").exit_code(), 2, "{line:?}");
+        }
+        assert!(Args::try_parse_from(["streamfence", "tail", "--kind", "server_starting, server_started"]).is_ok());
+        assert!(Args::try_parse_from(["streamfence", "log-level", "debug"]).is_ok());
+    }
+
+    #[test]
     fn what_is_asked_may_be_named_by_its_url() {
         for (text, wanted) in [
             ("127.0.0.1:9093", "127.0.0.1:9093"),

@@ -10,7 +10,7 @@ use streamfence_client::encoded;
 use streamfence_core::ClientOrder;
 
 use crate::exit::Failure;
-use crate::remote::{OperatorArgs, query};
+use crate::remote::{OperatorArgs, client, query};
 use crate::table::{Table, bytes, per_second, plain, time};
 
 #[derive(Debug, clap::Args)]
@@ -85,7 +85,7 @@ impl ValueEnum for Sort {
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
     /// The id of a client, as `clients` shows it and the client is told with `subscribed`
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true, value_parser = client)]
     client: String,
     #[command(flatten)]
     operator: OperatorArgs,

@@ -13,7 +13,7 @@ use streamfence_client::{Answer, Api};
 use tokio::time::{Instant, sleep_until};
 
 use crate::exit::Failure;
-use crate::remote::{AdminArgs, as_it_is, failure, rate, refusal, run as run_remote, seconds};
+use crate::remote::{AdminArgs, as_it_is, client, failure, rate, refusal, run as run_remote, seconds};
 use crate::say;
 use source::{Payload, Source};
 
@@ -39,7 +39,7 @@ pub(crate) struct PublishArgs {
     #[arg(long, conflicts_with = "payload")]
     binary: bool,
     /// Publish it so many times
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Publish at most so many messages a second
     #[arg(long, value_name = "PER SECOND", value_parser = rate)]
@@ -51,13 +51,13 @@ pub(crate) struct PublishArgs {
     #[arg(long, value_name = "MS")]
     ttl: Option<NonZeroU32>,
     /// For this client alone; may be given several times
-    #[arg(long, value_name = "CLIENT", allow_hyphen_values = true)]
+    #[arg(long, value_name = "CLIENT", allow_hyphen_values = true, value_parser = client)]
     to: Vec<String>,
     /// For the clients of this principal alone
     #[arg(long, value_name = "PRINCIPAL", conflicts_with = "to")]
     to_principal: Option<String>,
     /// Not for this client; may be given several times
-    #[arg(long, value_name = "CLIENT", allow_hyphen_values = true)]
+    #[arg(long, value_name = "CLIENT", allow_hyphen_values = true, value_parser = client)]
     except: Vec<String>,
     /// What is waited for
     #[arg(long, value_name = "WHAT", default_value = "enqueued")]
@@ -175,6 +175,10 @@ struct Tally {
     refused: u64,
     /// Messages that were not acked in time.
     late: u64,
+    /// Messages of which everybody has acked who got them, and that more were wanted for: how many, and by how many
+    /// clients the last was acked.
+    too_few: u64,
+    last_acked: u64,
     /// Messages that were given up, or whose clients went, before enough had acked them.
     given_up: u64,
     last_refusal: Option<String>,
@@ -209,7 +213,13 @@ impl Tally {
         if acked["timedOut"] == true {
             self.late += 1;
         } else if acked["count"].as_u64() < acked["wanted"].as_u64() {
-            self.given_up += 1;
+            match acked["count"].as_u64() {
+                Some(count) if report["admitted"].as_u64() == Some(count) => {
+                    self.too_few += 1;
+                    self.last_acked = count;
+                }
+                _ => self.given_up += 1,
+            }
         }
         match args.json {
             true if answer.is_ok() => say::line(as_it_is(answer)?),
@@ -227,7 +237,7 @@ impl Tally {
     }
 
     fn end(self) -> Result<(), Failure> {
-        let Self { is_one, published, refused, late, given_up, last_refusal } = self;
+        let Self { is_one, published, refused, late, too_few, last_acked, given_up, last_refusal } = self;
         if refused > 0 {
             let why = last_refusal.unwrap_or_else(|| "a client's lane refused it".into());
             let whole = if is_one { why } else { format!("{refused} of {published} messages were rejected: {why}") };
@@ -240,7 +250,11 @@ impl Tally {
         let late = (late > 0).then(|| format!("{} not acked in time", were(late)));
         let given_up = (given_up > 0)
             .then(|| format!("{} given up, or clients went, before as many had acked as were wanted", were(given_up)));
-        let unacked: Vec<_> = late.into_iter().chain(given_up).collect();
+        let too_few = (too_few > 0).then(|| {
+            let all = format!("{} acked by all that got it", were(too_few));
+            format!("{all}, who are fewer ({last_acked}) than were wanted")
+        });
+        let unacked: Vec<_> = late.into_iter().chain(given_up).chain(too_few).collect();
         if !unacked.is_empty() {
             return Err(Failure::TimedOut(unacked.join("; ")));
         }
@@ -293,11 +307,11 @@ mod tests {
             "--ttl",
             "5",
             "--to",
-            "a",
+            "aaaaaaaaaaaaaaaa",
             "--to",
-            "b",
+            "bbbbbbbbbbbbbbbb",
             "--except",
-            "c",
+            "cccccccccccccccc",
             "--wait",
             "acked",
             "--acks",
@@ -308,8 +322,28 @@ mod tests {
         let body: Value = serde_json::from_str(&body(&all, &Payload::Base64("YWJj".into()))).expect("it is JSON");
         let wait = json!({"for": "acked", "count": 2, "timeoutMs": 1500});
         let wanted = json!({"namespace": "/feed", "topic": "tick", "payloadBase64": "YWJj", "key": "k", "ttlMs": 5,
-            "to": ["a", "b"], "except": ["c"], "wait": wait});
+            "to": ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"],
+            "except": ["cccccccccccccccc"], "wait": wait});
         assert_eq!(body, wanted);
+    }
+
+    #[test]
+    fn more_acks_than_there_are_clients_is_told_as_that() {
+        let report = |admitted: u64, acked: u64| Answer {
+            route: String::new(),
+            status: 200,
+            body: json!({"id": "a:1", "rejected": 0, "admitted": admitted,
+                "acked": {"count": acked, "wanted": 5, "timedOut": false}})
+            .to_string()
+            .into(),
+        };
+        let end = |answer: &Answer| {
+            let mut tally = Tally { is_one: true, ..Tally::default() };
+            tally.hear(&args(&["1", "--json"]), answer).expect("it is an answer");
+            tally.end().expect_err("5 were wanted").why().to_owned()
+        };
+        assert_eq!(end(&report(2, 2)), "the message was acked by all that got it, who are fewer (2) than were wanted");
+        assert!(end(&report(6, 2)).starts_with("the message was given up, or clients went"));
     }
 
     #[test]

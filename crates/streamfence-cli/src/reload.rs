@@ -2,7 +2,7 @@
 //!
 //! Never when: that is for whoever hears of SIGHUP, or of files that change.
 
-use streamfence_config::{AdminSettings, LogSettings, Settings, Source, differences};
+use streamfence_config::{AdminSettings, Listen, LogSettings, Settings, Source, differences};
 use streamfence_core::Event;
 use streamfence_http::{ChangedKey, Keys};
 use streamfence_runtime::Fence;
@@ -243,8 +243,18 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<ChangedKey> {
     for server in new.servers.iter().filter(|server| old.server(&server.name).is_err()) {
         add(format!("servers.{}", server.name), "none".into(), "there".into());
     }
-    if old.admin.listen != new.admin.listen {
-        add("admin.host and port".into(), old.admin.listen.to_string(), new.admin.listen.to_string());
+    match (&old.admin.listen, &new.admin.listen) {
+        (Listen::Tcp { host, port }, Listen::Tcp { host: new_host, port: new_port }) => {
+            if host != new_host {
+                add("admin.host".into(), host.clone(), new_host.clone());
+            }
+            if port != new_port {
+                add("admin.port".into(), port.to_string(), new_port.to_string());
+            }
+        }
+        // The file names a socket in place of a host.
+        (old, new) if old != new => add("admin.host".into(), old.to_string(), new.to_string()),
+        _ => {}
     }
     if old.log.format != new.log.format {
         let word = |settings: &Settings| format!("{:?}", settings.log.format).to_lowercase();

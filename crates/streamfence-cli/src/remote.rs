@@ -233,6 +233,12 @@ pub(crate) fn query(path: &str, wanted: &[(&str, Option<&str>)]) -> String {
     if wanted.is_empty() { path.to_owned() } else { format!("{path}?{wanted}") }
 }
 
+/// The id of a client. What none can have is refused before a server is asked.
+pub(crate) fn client(text: &str) -> Result<String, String> {
+    let wrong = |why| format!("found {text:?}, {why}");
+    text.parse::<streamfence_core::ClientId>().map(|_| text.to_owned()).map_err(wrong)
+}
+
 /// A number of seconds, such as `5` or `0.5`.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || format!("found {text:?}; wanted seconds above 0, such as 5 or 0.5");

@@ -4,16 +4,17 @@ use clap::Subcommand;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use streamfence_config::LogLevel;
 
 use crate::exit::Failure;
-use crate::remote::{OperatorArgs, query};
+use crate::remote::{OperatorArgs, client, query};
 use crate::say;
 use crate::table::{Table, plain, time};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DisconnectArgs {
     /// The client
-    #[arg(required_unless_present = "principal", allow_hyphen_values = true)]
+    #[arg(required_unless_present = "principal", allow_hyphen_values = true, value_parser = client)]
     client: Option<String>,
     /// All clients of this principal
     #[arg(long, conflicts_with = "client")]
@@ -45,7 +46,7 @@ pub(crate) fn disconnect(args: &DisconnectArgs) -> Result<(), Failure> {
 #[derive(Debug, clap::Args)]
 pub(crate) struct UnsubscribeArgs {
     /// The client
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true, value_parser = client)]
     client: String,
     /// The topic it is to hear no more of
     topic: String,
@@ -114,9 +115,16 @@ pub(crate) fn drain(args: &DrainArgs) -> Result<(), Failure> {
 #[derive(Debug, clap::Args)]
 pub(crate) struct LogLevelArgs {
     /// Which logs are written from now on: error, warn, info, debug, trace; without it the level is shown
+    #[arg(value_parser = level)]
     level: Option<String>,
     #[command(flatten)]
     operator: OperatorArgs,
+}
+
+fn level(text: &str) -> Result<String, String> {
+    let words = LogLevel::ALL.map(LogLevel::as_str);
+    let wanted = || format!("found {text:?}; wanted one of {}", words.join(", "));
+    if words.contains(&text) { Ok(text.to_owned()) } else { Err(wanted()) }
 }
 
 pub(crate) fn log_level(args: &LogLevelArgs) -> Result<(), Failure> {
@@ -145,7 +153,7 @@ enum DlqCommand {
         #[arg(long)]
         topic: Option<String>,
         /// Only those for this client
-        #[arg(long, allow_hyphen_values = true)]
+        #[arg(long, allow_hyphen_values = true, value_parser = client)]
         client: Option<String>,
         /// At most so many
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -166,7 +174,7 @@ struct LettersArgs {
     /// The topic
     topic: String,
     /// Only those for this client
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long, allow_hyphen_values = true, value_parser = client)]
     client: Option<String>,
     /// Only the message of this id; may be given several times
     #[arg(long = "id", value_name = "MESSAGE")]

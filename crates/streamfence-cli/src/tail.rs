@@ -4,16 +4,17 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 use streamfence_client::Told;
+use streamfence_http::EVENT_KINDS;
 
 use crate::exit::Failure;
-use crate::remote::{OperatorArgs, failure, query, refusal, run as run_remote, seconds};
+use crate::remote::{OperatorArgs, client, failure, query, refusal, run as run_remote, seconds};
 use crate::say;
 use crate::table::plain;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TailArgs {
     /// Only these kinds, separated by commas
-    #[arg(long, value_name = "KINDS")]
+    #[arg(long, value_name = "KINDS", value_parser = kinds)]
     kind: Option<String>,
     /// Only what happens in this namespace
     #[arg(long)]
@@ -22,7 +23,7 @@ pub(crate) struct TailArgs {
     #[arg(long)]
     topic: Option<String>,
     /// Only what happens to this client
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long, allow_hyphen_values = true, value_parser = client)]
     client: Option<String>,
     /// End after so many events
     #[arg(long, value_name = "N")]
@@ -34,13 +35,21 @@ pub(crate) struct TailArgs {
     operator: OperatorArgs,
 }
 
+fn kinds(text: &str) -> Result<String, String> {
+    match text.split(',').map(str::trim).find(|kind| !EVENT_KINDS.contains(kind)) {
+        Some(unknown) => Err(format!("found the kind {unknown:?}; wanted some of {}", EVENT_KINDS.join(", "))),
+        None => Ok(text.to_owned()),
+    }
+}
+
 pub(crate) fn run(args: &TailArgs) -> Result<(), Failure> {
     run_remote(async {
         let Some(timeout) = args.timeout else { return tail(args).await };
         match (tokio::time::timeout(timeout, tail(args)).await, args.count) {
             (Ok(outcome), _) => outcome,
             (Err(_elapsed), None) => Ok(()),
-            (Err(_elapsed), Some(count)) => Err(Failure::TimedOut(format!("no {count} events came in time"))),
+            (Err(_elapsed), Some(1)) => Err(Failure::TimedOut("no event came in time".into())),
+            (Err(_elapsed), Some(count)) => Err(Failure::TimedOut(format!("fewer than {count} events came in time"))),
         }
     })
 }

@@ -99,5 +99,9 @@ fn what_is_no_directory_of_ours_cannot_be_looked_at() {
     let missing = run(&["spill", "inspect", &directory.path("missing")]);
     assert_eq!((missing.code, missing.stdout.as_str()), (Some(1), ""));
     assert!(missing.stderr.contains("missing"), "{}", missing.stderr);
+    directory.write("thesis.txt", "all of it");
+    let foreign = run(&["spill", "inspect", &directory.path("."), "--json"]);
+    assert_eq!((foreign.code, foreign.stdout.as_str()), (Some(1), ""));
+    assert!(foreign.stderr.contains("is no spill directory"), "{}", foreign.stderr);
     assert_eq!(run(&["spill", "inspect"]).code, Some(2));
 }

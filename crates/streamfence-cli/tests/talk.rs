@@ -196,7 +196,7 @@ fn a_publish_is_for_whom_it_says() {
     assert_eq!((first.wait().code, second.wait().code), (Some(0), Some(0)));
     let nobody = scene.publish(&["/feed", "tick", "1", "--to-principal", "ann", "--key", "k", "--ttl", "1000"]);
     assert!(nobody.code == Some(0) && nobody.stdout.contains("matched 0,"), "{nobody:?}");
-    assert_eq!(scene.publish(&["/feed", "tick", "1", "--to", "nobody"]).code, Some(1));
+    assert_eq!(scene.publish(&["/feed", "tick", "1", "--to", "nobody"]).code, Some(2));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use streamfence_runtime::{Events, Next};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+pub use self::record::KINDS as EVENT_KINDS;
 use self::record::{KINDS, Record};
 use crate::admin::known::ensure_known;
 use crate::admin::query::{Params, client_id};

@@ -25,6 +25,7 @@ mod rejected;
 mod route;
 
 pub use api::{Api, router};
+pub use events::EVENT_KINDS;
 pub use host::loopback_hosts_only;
 pub use keys::{KeyError, KeyHolder, Keys, Scope};
 pub use openapi::document;

@@ -23,7 +23,7 @@ pub(crate) const PREFIX: &str = "streamfence";
 pub struct Family {
     /// What stands between `streamfence_` and what [`Family::exposed_name`] adds.
     pub name: &'static str,
-    /// What it counts, in one line.
+    /// What it counts, in one line of Markdown.
     pub help: &'static str,
     /// The unit, which ends the name.
     pub unit: Option<Unit>,
@@ -92,6 +92,20 @@ pub(crate) enum Source {
 }
 
 impl Family {
+    /// What it counts, without the links that [`Family::help`] has for the documentation: who scrapes cannot follow them.
+    #[must_use]
+    pub fn plain_help(&self) -> String {
+        let mut plain = String::new();
+        let mut rest = self.help;
+        while let Some((before, link)) = rest.split_once('[') {
+            let parts = link.split_once("](").and_then(|(text, target)| Some((text, target.split_once(')')?.1)));
+            let Some((text, behind)) = parts else { break };
+            plain.extend([before, text]);
+            rest = behind;
+        }
+        plain + rest
+    }
+
     /// The name as it is scraped.
     #[must_use]
     pub fn exposed_name(&self) -> String {

@@ -324,8 +324,12 @@ impl Collector for Totals {
         let reloads = *self.reloads();
         let numbers: Vec<Numbers> = known.topics.iter().map(|topic| topic.numbers().clone()).collect();
         for family in FAMILIES {
-            let mut metric =
-                encoder.encode_descriptor(family.name, family.help, family.unit.as_ref(), family.metric_type())?;
+            let mut metric = encoder.encode_descriptor(
+                family.name,
+                &family.plain_help(),
+                family.unit.as_ref(),
+                family.metric_type(),
+            )?;
             match family.source {
                 Source::Memory(level) => metric.encode_gauge(&level(&known.memory))?,
                 Source::HandshakesFailed => {

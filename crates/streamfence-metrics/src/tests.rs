@@ -53,6 +53,37 @@ fn moved(page: &str) -> String {
 }
 
 #[test]
+fn what_is_scraped_has_no_links() {
+    let page = Metrics::new(&catalog()).encode();
+    let linked: Vec<_> = page.lines().filter(|line| line.starts_with("# HELP") && line.contains("](")).collect();
+    assert_eq!(linked, [""; 0]);
+    assert!(page.contains("(limits.md); counted within a second"), "{page}");
+}
+
+/// As docs/operating.md says.
+#[test]
+fn series_are_as_many_as_the_documentation_says() {
+    let series = |catalog: &Catalog| {
+        let page = Metrics::new(catalog).encode();
+        page.lines().filter(|line| !line.starts_with('#')).count()
+    };
+    let with = |namespaces: &[&str], topics: &[&str]| {
+        let add = |catalog: streamfence_core::CatalogBuilder, path: &&str| {
+            catalog.namespace(topics.iter().fold(Namespace::new(*path), |space, topic| space.topic(*topic)))
+        };
+        namespaces.iter().fold(Catalog::builder(), add).build().unwrap()
+    };
+    let one = series(&with(&["/a"], &["t"]));
+    let a_topic = series(&with(&["/a"], &["t", "u"])) - one;
+    let a_namespace = series(&with(&["/a", "/b"], &["t"])) - one - a_topic;
+    let a_server = one - a_topic - a_namespace;
+    let said =
+        format!("{a_topic} a topic (36 of them the two histograms), {a_namespace} a namespace, {a_server} a server");
+    let page = include_str!("../../../docs/operating.md").replace('\n', " ");
+    assert!(page.contains(&said), "wanted in docs/operating.md: {said}");
+}
+
+#[test]
 fn every_number_shows_under_its_name() {
     let catalog = catalog();
     let metrics = Metrics::new(&catalog);

@@ -8,6 +8,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::client::LastFailure;
 use crate::recorder::Recorded;
 use crate::sampler::Sampler;
 use crate::span::Spans;
@@ -49,6 +50,7 @@ pub struct Export {
 impl Export {
     pub(crate) fn start<E>(
         exporter: E,
+        last_failure: LastFailure,
         timeout: Duration,
         waiting: mpsc::Receiver<Recorded>,
         counts: Arc<Counts>,
@@ -58,7 +60,7 @@ impl Export {
     {
         let (stop, stopped) = oneshot::channel();
         let spans = Spans::new(Sampler::new(0.0));
-        let state = Exporting { exporter, timeout, waiting, counts: counts.clone(), spans, lost: 0 };
+        let state = Exporting { exporter, last_failure, timeout, waiting, counts: counts.clone(), spans, lost: 0 };
         Self { counts, stop, task: tokio::spawn(state.run(stopped)) }
     }
 
@@ -87,6 +89,8 @@ impl Export {
 
 struct Exporting<E> {
     exporter: E,
+    /// What its client has to say beside.
+    last_failure: LastFailure,
     /// How long it may take for a batch.
     timeout: Duration,
     waiting: mpsc::Receiver<Recorded>,
@@ -138,7 +142,11 @@ impl<E: SpanExporter> Exporting<E> {
                 if self.lost == 0 {
                     // Told once, until it goes on: the counter says how many.
                     let what = "traces cannot be exported and are dropped until they can";
-                    tracing::warn!(code = "traces_not_exported", reason = why, "{what}");
+                    let (endpoint, why) = match self.last_failure.get() {
+                        Some(failed) => (Some(failed.endpoint), failed.why),
+                        None => (None, why),
+                    };
+                    tracing::warn!(code = "traces_not_exported", endpoint, reason = why, "{what}");
                 }
                 self.lost += count;
             }

@@ -10,7 +10,7 @@ use opentelemetry_otlp::{
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanExporter as _;
 
-use crate::client::CollectorClient;
+use crate::client::{CollectorClient, LastFailure};
 
 /// Where spans go, and of which publishes there are any.
 ///
@@ -97,8 +97,8 @@ pub enum ExportError {
 }
 
 impl ExportOptions {
-    /// What hands batches of spans to the collector.
-    pub(crate) fn exporter(&self) -> Result<SpanExporter, ExportError> {
+    /// What hands batches of spans to the collector, and where it says why it could not.
+    pub(crate) fn exporter(&self) -> Result<(SpanExporter, LastFailure), ExportError> {
         let endpoint = match &self.endpoint {
             Some(url) => Some(traces_url(url).ok_or(ExportError::BadEndpoint)?),
             None => None,
@@ -112,9 +112,10 @@ impl ExportOptions {
         let of_environment = [OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT];
         let of_environment = of_environment.into_iter().find_map(|name| std::env::var(name).ok());
         let is_https = endpoint.as_ref().or(of_environment.as_ref()).is_some_and(|url| url.starts_with("https:"));
+        let last_failure = LastFailure::default();
         let mut builder = SpanExporter::builder()
             .with_http()
-            .with_http_client(CollectorClient::new(is_https, self.timeout)?)
+            .with_http_client(CollectorClient::new(is_https, self.timeout, last_failure.clone())?)
             .with_protocol(match self.protocol {
                 Protocol::HttpProtobuf => opentelemetry_otlp::Protocol::HttpBinary,
                 Protocol::HttpJson => opentelemetry_otlp::Protocol::HttpJson,
@@ -127,7 +128,7 @@ impl ExportOptions {
         let exporter = builder.build().map_err(|why| ExportError::BadEnvironment { why: why.to_string() });
         let mut exporter = exporter?;
         exporter.set_resource(&self.resource());
-        Ok(exporter)
+        Ok((exporter, last_failure))
     }
 
     /// What the collector is told of this process.

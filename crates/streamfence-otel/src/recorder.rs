@@ -8,6 +8,7 @@ use streamfence_core::{TraceContext, TracedDelivery};
 use streamfence_runtime::{TracedPublish, Tracer};
 use tokio::sync::mpsc;
 
+use crate::client::LastFailure;
 use crate::export::{Counts, Export};
 use crate::options::{ExportError, ExportOptions};
 use crate::sampler::Sampler;
@@ -38,14 +39,18 @@ impl Recorder {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn start(options: &ExportOptions) -> Result<(Arc<Self>, Export), ExportError> {
-        Ok(Self::with(options.exporter()?, options))
+        let (exporter, last_failure) = options.exporter()?;
+        Ok(Self::with(exporter, last_failure, options))
     }
 
-    fn with<E: SpanExporter + 'static>(exporter: E, options: &ExportOptions) -> (Arc<Self>, Export) {
+    fn with<E>(exporter: E, last_failure: LastFailure, options: &ExportOptions) -> (Arc<Self>, Export)
+    where
+        E: SpanExporter + 'static,
+    {
         let (queue, waiting) = mpsc::channel(MOST_WAITING);
         let counts = Arc::new(Counts::default());
         let sampler = Sampler::new(options.sample_ratio);
-        let export = Export::start(exporter, options.timeout, waiting, counts.clone());
+        let export = Export::start(exporter, last_failure, options.timeout, waiting, counts.clone());
         (Arc::new(Self { sampler, queue, counts }), export)
     }
 

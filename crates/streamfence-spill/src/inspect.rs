@@ -12,6 +12,7 @@ use streamfence_core::{LogId, StoreId};
 
 use crate::filesystem::{Name, RealFs};
 use crate::format::{BLOCK_HEADER_BYTES, BlockHeader, FormatError, SEGMENT_HEADER_BYTES, SegmentHeader, check_block};
+use crate::store::{LOCK, MARKER};
 
 /// What a directory holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,22 +91,41 @@ const LONGEST_SEGMENT_BYTES: u64 = 32 << 20;
 
 /// Why a directory cannot be looked into.
 #[derive(Debug, thiserror::Error)]
-#[error("spill directory {}: it cannot be read", path.display())]
-pub struct InspectError {
-    path: PathBuf,
-    source: io::Error,
+#[non_exhaustive]
+pub enum InspectError {
+    /// The directory itself cannot be read.
+    #[error("spill directory {}: it cannot be read", path.display())]
+    Unreadable {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Nothing in it says that it is a store's. To call it empty and whole would hide a misspelt path.
+    #[error("{} is no spill directory: found no file {MARKER} in it, wanted the directory of a store", path.display())]
+    NotOurs {
+        /// The directory.
+        path: PathBuf,
+    },
 }
 
 /// Looks into a directory. Nothing is changed, and nothing waited for; of a store that is at work it is a snapshot that
 /// may be torn.
 ///
 /// # Errors
-/// When the directory itself cannot be read. Damage is not an error but part of the report.
+/// When the directory itself cannot be read, or is none of a store's. Damage is not an error but part of the report.
 pub fn inspect(path: &Path) -> Result<Report, InspectError> {
-    let failed = |source| InspectError { path: path.to_owned(), source };
+    let failed = |source| InspectError::Unreadable { path: path.to_owned(), source };
     // What an operator names may well be a link.
     let path_itself = path.canonicalize().map_err(failed)?;
     let fs = RealFs::open(&path_itself).map_err(failed)?;
+    match fs.open_to_read(MARKER) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(InspectError::NotOurs { path: path.to_owned() });
+        }
+        // What is wrong with the marker itself is for the store to say; the files are there to be looked at.
+        _ => {}
+    }
     let mut report = Report { path: path.to_owned(), pid: pid(&fs), ..Report::default() };
     let mut logs: BTreeMap<u64, Log> = BTreeMap::new();
     for name in fs.list().map_err(failed)?.iter().filter_map(|name| Name::parse(name)) {
@@ -144,7 +164,7 @@ pub fn inspect(path: &Path) -> Result<Report, InspectError> {
 
 fn pid(fs: &RealFs) -> Option<u32> {
     let mut bytes = [0; 32];
-    let count = read_up_to(&fs.open_to_read(crate::store::LOCK).ok()?, &mut bytes, 0).ok()?;
+    let count = read_up_to(&fs.open_to_read(LOCK).ok()?, &mut bytes, 0).ok()?;
     std::str::from_utf8(&bytes[..count]).ok()?.trim().parse().ok()
 }
 

@@ -22,7 +22,7 @@ use streamfence_core::{SpillBackend, SpillStats};
 
 use self::backend::Backend;
 use self::directory::Directory;
-pub(crate) use self::directory::LOCK;
+pub(crate) use self::directory::{LOCK, MARKER};
 pub use self::directory::{OpenError, Warning};
 use self::engine::Engine;
 use crate::filesystem::RealFs;

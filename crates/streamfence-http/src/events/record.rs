@@ -7,7 +7,7 @@ use streamfence_runtime::Told;
 use crate::admin::dead_letters::millis;
 
 /// Every kind there is, in the order of [`Event`].
-pub(super) const KINDS: [&str; 35] = [
+pub const KINDS: [&str; 35] = [
     "server_starting",
     "server_started",
     "server_stopping",

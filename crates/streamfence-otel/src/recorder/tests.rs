@@ -69,7 +69,7 @@ fn value(span: &SpanData, name: &str) -> Option<String> {
 #[tokio::test(start_paused = true)]
 async fn a_publish_is_a_span_under_its_publishers_and_each_delivery_one_under_it() {
     let collector = Collector::new(9, false);
-    let (recorder, export) = Recorder::with(collector.clone(), &ExportOptions::default());
+    let (recorder, export) = Recorder::with(collector.clone(), LastFailure::default(), &ExportOptions::default());
     let fence = fence(recorder);
     let mut acks = MemoryClient::connect(&fence, "/alerts", 100);
     acks.subscribe("alert").await;
@@ -118,7 +118,7 @@ async fn a_publish_is_a_span_under_its_publishers_and_each_delivery_one_under_it
 async fn a_collector_that_hangs_holds_nobody_up_and_what_it_costs_is_counted() {
     let collector = Collector::new(0, false);
     let options = ExportOptions { sample_ratio: 1.0, timeout: LONG, ..ExportOptions::default() };
-    let (recorder, export) = Recorder::with(collector.clone(), &options);
+    let (recorder, export) = Recorder::with(collector.clone(), LastFailure::default(), &options);
     let fence = fence(recorder);
     let published = MOST_WAITING as u64 + 2_000;
     for _ in 0..published {
@@ -136,7 +136,7 @@ async fn a_collector_that_hangs_holds_nobody_up_and_what_it_costs_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_collector_does_not_take_is_counted_as_dropped() {
-    let (recorder, export) = Recorder::with(Collector::new(9, true), &ExportOptions::default());
+    let (recorder, export) = Recorder::with(Collector::new(9, true), LastFailure::default(), &ExportOptions::default());
     let fence = fence(recorder);
     fence.publish("/feed", "tick", payload(Some(PARENT))).await.expect("the topic is there");
     let counter = export.counter();

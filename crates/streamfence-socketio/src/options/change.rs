@@ -91,7 +91,14 @@ impl ServerOptions {
         let within = |fits: bool, effect| if fits { effect } else { NeedsRestart };
         let mut held = self.clone();
         let mut changes = Changes::default();
-        changes.take("host and port", &mut held.address, address, NeedsRestart);
+        match (&held.address, address) {
+            (Address::Tcp { host, port }, Address::Tcp { host: new_host, port: new_port }) => {
+                changes.take("host", &mut host.clone(), new_host, NeedsRestart);
+                changes.take("port", &mut port.clone(), new_port, NeedsRestart);
+            }
+            // The file names a socket in place of a host.
+            _ => changes.take("host", &mut held.address, address, NeedsRestart),
+        }
         match (&mut held.tls, tls) {
             (Some(held), Some(new)) => held.take(new, &mut changes),
             (None, None) => {}
@@ -199,7 +206,7 @@ macro_rules! shown_as_displayed {
         }
     })* };
 }
-shown_as_displayed!(Address, String, bool, u32, u64, TrustedProxies, Rate, InboundRate, NonZeroU32);
+shown_as_displayed!(Address, String, bool, u16, u32, u64, TrustedProxies, Rate, InboundRate, NonZeroU32);
 
 impl<T: Shown> Shown for Option<T> {
     fn shown(&self) -> String {

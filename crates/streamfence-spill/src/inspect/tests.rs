@@ -98,6 +98,9 @@ fn a_directory_is_reported_with_its_logs_and_what_is_not_ours_is_not_looked_at()
     write("s-0000000000000002.seg", b"");
     write("s-0000000000000003.seg", b"what is this");
     write("LOCK", b"4711\n");
+    let foreign = inspect(root.path()).expect_err("nothing says that it is a store's").to_string();
+    assert!(foreign.contains("is no spill directory: found no file STREAMFENCE-SPILL"), "{foreign}");
+    write(MARKER, b"streamfence spill directory\nversion 1\n");
     write("notes.txt", b"not ours");
     std::os::unix::fs::symlink("/etc/passwd", root.path().join("s-0000000000000004.seg")).expect("it can be made");
     let report = inspect(root.path()).expect("it is a directory");
@@ -115,6 +118,7 @@ fn a_directory_is_reported_with_its_logs_and_what_is_not_ours_is_not_looked_at()
 fn a_file_that_claims_to_be_larger_than_any_disk_is_named_and_not_read() {
     let directory = tempfile::tempdir().expect("there is room");
     let (bytes, _) = image(EPOCH);
+    std::fs::write(directory.path().join(MARKER), "").expect("there is room");
     let name = Name::Segment(1).to_string();
     std::fs::write(directory.path().join(&name), &bytes).expect("there is room");
     let report = inspect(directory.path()).expect("it can be read");

@@ -65,7 +65,7 @@ fn each_option_says_from_when_on_a_change_of_it_holds() {
     assert_eq!(
         told,
         [
-            ("host and port", NeedsRestart),
+            ("host", NeedsRestart),
             ("tls.certChainPemPath", NewConnections),
             ("tls.privateKeyPemPath", NewConnections),
             ("tls.privateKeyPassword", NewConnections),
@@ -115,6 +115,23 @@ fn each_option_says_from_when_on_a_change_of_it_holds() {
 }
 
 #[test]
+fn of_host_and_port_the_one_that_changed_is_named() {
+    let at = |host: &str, port| ServerOptions {
+        address: Address::Tcp { host: host.into(), port },
+        ..ServerOptions::default()
+    };
+    let old = at("127.0.0.1", 3000);
+    let told = |new: &ServerOptions| {
+        let (held, changes) = old.reloaded(new, &old);
+        assert_eq!(held.address, old.address, "it waits for a restart");
+        changes.iter().map(|change| format!("{} {} {}", change.key, change.from, change.to)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&at("127.0.0.1", 3001)), ["port 3000 3001"]);
+    assert_eq!(told(&at("::1", 3000)), ["host 127.0.0.1 ::1"]);
+    assert_eq!(told(&at("::1", 3001)).len(), 2);
+}
+
+#[test]
 fn values_are_shown_as_the_file_writes_them_and_secrets_are_not() {
     let old = secure(TlsOptions::new("a/chain.pem", "a/key.pem"));
     let (_, changes) = old.reloaded(&all_other(), &old);
@@ -125,7 +142,7 @@ fn values_are_shown_as_the_file_writes_them_and_secrets_are_not() {
     assert_eq!(told("auth"), Some(["TOKEN", "NONE"]));
     assert_eq!(told("authFailures"), Some(["20 in 60000 ms", "none"]));
     assert_eq!(told("tls.protocol"), Some(["TLSv1.3", "TLSv1.2"]));
-    assert_eq!(told("host and port"), Some(["0.0.0.0:3000", "unix:/run/feed.sock"]));
+    assert_eq!(told("host"), Some(["0.0.0.0:3000", "unix:/run/feed.sock"]));
     assert_eq!(told("trustedProxies"), Some(["[]", "[10.0.0.0/8, unix]"]));
     let rate = "1 in 1000 ms, 1 at once; publish: 2 in 1000 ms, 2 at once";
     assert_eq!(told("inboundRate"), Some(["none", rate]));
