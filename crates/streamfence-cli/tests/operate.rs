@@ -177,7 +177,7 @@ fn events_are_told_as_they_happen() {
     assert_eq!(scene.run(&["tail", "--client", &id, "--count", "1", "--timeout", "0.1"]).code, Some(8));
     assert_eq!(scene.run(&["tail", "--client", &id, "--timeout", "0.1"]).code, Some(0));
     let Finished { code, stderr, .. } = scene.run(&["tail", "--kind", "nonsense"]);
-    assert!(code == Some(1) && stderr.contains("nonsense"), "{stderr}");
+    assert!(code == Some(2) && stderr.contains("nonsense"), "{stderr}");
     let mut tail = scene.tail(&[]);
     assert_eq!(tail.interrupt("INT").code, Some(130));
 }
@@ -245,7 +245,7 @@ fn the_level_of_logs_is_shown_and_changed() {
     assert_eq!(scene.json(&["log-level", "warn"]), json!({"level": "warn", "before": "debug"}));
     assert_eq!(scene.done(&["log-level"]), "warn\n");
     let Finished { code, stderr, .. } = scene.run(&["log-level", "loud"]);
-    assert!(code == Some(1) && stderr.contains("loud"), "{stderr}");
+    assert!(code == Some(2) && stderr.contains("loud"), "{stderr}");
 }
 
 #[test]
