@@ -307,7 +307,7 @@ impl Heard<'_> {
         let request = member.ask(asked.sender, asked.id, None).next();
         let (name, acked) = match parse::<Ack<'_>>(text).and_then(Ack::messages) {
             Ok(understood) => understood,
-            Err(why) => return self.misunderstood(text, &why, request),
+            Err(why) => return self.misunderstood_ack(text, &why, request),
         };
         let namespace = member.namespace;
         let Some(topic) = self.find_or_refuse(&name, request).map(|topic| topic.id) else {
@@ -333,7 +333,7 @@ impl Heard<'_> {
         let request = member.ask(asked.sender, asked.id, None).next();
         let wish = match parse::<Nack<'_>>(text) {
             Ok(wish) => wish,
-            Err(why) => return self.misunderstood(text, &why, request),
+            Err(why) => return self.misunderstood_ack(text, &why, request),
         };
         let Some(topic) = self.find_or_refuse(&wish.topic, request).map(|topic| topic.id) else {
             return member.push(Input::StrayAcks { namespace: member.namespace, count: 1 });
@@ -342,6 +342,12 @@ impl Heard<'_> {
         let id = message_id(&wish.message_id);
         member.push(Input::Nack { namespace: member.namespace, topic, id, delay });
         self.done(request);
+    }
+
+    /// What nobody can make sense of is of no message, either.
+    fn misunderstood_ack(&self, text: &str, why: &BadWish, request: Option<RequestId>) {
+        self.misunderstood(text, why, request);
+        self.member.push(Input::StrayAcks { namespace: self.member.namespace, count: 1 });
     }
 
     /// Answers whoever asked, after what was said before.

@@ -98,10 +98,19 @@ fn who_makes_up_acks_is_cut_and_who_acks_late_or_twice_is_not() {
     }
     ack(&mut other, "made-up", &["one too many".to_owned()]);
     assert_eq!(other.end(), End::Cut);
+    // What is no ack at all is of no message, either.
+    let mut babbler = Socket::join(&scene.address, "/sure");
+    for number in 0..=FREE {
+        let event = if number % 2 == 0 { "ack" } else { "nack" };
+        let packet = json!([event, {"topic": "alert", "messageId": number}]);
+        let said = babbler.send(TEXT, true, format!("42/sure,{packet}").as_bytes());
+        assert!(said.is_ok() || number == FREE, "{number} are free");
+    }
+    assert_eq!(babbler.end(), End::Cut);
 
-    scene.counts("streamfence_refused_total{reason=\"unknown_acks\"}", 2.0);
+    scene.counts("streamfence_refused_total{reason=\"unknown_acks\"}", 3.0);
     let cut = scene.metric("streamfence_disconnections_total{namespace=\"/sure\",reason=\"unknown_acks\"}");
-    assert!((cut - 2.0).abs() < 0.5, "{cut} of 2");
+    assert!((cut - 3.0).abs() < 0.5, "{cut} of 3");
     let codes: Vec<_> = scene.log().iter().map(|line| line["code"].clone()).collect();
     assert!(codes.contains(&json!("client_evicted")) && codes.contains(&json!("refused")), "{codes:?}");
     let message = json!({"namespace": "/sure", "topic": "alert", "payload": "two"});
