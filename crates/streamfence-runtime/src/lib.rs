@@ -58,7 +58,7 @@ pub use hooks::{Asking, Hooks, Veto, Vetoed};
 pub use inbox::{InboxFull, Input, SessionWish};
 pub use link::Link;
 pub use listener::Listener;
-pub use nesting::nests_deeper_than;
+pub use nesting::{MAX_DEPTH, nests_deeper_than};
 pub use outlet::Outlet;
 pub use payload::{Payload, PayloadError};
 pub use report::{PublishError, PublishReport};

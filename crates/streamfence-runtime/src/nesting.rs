@@ -1,5 +1,9 @@
 //! How deep JSON nests: parsers of those who are sent it may run out of stack.
 
+/// How many arrays and objects of what somebody publishes may lie in each other, whichever way it comes in. Parsers of
+/// clients that are sent a deeper one may run out of stack: the common ones take from some hundred on.
+pub const MAX_DEPTH: usize = 64;
+
 /// Whether a JSON text nests deeper than so many arrays and objects. It need not be JSON: nothing is promised of what is
 /// not. What reads it takes no stack.
 ///

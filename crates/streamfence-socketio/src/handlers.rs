@@ -11,13 +11,12 @@ use socketioxide::handler::{ConnectHandler, DisconnectHandler, FromMessageParts,
 use socketioxide::socket::{DisconnectReason, Socket};
 use streamfence_auth::Action;
 use streamfence_core::{CloseReason, ErrorCode, NamespaceId, RefusalReason};
-use streamfence_runtime::nests_deeper_than;
+use streamfence_runtime::{MAX_DEPTH, nests_deeper_than};
 
 use crate::auth::{Identity, NoText, Question, Shown, client_address, of_connect};
 use crate::connection::{Connection, Member, Shared};
 use crate::heard::Heard;
 use crate::hooks::may_connect;
-use crate::inbound::MAX_DEPTH;
 use crate::layer::Door;
 use crate::line::{Asked, Said, Wish};
 use crate::link::LinkState;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use streamfence_core::{CloseReason, ErrorCode, RefusalReason};
-use streamfence_runtime::nests_deeper_than;
+use streamfence_runtime::{MAX_DEPTH, nests_deeper_than};
 use tokio::time::Instant;
 
 use crate::admission::{Bucket, Clock, Rate};
@@ -155,6 +155,7 @@ pub(crate) fn refusal(
         let wait = wait.as_millis() + 1;
         return Some((ErrorCode::RateLimited, format!("this is more than you may want in a while; wait {wait} ms")));
     }
+    // The array of the event is one of them.
     if nests_deeper_than(text.as_bytes(), MAX_DEPTH) {
         shared.refusals.count(RefusalReason::TooDeep, client);
         let why = format!("the event nests deeper than {MAX_DEPTH} levels");
@@ -162,10 +163,6 @@ pub(crate) fn refusal(
     }
     None
 }
-
-/// How many arrays and objects of an event may lie in each other, its own array among them. Parsers of clients that are
-/// sent a deeper one may run out of stack: the common ones take from some hundred on.
-pub(crate) const MAX_DEPTH: usize = 64;
 
 #[cfg(test)]
 mod tests {

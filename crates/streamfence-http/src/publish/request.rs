@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use streamfence_runtime::{AckWait, Payload, PublishError, To, TraceContext, nests_deeper_than};
+use streamfence_runtime::{AckWait, MAX_DEPTH, Payload, PublishError, To, TraceContext, nests_deeper_than};
 
 use super::answer::Answer;
 use super::audience::{Recipients, audience};
@@ -139,10 +139,6 @@ pub(super) fn json_payload(text: impl Into<bytes::Bytes>) -> Result<Payload, Pro
     }
     Payload::raw_json(text).map_err(|why| Problem::bad_request(why.to_string()))
 }
-
-/// How many arrays and objects of a payload may lie in each other. Parsers of clients that are sent a deeper one may run
-/// out of stack, and clients cannot publish one either.
-const MAX_DEPTH: usize = 64;
 
 /// A payload with what stands beside it.
 pub(super) fn dressed(payload: Payload, key: Option<String>, ttl_ms: Option<NonZeroU32>) -> Payload {
