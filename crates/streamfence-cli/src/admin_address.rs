@@ -1,7 +1,6 @@
 //! The address of the HTTP API. Never what it answers.
 
 mod door;
-mod unstalled;
 
 use axum::Router;
 use streamfence_config::Listen;

@@ -14,8 +14,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 
-use super::unstalled::Unstalled;
 use crate::seldom::Seldom;
 
 /// Whoever is let in, and how they are told that it is over. Clones are the same one.
@@ -84,13 +84,16 @@ impl Door {
             }
             routes.call(request)
         });
+        // Whoever never reads keeps no place; who reads slowly does.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(WRITE_TIMEOUT));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(MAX_HEADER_BYTES)
             .max_headers(MAX_HEADERS)
             .half_close(true)
-            .serve_connection(TokioIo::new(Unstalled::new(stream, WRITE_TIMEOUT)), service);
+            .serve_connection(TokioIo::new(Box::pin(stream)), service);
         tokio::pin!(connection);
         let mut ending = self.ending.subscribe();
         let outcome = tokio::select! {
