@@ -218,6 +218,7 @@ const LAYERS: &[Layer] = &[
             "serde",
             "serde_json",
             "tokio",
+            "tokio-io-timeout",
             "tracing",
             "tracing-subscriber",
         ],
