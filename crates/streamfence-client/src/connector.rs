@@ -1,6 +1,7 @@
 //! Connections to one server, over TCP, TLS or a Unix socket.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,12 +205,16 @@ const PEM_BYTES: u64 = 1024 * 1024;
 
 /// Reads what is a file, and no pipe or device that has no end.
 fn read_pem(file: &Path) -> Result<Vec<u8>, String> {
-    let found = std::fs::metadata(file).map_err(|why| why.to_string())?;
-    if !found.is_file() {
+    // Before it is opened: a pipe that nobody writes to would be waited for.
+    if !std::fs::metadata(file).map_err(|why| why.to_string())?.is_file() {
         return Err("it is no regular file".to_owned());
     }
-    if found.len() > PEM_BYTES {
-        return Err(format!("it has {} bytes, and may have {PEM_BYTES}", found.len()));
+    let mut bytes = Vec::new();
+    // The size a file claims may be wrong; what is read is not.
+    let read = File::open(file).and_then(|file| file.take(PEM_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|why| why.to_string())?;
+    if bytes.len() as u64 > PEM_BYTES {
+        return Err(format!("it is larger than {PEM_BYTES} bytes"));
     }
-    std::fs::read(file).map_err(|why| why.to_string())
+    Ok(bytes)
 }
