@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::process::PATIENCE;
+use crate::process::Running;
 use crate::scene::Scene;
 use crate::socket::{POLLING, Socket, WEBSOCKET, request};
 
@@ -109,7 +109,7 @@ fn no_token_is_written_anywhere() {
 /// within 5 s, and nobody else's.
 #[test]
 fn a_token_that_is_taken_away_is_none_from_then_on_and_its_sessions_end() {
-    let scene = Scene::start_with_server(&LIMITS.replace("max: 5", "max: 0"));
+    let mut scene = Scene::start_with_server(&LIMITS.replace("max: 5", "max: 0"));
     let join = |scene: &Scene, token: &str| {
         let mut socket = Socket::open(&scene.address);
         socket.say(&format!("40/feed,{{\"token\":\"{token}\"}}"));
@@ -133,19 +133,13 @@ fn a_token_that_is_taken_away_is_none_from_then_on_and_its_sessions_end() {
                 })
             })
             .collect();
-        let deadline = Instant::now() + PATIENCE;
-        while came.load(Ordering::SeqCst) < 8 {
-            assert!(Instant::now() < deadline, "nobody comes in");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        scene.running.until("somebody comes in", |_| came.load(Ordering::SeqCst) >= 8);
         let file = scene.folder().join("feed.yaml");
         let config = std::fs::read_to_string(&file).expect("it is there");
         std::fs::write(&file, config.replace(", bob: token-of-bob", "")).expect("it can be written");
         scene.running.signal("HUP");
-        while !scene.log().iter().any(|line| line["code"] == "reloaded") {
-            assert!(Instant::now() < deadline, "it is not reloaded");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let is_reloaded = |running: &mut Running| running.lines().iter().any(|line| line["code"] == "reloaded");
+        scene.running.until("it is reloaded", is_reloaded);
         let reloaded = Instant::now();
         assert!(answer_at(&scene.address, "192.0.2.1", "token-of-bob").contains("AUTH_REJECTED"));
         assert!(bob.listen().is_none_or(|text| text.contains("AUTH_REJECTED")), "he is told why, or is gone");
