@@ -88,13 +88,13 @@ impl Publisher {
     /// Counts what became of a message.
     fn hear(&self, answer: &Answer) -> Result<(), Failure> {
         let counts = &self.load.counts;
-        match answer.is_ok() {
-            true => counts.report(&answer.json().map_err(failure)?),
-            false => match refusal(answer) {
-                Failure::Rejected(_) => counts.report(&json!({ "refused": 1 })),
-                Failure::Other(_) if answer.status == 429 => counts.report(&json!({ "refused": 1 })),
-                why => return Err(why),
-            },
+        if answer.is_ok() {
+            counts.report(&answer.json().map_err(failure)?);
+            return Ok(());
+        }
+        match (refusal(answer), answer.status) {
+            (Failure::Rejected(_), _) | (Failure::Other(_), 429) => counts.report(&json!({ "refused": 1 })),
+            (why, _) => return Err(why),
         }
         Ok(())
     }

@@ -67,19 +67,18 @@ impl Failures {
 
 impl State {
     fn count_for(&mut self, address: Option<IpAddr>, limit: Option<FailureLimit>) {
-        let state = self;
         let Some(limit) = limit else {
-            state.limiter = None;
+            self.limiter = None;
             return;
         };
         let Some(address) = address else {
-            if !std::mem::replace(&mut state.is_said, true) {
+            if !std::mem::replace(&mut self.is_said, true) {
                 let what = "wrong tokens are not limited where the address of a client is not known";
                 tracing::warn!(code = "auth_failures_unlimited", "{what}");
             }
             return;
         };
-        let limiter = state.limiter.get_or_insert_with(|| Box::new(FailureLimiter::new(limit, now())));
+        let limiter = self.limiter.get_or_insert_with(|| Box::new(FailureLimiter::new(limit, now())));
         limiter.set_limit(limit);
         limiter.fail(AddressKey::from(address), now());
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use streamfence_auth::AddressKey;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -36,7 +36,7 @@ impl UnderWay {
         turn
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AddressKey, Arc<Semaphore>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AddressKey, Arc<Semaphore>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
